@@ -1,0 +1,114 @@
+"""Arrow schemas of the snapshot's tables, every field with its description (see docs/text-corpus.md).
+
+Ids are stable from dump to dump, so that a refresh can compare: a paragraph's id is its page's id and its
+position in the page, a sentence's id its paragraph's id and its position in the paragraph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+PARAGRAPHS_PER_PAGE = 1 << 16
+SENTENCES_PER_PARAGRAPH = 1 << 12
+
+
+def paragraph_id(page_id: int, position: int) -> int:
+    """Gives the id of the paragraph at `position` (from 0) of a page.
+
+    Raises:
+        ValueError: the position needs more than 16 bits.
+    """
+    if not 0 <= position < PARAGRAPHS_PER_PAGE:
+        raise ValueError(f"page {page_id}: paragraph position {position} is not below {PARAGRAPHS_PER_PAGE}")
+    return page_id * PARAGRAPHS_PER_PAGE + position
+
+
+def sentence_id(paragraph: int, position: int) -> int:
+    """Gives the id of the sentence at `position` (from 0) of the paragraph with id `paragraph`.
+
+    Raises:
+        ValueError: the position needs more than 12 bits.
+    """
+    if not 0 <= position < SENTENCES_PER_PARAGRAPH:
+        raise ValueError(
+            f"paragraph {paragraph}: sentence position {position} is not below {SENTENCES_PER_PARAGRAPH}"
+        )
+    return paragraph * SENTENCES_PER_PARAGRAPH + position
+
+
+def _schema(fields: Mapping[str, tuple[pa.DataType, str]]) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field(name, kind, nullable=False, metadata={"description": description})
+            for name, (kind, description) in fields.items()
+        ]
+    )
+
+
+PAGES = _schema(
+    {
+        "page_id": (pa.int64(), "the wiki's own page id"),
+        "title": (pa.string(), "title as displayed"),
+        "revision_id": (pa.int64(), "id of the revision that was read"),
+        "sha1": (pa.string(), "the revision's checksum as the dump gives it; empty where it gives none"),
+        "disambiguation": (pa.bool_(), "whether the page only tells articles of one name apart"),
+        "introduction": (
+            pa.string(),
+            "all text before the first heading, tagged; paragraphs end in a newline",
+        ),
+    }
+)
+REDIRECTS = _schema(
+    {
+        "from_title": (pa.string(), "normalised title of the redirect"),
+        "to_title": (pa.string(), "normalised title of the page that it leads to in the end"),
+    }
+)
+PARAGRAPHS = _schema(
+    {
+        "paragraph_id": (pa.int64(), "page_id * 2^16 + position"),
+        "page_id": (pa.int64(), "the page that holds the paragraph"),
+        "title": (pa.string(), "the page's title as displayed"),
+        "section": (pa.string(), "headings above the paragraph, outermost first, joined by ' / '"),
+        "position": (pa.int32(), "place among the page's paragraphs, from 0"),
+        "kind": (pa.string(), "prose | list | quote"),
+        "text": (pa.string(), "text with anchors as tags"),
+    }
+)
+SENTENCES = _schema(
+    {
+        "sentence_id": (pa.int64(), "paragraph_id * 2^12 + position"),
+        "paragraph_id": (pa.int64(), "the paragraph that holds the sentence"),
+        "position": (pa.int32(), "place among the paragraph's sentences, from 0"),
+        "text": (pa.string(), "plain text"),
+    }
+)
+IMAGE_LINKS = _schema(
+    {
+        "page_id": (pa.int64(), "the page that shows the image"),
+        "file": (pa.string(), "normalised file name, without its namespace"),
+        "caption": (pa.string(), "plain text; empty where there is none"),
+        "place": (pa.string(), "infobox | thumbnail | gallery | multiple_image | inline"),
+        "position": (pa.int32(), "place among the page's images, from 0"),
+    }
+)
+
+TEXT_TABLES: Mapping[str, pa.Schema] = {
+    "pages": PAGES,
+    "redirects": REDIRECTS,
+    "paragraphs": PARAGRAPHS,
+    "sentences": SENTENCES,
+    "image_links": IMAGE_LINKS,
+}
+"""The tables of the text corpus by folder name, in the order in which they are written."""
+
+SORT_KEYS: Mapping[str, tuple[str, ...]] = {
+    "pages": ("page_id",),
+    "redirects": ("from_title",),
+    "paragraphs": ("paragraph_id",),
+    "sentences": ("sentence_id",),
+    "image_links": ("page_id", "position"),
+}
+"""The columns by which each table's rows ascend, over all of its parts."""

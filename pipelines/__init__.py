@@ -1,0 +1,1 @@
+"""Everything that runs before training: dumps to corpora, corpora to retrieval caches."""
