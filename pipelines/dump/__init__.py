@@ -1,0 +1,1 @@
+"""From dump files to pages: parts, work units, pages, site information."""
