@@ -1,0 +1,190 @@
+"""A snapshot of the text corpus on disk: its folders, its manifest with checksums, how it is read.
+
+The manifest is written last, so a folder without one holds no snapshot, whatever else lies in it. It holds
+no time stamps: the same dump and options give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kc_schema.tables import TEXT_TABLES
+
+__all__ = [
+    "FORMAT",
+    "Manifest",
+    "Part",
+    "Snapshot",
+    "SnapshotError",
+    "checksum",
+    "has_manifest",
+    "open_snapshot",
+    "read_manifest",
+    "write_manifest",
+]
+
+FORMAT = 1
+"""Version of the snapshot's layout; a reader refuses any other."""
+
+MANIFEST = "manifest.json"
+
+
+class SnapshotError(Exception):
+    """A folder that holds no snapshot, or one that cannot be read; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One Parquet file of a table."""
+
+    file: str
+    """Path inside the snapshot's folder, with forward slashes."""
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What a snapshot holds and where it comes from."""
+
+    dump: dict[str, Any]
+    """``name``, ``wiki``, ``language``, ``base``, ``date``, ``files`` (name, bytes), ``fingerprint``."""
+    options: dict[str, Any]
+    """Options of the build that change what is kept."""
+    versions: dict[str, str]
+    """Versions of the project's extractor and of the libraries that shape the tables."""
+    tables: dict[str, list[Part]]
+    """The parts of every table, in the order of their rows."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Pages, paragraphs, sentences, anchors, ... that were read and kept."""
+    drops: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What was left out: by what it is (pages, paragraphs, ...), then by reason."""
+    templates: dict[str, Any] = field(default_factory=dict)
+    """``rendered`` (a count), ``dropped`` by kind, ``unknown`` by name, the most frequent ones."""
+    format: int = FORMAT
+
+    def rows(self, table: str) -> int:
+        """Gives the number of rows of `table` over all of its parts."""
+        return sum(part.rows for part in self.tables.get(table, []))
+
+    def to_json(self) -> str:
+        """Gives the manifest as indented JSON, keys sorted."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str, *, source: str) -> Manifest:
+        """Reads what `to_json` wrote; `source` names the file in errors.
+
+        Raises:
+            SnapshotError: not JSON, not a manifest, or of another format version.
+        """
+        try:
+            values = json.loads(text)
+            version = values["format"]
+            if version != FORMAT:
+                raise SnapshotError(
+                    f"{source}: format {version}, this version reads {FORMAT}; build the snapshot again"
+                )
+            tables = {name: [Part(**part) for part in parts] for name, parts in values.pop("tables").items()}
+            return Manifest(tables=tables, **values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SnapshotError(f"{source}: not a manifest ({error}); build the snapshot again") from error
+
+
+def checksum(path: Path) -> str:
+    """Gives the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def has_manifest(folder: Path) -> bool:
+    """Tells whether `folder` holds a finished snapshot."""
+    return (folder / MANIFEST).is_file()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Commits a snapshot: from here on its folder holds one. Atomic and durable."""
+    temporary = folder / f".{MANIFEST}.tmp"
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(manifest.to_json())
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads the manifest of the snapshot in `folder`.
+
+    Raises:
+        SnapshotError: there is none, or it cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        what = "no such folder" if not folder.exists() else f"no {MANIFEST}, so no finished snapshot"
+        raise SnapshotError(
+            f"{folder}: {what}; build one with: python -m pipelines.build_text_kc --dump DUMP --output {folder}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnapshotError(f"{path}: cannot be read: {error}") from error
+    return Manifest.from_json(text, source=str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A finished snapshot, opened for reading."""
+
+    folder: Path
+    manifest: Manifest
+    fingerprint: str
+    """SHA-256 of the manifest: two snapshots with one fingerprint hold the same tables."""
+
+    def files(self, table: str) -> list[Path]:
+        """Gives the paths of a table's parts, in the order of their rows."""
+        return [self.folder / part.file for part in self.manifest.tables.get(table, [])]
+
+    def batches(
+        self, table: str, columns: Sequence[str] | None = None, *, rows: int = 1 << 14
+    ) -> Iterator[pa.RecordBatch]:
+        """Gives a table's rows in order, at most `rows` at a time, so that memory stays bounded."""
+        for path in self.files(table):
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
+
+
+def open_snapshot(folder: Path | str) -> Snapshot:
+    """Opens the snapshot in `folder`; its parts must be there with the sizes of the manifest.
+
+    Raises:
+        SnapshotError: no snapshot, a part that is missing or has another size.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name in TEXT_TABLES:
+        if name not in manifest.tables:
+            raise SnapshotError(f"{folder / MANIFEST}: the table {name} is not listed; build the snapshot again")
+    for parts in manifest.tables.values():
+        for part in parts:
+            path = folder / part.file
+            if not path.is_file():
+                raise SnapshotError(f"{path}: missing; the snapshot is damaged, build it again with --overwrite")
+            if path.stat().st_size != part.bytes:
+                raise SnapshotError(
+                    f"{path}: {path.stat().st_size} bytes where the manifest says {part.bytes}; the snapshot is"
+                    " damaged, build it again with --overwrite"
+                )
+    return Snapshot(folder, manifest, checksum(folder / MANIFEST))
