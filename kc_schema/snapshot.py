@@ -137,7 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError as error:
         what = "no such folder" if not folder.exists() else f"no {MANIFEST}, so no finished snapshot"
         raise SnapshotError(
-            f"{folder}: {what}; build one with: python -m pipelines.build_text_kc --dump DUMP --output {folder}"
+            f"{folder}: {what}; build one with:"
+            f" python -m pipelines.build_text_kc --dump DUMP --output {folder}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{path}: cannot be read: {error}") from error
@@ -176,15 +177,19 @@ def open_snapshot(folder: Path | str) -> Snapshot:
     manifest = read_manifest(folder)
     for name in TEXT_TABLES:
         if name not in manifest.tables:
-            raise SnapshotError(f"{folder / MANIFEST}: the table {name} is not listed; build the snapshot again")
+            raise SnapshotError(
+                f"{folder / MANIFEST}: the table {name} is not listed; build the snapshot again"
+            )
     for parts in manifest.tables.values():
         for part in parts:
             path = folder / part.file
             if not path.is_file():
-                raise SnapshotError(f"{path}: missing; the snapshot is damaged, build it again with --overwrite")
+                raise SnapshotError(
+                    f"{path}: missing; the snapshot is damaged, build it again with --overwrite"
+                )
             if path.stat().st_size != part.bytes:
                 raise SnapshotError(
-                    f"{path}: {path.stat().st_size} bytes where the manifest says {part.bytes}; the snapshot is"
-                    " damaged, build it again with --overwrite"
+                    f"{path}: {path.stat().st_size} bytes where the manifest says {part.bytes};"
+                    " the snapshot is damaged, build it again with --overwrite"
                 )
     return Snapshot(folder, manifest, checksum(folder / MANIFEST))

@@ -1,0 +1,72 @@
+"""What all workers of one build agree on: folders, site, rules, fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pipelines.dump
+import pipelines.text_corpus
+import pipelines.wikitext
+from kc_schema import anchors, tables
+from pipelines.wikitext.site import Site
+
+
+class BuildError(Exception):
+    """A build that cannot start or go on; the message is one line that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of a snapshot, as every worker sees it. Paths lie on a file system that all workers share."""
+
+    output: str
+    """The snapshot's folder."""
+    site: Site
+    dump_fingerprint: str
+    code_fingerprint: str
+    kept_rules: frozenset[str] = frozenset()
+    """Names of the fragment rules that are in force (`pipelines.text_corpus.fragments`)."""
+    skip_disambiguation: bool = False
+    allow_truncated: bool = False
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is not part of the snapshot yet; removed by the commit."""
+        return Path(self.output) / ".work"
+
+    def options(self) -> dict[str, Any]:
+        """Gives the options that change what is kept, as the manifest states them."""
+        return {
+            "fragment_rules": sorted(self.kept_rules),
+            "skip_disambiguation": self.skip_disambiguation,
+            "allow_truncated": self.allow_truncated,
+        }
+
+    def fingerprint(self, *inputs: Any) -> str:
+        """Gives a checksum of all that determines what a step makes of `inputs` (JSON values)."""
+        state = [self.dump_fingerprint, self.code_fingerprint, self.options(), inputs]
+        return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Gives the versions of the libraries that shape the tables."""
+    return {name: version(name) for name in ("pyarrow", "sentencex")}
+
+
+def code_fingerprint() -> str:
+    """Gives a checksum of the source that turns a dump into tables, and of the libraries it stands on."""
+    folders = [
+        Path(package.__path__[0]) for package in (pipelines.dump, pipelines.wikitext, pipelines.text_corpus)
+    ]
+    files = [Path(str(module.__file__)) for module in (anchors, tables)]
+    for folder in folders:
+        files += sorted(folder.rglob("*.py"))
+    digest = hashlib.sha256(json.dumps(library_versions(), sort_keys=True).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

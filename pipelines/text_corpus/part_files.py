@@ -1,0 +1,74 @@
+"""Parquet files of the tables: how they are encoded, how they are written so that a kill leaves no half."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kc_schema.snapshot import Part, checksum
+from kc_schema.tables import TEXT_TABLES
+
+FINGERPRINT = b"fingerprint"
+
+# Columns of few different values; a dictionary of whole texts would only cost time.
+_DICTIONARY = ["title", "section", "kind", "place"]
+_DELTA = ["page_id", "paragraph_id", "sentence_id", "position", "revision_id"]
+
+ROWS_PER_GROUP = {
+    "pages": 4096,
+    "redirects": 1 << 16,
+    "paragraphs": 4096,
+    "sentences": 1 << 15,
+    "image_links": 1 << 16,
+}
+"""Rows of a row group. Paragraphs are fetched one by one by id, so their groups are small."""
+
+
+def open_writer(path: Path, table: str, *, fingerprint: str, compression: str = "zstd") -> pq.ParquetWriter:
+    """Opens a Parquet file of `table` for writing; `fingerprint` goes into its metadata."""
+    schema = TEXT_TABLES[table]
+    names = schema.names
+    return pq.ParquetWriter(
+        path,
+        schema.with_metadata({FINGERPRINT: fingerprint.encode()}),
+        compression=compression,
+        use_dictionary=[name for name in _DICTIONARY if name in names],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in names},
+        write_statistics=[name for name in names if name in _DELTA or name == "from_title"],
+    )
+
+
+def record_batch(table: str, columns: dict[str, list[Any]]) -> pa.RecordBatch:
+    """Gives columns of Python values as a batch with the table's schema."""
+    schema = TEXT_TABLES[table]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(columns[field.name], field.type) for field in schema], schema=schema
+    )
+
+
+def describe(folder: Path, path: Path) -> Part:
+    """Gives the manifest's entry of a finished file."""
+    with pq.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+    return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
+
+
+def part_path(folder: Path, table: str, number: int) -> Path:
+    """Gives the place of a table's part in a snapshot."""
+    return folder / table / f"part-{number:05d}.parquet"
+
+
+def temporary_path(path: Path) -> Path:
+    """Gives a name beside `path` that no other process writes to."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Gives a file that is written in full its name; after a power cut it is there whole or not at all."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)

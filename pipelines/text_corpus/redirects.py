@@ -1,0 +1,126 @@
+"""The redirect map of a dump: 13 million entries for English, on disk, shared by all workers.
+
+SQLite holds it: sorting and joining stay within a bounded cache, and readers map the file into memory, so
+that its pages are shared between processes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipelines.text_corpus.part_files import temporary_path
+
+CACHE_KIB = 65_536
+MAPPED_BYTES = 1 << 34
+TITLES_PER_QUERY = 500
+
+
+def build_redirect_table(parts: Iterable[Path], path: Path) -> Counter[str]:
+    """Writes the redirects of all `parts` to the database `path`, chains followed to their end.
+
+    Of two redirects with one title the first stays. Redirects that lead in a circle are left out.
+
+    Returns:
+        What was left out, by reason.
+    """
+    temporary = temporary_path(path)
+    temporary.unlink(missing_ok=True)
+    connection = sqlite3.connect(temporary, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute("BEGIN")
+        drops = _load(connection, parts)
+        drops += _follow_chains(connection)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    temporary.replace(path)
+    return drops
+
+
+def _load(connection: sqlite3.Connection, parts: Iterable[Path]) -> Counter[str]:
+    connection.execute("CREATE TABLE found (number INTEGER PRIMARY KEY, from_title TEXT, to_title TEXT)")
+    for part in parts:
+        with pq.ParquetFile(part) as file:
+            for batch in file.iter_batches(columns=["from_title", "to_title"]):
+                pairs = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+                connection.executemany("INSERT INTO found (from_title, to_title) VALUES (?, ?)", pairs)
+    connection.execute(
+        "CREATE TABLE redirects (from_title TEXT PRIMARY KEY, to_title TEXT NOT NULL) WITHOUT ROWID"
+    )
+    # In the order of the key, so that the tree is filled from left to right.
+    connection.execute(
+        "INSERT OR IGNORE INTO redirects SELECT from_title, to_title FROM found ORDER BY from_title, number"
+    )
+    (found,) = connection.execute("SELECT count(*) FROM found").fetchone()
+    (kept,) = connection.execute("SELECT count(*) FROM redirects").fetchone()
+    connection.execute("DROP TABLE found")
+    return Counter({"title seen before": found - kept}) if found > kept else Counter()
+
+
+def _follow_chains(connection: sqlite3.Connection) -> Counter[str]:
+    """Doubles the step of every chain until each redirect leads to its end; what is left then goes round."""
+    connection.execute(
+        "CREATE TEMP TABLE chains AS SELECT one.from_title AS from_title, one.to_title AS to_title"
+        " FROM redirects AS one JOIN redirects AS next ON next.from_title = one.to_title"
+    )
+    (open_chains,) = connection.execute("SELECT count(*) FROM chains").fetchone()
+    for _ in range(open_chains.bit_length() + 1):
+        connection.execute(
+            "CREATE TEMP TABLE steps AS SELECT one.from_title AS from_title, next.to_title AS to_title"
+            " FROM redirects AS one JOIN redirects AS next ON next.from_title = one.to_title"
+            " WHERE one.from_title IN (SELECT from_title FROM chains)"
+        )
+        changed = connection.execute(
+            "UPDATE redirects SET to_title = steps.to_title FROM steps"
+            " WHERE redirects.from_title = steps.from_title"
+        ).rowcount
+        connection.execute("DROP TABLE steps")
+        if changed <= 0:
+            break
+    connection.execute(
+        "CREATE TEMP TABLE circles AS SELECT from_title FROM chains JOIN redirects USING (from_title)"
+        " WHERE to_title IN (SELECT from_title FROM redirects)"
+    )
+    circular = connection.execute(
+        "DELETE FROM redirects WHERE from_title IN (SELECT from_title FROM circles)"
+    ).rowcount
+    connection.execute("DROP TABLE circles")
+    connection.execute("DROP TABLE chains")
+    return Counter({"leads in a circle": circular}) if circular > 0 else Counter()
+
+
+class RedirectTable:
+    """The finished redirect map, for reading."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        self._connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+
+    def targets(self, titles: Iterable[str]) -> dict[str, str]:
+        """Gives the page that each of `titles` leads to, for those that are redirects."""
+        found: dict[str, str] = {}
+        wanted = sorted(titles)
+        for start in range(0, len(wanted), TITLES_PER_QUERY):
+            some = wanted[start : start + TITLES_PER_QUERY]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT from_title, to_title FROM redirects WHERE from_title IN ({marks})"
+            found.update(self._connection.execute(query, some))
+        return found
+
+    def rows(self, size: int) -> Iterator[list[tuple[str, str]]]:
+        """Gives all redirects by title in code-point order, `size` at a time."""
+        cursor = self._connection.execute("SELECT from_title, to_title FROM redirects ORDER BY from_title")
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._connection.close()

@@ -1,0 +1,280 @@
+"""From the part files of the work units to the parts of the snapshot: anchors lead to pages, ids ascend.
+
+Where the dump's pages ascend by id (every classic dump), the snapshot's parts are those of the work units.
+Where they do not, or a page stands in the dump twice, the rows are laid anew by ranges of page ids.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kc_schema.snapshot import Part
+from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS, TEXT_TABLES
+from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.extract import UnitResult, unit_folder
+from pipelines.text_corpus.finished import read_finished, write_finished
+from pipelines.text_corpus.part_files import (
+    ROWS_PER_GROUP,
+    describe,
+    open_writer,
+    part_path,
+    publish,
+    record_batch,
+    temporary_path,
+)
+from pipelines.text_corpus.redirects import RedirectTable, build_redirect_table
+
+PAGES_PER_RANGE = 20_000
+TABLES_WITH_ANCHORS = {"pages": "introduction", "paragraphs": "text"}
+TABLES_BY_PAGE = ("pages", "paragraphs", "sentences", "image_links")
+PARAGRAPH_BITS = PARAGRAPHS_PER_PAGE.bit_length() - 1
+
+RangeResult = dict[str, Any]
+"""JSON of a finished page range."""
+
+# XML holds no control characters, so no text of a dump does.
+_SEPARATOR = "\x00"
+# The opening tag of an anchor; titles hold no "<" or ">".
+_ANCHOR = re.compile(r"<e: ([^<>\n]+)> ")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRange:
+    """The pages of one part of the snapshot: ``first <= page_id < end`` in the given work units."""
+
+    number: int
+    units: tuple[int, ...]
+    first: int
+    end: int
+    whole: bool
+    """Whether it is just the one work unit, in order and without doubles."""
+
+
+def redirect_database(build: Build) -> Path:
+    """Gives the place of the redirect map while the snapshot is built."""
+    return build.work / "redirects.sqlite"
+
+
+def build_redirects(results: list[UnitResult], build: Build) -> dict[str, Any]:
+    """Joins the redirects of all work units into the redirect map and writes the table of redirects.
+
+    Returns:
+        ``parts`` and ``drops`` of the table.
+    """
+    results = sorted(results, key=lambda result: result["number"])
+    fingerprint = build.fingerprint("redirects", [result["fingerprint"] for result in results])
+    units = [
+        unit_folder(build, r["number"]) / "redirects.parquet" for r in results if "redirects" in r["rows"]
+    ]
+    drops = build_redirect_table(units, redirect_database(build))
+    parts = []
+    table = RedirectTable(redirect_database(build))
+    size = ROWS_PER_GROUP["redirects"] * 16
+    for number, rows in enumerate(table.rows(size)):
+        path = part_path(output, "redirects", number)
+        path.parent.mkdir(exist_ok=True)
+        temporary = temporary_path(path)
+        from_titles, to_titles = (list(column) for column in zip(*rows, strict=True))
+        with open_writer(temporary, "redirects", fingerprint=fingerprint) as writer:
+            batch = record_batch("redirects", {"from_title": from_titles, "to_title": to_titles})
+            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP["redirects"])
+        publish(temporary, path)
+        parts.append(asdict(describe(output, path)))
+    table.close()
+    result = {"fingerprint": fingerprint, "parts": parts, "drops": dict(drops)}
+    write_finished(finished, result)
+    return result
+
+
+def plan_ranges(results: list[UnitResult], build: Build) -> list[PageRange]:
+    """Gives the page ranges of the snapshot's parts; they depend on the work units alone."""
+    filled = sorted((r for r in results if r["first_page_id"] >= 0), key=lambda r: r["first_page_id"])
+    ordered = all(result["ascending"] for result in filled) and all(
+        one["last_page_id"] < next_["first_page_id"] for one, next_ in itertools.pairwise(filled)
+    )
+    if ordered:
+        return [
+            PageRange(number, (r["number"],), r["first_page_id"], r["last_page_id"] + 1, True)
+            for number, r in enumerate(filled)
+        ]
+    columns = [
+        pq.read_table(unit_folder(build, r["number"]) / "pages.parquet", columns=["page_id"]) for r in filled
+    ]
+    ids = np.unique(np.concatenate([column["page_id"].to_numpy() for column in columns]))
+    starts = [int(first) for first in ids[::PAGES_PER_RANGE]]
+    ends = [*starts[1:], int(ids[-1]) + 1]
+    ranges = []
+    for number, (first, end) in enumerate(zip(starts, ends, strict=True)):
+        units = sorted(r["number"] for r in filled if r["first_page_id"] < end and r["last_page_id"] >= first)
+        ranges.append(PageRange(number, tuple(units), first, end, False))
+    return ranges
+
+
+def resolve_range(pages: PageRange, build: Build, redirects_fingerprint: str) -> RangeResult:
+    """Writes the parts of one page range, anchors resolved, unless that is done already.
+
+    Returns:
+        ``number``; ``parts`` by table; ``counts``: anchors, and how many of them went through a redirect;
+        ``drops``: pages that stood in the dump before.
+    """
+    fingerprint = build.fingerprint("resolve", asdict(pages), redirects_fingerprint)
+    output = Path(build.output)
+    finished = build.work / "resolved" / f"{pages.number:05d}.json"
+    done = read_finished(finished, fingerprint, files_in=output)
+    if done is not None:
+        return done
+    redirects = RedirectTable(redirect_database(build))
+    parts: dict[str, Part] = {}
+    counts: Counter[str] = Counter()
+    doubles = {} if pages.whole else _find_doubles(pages, build)
+    for table in TABLES_BY_PAGE:
+        path = part_path(output, table, pages.number)
+        path.parent.mkdir(exist_ok=True)
+        source = unit_folder(build, pages.units[0]) / f"{table}.parquet"
+        if pages.whole and table not in TABLES_WITH_ANCHORS:
+            if not source.exists():
+                continue
+            _link(source, path)
+        else:
+            found = _write_table(table, path, pages, doubles, build, redirects, fingerprint)
+            if found is None:
+                continue
+            counts += found
+        parts[table] = describe(output, path)
+    redirects.close()
+    repeated = sum(len(ids) for ids in doubles.values())
+    result: RangeResult = {
+        "number": pages.number,
+        "fingerprint": fingerprint,
+        "parts": {table: asdict(part) for table, part in parts.items()},
+        "counts": dict(counts),
+        "drops": {"page seen before": repeated} if repeated else {},
+    }
+    write_finished(finished, result)
+    return result
+
+
+def _link(source: Path, path: Path) -> None:
+    """Gives a finished file its second name, in the snapshot; copies it where links cannot be had."""
+    temporary = temporary_path(path)
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    publish(temporary, path)
+
+
+def _find_doubles(pages: PageRange, build: Build) -> dict[int, list[int]]:
+    """Gives for each work unit the ids of pages that an earlier one holds too: the first in the dump stays."""
+    seen: set[int] = set()
+    doubles: dict[int, list[int]] = {}
+    for unit in pages.units:
+        ids = _read_unit(unit, "pages", ["page_id"], pages, [], build)["page_id"].to_pylist()
+        doubles[unit] = [page_id for page_id in ids if page_id in seen]
+        seen.update(ids)
+    return doubles
+
+
+def _read_unit(
+    unit: int, table: str, columns: list[str] | None, pages: PageRange, without: list[int], build: Build
+) -> pa.Table:
+    """Gives a work unit's rows of a table that belong to the range."""
+    path = unit_folder(build, unit) / f"{table}.parquet"
+    if not path.exists():
+        return TEXT_TABLES[table].empty_table()
+    rows = pq.read_table(path, columns=columns)
+    if table == "sentences":
+        page_ids = pc.shift_right(rows["paragraph_id"], PARAGRAPH_BITS)
+    else:
+        page_ids = rows["page_id"]
+    inside = pc.and_(pc.greater_equal(page_ids, pages.first), pc.less(page_ids, pages.end))
+    if without:
+        inside = pc.and_(inside, pc.invert(pc.is_in(page_ids, pa.array(without, pa.int64()))))
+    return rows.filter(inside)
+
+
+def _write_table(
+    table: str,
+    path: Path,
+    pages: PageRange,
+    doubles: dict[int, list[int]],
+    build: Build,
+    redirects: RedirectTable,
+    fingerprint: str,
+) -> Counter[str] | None:
+    """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
+    counts: Counter[str] = Counter()
+    writer: pq.ParquetWriter | None = None
+    temporary = temporary_path(path)
+    for batch in _batches(table, pages, doubles, build):
+        if writer is None:
+            writer = open_writer(temporary, table, fingerprint=fingerprint)
+        if table in TABLES_WITH_ANCHORS:
+            batch, found = resolve_anchors(batch, TABLES_WITH_ANCHORS[table], redirects)
+            if table == "paragraphs":
+                counts += found
+        writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
+    if writer is None:
+        return None
+    writer.close()
+    publish(temporary, path)
+    return counts
+
+
+def _batches(
+    table: str, pages: PageRange, doubles: dict[int, list[int]], build: Build
+) -> Iterator[pa.RecordBatch]:
+    """Gives the rows of a range in order, a row group at a time."""
+    size = ROWS_PER_GROUP[table]
+    if pages.whole:
+        path = unit_folder(build, pages.units[0]) / f"{table}.parquet"
+        if path.exists():
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(batch_size=size)
+        return
+    rows = pa.concat_tables(
+        [_read_unit(unit, table, None, pages, doubles[unit], build) for unit in pages.units]
+    )
+    order = [(name, "ascending") for name in SORT_KEYS[table]]
+    yield from rows.sort_by(order).combine_chunks().to_batches(max_chunksize=size)
+
+
+def resolve_anchors(
+    batch: pa.RecordBatch, column: str, redirects: RedirectTable
+) -> tuple[pa.RecordBatch, Counter[str]]:
+    """Gives the batch with the titles of its anchors replaced by the pages that they lead to.
+
+    Returns:
+        The batch, and how many ``anchors`` it holds and how many went through a redirect
+        (``anchors resolved``).
+    """
+    texts: list[str] = batch.column(column).to_pylist()
+    joined = _SEPARATOR.join(texts)
+    titles = Counter(_ANCHOR.findall(joined))
+    targets = redirects.targets(titles)
+    counts = Counter({"anchors": titles.total()})
+    if not targets:
+        return batch, counts
+    counts["anchors resolved"] = sum(titles[title] for title in targets)
+
+    def lead_on(tag: re.Match[str]) -> str:
+        target = targets.get(tag[1])
+        return tag[0] if target is None else f"<e: {target}> "
+
+    texts = _ANCHOR.sub(lead_on, joined).split(_SEPARATOR)
+    place = batch.schema.get_field_index(column)
+    return batch.set_column(place, batch.schema.field(place), pa.array(texts, pa.string())), counts

@@ -1,0 +1,109 @@
+"""From an article to rows of the tables. Pure: no input, no output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kc_schema.anchors import render
+from kc_schema.tables import (
+    PARAGRAPHS_PER_PAGE,
+    SENTENCES_PER_PARAGRAPH,
+    TEXT_TABLES,
+    paragraph_id,
+    sentence_id,
+)
+from pipelines.dump.pages import Page
+from pipelines.text_corpus.fragments import fragment_reason
+from pipelines.text_corpus.statistics import Statistics
+from pipelines.wikitext.records import Article, Paragraph
+from pipelines.wikitext.sentences import split_sentences
+
+
+class Rows:
+    """Rows of all tables, column by column, until they are taken."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, dict[str, list[Any]]] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all rows."""
+        self.columns = {table: {name: [] for name in schema.names} for table, schema in TEXT_TABLES.items()}
+
+    def append(self, table: str, *values: Any) -> None:
+        """Adds one row, its values in the order of the table's schema."""
+        for column, value in zip(self.columns[table].values(), values, strict=True):
+            column.append(value)
+
+    def __len__(self) -> int:
+        return len(self.columns["sentences"]["sentence_id"]) + len(self.columns["redirects"]["from_title"])
+
+
+def append_article(
+    rows: Rows, page: Page, article: Article, *, rules: frozenset[str], language: str, statistics: Statistics
+) -> None:
+    """Adds the rows of one article; what is left out is counted in `statistics` by its reason."""
+    rows.append(
+        "pages",
+        page.page_id,
+        page.title,
+        page.revision_id,
+        page.sha1,
+        article.disambiguation,
+        article.introduction,
+    )
+    position = 0
+    for paragraph in article.paragraphs:
+        if position == PARAGRAPHS_PER_PAGE:
+            statistics.drop("paragraphs", f"more than {PARAGRAPHS_PER_PAGE} on one page", example=page.title)
+            continue
+        position += _append_paragraph(rows, page, position, paragraph, rules, language, statistics)
+    for place, image in enumerate(article.images):
+        rows.append("image_links", page.page_id, image.file, image.caption, image.place, place)
+
+
+def _append_paragraph(
+    rows: Rows,
+    page: Page,
+    position: int,
+    paragraph: Paragraph,
+    rules: frozenset[str],
+    language: str,
+    statistics: Statistics,
+) -> bool:
+    """Adds a paragraph and its sentences; tells whether anything of it was kept."""
+    text = paragraph.text
+    reason = fragment_reason(text, paragraph.kind)
+    if reason is not None and reason in rules:
+        statistics.drop("paragraphs", reason)
+        return False
+    identity = paragraph_id(page.page_id, position)
+    ids, parents, positions, texts = rows.columns["sentences"].values()
+    kept = 0
+    for start, end in split_sentences(text, paragraph.anchors, language):
+        sentence = text[start:end]
+        reason = fragment_reason(sentence, paragraph.kind)
+        if reason is not None and reason in rules:
+            statistics.drop("sentences", reason)
+        elif kept == SENTENCES_PER_PARAGRAPH:
+            statistics.drop("sentences", f"more than {SENTENCES_PER_PARAGRAPH} in one paragraph")
+        else:
+            ids.append(sentence_id(identity, kept))
+            parents.append(identity)
+            positions.append(kept)
+            texts.append(sentence)
+            kept += 1
+    if not kept:
+        statistics.drop("paragraphs", "no sentence left")
+        return False
+    rows.append(
+        "paragraphs",
+        identity,
+        page.page_id,
+        page.title,
+        paragraph.section,
+        position,
+        paragraph.kind,
+        render(text, paragraph.anchors),
+    )
+    return True
