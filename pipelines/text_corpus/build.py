@@ -29,10 +29,12 @@ class Build:
     site: Site
     dump_fingerprint: str
     code_fingerprint: str
-    kept_rules: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
     """Names of the fragment rules that are in force (`pipelines.text_corpus.fragments`)."""
     skip_disambiguation: bool = False
     allow_truncated: bool = False
+    driver: tuple[str, int] = ("", 0)
+    """Host name and process id of the process that the user started."""
 
     @property
     def work(self) -> Path:
@@ -42,7 +44,7 @@ class Build:
     def options(self) -> dict[str, Any]:
         """Gives the options that change what is kept, as the manifest states them."""
         return {
-            "fragment_rules": sorted(self.kept_rules),
+            "fragment_rules": sorted(self.rules),
             "skip_disambiguation": self.skip_disambiguation,
             "allow_truncated": self.allow_truncated,
         }

@@ -62,7 +62,7 @@ def extract_unit(unit: WorkUnit, build: Build) -> UnitResult:
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with UnitProgress(build.work, unit) as progress:
+    with UnitProgress(build, unit) as progress:
         result = _write_parts(unit, build, temporary, progress)
     write_finished(temporary / RESULT, result)
     shutil.rmtree(folder, ignore_errors=True)
@@ -166,7 +166,7 @@ def _append_page(rows: Rows, page: Page, build: Build, statistics: Statistics, s
         counts["disambiguations"] += 1
     counts["articles"] += 1
     append_article(
-        rows, page, article, rules=build.kept_rules, language=build.site.language, statistics=statistics
+        rows, page, article, rules=build.rules, language=build.site.language, statistics=statistics
     )
     return True
 

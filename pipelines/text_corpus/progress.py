@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import TracebackType
 
 from pipelines.dump.pages import BrokenPage, Page
 from pipelines.dump.work_units import WorkUnit
+from pipelines.text_corpus.build import Build, BuildError
 
 SECONDS_BETWEEN_WRITES = 0.5
 
@@ -38,11 +40,12 @@ class UnitProgress:
     After an error it stays, so that the driver can say what was being read.
     """
 
-    def __init__(self, work: Path, unit: WorkUnit) -> None:
-        self._path = work / "progress" / f"{unit.number:05d}.json"
+    def __init__(self, build: Build, unit: WorkUnit) -> None:
+        self._path = build.work / "progress" / f"{unit.number:05d}.json"
         self._unit = unit
         self._next = 0.0
-        self._parent = os.getppid()
+        host, self._driver = build.driver
+        self._driver_is_here = host == socket.gethostname()
 
     def __enter__(self) -> UnitProgress:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +56,14 @@ class UnitProgress:
         """Takes note of the page that comes next.
 
         Raises:
-            SystemExit: the process that started this worker is gone.
+            BuildError: the process that started the build is gone.
         """
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + SECONDS_BETWEEN_WRITES
-        if os.getppid() != self._parent:
-            raise SystemExit("the driver of this build is gone")
+        if self._driver_is_here and not is_alive(self._driver):
+            raise BuildError(f"process {self._driver}, which started this build, is gone")
         title = page.title if isinstance(page, Page) else page.where
         self._write(UnitState(self._unit.number, pages, position, self._unit.path, title))
 
@@ -74,6 +77,17 @@ class UnitProgress:
     ) -> None:
         if error is None:
             self._path.unlink(missing_ok=True)
+
+
+def is_alive(process: int) -> bool:
+    """Tells whether a process of this machine lives."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def units_in_progress(work: Path) -> list[UnitState]:

@@ -76,6 +76,11 @@ def build_redirects(results: list[UnitResult], build: Build) -> dict[str, Any]:
     """
     results = sorted(results, key=lambda result: result["number"])
     fingerprint = build.fingerprint("redirects", [result["fingerprint"] for result in results])
+    output = Path(build.output)
+    finished = build.work / "redirects.json"
+    done = read_finished(finished, fingerprint, files_in=output)
+    if done is not None and redirect_database(build).exists():
+        return done
     units = [
         unit_folder(build, r["number"]) / "redirects.parquet" for r in results if "redirects" in r["rows"]
     ]
@@ -123,20 +128,20 @@ def plan_ranges(results: list[UnitResult], build: Build) -> list[PageRange]:
     return ranges
 
 
-def resolve_range(pages: PageRange, build: Build, redirects_fingerprint: str) -> RangeResult:
+def resolve_range(pages: PageRange, build: Build, redirects: dict[str, Any]) -> RangeResult:
     """Writes the parts of one page range, anchors resolved, unless that is done already.
 
     Returns:
         ``number``; ``parts`` by table; ``counts``: anchors, and how many of them went through a redirect;
         ``drops``: pages that stood in the dump before.
     """
-    fingerprint = build.fingerprint("resolve", asdict(pages), redirects_fingerprint)
+    fingerprint = build.fingerprint("resolve", asdict(pages), redirects["fingerprint"])
     output = Path(build.output)
     finished = build.work / "resolved" / f"{pages.number:05d}.json"
     done = read_finished(finished, fingerprint, files_in=output)
     if done is not None:
         return done
-    redirects = RedirectTable(redirect_database(build))
+    targets = RedirectTable(redirect_database(build))
     parts: dict[str, Part] = {}
     counts: Counter[str] = Counter()
     doubles = {} if pages.whole else _find_doubles(pages, build)
@@ -149,12 +154,12 @@ def resolve_range(pages: PageRange, build: Build, redirects_fingerprint: str) ->
                 continue
             _link(source, path)
         else:
-            found = _write_table(table, path, pages, doubles, build, redirects, fingerprint)
+            found = _write_table(table, path, pages, doubles, build, targets, fingerprint)
             if found is None:
                 continue
             counts += found
         parts[table] = describe(output, path)
-    redirects.close()
+    targets.close()
     repeated = sum(len(ids) for ids in doubles.values())
     result: RangeResult = {
         "number": pages.number,
@@ -179,7 +184,7 @@ def _link(source: Path, path: Path) -> None:
 
 
 def _find_doubles(pages: PageRange, build: Build) -> dict[int, list[int]]:
-    """Gives for each work unit the ids of pages that an earlier one holds too: the first in the dump stays."""
+    """Gives by work unit the ids of pages that an earlier one holds too: the first in the dump stays."""
     seen: set[int] = set()
     doubles: dict[int, list[int]] = {}
     for unit in pages.units:

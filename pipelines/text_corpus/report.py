@@ -1,0 +1,65 @@
+"""The summary that a build prints at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from kc_schema.snapshot import Manifest
+
+UNKNOWN_TEMPLATES_SHOWN = 20
+
+
+def show_summary(console: Console, output: Path, manifest: Manifest, *, seconds: float | None) -> None:
+    """Prints what the snapshot in `output` holds; `seconds` is the time of the build, None if it was there."""
+    dump = manifest.dump
+    took = f", built in {seconds:,.1f} s" if seconds is not None else ""
+    console.print(f"\n[bold]{output}[/]: {dump['name']} ({dump['wiki']}, language {dump['language']}){took}")
+    console.print(Group(_tables(manifest), _counts(manifest), _drops(manifest), _templates(manifest)))
+
+
+def _grid(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
+
+
+def _tables(manifest: Manifest) -> RenderableType:
+    grid = _grid("Tables", "table", "rows", "parts", "MB")
+    for name, parts in manifest.tables.items():
+        size = sum(part.bytes for part in parts) / 1e6
+        grid.add_row(name, f"{manifest.rows(name):,}", str(len(parts)), f"{size:,.1f}")
+    return grid
+
+
+def _counts(manifest: Manifest) -> RenderableType:
+    grid = _grid("Read", "what", "count")
+    shown = ("pages read", "articles", "disambiguations", "redirects", "anchors", "anchors resolved")
+    for name in (*shown, "characters of wikitext"):
+        grid.add_row(name, f"{manifest.counts.get(name, 0):,}")
+    return grid
+
+
+def _drops(manifest: Manifest) -> RenderableType:
+    grid = _grid("Left out", "what and why", "count")
+    for what, reasons in manifest.drops.items():
+        for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+            grid.add_row(f"{what}: {reason}", f"{count:,}")
+    for kind, count in sorted(manifest.templates.get("dropped", {}).items(), key=lambda item: -item[1]):
+        grid.add_row(f"templates: {kind}", f"{count:,}")
+    return grid
+
+
+def _templates(manifest: Manifest) -> RenderableType:
+    templates = manifest.templates
+    rendered, unknown = templates.get("rendered", 0), templates.get("unknown_total", 0)
+    share = 100 * rendered / max(1, rendered + unknown)
+    title = f"Templates in running text: {rendered:,} rendered ({share:.1f}%), {unknown:,} unknown"
+    grid = _grid(title, "most frequent unknown", "count")
+    for name, count in list(templates.get("unknown", {}).items())[:UNKNOWN_TEMPLATES_SHOWN]:
+        grid.add_row(name, f"{count:,}")
+    return grid
