@@ -1,0 +1,157 @@
+"""The arithmetic of ``{{#expr:}}``: a small evaluator that knows numbers and operators and nothing else."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable
+
+__all__ = ["evaluate", "write_result"]
+
+_LONGEST = 2000
+# A number, a word, a comparison of two signs, or any single sign; white space between them is skipped.
+_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*|\.\d+)|([A-Za-z]+)|(<=|>=|<>|!=|[-+*/^()<>=−]))")
+
+_Binary = Callable[[float, float], float]
+
+
+def _round(value: float, digits: float) -> float:
+    scale = math.pow(10, int(digits))
+    return math.floor(abs(value) * scale + 0.5) / scale * (1 if value >= 0 else -1)
+
+
+def _modulo(left: float, right: float) -> float:
+    return math.fmod(int(left), int(right))
+
+
+# Precedence grows with the number; all of them bind to the left.
+_BINARY: dict[str, tuple[int, _Binary]] = {
+    "or": (1, lambda a, b: float(bool(a) or bool(b))),
+    "and": (2, lambda a, b: float(bool(a) and bool(b))),
+    "=": (3, lambda a, b: float(a == b)),
+    "<>": (3, lambda a, b: float(a != b)),
+    "!=": (3, lambda a, b: float(a != b)),
+    "<": (3, lambda a, b: float(a < b)),
+    ">": (3, lambda a, b: float(a > b)),
+    "<=": (3, lambda a, b: float(a <= b)),
+    ">=": (3, lambda a, b: float(a >= b)),
+    "round": (4, _round),
+    "+": (5, operator.add),
+    "-": (5, operator.sub),
+    "*": (6, operator.mul),
+    "/": (6, operator.truediv),
+    "div": (6, operator.truediv),
+    "mod": (6, _modulo),
+    "fmod": (6, math.fmod),
+    "^": (7, lambda a, b: float(math.pow(a, b))),
+    "e": (9, lambda a, b: float(a * math.pow(10, b))),
+}
+_UNARY: dict[str, Callable[[float], float]] = {
+    "-": operator.neg,
+    "+": operator.pos,
+    "not": lambda a: float(not a),
+    "abs": abs,
+    "ceil": lambda a: float(math.ceil(a)),
+    "floor": lambda a: float(math.floor(a)),
+    "trunc": lambda a: float(math.trunc(a)),
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "ln": math.log,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "asin": math.asin,
+    "acos": math.acos,
+    "atan": math.atan,
+}
+_UNARY_PRECEDENCE = 8
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+
+
+class _MalformedError(ValueError):
+    """The expression has no value."""
+
+
+def evaluate(expression: str) -> float | None:
+    """Gives the value of `expression`, or None where it has none (malformed, division by zero, overflow).
+
+    Time grows linearly with the expression, whatever stands in it.
+    """
+    if len(expression) > _LONGEST:
+        return None
+    try:
+        value = _evaluate(_tokens(expression))
+    except (_MalformedError, ArithmeticError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _tokens(expression: str) -> list[str]:
+    expression = expression.replace("&minus;", "-").replace("−", "-").strip()
+    tokens: list[str] = []
+    position = 0
+    while position < len(expression):
+        match = _TOKEN.match(expression, position)
+        if match is None:
+            raise _MalformedError(expression)
+        tokens.append((match[1] or match[2] or match[3]).lower())
+        position = match.end()
+    return tokens
+
+
+def _evaluate(tokens: list[str]) -> float:
+    """Runs `tokens` over two stacks, operators waiting until one of lower precedence arrives."""
+    values: list[float] = []
+    waiting: list[tuple[int, str, bool]] = []
+
+    def apply() -> None:
+        _, name, unary = waiting.pop()
+        if name == "(":
+            raise _MalformedError(name)
+        if not values or (not unary and len(values) < 2):
+            raise _MalformedError(name)
+        right = values.pop()
+        values.append(_UNARY[name](right) if unary else _BINARY[name][1](values.pop(), right))
+
+    expects_operand = True
+    for token in tokens:
+        if expects_operand:
+            if token[0].isdigit() or token[0] == ".":
+                values.append(float(token))
+                expects_operand = False
+            elif token in _CONSTANTS:
+                values.append(_CONSTANTS[token])
+                expects_operand = False
+            elif token == "(":
+                waiting.append((0, token, False))
+            elif token in _UNARY:
+                waiting.append((_UNARY_PRECEDENCE, token, True))
+            else:
+                raise _MalformedError(token)
+        elif token == ")":
+            while waiting and waiting[-1][1] != "(":
+                apply()
+            if not waiting:
+                raise _MalformedError(token)
+            waiting.pop()
+        elif token in _BINARY:
+            precedence = _BINARY[token][0]
+            while waiting and waiting[-1][0] >= precedence:
+                apply()
+            waiting.append((precedence, token, False))
+            expects_operand = True
+        else:
+            raise _MalformedError(token)
+    if expects_operand:
+        raise _MalformedError("nothing")
+    while waiting:
+        apply()
+    return values[0]
+
+
+def write_result(value: float) -> str:
+    """Gives `value` as ``#expr`` shows it: up to 14 significant digits, whole numbers without a point."""
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.14g}".replace("e+", "E+").replace("e-", "E-")

@@ -1,0 +1,394 @@
+"""Parser functions and variables: ``{{#if:..}}``, ``{{formatnum:..}}``, ``{{PAGENAME}}``, ``{{!}}``.
+
+Their meaning is that of https://www.mediawiki.org/wiki/Help:Magic_words and
+https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions.
+"""
+
+from __future__ import annotations
+
+import datetime
+import html
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+from pipelines.wikitext.site import Site
+from pipelines.wikitext.templates.expressions import evaluate, write_result
+from pipelines.wikitext.templates.numerals import group_digits, parse_number
+from pipelines.wikitext.templates.time_formats import format_time
+
+__all__ = ["call_parser_function"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One use of a parser function: the trimmed text behind the colon and the arguments behind it."""
+
+    argument: str
+    arguments: list[str]
+    site: Site
+
+    def value(self, index: int) -> str:
+        """Gives an argument, trimmed; empty where it is missing."""
+        return self.arguments[index].strip() if index < len(self.arguments) else ""
+
+
+_Function = Callable[[_Call], str]
+
+
+def call_parser_function(
+    name: str, argument: str, arguments: list[str], title: str, site: Site
+) -> str | None:
+    """Gives what a parser function or variable stands for, as wikitext; None where `name` is neither.
+
+    `name` stands before the colon, `argument` behind it up to the first ``|``, and `arguments` between the
+    further ``|``; all of them expanded. `title` is the page's title as displayed. What cannot be known from
+    the page alone (``#property``, addresses, counts of pages) is empty, and so is a date
+    where the site's is unknown.
+    """
+    function = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower())
+    if function is not None:
+        return function(_Call(argument.strip(), arguments, site))
+    variable = name[:1].upper() + name[1:]
+    if variable in _TITLE_PARTS:
+        return _title_part(variable, argument.strip() or title, site)
+    if variable in _DATE_FORMATS:
+        return format_time(_DATE_FORMATS[variable], site.date) if site.date else ""
+    return _CONSTANTS.get(variable)
+
+
+def _if(call: _Call) -> str:
+    """``{{#if: x | yes | no }}``."""
+    return call.value(0 if call.argument else 1)
+
+
+def _equal(left: str, right: str) -> bool:
+    if left == right:
+        return True
+    left_number, right_number = parse_number(left), parse_number(right)
+    return left_number is not None and left_number == right_number
+
+
+def _ifeq(call: _Call) -> str:
+    """``{{#ifeq: a | b | same | different }}``; numbers compare by value."""
+    return call.value(1 if _equal(call.argument, call.value(0)) else 2)
+
+
+def _iferror(call: _Call) -> str:
+    """``{{#iferror: text | where text is an error | else }}``."""
+    if 'class="error"' in call.argument:
+        return call.value(0)
+    return call.value(1) if len(call.arguments) > 1 else call.argument
+
+
+def _ifexpr(call: _Call) -> str:
+    """``{{#ifexpr: 1 > 0 | yes | no }}``."""
+    value = evaluate(call.argument)
+    return call.value(0 if value else 1)
+
+
+def _ifexist(call: _Call) -> str:
+    """``{{#ifexist: page | yes | no }}``, taking every page to exist."""
+    return call.value(0 if call.argument else 1)
+
+
+def _switch(call: _Call) -> str:
+    """``{{#switch: value | a | b = text | #default = text }}``; cases without ``=`` fall through."""
+    falls_through = False
+    default = ""
+    for position, case in enumerate(call.arguments):
+        left, equals, right = case.partition("=")
+        left = left.strip()
+        if not equals:
+            if position == len(call.arguments) - 1:
+                return left
+            if _equal(left, call.argument):
+                falls_through = True
+            elif left == "#default":
+                default = "#default"
+            continue
+        if falls_through or _equal(left, call.argument):
+            return right.strip()
+        if left == "#default" or default == "#default":
+            default = right.strip()
+    return "" if default == "#default" else default
+
+
+def _expr(call: _Call) -> str:
+    """``{{#expr: 2 * 3 }}`` -> ``6``; empty where the expression has no value."""
+    value = evaluate(call.argument)
+    return "" if value is None else write_result(value)
+
+
+def _formatnum(call: _Call) -> str:
+    """``{{formatnum:1234567.8}}`` -> ``1,234,567.8``; ``R`` undoes it, ``NOSEP`` leaves it alone."""
+    option = call.value(0).upper()
+    if option == "NOSEP":
+        return call.argument
+    if option == "R":
+        return call.argument.replace(",", "")
+    return _DIGIT_RUN.sub(lambda run: group_digits(run[0]), call.argument)
+
+
+# A run of digits before the point: not preceded by a point or a digit.
+_DIGIT_RUN = re.compile(r"(?<![\d.,])\d{4,60}(?!\d)")
+
+
+def _pad(call: _Call, *, left: bool) -> str:
+    """``{{padleft:7|3}}`` -> ``007``; at most 500 characters."""
+    text = call.argument
+    length = parse_number(call.value(0))
+    padding = call.arguments[1] if len(call.arguments) > 1 and call.arguments[1] else "0"
+    missing = min(int(length) if length is not None else 0, 500) - len(text)
+    if missing <= 0:
+        return text
+    filling = (padding * (missing // len(padding) + 1))[:missing]
+    return filling + text if left else text + filling
+
+
+def _plural(call: _Call) -> str:
+    """``{{plural: 2 | page | pages }}``."""
+    return call.value(0 if parse_number(call.argument) == 1 or len(call.arguments) < 2 else 1)
+
+
+def _tag(call: _Call) -> str:
+    """``{{#tag:poem|text}}`` -> ``<poem>text</poem>``; footnotes and pictures are dropped."""
+    tag = call.argument.lower()
+    if tag in ("ref", "references", "gallery", "imagemap", "timeline", "templatestyles"):
+        return ""
+    return f"<{tag}>{call.value(0)}</{tag}>" if tag.isalpha() else ""
+
+
+def _ns(call: _Call) -> str:
+    """``{{ns:6}}`` -> ``File``."""
+    for namespace, number in call.site.namespaces.items():
+        if str(number) == call.argument:
+            return namespace[:1].upper() + namespace[1:]
+    return _NAMESPACES.get(call.argument.lower(), call.argument)
+
+
+def _time(call: _Call) -> str:
+    """``{{#time: j F Y | 2001-02-03 }}`` -> ``3 February 2001``; without a date the dump's."""
+    text = call.value(0)
+    date = _parse_date(text, call.site.date) if text else call.site.date
+    return format_time(call.argument, date) if date else ""
+
+
+def _parse_date(text: str, today: datetime.date | None) -> datetime.date | None:
+    text = text.strip()
+    if text.lower() in ("now", "today"):
+        return today
+    for form in ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y%m%d", "%d %b %Y", "%Y/%m/%d", "%Y-%m", "%B %Y"):
+        try:
+            return datetime.datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    return None
+
+
+def _titleparts(call: _Call) -> str:
+    """``{{#titleparts: a/b/c | 1 | 2 }}`` -> ``b``."""
+    parts = call.argument.split("/")
+    count, first = parse_number(call.value(0)), parse_number(call.value(1))
+    start = int(first) if first else 1
+    start = start - 1 if start > 0 else start
+    kept = parts[start:] if parts else []
+    if count:
+        kept = kept[: int(count)]
+    return "/".join(kept)
+
+
+def _lc_first(call: _Call) -> str:
+    return call.argument[:1].lower() + call.argument[1:]
+
+
+def _uc_first(call: _Call) -> str:
+    return call.argument[:1].upper() + call.argument[1:]
+
+
+def _anchor_encode(call: _Call) -> str:
+    return "_".join(call.argument.split())
+
+
+def _url_encode(call: _Call) -> str:
+    style = call.value(0).upper()
+    if style == "WIKI":
+        return quote(call.argument.replace(" ", "_"), safe="/:()!,;@$*'")
+    return quote(call.argument) if style == "PATH" else quote_plus(call.argument)
+
+
+def _nothing(_call: _Call) -> str:
+    return ""
+
+
+def _itself(call: _Call) -> str:
+    return call.argument
+
+
+_FUNCTIONS: dict[str, _Function] = {
+    "#if": _if,
+    "#ifeq": _ifeq,
+    "#iferror": _iferror,
+    "#ifexpr": _ifexpr,
+    "#ifexist": _ifexist,
+    "#switch": _switch,
+    "#expr": _expr,
+    "#tag": _tag,
+    "#time": _time,
+    "#timel": _time,
+    "#titleparts": _titleparts,
+    "#dateformat": _itself,
+    "formatdate": _itself,
+    "formatnum": _formatnum,
+    "lc": lambda call: call.argument.lower(),
+    "uc": lambda call: call.argument.upper(),
+    "lcfirst": _lc_first,
+    "ucfirst": _uc_first,
+    "padleft": lambda call: _pad(call, left=True),
+    "padright": lambda call: _pad(call, left=False),
+    "plural": _plural,
+    "grammar": lambda call: call.value(0),
+    "gender": lambda call: call.value(2) or call.value(0),
+    "ns": _ns,
+    "nse": _ns,
+    "anchorencode": _anchor_encode,
+    "urlencode": _url_encode,
+    "fullurl": _nothing,
+    "localurl": _nothing,
+    "canonicalurl": _nothing,
+    "filepath": _nothing,
+    "#language": _itself,
+    "#property": _nothing,
+    "#statements": _nothing,
+    "#section": _nothing,
+    "#section-h": _nothing,
+    "#lst": _nothing,
+    "#lsth": _nothing,
+    "#babel": _nothing,
+    "#coordinates": _nothing,
+    "#related": _nothing,
+    "#assessment": _nothing,
+    "#rel2abs": _itself,
+    "int": _itself,
+    "defaultsort": _nothing,
+    "defaultsortkey": _nothing,
+    "defaultcategorysort": _nothing,
+    "displaytitle": _nothing,
+    "noexternallanglinks": _nothing,
+    "pagesincategory": _nothing,
+    "pagesincat": _nothing,
+    "pagesize": _nothing,
+    "protectionlevel": _nothing,
+    "subst": _nothing,
+    "safesubst": _nothing,
+}
+
+_CONSTANTS = {
+    "!": "|",
+    "=": "=",
+    "!!": "||",
+    "(": "{",
+    ")": "}",
+    "SITENAME": "Wikipedia",
+    "NAMESPACENUMBER": "0",
+    "DIRECTIONMARK": "",
+    "DIRMARK": "",
+    "REVISIONID": "",
+    "REVISIONUSER": "",
+    "NUMBEROFARTICLES": "",
+    "NUMBEROFPAGES": "",
+    "NUMBEROFUSERS": "",
+    "NOEXTERNALLANGLINKS": "",
+}
+
+_NAMESPACES = {
+    "0": "",
+    "1": "Talk",
+    "2": "User",
+    "3": "User talk",
+    "4": "Wikipedia",
+    "5": "Wikipedia talk",
+    "6": "File",
+    "7": "File talk",
+    "8": "MediaWiki",
+    "10": "Template",
+    "12": "Help",
+    "14": "Category",
+    "100": "Portal",
+    "image": "File",
+    "project": "Wikipedia",
+}
+
+_DATE_FORMATS = {
+    "CURRENTYEAR": "Y",
+    "CURRENTMONTH": "m",
+    "CURRENTMONTH1": "n",
+    "CURRENTMONTHNAME": "F",
+    "CURRENTMONTHNAMEGEN": "F",
+    "CURRENTMONTHABBREV": "M",
+    "CURRENTDAY": "j",
+    "CURRENTDAY2": "d",
+    "CURRENTDOW": "w",
+    "CURRENTDAYNAME": "l",
+    "CURRENTTIME": "H:i",
+    "CURRENTHOUR": "H",
+    "CURRENTWEEK": "W",
+    "CURRENTTIMESTAMP": "YmdHis",
+    "LOCALYEAR": "Y",
+    "LOCALMONTH": "m",
+    "LOCALMONTHNAME": "F",
+    "LOCALMONTHABBREV": "M",
+    "LOCALDAY": "j",
+    "LOCALDAY2": "d",
+    "LOCALDAYNAME": "l",
+    "REVISIONYEAR": "Y",
+    "REVISIONMONTH": "m",
+    "REVISIONDAY": "j",
+    "REVISIONTIMESTAMP": "YmdHis",
+}
+
+_TITLE_PARTS = frozenset(
+    name + ending
+    for name in (
+        "PAGENAME",
+        "FULLPAGENAME",
+        "BASEPAGENAME",
+        "SUBPAGENAME",
+        "ROOTPAGENAME",
+        "NAMESPACE",
+        "TALKSPACE",
+        "SUBJECTSPACE",
+        "ARTICLESPACE",
+        "ARTICLEPAGENAME",
+        "SUBJECTPAGENAME",
+        "TALKPAGENAME",
+    )
+    for ending in ("", "E")
+)
+
+
+def _title_part(variable: str, title: str, site: Site) -> str:
+    """Gives a part of the page's title, as ``{{PAGENAME}}`` and its kin do."""
+    name = variable[:-1] if variable.endswith("NAMEE") or variable.endswith("SPACEE") else variable
+    title = html.unescape(title.replace("_", " "))
+    namespace, colon, page = title.partition(":")
+    if not colon or namespace.strip().lower() not in site.namespaces:
+        namespace, page = "", title
+    page = page.strip()
+    parts = {
+        "PAGENAME": page,
+        "FULLPAGENAME": title,
+        "BASEPAGENAME": page.rpartition("/")[0] or page,
+        "SUBPAGENAME": page.rpartition("/")[2],
+        "ROOTPAGENAME": page.partition("/")[0],
+        "NAMESPACE": namespace,
+        "SUBJECTSPACE": namespace,
+        "ARTICLESPACE": namespace,
+        "TALKSPACE": f"{namespace} talk".strip().capitalize(),
+        "ARTICLEPAGENAME": title,
+        "SUBJECTPAGENAME": title,
+        "TALKPAGENAME": f"{namespace} talk".strip().capitalize() + ":" + page,
+    }
+    text = parts[name]
+    return quote(text.replace(" ", "_"), safe="/:()!,;@$*'") if name != variable else text
