@@ -1,0 +1,68 @@
+"""Text to terms: the word boundaries of Unicode (UAX #29) as Lucene's standard analyser draws them.
+
+Terms are words, numbers, single ideographs and kana as the standard specifies, whole runs of the scripts that
+write no spaces (Thai, Lao, Khmer, Myanmar), and emoji; then lower case. No stop words, no stemming. What is
+left of a difference to Elasticsearch's ``standard`` analyser is told in docs/elasticsearch.md.
+"""
+
+from __future__ import annotations
+
+import tantivy
+
+__all__ = ["ANALYSER", "analyser", "word_pattern"]
+
+ANALYSER = "uax29-lowercase-1"
+"""Name and version of the analysis; an index made by another one must be built again."""
+
+# Rule WB4: these attach to the character before them and never end a word.
+_EXTEND = r"\p{wb=Format}\p{wb=Extend}\p{wb=ZWJ}"
+_DIGIT = r"\p{wb=Numeric}\x{FF10}-\x{FF19}"
+# Line-break class SA (complex context), which the pattern language has no name for.
+_NO_SPACES = "".join(
+    rf"\p{{sc={script}}}"
+    for script in ("Thai", "Lao", "Myanmar", "Khmer", "Tai_Le", "New_Tai_Lue", "Tai_Tham", "Tai_Viet", "Ahom")
+)
+
+
+def _one(members: str) -> str:
+    """One character of a class with all that attaches to it."""
+    return f"(?:[{members}][{_EXTEND}]*)"
+
+
+def _run(members: str) -> str:
+    """One or more of a class, with all that attaches to them."""
+    return f"[{members}][{members}{_EXTEND}]*"
+
+
+def word_pattern() -> str:
+    r"""Gives the regular expression of one term, in the syntax of Rust's ``regex`` (``\p{wb=...}``).
+
+    UAX #29, rules WB5 to WB13b and WB15; the alternatives are tried in order, so the longest come first.
+    """
+    quote, double_quote = _one(r"\p{wb=Single_Quote}"), _one(r"\p{wb=Double_Quote}")
+    hebrew = _one(r"\p{wb=Hebrew_Letter}")
+    letter_run = _run(r"\p{wb=ALetter}")
+    letters = f"(?:{letter_run}|{hebrew}{double_quote}{hebrew}|{hebrew}{quote}|{hebrew})"
+    inside_letters = _one(r"\p{wb=MidLetter}\p{wb=MidNumLet}\p{wb=Single_Quote}")
+    inside_digits = _one(r"\p{wb=MidNum}\p{wb=MidNumLet}\p{wb=Single_Quote}")
+    digits = _run(_DIGIT)
+    segment = f"(?:{letters}(?:{inside_letters}{letters})*|{digits}(?:{inside_digits}{digits})*)"
+    connector = _one(r"\p{wb=ExtendNumLet}")
+    katakana = _run(r"\p{wb=Katakana}")
+    pictograph = r"[\p{Extended_Pictographic}\p{Emoji_Modifier}]"
+    return "|".join(
+        (
+            f"(?:{connector}+{segment}|{segment})(?:{segment}|{connector})*",
+            f"{connector}*{katakana}(?:{connector}+{katakana})*{connector}*",
+            f"[{_NO_SPACES}&&[\\p{{L}}\\p{{M}}]]+",
+            _one(r"\p{sc=Han}\p{sc=Hiragana}"),
+            _one(r"\p{wb=Regional_Indicator}") + "{2}",
+            f"{pictograph}(?:[{_EXTEND}]*\\x{{200D}}{pictograph})*[{_EXTEND}]*",
+        )
+    )
+
+
+def analyser() -> tantivy.TextAnalyzer:
+    """Gives the analyser, for an index (which must be told of it each time it is opened) and for queries."""
+    words = tantivy.Tokenizer.regex(word_pattern())
+    return tantivy.TextAnalyzerBuilder(words).filter(tantivy.Filter.lowercase()).build()

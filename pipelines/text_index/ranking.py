@@ -1,0 +1,71 @@
+"""From sentences by score to distinct paragraphs, the same way for every index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from kc_schema.tables import SENTENCES_PER_PARAGRAPH
+
+__all__ = ["TIE_LIMIT", "ScoredSentence", "best_paragraphs", "rounded", "rows_to_ask"]
+
+TIE_LIMIT = 10_000
+"""Sentences that are looked at to settle the order of equal scores."""
+
+
+class ScoredSentence(NamedTuple):
+    """A sentence that a query found."""
+
+    score: float
+    sentence_id: int
+
+    @property
+    def paragraph_id(self) -> int:
+        """The paragraph that holds the sentence (`kc_schema.tables.sentence_id`)."""
+        return self.sentence_id // SENTENCES_PER_PARAGRAPH
+
+
+def rounded(score: float) -> float:
+    """Gives `score` with five significant digits.
+
+    A score is a sum of 32-bit floats in whatever order an engine visits the terms, so that equal sentences
+    may differ in the seventh digit; what differs there is a tie.
+    """
+    return float(f"{score:.5g}")
+
+
+def rows_to_ask(k: int) -> int:
+    """Gives how many sentences to ask for at first, so that `k` distinct paragraphs are likely among them."""
+    return 2 * k + 10
+
+
+def best_paragraphs(
+    found: Iterable[ScoredSentence], k: int, *, exhausted: bool
+) -> list[ScoredSentence] | None:
+    """Gives the best sentence of each of the best `k` paragraphs; None when more sentences must be asked for.
+
+    Order: score (rounded) descending, then sentence id ascending.
+
+    Args:
+        found: the best sentences of a query, as many as were asked for; no sentence that was not found scores
+            better than any of them.
+        k: distinct paragraphs wanted.
+        exhausted: no sentence but these matches.
+    """
+    ranked = sorted(
+        (ScoredSentence(rounded(score), sentence) for score, sentence in found),
+        key=lambda hit: (-hit.score, hit.sentence_id),
+    )
+    best: dict[int, ScoredSentence] = {}
+    for hit in ranked:
+        best.setdefault(hit.paragraph_id, hit)
+        if len(best) == k:
+            break
+    chosen = list(best.values())
+    if exhausted:
+        return chosen
+    if len(chosen) < k:
+        return None
+    # Sentences that were not fetched may tie with the last ones and have smaller ids.
+    tied = chosen[-1].score == ranked[-1].score
+    return None if tied and len(ranked) < TIE_LIMIT else chosen
