@@ -120,13 +120,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=True)
     try:
         workers = arguments.workers or default_workers()
-        options = parse_beam_options(beam_arguments, workers=workers)
+        if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it
+            parse_beam_options(beam_arguments, workers=workers)
         check_text_index_options(arguments)
         rules = fragment_rules(arguments.without_rule)
         manifest, seconds = build_text_corpus(
             arguments.dump,
             Path(arguments.output),
-            options=options,
+            workers=workers,
+            beam_arguments=beam_arguments,
             rules=rules,
             skip_disambiguation=arguments.skip_disambiguation,
             allow_truncated=arguments.allow_truncated,
@@ -151,7 +153,8 @@ def build_text_corpus(
     dump: str,
     output: Path,
     *,
-    options: Any,
+    workers: int = 1,
+    beam_arguments: Sequence[str] = (),
     rules: frozenset[str] = frozenset(FRAGMENT_RULES),
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
@@ -162,7 +165,8 @@ def build_text_corpus(
     """Builds the snapshot in `output` from `dump`, or goes on with it, or finds it finished.
 
     Args:
-        options: Beam's pipeline options (`pipelines.beam_run.parse_beam_options`).
+        workers: processes on this machine, unless `beam_arguments` name another runner.
+        beam_arguments: options of Apache Beam.
         rules: names of the fragment rules in force.
         unit_bytes: compressed bytes of a work unit; the default depends on the dump alone.
 
@@ -193,6 +197,7 @@ def build_text_corpus(
     if finished is not None:
         return finished, None
     units = plan_work_units(parts, unit_bytes)
+    options = parse_beam_options(beam_arguments, workers=workers)
     with lock_output(build):
         extract_resolve_commit(units, build, describe_dump(parts, site, build), options, console)
     return read_manifest(output), time.monotonic() - started

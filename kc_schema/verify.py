@@ -1,0 +1,305 @@
+"""Re-reads a snapshot of the text corpus and names everything that does not hold.
+
+    python -m kc_schema.verify kc
+
+Checks the manifest, every part's checksum, size, rows and schema; that ids ascend and are made of each
+other; that every paragraph has its page and every sentence stands in its stripped paragraph, in order; that
+anchors parse, are normalised and lead to no redirect; that redirects end where they lead. Memory stays
+bounded at any size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kc_schema.anchors import AnchorError, parse, strip
+from kc_schema.snapshot import Manifest, Part, Snapshot, SnapshotError, checksum, open_snapshot, read_manifest
+from kc_schema.tables import (
+    PARAGRAPHS_PER_PAGE,
+    SENTENCES_PER_PARAGRAPH,
+    SORT_KEYS,
+    TEXT_TABLES,
+    paragraph_id,
+    sentence_id,
+)
+
+EXAMPLES_PER_PROBLEM = 5
+KINDS = {"prose", "list", "quote"}
+PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
+_NOT_NORMALISED = re.compile(r"[\s#<>\[\]{}|]|^_|_$|__")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What does not hold: a count and the first few places for each kind of problem."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    places: dict[str, list[str]] = field(default_factory=dict)
+    checked: Counter[str] = field(default_factory=Counter)
+    """Rows that were read, by table, and anchors."""
+
+    def add(self, problem: str, place: str) -> None:
+        """Takes note of a problem at a place."""
+        self.counts[problem] += 1
+        places = self.places.setdefault(problem, [])
+        if len(places) < EXAMPLES_PER_PROBLEM:
+            places.append(place)
+
+
+def verify(folder: Path) -> Findings:
+    """Checks the snapshot in `folder`.
+
+    Raises:
+        SnapshotError: there is no manifest, or it cannot be read.
+    """
+    findings = Findings()
+    manifest = read_manifest(folder)
+    if _check_parts(folder, manifest, findings):
+        snapshot = open_snapshot(folder)
+        redirects = _check_redirects(snapshot, findings)
+        page_ids = _check_pages(snapshot, redirects, findings)
+        _check_paragraphs(snapshot, page_ids, redirects, findings)
+        _check_image_links(snapshot, page_ids, findings)
+    return findings
+
+
+def _check_parts(folder: Path, manifest: Manifest, findings: Findings) -> bool:
+    """Checks files against the manifest; tells whether the tables can be read."""
+    readable = True
+    for table, schema in TEXT_TABLES.items():
+        if table not in manifest.tables:
+            findings.add("table not in the manifest", table)
+            readable = False
+        listed = {folder / part.file for part in manifest.tables.get(table, [])}
+        for path in sorted((folder / table).glob("*")) if (folder / table).is_dir() else []:
+            if path not in listed:
+                findings.add("file that the manifest does not list", str(path))
+        for part in manifest.tables.get(table, []):
+            readable &= _check_part(folder / part.file, part, schema, findings)
+    return readable
+
+
+def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Findings) -> bool:
+    if not path.is_file():
+        findings.add("missing file", str(path))
+        return False
+    if path.stat().st_size != part.bytes:
+        findings.add("size differs from the manifest", f"{path}: {path.stat().st_size}, listed {part.bytes}")
+        return False
+    if checksum(path) != part.sha256:
+        findings.add("checksum differs from the manifest", str(path))
+        return False
+    try:
+        with pq.ParquetFile(path) as file:
+            rows, found = file.metadata.num_rows, file.schema_arrow
+    except (OSError, pa.ArrowInvalid) as error:
+        findings.add("file is no Parquet", f"{path}: {error}")
+        return False
+    if rows != part.rows:
+        findings.add("number of rows differs from the manifest", f"{path}: {rows}, listed {part.rows}")
+    if not found.equals(schema):
+        findings.add("schema differs", f"{path}: {found.to_string(show_schema_metadata=False)}")
+        return False
+    return True
+
+
+def _rows(snapshot: Snapshot, table: str, findings: Findings) -> Iterator[tuple[Any, ...]]:
+    """Gives a table's rows, after checking that its key ascends over all parts."""
+    keys = [TEXT_TABLES[table].get_field_index(name) for name in SORT_KEYS[table]]
+    last: tuple[Any, ...] | None = None
+    for batch in snapshot.batches(table, rows=1 << 12):
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            findings.checked[table] += 1
+            key = tuple(row[place] for place in keys)
+            if last is not None and key <= last:
+                findings.add(f"{table}: rows do not ascend", f"{key} after {last}")
+            last = key
+            yield row
+
+
+def _check_redirects(snapshot: Snapshot, findings: Findings) -> RedirectTitles:
+    titles = RedirectTitles()
+    for from_title, to_title in _rows(snapshot, "redirects", findings):
+        titles.append(from_title)
+        for title in (from_title, to_title):
+            if not title or _NOT_NORMALISED.search(title):
+                findings.add("redirects: title is not normalised", repr(title))
+    titles.sort()
+    for batch in snapshot.batches("redirects", ["from_title", "to_title"]):
+        for from_title, to_title in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if to_title in titles:
+                findings.add("redirects: leads to another redirect", f"{from_title} -> {to_title}")
+    return titles
+
+
+class RedirectTitles:
+    """Titles of redirects, as 64-bit hashes in one sorted array: 100 MB for 13 million."""
+
+    def __init__(self) -> None:
+        self._blocks: list[npt.NDArray[np.int64]] = []
+        self._block: list[int] = []
+        self._hashes = np.empty(0, np.int64)
+
+    def append(self, title: str) -> None:
+        """Adds a title, before `sort`."""
+        self._block.append(hash(title))
+        if len(self._block) == 1 << 20:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._blocks.append(np.array(self._block, np.int64))
+        self._block = []
+
+    def sort(self) -> None:
+        """Makes the titles ready for look-ups."""
+        self._flush()
+        self._hashes = np.sort(np.concatenate(self._blocks))
+        self._blocks = []
+
+    def __contains__(self, title: str) -> bool:
+        value = hash(title)
+        place = int(np.searchsorted(self._hashes, value))
+        return place < len(self._hashes) and int(self._hashes[place]) == value
+
+
+def _check_pages(snapshot: Snapshot, redirects: RedirectTitles, findings: Findings) -> npt.NDArray[np.int64]:
+    ids = []
+    for page_id, title, _revision, _sha1, _disambiguation, introduction in _rows(snapshot, "pages", findings):
+        ids.append(page_id)
+        if not title:
+            findings.add("pages: empty title", f"page {page_id}")
+        _check_anchors(introduction, f"introduction of page {page_id}", redirects, findings)
+    return np.array(ids, np.int64)
+
+
+def _check_anchors(tagged: str, place: str, redirects: RedirectTitles, findings: Findings) -> None:
+    if "<" not in tagged:
+        return
+    try:
+        _, anchors = parse(tagged)
+    except AnchorError as error:
+        findings.add("anchors do not parse", f"{place}: {error}")
+        return
+    for anchor in anchors:
+        findings.checked["anchors"] += 1
+        if _NOT_NORMALISED.search(anchor.title):
+            findings.add("anchors: title is not normalised", f"{place}: {anchor.title!r}")
+        elif anchor.title in redirects:
+            findings.add("anchors: lead to a redirect", f"{place}: {anchor.title}")
+
+
+def _check_paragraphs(
+    snapshot: Snapshot,
+    page_ids: npt.NDArray[np.int64],
+    redirects: RedirectTitles,
+    findings: Findings,
+) -> None:
+    """Reads paragraphs and sentences side by side, both by id."""
+    sentences = _rows(snapshot, "sentences", findings)
+    sentence = next(sentences, None)
+    for identity, page_id, _title, _section, position, kind, tagged in _rows(
+        snapshot, "paragraphs", findings
+    ):
+        place = f"paragraph {identity}"
+        if not 0 <= position < PARAGRAPHS_PER_PAGE or identity != paragraph_id(page_id, position):
+            findings.add("paragraphs: id is not page_id * 2^16 + position", f"{place}: {page_id}, {position}")
+        if not _is_in(page_ids, page_id):
+            findings.add("paragraphs: page is missing", f"{place}: page {page_id}")
+        if kind not in KINDS:
+            findings.add("paragraphs: unknown kind", f"{place}: {kind!r}")
+        _check_anchors(tagged, place, redirects, findings)
+        while sentence is not None and sentence[1] < identity:
+            findings.add("sentences: paragraph is missing", f"sentence {sentence[0]}")
+            sentence = next(sentences, None)
+        own = []
+        while sentence is not None and sentence[1] == identity:
+            own.append(sentence)
+            sentence = next(sentences, None)
+        _check_sentences(own, strip(tagged), place, findings)
+    while sentence is not None:
+        findings.add("sentences: paragraph is missing", f"sentence {sentence[0]}")
+        sentence = next(sentences, None)
+
+
+def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Findings) -> None:
+    if not own:
+        findings.add("paragraphs: without a sentence", place)
+    done = 0
+    for expected, (identity, parent, position, sentence) in enumerate(own):
+        in_range = 0 <= position < SENTENCES_PER_PARAGRAPH
+        if position != expected or not in_range or identity != sentence_id(parent, position):
+            findings.add("sentences: id is not paragraph_id * 2^12 + position", f"sentence {identity}")
+        start = text.find(sentence, done)
+        if not sentence or start < 0:
+            findings.add(
+                "sentences: not found in the stripped paragraph, in order", f"sentence {identity} of {place}"
+            )
+        else:
+            done = start + len(sentence)
+
+
+def _check_image_links(snapshot: Snapshot, page_ids: npt.NDArray[np.int64], findings: Findings) -> None:
+    for page_id, file, _caption, where, _position in _rows(snapshot, "image_links", findings):
+        if not _is_in(page_ids, page_id):
+            findings.add("image_links: page is missing", f"page {page_id}, {file}")
+        if where not in PLACES:
+            findings.add("image_links: unknown place", f"page {page_id}, {file}: {where!r}")
+        if not file or _NOT_NORMALISED.search(file):
+            findings.add("image_links: file name is not normalised", f"page {page_id}: {file!r}")
+
+
+def _is_in(ids: npt.NDArray[np.int64], value: int) -> bool:
+    place = int(np.searchsorted(ids, value))
+    return place < len(ids) and int(ids[place]) == value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; gives 0 where everything holds, 1 where something does not or cannot be read."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kc_schema.verify",
+        description="Check a snapshot of the text corpus against itself.",
+        epilog="example: python -m kc_schema.verify kc",
+    )
+    parser.add_argument("kc", type=Path, help="the snapshot's folder")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    arguments = parser.parse_args(argv)
+    try:
+        findings = verify(arguments.kc)
+    except SnapshotError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        problems = {
+            name: {"count": count, "places": findings.places[name]} for name, count in findings.counts.items()
+        }
+        print(json.dumps({"checked": dict(findings.checked), "problems": problems}, ensure_ascii=False))
+    else:
+        _print(arguments.kc, findings)
+    return 1 if findings.counts else 0
+
+
+def _print(folder: Path, findings: Findings) -> None:
+    for problem, count in findings.counts.most_common():
+        print(f"{problem}: {count:,}")
+        for place in findings.places[problem]:
+            print(f"  {place}")
+    read = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in findings.checked.items())
+    verdict = f"{sum(findings.counts.values()):,} problems" if findings.counts else "everything holds"
+    print(f"{folder}: {verdict} ({read})")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
