@@ -1,0 +1,147 @@
+"""Decompressed text of a work unit, chunk by chunk, and of what follows it, for pages that straddle units."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import zstandard
+
+from pipelines.dump.bz2_blocks import Bz2File
+from pipelines.dump.errors import DumpError, TruncatedDumpError
+from pipelines.dump.work_units import WorkUnit
+from pipelines.dump.zst_frames import frame_pieces
+
+__all__ = ["Chunk", "read_chunks"]
+
+_XML_BYTES = 1 << 20
+_READ_ON_BYTES = 1 << 16
+_GZ_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of decompressed text."""
+
+    data: bytes
+    start: int
+    """Byte of the file (as it lies on the disk) at which what was decompressed starts."""
+    owned: bool
+    """Whether pages that start here are the unit's."""
+    last_owned: bool
+    """Whether no chunk behind this one is owned."""
+    end: int
+    """Byte of the file up to which it has been read."""
+
+
+def read_chunks(unit: WorkUnit) -> Iterator[Chunk]:
+    """Yields the chunks of `unit`, and then, for as long as they are asked for, those that follow in the file.
+
+    A unit that owns nothing may yield nothing, but for a file's first, which shows how the file begins.
+
+    Raises:
+        DumpError: the file cannot be opened, has changed its size, or is damaged.
+        TruncatedDumpError: the compressed data ends before its end.
+    """
+    try:
+        descriptor = os.open(unit.path, os.O_RDONLY)
+    except OSError as error:
+        raise DumpError(
+            f"{unit.path}: cannot be read ({error.strerror}); check the file and its rights"
+        ) from error
+    try:
+        size = os.fstat(descriptor).st_size
+        if size != unit.size:
+            raise DumpError(
+                f"{unit.path}: has {size} bytes, but {unit.size} when the work was planned; "
+                "put the file back or start again with --overwrite"
+            )
+        yield from _READERS[unit.format](unit, descriptor)
+    except OSError as error:
+        raise DumpError(
+            f"{unit.path}: reading failed ({error.strerror}); check the disk or the mount"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _xml_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
+    offset = unit.start
+    while offset < unit.size:
+        owned = offset < unit.end
+        length = min(_XML_BYTES, unit.end - offset) if owned else _READ_ON_BYTES
+        data = os.pread(descriptor, length, offset)
+        end = offset + len(data)
+        yield Chunk(data, offset, owned, end >= unit.end, end)
+        offset = end
+
+
+def _bz2_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
+    file = Bz2File(unit.path, descriptor, unit.size)
+    limit = unit.end * 8
+    if unit.start and file.first_start(unit.start, unit.end) is None:
+        return
+    for block in file.blocks(unit.start):
+        owned = block.start < limit
+        end = unit.size if block.next is None else block.next // 8
+        yield Chunk(block.data, block.start // 8, owned, block.next is None or block.next >= limit, end)
+
+
+def _gz_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
+    offset, waiting, inflater = 0, b"", zlib.decompressobj(wbits=31)
+    within_member = False
+    while True:
+        if not waiting:
+            waiting = os.pread(descriptor, _GZ_BYTES, offset)
+            offset += len(waiting)
+        if not waiting:
+            break
+        start = offset - len(waiting)
+        if not within_member and not waiting.strip(b"\0"):
+            waiting = b""
+            continue
+        try:
+            data = inflater.decompress(waiting, _XML_BYTES)
+        except zlib.error as error:
+            raise DumpError(
+                f"{unit.path}: near byte {start}: the gzip data is damaged ({error}); download the file again"
+            ) from error
+        waiting, within_member = inflater.unconsumed_tail, True
+        if inflater.eof:
+            waiting, inflater, within_member = inflater.unused_data, zlib.decompressobj(wbits=31), False
+        yield Chunk(data, start, True, False, offset - len(waiting))
+    if within_member:
+        raise TruncatedDumpError(
+            f"{unit.path}: byte {unit.size}: the gzip data ends in the middle; download the file again, "
+            "or keep what stands before with --allow-truncated"
+        )
+
+
+def _zst_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
+    def read(offset: int, length: int) -> bytes:
+        return os.pread(descriptor, length, offset)
+
+    offset = unit.start
+    while offset < unit.size:
+        frame, owned = offset, offset < unit.end
+        inflater = zstandard.ZstdDecompressor().decompressobj()
+        for start, length in frame_pieces(unit.path, read, frame, unit.size):
+            offset = start + length
+            try:
+                data = inflater.decompress(read(start, length))
+            except zstandard.ZstdError as error:
+                raise DumpError(
+                    f"{unit.path}: byte {start}: the zstd data is damaged ({error}); download the file again"
+                ) from error
+            yield Chunk(data, frame, owned, False, offset)
+        yield Chunk(b"", frame, owned, offset >= unit.end, offset)
+
+
+_READERS: dict[str, Callable[[WorkUnit, int], Iterator[Chunk]]] = {
+    "xml": _xml_chunks,
+    "bz2": _bz2_chunks,
+    "gz": _gz_chunks,
+    "zst": _zst_chunks,
+}

@@ -1,0 +1,209 @@
+"""The pages of a work unit, wherever the dump was cut."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+from pipelines.dump.chunks import Chunk, read_chunks
+from pipelines.dump.errors import DumpError, TruncatedDumpError
+from pipelines.dump.page_xml import BROKEN_PAGE_REASONS, BrokenPage, Page, parse_page
+from pipelines.dump.work_units import WorkUnit
+from pipelines.dump.zst_frames import frame_starts
+
+__all__ = ["BROKEN_PAGE_REASONS", "BrokenPage", "Page", "read_pages"]
+
+_logger = logging.getLogger(__name__)
+
+_OPEN = b"<page"
+_CLOSE = b"</page>"
+_CLOSE_EXPORT = b"</mediawiki"
+_TAG = re.compile(rb"<page(?=[\s>/])|</mediawiki")
+# How far into a file its root element must start.
+_ROOT_WITHIN = 4096
+_STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
+# Streams of a multistream dump hold 100 pages, some 300 kB.
+_SEVERAL_STREAMS = 8_000_000
+
+
+def read_pages(
+    unit: WorkUnit, *, allow_truncated: bool = False, progress: Callable[[int], None] | None = None
+) -> Iterator[Page | BrokenPage]:
+    """Yields the pages whose ``<page>`` starts in `unit`, in the order of the dump.
+
+    Args:
+        unit: what to read.
+        allow_truncated: whether a file that ends early ends the pages with a `BrokenPage` of the reason
+            ``truncated`` in place of an error.
+        progress: called with the number of compressed bytes of the unit that were read since the last call;
+            all calls together give ``unit.end - unit.start``.
+
+    Raises:
+        DumpError: the file cannot be read, is damaged or is no export of MediaWiki.
+        TruncatedDumpError: the file ends early (without `allow_truncated`).
+    """
+    done = unit.start
+
+    def read(chunk: Chunk) -> None:
+        nonlocal done
+        end = min(chunk.end, unit.end)
+        if progress is not None and end > done:
+            progress(end - done)
+            done = end
+
+    try:
+        yield from _pages(unit, _Text(unit, read))
+    except TruncatedDumpError as error:
+        if not allow_truncated:
+            raise
+        yield BrokenPage("truncated", str(error))
+    if progress is not None and done < unit.end:
+        progress(unit.end - done)
+
+
+class _Text:
+    """A window of the unit's decompressed text, with as much of what follows as has been asked for."""
+
+    def __init__(self, unit: WorkUnit, read: Callable[[Chunk], None]) -> None:
+        self.window = bytearray()
+        self.at = 0
+        """Where in `window` reading goes on; what stands before may be dropped."""
+        self.owned = 0
+        """End of the unit's own text in `window`; less than 0 once it has been dropped."""
+        self.more_owned = True
+        """Whether chunks that have not been read yet may be the unit's own."""
+        self._unit = unit
+        self._chunks = read_chunks(unit)
+        self._read = read
+        self._starts: list[tuple[int, int]] = []
+
+    def fill(self) -> bool:
+        """Adds the next chunk and drops what lies before `at`; False at the end of the file."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            self.more_owned = False
+            return False
+        self._starts.append((len(self.window), chunk.start))
+        self.window += chunk.data
+        if chunk.owned:
+            self.owned = len(self.window)
+        self.more_owned = chunk.owned and not chunk.last_owned
+        if self.at:
+            del self.window[: self.at]
+            self.owned -= self.at
+            first = max(number for number, (offset, _) in enumerate(self._starts) if offset <= self.at)
+            self._starts = [(offset - self.at, start) for offset, start in self._starts[first:]]
+            self.at = 0
+        self._read(chunk)
+        return True
+
+    def owns_begun_tag(self) -> bool:
+        """Whether the window ends with the first characters of a ``<page``, of which one at least is owned."""
+        begun = self.window.rfind(b"<", self.at)
+        return 0 <= begun < self.owned and (_OPEN + b">").startswith(self.window[begun:])
+
+    def place(self) -> str:
+        """Names the file and the place in it: of plain XML the byte, else where the block or frame starts."""
+        offset, start = max(pair for pair in self._starts if pair[0] <= self.at)
+        if self._unit.format == "xml":
+            return f"{self._unit.path}: byte {start + self.at - offset}"
+        return f"{self._unit.path}: in the data from byte {start} on"
+
+
+def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
+    if unit.start == 0:
+        _check_root(unit, text)
+    # Whoever reads a page sees that another one or the export's end follows; a file's first unit, too.
+    closed = unit.start != 0
+    while (tag := _next_tag(text, read_on=not closed)) is not None:
+        if tag == _CLOSE_EXPORT:
+            closed = True
+            text.at += len(tag)
+        elif text.at >= text.owned:
+            return
+        else:
+            closed = False
+            yield _read_page(text)
+    if not closed:
+        _check_end(unit)
+
+
+def _check_root(unit: WorkUnit, text: _Text) -> None:
+    while len(text.window) < _ROOT_WITHIN and text.fill():
+        pass
+    if b"<mediawiki" not in text.window[:_ROOT_WITHIN]:
+        what = f"it starts with {bytes(text.window[:40])!r}" if text.window else "it holds nothing"
+        raise DumpError(
+            f"{unit.path}: byte 0: no <mediawiki> at the start of the text, {what}; give an XML export of MediaWiki"
+        )
+
+
+def _next_tag(text: _Text, *, read_on: bool) -> bytes | None:
+    """Moves to the next ``<page`` or ``</mediawiki`` and gives it; what stands before is dropped.
+
+    None where the unit's own text (with `read_on`: the file) holds no other.
+    """
+    while True:
+        tag = _TAG.search(text.window, text.at)
+        if tag is not None:
+            text.at = tag.start()
+            return tag[0]
+        text.at = max(text.at, len(text.window) - len(_CLOSE_EXPORT) + 1)
+        if not (text.more_owned or read_on or text.owns_begun_tag()) or not text.fill():
+            return None
+
+
+def _read_page(text: _Text) -> Page | BrokenPage:
+    """Reads the page that starts at `text.at` and moves behind it.
+
+    Raises:
+        TruncatedDumpError: the file ends inside the page.
+    """
+    search = len(_OPEN)
+    while (length := text.window.find(_CLOSE, text.at + search) - text.at + len(_CLOSE)) < len(
+        _CLOSE
+    ) + search:
+        search = max(search, len(text.window) - text.at - len(_CLOSE) + 1)
+        if not text.fill():
+            length = len(text.window) - text.at
+            break
+    place = text.place()
+    xml = bytes(memoryview(text.window)[text.at : text.at + length])
+    other = _TAG.search(xml, len(_OPEN)) if xml.find(_OPEN, len(_OPEN)) >= 0 else None
+    if other is not None:
+        text.at += other.start()
+        return BrokenPage("unfinished_page", f"{place}, another page starts inside {xml[:100]!r}")
+    if not xml.endswith(_CLOSE):
+        raise TruncatedDumpError(
+            f"{place}: the file ends inside a page ({xml[:100]!r} ...); download it again, or keep what stands "
+            "before with --allow-truncated"
+        )
+    text.at += length
+    return parse_page(xml, place)
+
+
+def _check_end(unit: WorkUnit) -> None:
+    """Judges a file that ends behind a whole page, but without ``</mediawiki>``.
+
+    One compressed stream that is whole was written so: nothing is known to be missing.
+    """
+    if unit.format != "xml" and not _has_several_streams(unit):
+        _logger.warning(
+            "%s: no </mediawiki> at the end; the compressed data is whole, so it is read as it is", unit.path
+        )
+        return
+    raise TruncatedDumpError(
+        f"{unit.path}: byte {unit.size}: the file ends without </mediawiki>: pages are missing; download it again, "
+        "or keep what is there with --allow-truncated"
+    )
+
+
+def _has_several_streams(unit: WorkUnit) -> bool:
+    if unit.format == "zst":
+        return len(frame_starts(unit.path, unit.size)) > 1
+    if unit.format == "gz":
+        return False
+    with open(unit.path, "rb") as file:  # noqa: PTH123
+        file.seek(max(1, unit.size - _SEVERAL_STREAMS))
+        return _STREAM_START.search(file.read()) is not None
