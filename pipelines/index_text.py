@@ -1,0 +1,69 @@
+"""Makes the text index of a snapshot that exists.
+
+    python -m pipelines.index_text --kc kc
+
+`pipelines.build_text_kc` does the same at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from kc_schema.snapshot import SnapshotError
+from pipelines.beam_run import default_workers
+from pipelines.text_index.options import add_text_index_options, check_text_index_options, index_snapshot
+from pipelines.text_index.protocol import TextIndexError
+
+EXAMPLE = """\
+examples:
+  python -m pipelines.index_text --kc kc
+
+An index that is there and belongs to the snapshot is left as it is; one that was stopped is made by the same
+command.
+"""
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Gives the command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.index_text",
+        description="Index the sentences of a text corpus for search.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="workers (default: one a core of this machine)"
+    )
+    add_text_index_options(parser)
+    arguments = parser.parse_args(argv)
+    if arguments.workers is not None and arguments.workers < 1:
+        parser.error(f"argument --workers: {arguments.workers} is not 1 or more")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; gives its exit status."""
+    arguments = parse_arguments(argv)
+    console = Console(stderr=True)
+    try:
+        check_text_index_options(arguments)
+        index_snapshot(
+            Path(arguments.kc), arguments, workers=arguments.workers or default_workers(), console=console
+        )
+    except KeyboardInterrupt:
+        console.print("stopped; the same command starts again")
+        return 130
+    except (SnapshotError, TextIndexError) as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
