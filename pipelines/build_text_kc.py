@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import logging
 import os
 import socket
 import sys
@@ -26,6 +27,7 @@ from pipelines.beam_run import (
     default_workers,
     make_importable,
     parse_beam_options,
+    quiet_beam,
     run_pipeline,
 )
 from pipelines.dump.errors import DumpError
@@ -118,6 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
     arguments, beam_arguments = parse_arguments(argv)
     console = Console(stderr=True)
+    quiet_beam()
+    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
     try:
         workers = arguments.workers or default_workers()
         if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it
@@ -180,9 +184,7 @@ def build_text_corpus(
     """
     started = time.monotonic()
     parts = find_parts(dump)
-    site, notes = read_site(parts)
-    for note in notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    site = read_site(parts)
     build = Build(
         output=str(output.resolve()),
         site=site,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.dump.pages import BrokenPage, Page, read_pages
+from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.finished import read_finished, write_finished
@@ -100,13 +100,13 @@ def _write_parts(unit: WorkUnit, build: Build, folder: Path, progress: UnitProgr
             written[table] = written.get(table, 0) + batch.num_rows
         rows.clear()
 
-    pages = read_pages(unit, allow_truncated=build.allow_truncated)
+    pages = read_pages(unit, allow_truncated=build.allow_truncated, progress=progress.advance)
     try:
         for page in pages:
-            progress.update(statistics.counts["pages"], pages.position, page)
+            progress.update(statistics.counts["pages"], page)
             if isinstance(page, BrokenPage):
                 statistics.counts["pages"] += 1
-                statistics.drop("pages", page.reason, example=page.where)
+                statistics.drop("pages", BROKEN_PAGE_REASONS[page.reason], example=page.where)
             elif _append_page(rows, page, build, statistics, seen):
                 ascending = ascending and page.page_id > last
                 first = page.page_id if first < 0 else min(first, page.page_id)

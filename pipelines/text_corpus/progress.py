@@ -44,6 +44,7 @@ class UnitProgress:
         self._path = build.work / "progress" / f"{unit.number:05d}.json"
         self._unit = unit
         self._next = 0.0
+        self._position = 0
         host, self._driver = build.driver
         self._driver_is_here = host == socket.gethostname()
 
@@ -52,7 +53,11 @@ class UnitProgress:
         self._write(UnitState(self._unit.number, 0, 0, self._unit.path, ""))
         return self
 
-    def update(self, pages: int, position: int, page: Page | BrokenPage) -> None:
+    def advance(self, size: int) -> None:
+        """Takes note of `size` more bytes of the dump file that were read."""
+        self._position += size
+
+    def update(self, pages: int, page: Page | BrokenPage) -> None:
         """Takes note of the page that comes next.
 
         Raises:
@@ -65,7 +70,7 @@ class UnitProgress:
         if self._driver_is_here and not is_alive(self._driver):
             raise BuildError(f"process {self._driver}, which started this build, is gone")
         title = page.title if isinstance(page, Page) else page.where
-        self._write(UnitState(self._unit.number, pages, position, self._unit.path, title))
+        self._write(UnitState(self._unit.number, pages, self._position, self._unit.path, title))
 
     def _write(self, state: UnitState) -> None:
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")

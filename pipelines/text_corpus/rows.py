@@ -48,7 +48,7 @@ def append_article(
         page.page_id,
         page.title,
         page.revision_id,
-        page.sha1,
+        page.sha1 or "",
         article.disambiguation,
         article.introduction,
     )

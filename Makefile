@@ -1,0 +1,65 @@
+# Every target does its own set-up: on a fresh machine Python (3.10 to 3.13) alone is needed.
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+DUMP ?=
+DEMO ?= demo
+# What each kind of work installs; the text corpus needs none of the heavy extras.
+DEMO_EXTRAS := demo
+LIGHT_EXTRAS := elasticsearch,dev-light
+TEST_EXTRAS := elasticsearch,image,training,explore,dev
+
+.PHONY: help setup demo test test-light lint format bench constraints clean
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.installed-test  ## make the virtual environment with everything that the tests need
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(DEMO_EXTRAS)]'
+	@touch $@
+
+$(VENV)/.installed-light: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(LIGHT_EXTRAS)]'
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(TEST_EXTRAS)]'
+	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-light
+
+demo: $(VENV)/.installed-demo  ## build the corpus of 106 real Wikipedia articles and search it
+	$(PY) -m pipelines.demo --output $(DEMO)/kc
+
+test: $(VENV)/.installed-test  ## run all tests that this machine can run
+	$(PYTEST) -n $(WORKERS) --dist loadgroup
+
+test-light: $(VENV)/.installed-light  ## run the tests that need neither torch nor a server, in minutes
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'not torch and not service'
+
+lint: $(VENV)/.installed-test  ## check format, style and types
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: $(VENV)/.installed-light  ## format the code
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: $(VENV)/.installed-light  ## time the whole build of a grown dump against bz2 decompression (DUMP=...)
+	$(PY) -m tests.bench.bench_build $(if $(DUMP),--dump '$(DUMP)')
+
+constraints:  ## pin everything anew
+	$(PYTHON) -m venv $(VENV)-pin && $(VENV)-pin/bin/python -m pip install --quiet uv
+	$(VENV)-pin/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 \
+	  --no-annotate --no-header --quiet --output-file $(VENV)-pin/pins.txt
+	@{ sed -n '/^#/p' constraints.txt; cat $(VENV)-pin/pins.txt; } > constraints.txt.tmp && mv constraints.txt.tmp constraints.txt
+
+clean:  ## remove what the demo and the tests wrote (not the virtual environment)
+	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
