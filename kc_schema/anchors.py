@@ -74,7 +74,7 @@ def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spellin
     """
     pieces: list[str] = []
     done = 0
-    for anchor in sorted(anchors):
+    for anchor in sorted(anchors, key=lambda anchor: (anchor.start, anchor.end)):
         start, end, title = anchor.start, anchor.end, anchor.title
         if not done <= start <= end <= len(text):
             raise AnchorError(f"anchor {anchor} overlaps the one before it or leaves the text of {len(text)}")

@@ -68,7 +68,7 @@ def _load(connection: sqlite3.Connection, parts: Iterable[Path]) -> Counter[str]
 def _follow_chains(connection: sqlite3.Connection) -> Counter[str]:
     """Doubles the step of every chain until each redirect leads to its end; what is left then goes round."""
     connection.execute(
-        "CREATE TEMP TABLE chains AS SELECT one.from_title AS from_title, one.to_title AS to_title"
+        "CREATE TEMP TABLE chains AS SELECT one.from_title AS from_title"
         " FROM redirects AS one JOIN redirects AS next ON next.from_title = one.to_title"
     )
     (open_chains,) = connection.execute("SELECT count(*) FROM chains").fetchone()
