@@ -3,10 +3,67 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from pipelines.wikitext.interwiki import LANGUAGE_CODES, PROJECT_PREFIXES
+from pipelines.wikitext.languages import LINK_TRAILS, REDIRECT_WORDS
 
 __all__ = ["ENGLISH_WIKIPEDIA", "Site"]
+
+MEDIA, ARTICLES, FILES, TEMPLATES, CATEGORIES = -2, 0, 6, 10, 14
+"""Numbers of the namespaces that wikitext treats in a way of their own; they are the same on every wiki."""
+
+_CANONICAL_NAMES = (
+    ("media", -2),
+    ("special", -1),
+    ("talk", 1),
+    ("user", 2),
+    ("user talk", 3),
+    ("project", 4),
+    ("project talk", 5),
+    ("file", 6),
+    ("image", 6),
+    ("file talk", 7),
+    ("image talk", 7),
+    ("mediawiki", 8),
+    ("mediawiki talk", 9),
+    ("template", 10),
+    ("template talk", 11),
+    ("help", 12),
+    ("help talk", 13),
+    ("category", 14),
+    ("category talk", 15),
+)
+_ENGLISH_NAMES = (
+    ("wikipedia", 4),
+    ("wikipedia talk", 5),
+    ("wp", 4),
+    ("wt", 5),
+    ("portal", 100),
+    ("portal talk", 101),
+    ("book", 108),
+    ("book talk", 109),
+    ("draft", 118),
+    ("draft talk", 119),
+    ("mos", 126),
+    ("mos talk", 127),
+    ("education program", 446),
+    ("education program talk", 447),
+    ("timedtext", 710),
+    ("timedtext talk", 711),
+    ("module", 828),
+    ("module talk", 829),
+    ("gadget", 2300),
+    ("gadget talk", 2301),
+    ("gadget definition", 2302),
+    ("gadget definition talk", 2303),
+    ("topic", 2600),
+)
+# Subject namespaces without sub-pages, as Wikipedias configure them.
+_WITHOUT_SUBPAGES = frozenset((-2, -1, 0, 6, 14))
 
 
 @dataclass(frozen=True)
@@ -31,5 +88,46 @@ class Site:
         title = "_".join(title.split())
         return title[:1].upper() + title[1:] if self.first_letter_upper else title
 
+    def namespace_number(self, name: str) -> int | None:
+        """Gives the number of the namespace called `name` (any case, underscores or spaces), or None.
 
-ENGLISH_WIKIPEDIA = Site()
+        The canonical English names and ``Image`` hold on every wiki.
+        """
+        return self._namespace_numbers.get(" ".join(name.replace("_", " ").split()).lower())
+
+    def is_interlanguage(self, prefix: str) -> bool:
+        """Tells whether ``[[prefix:Page]]`` names the page of another language, shown beside the text."""
+        return prefix in LANGUAGE_CODES and prefix != self.language
+
+    def is_interwiki(self, prefix: str) -> bool:
+        """Tells whether `prefix`, in lower case, leads to another wiki (a language or another project)."""
+        return prefix in PROJECT_PREFIXES or self.is_interlanguage(prefix)
+
+    def has_subpages(self, title: str) -> bool:
+        """Tells whether ``[[/Page]]`` on the page `title` means a page below it."""
+        name, colon, _ = title.partition(":")
+        number = self.namespace_number(name) if colon else None
+        return number is not None and number not in _WITHOUT_SUBPAGES
+
+    @cached_property
+    def link_trail(self) -> str:
+        """Letters that join a link before them (``[[peace]]ful``), as the inside of a character class."""
+        return LINK_TRAILS.get(self.language, "a-z")
+
+    @cached_property
+    def redirect(self) -> re.Pattern[str]:
+        """What the wikitext of a redirect begins with; the group is the link's target."""
+        words = ["redirect", *REDIRECT_WORDS.get(self.language, ())]
+        alternatives = "|".join(map(re.escape, words))
+        return re.compile(
+            rf"\s*#(?:{alternatives})\s*:?\s*\[\[([^\[\]|\n]+)(?:\|[^\[\]]*)?\]\]", re.IGNORECASE
+        )
+
+    @cached_property
+    def _namespace_numbers(self) -> dict[str, int]:
+        numbers = dict(_CANONICAL_NAMES)
+        numbers.update((name.lower(), number) for name, number in self.namespaces.items() if name)
+        return numbers
+
+
+ENGLISH_WIKIPEDIA = Site(namespaces=dict((("", ARTICLES), *_CANONICAL_NAMES, *_ENGLISH_NAMES)))

@@ -1,0 +1,181 @@
+"""From a page's wikitext to its article: the steps of reading, in order."""
+
+from __future__ import annotations
+
+import re
+
+from kc_schema.anchors import render
+from pipelines.wikitext import marks
+from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
+from pipelines.wikitext.emphasis import strip_emphasis
+from pipelines.wikitext.expansion import Expansion
+from pipelines.wikitext.images import gallery_images, is_interface_icon
+from pipelines.wikitext.links import Links, strip_external_links
+from pipelines.wikitext.records import Anchor, Article, ImageLink, Paragraph
+from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
+from pipelines.wikitext.switches import is_disambiguation, strip_switches
+from pipelines.wikitext.tables import remove_tables
+from pipelines.wikitext.tags import strip_tags
+from pipelines.wikitext.tidying import tidy
+
+__all__ = ["extract_article"]
+
+LONGEST_SHORT_ITEM = 80
+"""List items up to this length join the introduction with a colon that they follow."""
+LONGEST_INTRODUCED_LIST = 2000
+"""A paragraph with the items of its list grows no longer than this."""
+
+# The marks of an anchor: its number and the end of its surface.
+_ANCHOR = re.compile("\x01([0-9]+)\x02|\x03")
+# What is left of an anchor when only its surface is wanted.
+_ANCHOR_MARK = re.compile("\x01[0-9]+\x02|\x03")
+
+
+def extract_article(wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA) -> Article:
+    """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
+
+    Nothing that MediaWiki shows as running text is lost; tables, footnotes and the templates that stand
+    beside the text are left out, the latter counted.
+    """
+    return _Extraction(title, site).run(wikitext)
+
+
+class _Extraction:
+    """The reading of one page."""
+
+    def __init__(self, title: str, site: Site) -> None:
+        self.title = title
+        self.site = site
+        self.expansion = Expansion(title, site)
+        self.links = Links(title, site)
+        self.galleries: list[ImageLink] = []
+
+    def run(self, wikitext: str) -> Article:
+        article = Article()
+        text = marks.remove_marks(wikitext)
+        if text.lstrip()[:1] == "#" and (redirect := self.site.redirect.match(text)):
+            article.redirect = self.site.normalise_title(redirect[1].strip().lstrip(":"))
+        text = self.expand(text)
+        text, switches = strip_switches(text, self.site)
+        text = remove_tables(text, self.collect_from_table)
+        text = self.links.read(text)
+        article.paragraphs = self.paragraphs(read_blocks(strip_external_links(text)))
+        article.introduction = "\n".join(
+            render(paragraph.text, paragraph.anchors)
+            for paragraph in article.paragraphs[: self.introduction_length]
+        )
+        article.images = self.images()
+        article.disambiguation = is_disambiguation(self.title, self.expansion.names, switches)
+        article.dropped_templates = self.expansion.dropped
+        article.unknown_templates = self.expansion.unknown
+        article.rendered_templates = self.expansion.rendered
+        return article
+
+    def expand(self, text: str) -> str:
+        """Takes out tags and templates; templates may bring tags."""
+        text = strip_tags(text, self.collect)
+        expanded = self.expansion.expand(text)
+        return strip_tags(expanded, self.collect) if expanded is not text else text
+
+    def collect(self, name: str, body: str) -> None:
+        """Takes the image links of a gallery, an image map or an HTML table."""
+        if name == "table":
+            self.collect_from_table(body)
+        elif name == "gallery":
+            images = gallery_images(body, self.site)
+            self.galleries.extend(image for image in images if not is_interface_icon(image.file))
+        else:
+            self.galleries.extend(gallery_images(body.strip().partition("\n")[0], self.site)[:1])
+
+    def collect_from_table(self, wikitext: str) -> None:
+        """Takes the image links inside a table, by reading its links; their text is not wanted."""
+        if "[[" in wikitext:
+            inner = Links(self.title, self.site)
+            inner.read(wikitext)
+            self.galleries.extend(inner.images)
+
+    def plain(self, text: str) -> str:
+        """Gives the plain text of a piece of wikitext: a caption, a heading."""
+        if "<" in text or "{{" in text:
+            text = self.expand(text)
+        if "[" in text:
+            text = strip_external_links(Links(self.title, self.site).read(text))
+        if "''" in text:
+            text = strip_emphasis(text)
+        if not text.isprintable():
+            text = marks.join_lines(_ANCHOR_MARK.sub("", text))
+        return marks.restore(tidy(text)).strip()
+
+    def images(self) -> list[ImageLink]:
+        images = [*self.expansion.images, *self.links.images, *self.galleries]
+        for image in images:
+            if image.caption:
+                image.caption = self.plain(image.caption)
+        return images
+
+    def paragraphs(self, blocks: list[Block]) -> list[Paragraph]:
+        """Gives the paragraphs of the blocks, each with its anchors and the headings above it."""
+        texts = tidy("\n".join([block.text for block in blocks])).split("\n")
+        paragraphs: list[Paragraph] = []
+        headings: list[tuple[int, str]] = []
+        section = ""
+        self.introduction_length = -1
+        for text, block in _with_introductions(texts, blocks):
+            if block.kind == HEADING:
+                if self.introduction_length < 0:
+                    self.introduction_length = len(paragraphs)
+                while headings and headings[-1][0] >= block.level:
+                    headings.pop()
+                headings.append((block.level, self.plain(text)))
+                section = " / ".join(name for _, name in headings if name)
+                continue
+            plain, anchors = self.anchors(text)
+            if plain:
+                paragraphs.append(Paragraph(plain, anchors, block.kind, section))
+        if self.introduction_length < 0:
+            self.introduction_length = len(paragraphs)
+        return paragraphs
+
+    def anchors(self, text: str) -> tuple[str, list[Anchor]]:
+        """Gives the plain text and the anchors of a text with marks."""
+        text = marks.restore(text).replace(marks.NEWLINE, "\n").strip()
+        if "\x01" not in text:
+            return text, []
+        pieces = _ANCHOR.split(text)
+        titles = self.links.titles
+        anchors: list[Anchor] = []
+        plain: list[str] = [pieces[0]]
+        length = start = len(pieces[0])
+        number = ""
+        for index in range(2, len(pieces), 2):
+            piece = pieces[index]
+            if (opened := pieces[index - 1]) is not None:
+                start, number = length, opened
+            elif number:
+                anchors.append(Anchor(start, length, titles[int(number)]))
+                number = ""
+            plain.append(piece)
+            length += len(piece)
+        return "".join(plain), anchors
+
+
+def _with_introductions(texts: list[str], blocks: list[Block]) -> list[tuple[str, Block]]:
+    """Joins short list items to the paragraph with a colon before them, and terms to their definitions."""
+    joined: list[tuple[str, Block]] = []
+    introduced = False
+    for text, block in zip(texts, blocks):
+        text = text.strip()
+        if not text:
+            continue
+        if introduced and block.kind == LIST and not block.level:
+            before, first = joined[-1]
+            term = first.kind == LIST and first.level == 1
+            if term or (len(text) <= LONGEST_SHORT_ITEM and len(before) < LONGEST_INTRODUCED_LIST):
+                joined[-1] = (f"{before}\x0b{text}", first)
+                introduced = not term
+                continue
+        joined.append((text, block))
+        introduced = (block.level == 1 and block.kind == LIST) or (
+            block.kind == PROSE and text.endswith((":", ":\x03"))
+        )
+    return joined

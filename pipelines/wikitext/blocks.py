@@ -1,0 +1,149 @@
+"""Blocks: the paragraphs, list items, quotations and headings of a page, read line by line.
+
+As in MediaWiki's BlockLevelPass: a blank line, a list, a heading or a block element ends a paragraph; other
+line breaks are spaces. Lines that begin with a space keep their breaks.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from pipelines.wikitext import marks
+from pipelines.wikitext.emphasis import strip_emphasis
+
+__all__ = ["Block", "read_blocks"]
+
+PROSE, LIST, QUOTE, HEADING = "prose", "list", "quote", "heading"
+
+
+class Block(NamedTuple):
+    """A block as it was found, its text still with marks."""
+
+    text: str
+    kind: str
+    level: int = 0
+    """Of a heading: its level. Of a list item: 1 where it is a term that a definition follows."""
+
+
+# Marks of blocks, each of which begins a line of its own.
+_BLOCK_MARK = re.compile("[\x05-\x08]")
+# Two line breaks with nothing between: a new paragraph.
+_BREAKS = re.compile("\x0c(?:[ \n\x04]*\x0c)+")
+# The characters of a list item.
+_BULLETS = re.compile(r"[*#:;]+")
+# A heading: equals signs on both sides, of which the shorter run counts.
+_HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x04\x00]*\Z", re.DOTALL)
+# The colon between a term and its definition, outside of links and addresses.
+_DEFINITION = re.compile("((?:[^:\x01]|\x01[0-9]+\x02[^\x03]*\x03|:(?=//))*):")
+
+
+def read_blocks(text: str) -> list[Block]:
+    """Gives the blocks of `text` in order; headings are blocks of the kind ``heading``."""
+    if _BLOCK_MARK.search(text):
+        text = _BLOCK_MARK.sub(r"\n\g<0>", text)
+    if marks.LINE_BREAK in text:
+        text = _BREAKS.sub("\n\x05", text).replace(marks.LINE_BREAK, " ")
+    return _Reader().read(text)
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.lines: list[str] = []
+        self.preformatted = False
+        self.kind = PROSE
+
+    def read(self, text: str) -> list[Block]:
+        blocks = self.blocks
+        lines = self.lines
+        for line in text.split("\n"):
+            if "''" in line:
+                line = strip_emphasis(line)
+            first = line[:1]
+            if first not in _SPECIAL:
+                if self.preformatted:
+                    self.end_paragraph()
+                lines.append(line)
+            elif not line or line.isspace():
+                self.end_paragraph()
+            elif first in "*#:;":
+                self.end_paragraph()
+                self.list_item(line)
+            elif first == " ":
+                self.indented(line)
+            elif first == "=":
+                heading = _HEADING.match(line)
+                if heading:
+                    self.end_paragraph()
+                    self.kind = PROSE
+                    level, title = _level(heading)
+                    blocks.append(Block(title, HEADING, level))
+                else:
+                    lines.append(line)
+            elif first == "-":
+                if line.startswith("----"):
+                    self.end_paragraph()
+                    line = line.lstrip("-")
+                lines.append(line)
+            else:
+                self.block_mark(first, line[1:])
+        self.end_paragraph()
+        return blocks
+
+    def end_paragraph(self) -> None:
+        lines = self.lines
+        if lines:
+            separator = marks.NEWLINE if self.preformatted else " "
+            self.blocks.append(Block(separator.join(lines) if len(lines) > 1 else lines[0], self.kind))
+            lines.clear()
+        self.preformatted = False
+
+    def indented(self, line: str) -> None:
+        """Takes a line that begins with a space: preformatted, unless it goes on a paragraph."""
+        if self.lines and not self.preformatted:
+            self.end_paragraph()
+        self.preformatted = True
+        self.lines.append(line.strip())
+
+    def list_item(self, line: str) -> None:
+        bullets = _BULLETS.match(line)
+        assert bullets is not None
+        text = line[bullets.end() :].strip()
+        if bullets[0][-1] == ";":
+            definition = _DEFINITION.match(text)
+            if definition:
+                self.blocks.append(Block(definition[1].strip(), LIST, 1))
+                text = text[definition.end() :].strip()
+                self.blocks.append(Block(text, LIST))
+            else:
+                self.blocks.append(Block(text, LIST, 1))
+        else:
+            self.blocks.append(Block(text, LIST))
+
+    def block_mark(self, mark: str, rest: str) -> None:
+        self.end_paragraph()
+        if mark == marks.QUOTE:
+            self.kind = QUOTE
+        elif mark == marks.QUOTE_END:
+            self.kind = PROSE
+        rest = rest.strip(" \t")
+        if not rest:
+            return
+        if mark == marks.ITEM:
+            self.blocks.append(Block(rest, LIST))
+        elif rest[0] in "*#:;":
+            self.list_item(rest)
+        else:
+            self.lines.append(rest)
+
+
+# What may begin a line that is no line of prose; the empty string is among them.
+_SPECIAL = " *#:;=-\x05\x06\x07\x08\t"
+
+
+def _level(heading: re.Match[str]) -> tuple[int, str]:
+    """Gives a heading's level and text; equals signs beyond the shorter run are text."""
+    left, text, right = heading.groups()
+    level = min(len(left), len(right))
+    return level, "=" * (len(left) - level) + text + "=" * (len(right) - level)

@@ -1,0 +1,62 @@
+"""Control characters that stand for structure while an article is read.
+
+XML 1.0 allows none of them, so no dump holds any, and a string that carries them stays a plain string on
+which `str` methods and regular expressions work at the speed of C.
+"""
+
+from __future__ import annotations
+
+import re
+
+JOINER = "\x00"
+"""Something of no width that MediaWiki keeps apart from what stands around it (an empty ``<nowiki/>``)."""
+ANCHOR, SURFACE, ANCHOR_END = "\x01", "\x02", "\x03"
+"""A link: `ANCHOR`, its number in the article, `SURFACE`, the surface, `ANCHOR_END`."""
+REMOVED = "\x04"
+"""Where something inside a line was left out, whose spaces and brackets are to be tidied."""
+BREAK = "\x05"
+"""Where a block begins or ends, and with it a paragraph."""
+QUOTE, QUOTE_END = "\x06", "\x07"
+"""Around a block quotation."""
+ITEM = "\x08"
+"""Where an item of an HTML list begins."""
+NEWLINE = "\x0b"
+"""A line break that stays in the paragraph's text (poems, preformatted text)."""
+LINE_BREAK = "\x0c"
+"""A ``<br>``: a space in the text, and the end of the paragraph where two follow each other."""
+
+_LITERALS = "<>&[]{}|'=*#:;"
+_STAND_INS = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
+_TO_STAND_INS = str.maketrans(dict(zip(_LITERALS, _STAND_INS)) | {"_": "_\x00", "-": "-\x00", "\n": " "})
+_TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS)) | {"\x00": None})
+# Any control character that the extractor uses; a dump has none.
+_ANY_MARK = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]+")
+# A character that stands for a literal one, or joins.
+_ANY_STAND_IN = re.compile("[\x00\x0e-\x1b]")
+# Marks of structure that have no place inside a caption, a heading or a link's surface.
+_BLOCK_MARK = re.compile("[\x05-\x08\x0b\x0c\n]+")
+
+
+def remove_marks(text: str) -> str:
+    """Gives `text` without the control characters that are used as marks."""
+    return _ANY_MARK.sub("", text) if _ANY_MARK.search(text) else text
+
+
+def protect(text: str) -> str:
+    """Gives `text` such that nothing in it is read as wikitext; `restore` gives it back, line breaks as spaces."""
+    return JOINER + text.translate(_TO_STAND_INS) + JOINER
+
+
+def protect_lines(text: str) -> str:
+    """Does as `protect`, and keeps the line breaks."""
+    return JOINER + text.replace("\n", NEWLINE).translate(_TO_STAND_INS) + JOINER
+
+
+def restore(text: str) -> str:
+    """Gives the text that `protect` was given, wherever `text` holds such."""
+    return text.translate(_TO_LITERALS) if _ANY_STAND_IN.search(text) else text
+
+
+def join_lines(text: str) -> str:
+    """Gives `text` on one line and without marks of blocks."""
+    return _BLOCK_MARK.sub(" ", text)

@@ -1,0 +1,192 @@
+"""What stands in angle brackets: comments, ``<nowiki>``, extension tags and HTML.
+
+One pass from left to right: whichever of them begins first wins, as in MediaWiki's preprocessor
+(https://www.mediawiki.org/wiki/Preprocessor_ABNF); an extension tag's body is not read further.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from pipelines.wikitext import marks
+from pipelines.wikitext.entities import decode_entities
+
+__all__ = ["Collector", "strip_tags"]
+
+Collector = Callable[[str, str], None]
+"""Takes the name and the body of what holds pictures: ``gallery``, ``imagemap``, ``table``."""
+
+# A comment's start, or a whole tag: slash, name, attributes.
+_TAG = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)>)")
+# An attribute that hides its element.
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+# The opening and closing tags of HTML tables.
+_TABLE = re.compile(r"<(/?)table(?:[\s/][^<>]*)?>", re.IGNORECASE)
+
+_INLINE = """abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q rb rbc rp rt rtc ruby s samp small
+span strike strong sub sup time tt u var wbr noinclude onlyinclude section languages translate tvar"""
+_BLOCKS = "caption center div dl hr ol p table tbody td tfoot th thead tr ul"
+_ITEMS = "dd dt li"
+
+_OPENING: dict[str, str] = {
+    **dict.fromkeys(_INLINE.split(), ""),
+    **dict.fromkeys(_BLOCKS.split(), marks.BREAK),
+    **dict.fromkeys(_ITEMS.split(), marks.ITEM),
+    "blockquote": marks.QUOTE,
+    "br": marks.LINE_BREAK,
+    **{f"h{level}": "\n" + "=" * level for level in range(1, 7)},
+}
+_CLOSING: dict[str, str] = {
+    **dict.fromkeys(_INLINE.split(), ""),
+    **dict.fromkeys((_BLOCKS + " " + _ITEMS).split(), marks.BREAK),
+    "blockquote": marks.QUOTE_END,
+    "br": marks.LINE_BREAK,
+    **{f"h{level}": "=" * level + "\n" for level in range(1, 7)},
+}
+
+# Extension tags that leave nothing, inside a line and as blocks of their own.
+_SILENT = frozenset("includeonly indicator maplink templatestyles templatedata ref score hiero".split())
+_SILENT_BLOCKS = frozenset(
+    "categorytree graph inputbox mapframe references timeline dynamicpagelist rss gallery imagemap".split()
+)
+_LITERAL = frozenset("ce chem math nowiki".split())
+_PREFORMATTED = frozenset("pre source syntaxhighlight".split())
+_EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
+_CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
+
+
+def strip_tags(text: str, collect: Collector) -> str:
+    """Gives `text` without comments, footnotes and tags; blocks are marked, literal text is protected.
+
+    `collect` gets what holds pictures. Tags that MediaWiki does not know, and tags that are never closed where
+    they must be, stay as the text that they are.
+    """
+    if "<" not in text:
+        return text
+    return _Stripper(text, collect).run()
+
+
+class _Stripper:
+    """One pass over one text."""
+
+    def __init__(self, text: str, collect: Collector) -> None:
+        self.text = text
+        self.collect = collect
+        self.never_closed: set[str] = set()
+        self.tables: dict[int, int] | None = None
+
+    def run(self) -> str:
+        text = self.text
+        pieces: list[str] = []
+        done = 0
+        for tag in _TAG.finditer(text):
+            start = tag.start()
+            if start < done:
+                continue
+            slash, name, attributes = tag.groups()
+            if name is None:
+                start, end = self.comment(start, done)
+                replacement = ""
+            else:
+                end = tag.end()
+                name = name.lower()
+                if name in _EXTENSIONS:
+                    if slash:
+                        continue
+                    body_end, end = self.body(name, attributes, end)
+                    if end < 0:
+                        continue
+                    replacement = self.extension(name, attributes, text[tag.end() : body_end])
+                elif slash:
+                    closing = _CLOSING.get(name)
+                    if closing is None:
+                        continue
+                    replacement = closing
+                else:
+                    opening = _OPENING.get(name)
+                    if opening is None:
+                        continue
+                    replacement = opening
+                    if name == "table":
+                        end = self.table(start, end)
+                    elif attributes and _HIDDEN.search(attributes):
+                        end = self.hidden(name, end)
+            pieces.append(text[done:start])
+            if replacement:
+                pieces.append(replacement)
+            done = end
+        pieces.append(text[done:])
+        return "".join(pieces)
+
+    def comment(self, start: int, done: int) -> tuple[int, int]:
+        """Gives the span of the comment at `start`: with its line where it, and others, stand alone there."""
+        text = self.text
+        line_start = start
+        while line_start > done and text[line_start - 1] in " \t":
+            line_start -= 1
+        end = start
+        while text.startswith("<!--", end):
+            close = text.find("-->", end + 4)
+            if close < 0:
+                return start, len(text)
+            comment_end = end = close + 3
+            while end < len(text) and text[end] in " \t":
+                end += 1
+        if line_start > 0 and text[line_start - 1] == "\n" and text.startswith("\n", end):
+            return line_start, end + 1
+        return start, comment_end
+
+    def body(self, name: str, attributes: str, start: int) -> tuple[int, int]:
+        """Gives where the body of an extension tag ends and where its closing tag does; -1, -1 where neither."""
+        if attributes.endswith("/"):
+            return start, start
+        if name not in self.never_closed:
+            closing = _CLOSING_TAGS[name].search(self.text, start)
+            if closing:
+                return closing.span()
+            self.never_closed.add(name)
+        if name == "includeonly":
+            return len(self.text), len(self.text)
+        return -1, -1
+
+    def extension(self, name: str, attributes: str, body: str) -> str:
+        """Gives what an extension tag leaves in the text."""
+        if name in _SILENT:
+            return marks.REMOVED
+        if name in _SILENT_BLOCKS:
+            if name in ("gallery", "imagemap"):
+                self.collect(name, body)
+            return marks.BREAK
+        if name == "poem":
+            lines = strip_tags(body.strip("\n"), self.collect)
+            return marks.QUOTE + lines.replace("\n", marks.NEWLINE) + marks.QUOTE_END
+        if name in _PREFORMATTED:
+            body = re.sub(r"</?nowiki>", "", body, flags=re.IGNORECASE) if name == "pre" else body
+            protected = marks.protect_lines(decode_entities(body.strip("\n")))
+            return protected if "inline" in attributes else marks.BREAK + protected + marks.BREAK
+        if name == "nowiki":
+            return marks.protect(decode_entities(body))
+        return marks.REMOVED
+
+    def table(self, start: int, end: int) -> int:
+        """Gives where the HTML table that begins at `start` ends; `end`, behind its tag, where it never does."""
+        if self.tables is None:
+            self.tables = {}
+            opened: list[int] = []
+            for tag in _TABLE.finditer(self.text):
+                if not tag[1]:
+                    opened.append(tag.start())
+                elif opened:
+                    self.tables[opened.pop()] = tag.end()
+        table_end = self.tables.get(start)
+        if table_end is None:
+            return end
+        self.collect("table", self.text[end:table_end])
+        return table_end
+
+    def hidden(self, name: str, end: int) -> int:
+        """Gives the end of an element that is not displayed and holds text alone; else `end`, behind its tag."""
+        closing = self.text.find("<", end)
+        match = _TAG.match(self.text, closing) if closing >= 0 else None
+        return match.end() if match and match[1] and match[2].lower() == name else end

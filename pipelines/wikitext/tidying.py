@@ -1,0 +1,91 @@
+"""Tidying: the spaces, brackets and commas that removals leave behind, and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.wikitext.entities import decode_entities
+from pipelines.wikitext.marks import REMOVED
+
+__all__ = ["tidy"]
+
+# Two or more spaces.
+_SPACES = re.compile("  +")
+# Spaces other than the plain one, as entities and editors write them.
+_SPECIAL_SPACE = re.compile("[\t\u00a0\u2000-\u200a\u202f\u205f]+")
+# A space before a comma, or before a full stop that ends something.
+_SPACE_BEFORE_COMMA = re.compile(r" +,(?=[\s\x03\x04]|\Z)")
+_SPACE_BEFORE_STOP = re.compile(r" +\.(?=[\s\x03\x04]|\Z)")
+# Brackets around nothing behind a space.
+_EMPTY_BRACKETS = re.compile(r"(?<=[ \n])[(\[] ?[)\]] ?")
+
+
+def tidy(text: str) -> str:
+    """Gives lines of text with character references decoded, single spaces, and removals tidied away."""
+    text = decode_entities(text)
+    if not text.isascii():
+        text = _SPECIAL_SPACE.sub(" ", text)
+    elif "\t" in text:
+        text = text.replace("\t", " ")
+    if REMOVED in text:
+        text = _close_gaps(text)
+    if "  " in text:
+        text = _SPACES.sub(" ", text)
+    if " ," in text:
+        text = _SPACE_BEFORE_COMMA.sub(",", text)
+    if " ." in text:
+        text = _SPACE_BEFORE_STOP.sub(".", text)
+    if " (" in text or "\n(" in text:
+        text = _EMPTY_BRACKETS.sub("", text)
+    return text
+
+
+_LONGEST_TAIL = 400
+
+
+def _close_gaps(text: str) -> str:
+    """Removes the marks of removals together with the spaces and signs that only they had kept apart."""
+    left, *rest = text.split(REMOVED)
+    pieces: list[str] = []
+    for right in rest:
+        if left[-1:] in _BEFORE_GAP or right[:1] in _BEHIND_GAP:
+            left = _join(left, right)
+            if len(left) > _LONGEST_TAIL:
+                pieces.append(left[:-80])
+                left = left[-80:]
+        else:
+            pieces.append(left)
+            left = right
+    pieces.append(left)
+    return "".join(pieces)
+
+
+# What may need tidying before a removal and behind it; both hold the empty string.
+_BEFORE_GAP = " (["
+_BEHIND_GAP = ")]"
+_SEPARATORS = " ,;:"
+_CLOSING = {"(": ")", "[": "]"}
+
+
+def _join(left: str, right: str) -> str:
+    """Joins the text on both sides of a removal: "(; born" -> "(born", "word ," -> "word,", "( )" -> ""."""
+    before, behind = left.rstrip(" "), right.lstrip(" ")
+    if not behind:
+        return left + right
+    last, first = before[-1:], behind[0]
+    if last in _CLOSING:
+        behind = behind.lstrip(_SEPARATORS)
+        if behind[:1] == _CLOSING[last]:
+            return _join(before[:-1].rstrip(" ") + " ", " " + behind[1:])
+        return before + behind
+    if first in ")]":
+        before = before.rstrip(_SEPARATORS)
+        return _join(before, behind) if before[-1:] in _CLOSING else before + behind
+    if last and last in ",;":
+        if before.rstrip(_SEPARATORS)[-1:] in ("(", "["):
+            return before.rstrip(_SEPARATORS) + behind
+        if first in ",;":
+            return before + behind[1:]
+    if first in ",.;:!?\n" or last == "\n":
+        return before + behind
+    return f"{before} {behind}" if len(before) + len(behind) < len(left) + len(right) else before + behind
