@@ -1,0 +1,42 @@
+"""Contexts go in whole, in rank order, within the limit."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kc_schema.retrieval_cache import Hit
+from training.data.contexts import STOP_BELOW, context_text, pack
+
+
+def test_whole_contexts_in_rank_order():
+    packed = pack(5, [0], [[1] * 4, [2] * 30, [3] * 6], limit=30)
+    assert packed.context == [0, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3]
+    assert (packed.used, packed.skipped) == (2, 1)
+
+
+def test_no_separator_without_contexts():
+    assert pack(5, [0], [[1] * 100], limit=30).context == []
+    assert pack(29, [0], [[1]], limit=30).context == []
+
+
+@given(st.integers(0, 60), st.lists(st.integers(0, 30), max_size=8), st.integers(0, 80))
+def test_limit_and_order(sentence, lengths, limit):
+    packed = pack(sentence, [-1, -1], [[number] * length for number, length in enumerate(lengths)], limit)
+    room, expected = limit - sentence - 2, []
+    for number, length in enumerate(lengths):
+        if length <= room and room >= STOP_BELOW:
+            expected += [number] * length
+            room -= length
+    assert packed.context == ([-1, -1, *expected] if expected else [])
+    assert not expected or sentence + len(packed.context) <= limit
+
+
+def hit(text, title="Alan Turing"):
+    return Hit("a", 0, 1.0, "", title, text, 1)
+
+
+def test_title_in_front_and_anchors():
+    tagged = "He met <e: Ada> her </e> often."
+    assert context_text(hit(tagged), keep_anchors=False, title=True) == "[ Alan Turing ] He met her often."
+    assert context_text(hit(tagged), keep_anchors=True, title=False) == tagged
+    assert context_text(hit("x", title=""), keep_anchors=False, title=True) == "x"
+    assert context_text(hit("a </e> b <e: "), keep_anchors=False, title=False)

@@ -1,0 +1,1 @@
+"""Trains retrieval-augmented entity and relation models from retrieval caches."""

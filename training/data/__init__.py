@@ -1,0 +1,1 @@
+"""From a cache's examples and hits to batches of tensors."""

@@ -1,0 +1,217 @@
+"""Experts: a task model with one source of evidence, fitted, saved, loaded, asked for its distributions."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kc_schema.files import write_atomically
+from kc_schema.retrieval_cache import Example, Hit, RetrievalCache
+from training.config import ContextConfig, ExpertConfig, RunConfig, as_mapping
+from training.data.batching import Collator, EncodedDataset, batches_by_length
+from training.data.inputs import EncodedInput, InputEncoder, load_tokenizer
+from training.devices import choose_device
+from training.distributions import Distributions, join
+from training.errors import TrainingError, out_of_memory_explained
+from training.evaluation.scores import headline_f1
+from training.models.encoder import encoder_limit, load_encoder, restore_encoder
+from training.models.task_model import TaskModel
+from training.task import Task
+
+__all__ = ["Expert", "evidence_of", "fit_expert", "load_expert"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Expert:
+    """A task model that can be asked.
+
+    Its inputs are built by the same settings with which it was fitted.
+    """
+
+    model: TaskModel
+    task: Task
+    inputs: InputEncoder
+    source: str | None
+    device: torch.device
+    precision: str
+
+    def predict(
+        self, examples: Sequence[Example], hits: Mapping[str, Sequence[Hit]] | None, batch_size: int
+    ) -> Distributions:
+        """Gives the distributions over the labels of `examples`, whose gold labels are not looked at."""
+        return self.predict_inputs(self.inputs.encode(examples, hits), batch_size)
+
+    @torch.no_grad()
+    def predict_inputs(self, inputs: Sequence[EncodedInput], batch_size: int) -> Distributions:
+        """Gives the distributions of inputs that are encoded already."""
+        training = self.model.training
+        self.model.eval()
+        items = EncodedDataset(inputs, [0] * len(inputs))
+        collate = Collator(self.inputs.tokenizer.pad_token_id, self.inputs.tokenizer.sep_token_id, False)
+        parts = []
+        advice = "lower evaluation_batch_size"
+        with out_of_memory_explained("prediction", advice):
+            for rows in batches_by_length([len(item.input_ids) for item in inputs], batch_size):
+                batch = {
+                    name: value.to(self.device)
+                    for name, value in collate([items[row] for row in rows]).items()
+                }
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                    scores = self.model.scores(batch["input_ids"], batch["attention_mask"], batch["places"])
+                mask = self.model.token_mask(batch["place_mask"])
+                probabilities = self.model.posteriors(scores, mask).float().cpu().numpy()
+                best = self.model.decode(scores, mask).cpu().numpy()
+                for row, length, some, path in zip(
+                    rows, mask.sum(1).tolist(), probabilities, best, strict=True
+                ):
+                    parts.append((row, some[:length].copy(), path[:length].astype(np.int64)))
+        self.model.train(training)
+        return join(parts)
+
+    def save(self, folder: Path) -> None:
+        """Writes weights (safetensors), tokenizer and a readable description."""
+        from safetensors.torch import save_model
+
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "model.safetensors", lambda place: save_model(self.model, str(place)))
+        self.inputs.tokenizer.save_pretrained(folder)
+        self.model.encoder.config.save_pretrained(folder)
+        described = {
+            **self.task.as_json(),
+            "source": self.source,
+            "contexts": as_mapping(self.inputs.contexts),
+            "limit": self.inputs.limit,
+            "precision": self.precision,
+        }
+        text = json.dumps(described, indent=2) + "\n"
+        write_atomically(folder / "expert.json", lambda place: place.write_text(text))
+
+
+def load_expert(folder: Path | str, device: str = "auto") -> Expert:
+    """Gives the expert that `Expert.save` wrote.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    from safetensors.torch import load_model
+
+    from training.config import FitConfig
+
+    folder = Path(folder)
+    try:
+        described = json.loads((folder / "expert.json").read_text())
+    except FileNotFoundError:
+        raise TrainingError(f"{folder}: no expert.json, so no trained expert; run training.run") from None
+    task = Task.from_json(described)
+    tokenizer = load_tokenizer(str(folder), markers=task.name == "re")
+    encoder = restore_encoder(folder)
+    model = task.build_model(encoder, FitConfig())
+    load_model(model, str(folder / "model.safetensors"))
+    place = choose_device(device)
+    contexts = ContextConfig(**described["contexts"])
+    inputs = InputEncoder(tokenizer, contexts, described["limit"])
+    return Expert(model.to(place), task, inputs, described["source"], place, described["precision"])
+
+
+def evidence_of(cache: RetrievalCache, source: str | None, split: str) -> dict[str, list[Hit]] | None:
+    """Gives the hits of a source, None for an expert without evidence.
+
+    Raises:
+        TrainingError: the cache lacks the source, or the source found nothing at all for the split.
+    """
+    if source is None:
+        return None
+    if source not in cache.sources:
+        known = ", ".join(cache.sources) or "none"
+        raise TrainingError(
+            f"experts: the cache {cache.folder} has no source {source!r}; it has {known}. Build it with "
+            f"--sources, or take the expert out (--set experts.NAME=null)"
+        )
+    hits = cache.hits(source, split)
+    if not any(hits.values()):
+        raise TrainingError(
+            f"hits/{source}/{split}.parquet of {cache.folder} is empty: the expert would see no evidence; check "
+            "how the cache was built"
+        )
+    return hits
+
+
+def new_expert(task: Task, config: RunConfig, expert: ExpertConfig, seed: int) -> Expert:
+    """Gives an untrained expert on the pretrained encoder; `seed` decides its head."""
+    from transformers import set_seed
+
+    set_seed(seed)
+    device = choose_device(config.device)
+    tokenizer = load_tokenizer(config.encoder.name, markers=task.name == "re")
+    encoder = load_encoder(config.encoder.name, len(tokenizer))
+    limit = encoder_limit(encoder.config, config.encoder.max_length)
+    inputs = InputEncoder(tokenizer, config.contexts, limit)
+    model = task.build_model(encoder, expert.fit)
+    return Expert(model.to(device), task, inputs, expert.source, device, config.precision)
+
+
+def fit_expert(
+    cache: RetrievalCache,
+    task: Task,
+    config: RunConfig,
+    name: str,
+    expert: ExpertConfig,
+    seed: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """Fits an expert and saves it in `folder`; goes on where a killed run left off.
+
+    Gives the record of the fit: ``history`` by epoch, ``dev_f1`` of the kept epoch, ``counts`` of what packing
+    did. Checkpoints are removed at the end.
+    """
+    from training.fitting import Fit
+
+    made = new_expert(task, config, expert, seed)
+    data = {}
+    for split in (config.train, config.dev):
+        examples = cache.examples(split)
+        data[split] = (examples, made.inputs.encode(examples, evidence_of(cache, expert.source, split)))
+    examples, inputs = data[config.train]
+    dev_examples, dev_inputs = data[config.dev]
+
+    def score() -> float:
+        found = made.predict_inputs(dev_inputs, config.evaluation_batch_size)
+        return headline_f1(task, dev_examples, found.by_example(found.best), config.evaluation.convention)
+
+    aligned = expert.fit.alignment and expert.source is not None
+    tokenizer = made.inputs.tokenizer
+    fit = Fit(
+        model=made.model,
+        dataset=EncodedDataset(inputs, task.targets(examples, config.train)),
+        collator=Collator(tokenizer.pad_token_id, tokenizer.sep_token_id, both_views=aligned),
+        example_ids=[example.example_id for example in examples],
+        score=score,
+        settings=expert.fit,
+        seed=seed,
+        device=made.device,
+        precision=config.precision,
+        gradient_checkpointing=config.encoder.gradient_checkpointing,
+        folder=folder / "fit",
+        name=name,
+    )
+    history = fit.run()
+    made.save(folder)
+    kept = [row["dev_f1"] for row in history]
+    record = {
+        "history": history,
+        "dev_f1": max(kept) if expert.fit.selection == "best" else kept[-1],
+        "counts": dict(sorted(made.inputs.counts.items())),
+        "learning_rate": expert.fit.learning_rate,
+    }
+    text = json.dumps(record, indent=2) + "\n"
+    write_atomically(folder / "fit.json", lambda place: place.write_text(text))
+    return record

@@ -1,0 +1,298 @@
+"""Fitting a task model with transformers' Trainer: what it does not know about our models and our promises.
+
+Checkpoints are made at the end of an epoch and carry a note of their files, written last: a killed run goes
+on from the last whole one and, on a CPU, ends with the same weights as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from kc_schema.files import write_atomically
+from training.config import FitConfig
+from training.data.batching import Collator
+from training.devices import peak_flops, training_flops
+from training.errors import TrainingError, out_of_memory_explained
+
+__all__ = ["Fit", "last_whole_checkpoint"]
+
+logger = logging.getLogger(__name__)
+
+NOTE = "complete.json"
+
+
+@dataclass
+class Fit:
+    """One fit: model, data, settings, and how the development split is scored."""
+
+    model: nn.Module
+    dataset: Dataset[dict[str, Any]]
+    collator: Collator
+    example_ids: Sequence[str]
+    score: Callable[[], float]
+    """Gives F1 in percent on the development split with the model as it is."""
+    settings: FitConfig
+    seed: int
+    device: torch.device
+    precision: str
+    gradient_checkpointing: bool
+    folder: Path
+    """Holds the checkpoints and the TensorBoard log while the fit runs."""
+    name: str
+
+    def run(self) -> list[dict[str, float]]:
+        """Fits the model, going on from a checkpoint where one lies; the chosen epoch's weights are left in it.
+
+        Gives the history: one entry an epoch with ``epoch``, ``loss`` and ``dev_f1``.
+
+        Raises:
+            TrainingError: the loss is not a number, or the device is out of memory.
+        """
+        trainer = _ModelTrainer(self)
+        checkpoint = last_whole_checkpoint(self.folder)
+        if checkpoint is not None:
+            logger.info("%s: goes on from %s", self.name, checkpoint.name)
+        micro = self.settings.batch_size // self.settings.accumulation
+        advice = (
+            f"a step takes {micro} examples at once: raise fit.accumulation (the result stays the same), turn "
+            "on encoder.gradient_checkpointing, or lower encoder.max_length"
+        )
+        with out_of_memory_explained(self.name, advice):
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        return _history(trainer.state.log_history)
+
+    def arguments(self) -> TrainingArguments:
+        """Gives the settings as transformers names them."""
+        best = self.settings.selection == "best"
+        return TrainingArguments(
+            output_dir=str(self.folder),
+            num_train_epochs=self.settings.epochs,
+            per_device_train_batch_size=self._micro_batch(),
+            gradient_accumulation_steps=self.settings.accumulation,
+            learning_rate=self.settings.learning_rate,
+            weight_decay=self.settings.weight_decay,
+            warmup_steps=self.settings.warmup,
+            lr_scheduler_type=self.settings.schedule,
+            max_grad_norm=self.settings.clip or 0.0,
+            bf16=self.precision == "bfloat16",
+            use_cpu=self.device.type == "cpu",
+            gradient_checkpointing=False,
+            train_sampling_strategy="group_by_length",
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            save_total_limit=2,
+            load_best_model_at_end=best,
+            metric_for_best_model="dev_f1" if best else None,
+            greater_is_better=True if best else None,
+            logging_strategy="epoch",
+            logging_nan_inf_filter=False,
+            report_to=["tensorboard"],
+            seed=self.seed,
+            data_seed=self.seed,
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            dataloader_pin_memory=self.device.type == "cuda",
+        )
+
+    def _micro_batch(self) -> int:
+        from accelerate import PartialState
+
+        processes = PartialState().num_processes
+        share, rest = divmod(self.settings.batch_size, self.settings.accumulation * processes)
+        if rest or not share:
+            raise TrainingError(
+                f"fit.batch_size {self.settings.batch_size} cannot be shared by {processes} processes and "
+                f"{self.settings.accumulation} accumulated steps"
+            )
+        return share
+
+
+class _ModelTrainer(Trainer):
+    """The Trainer with two learning rates, our own scoring, and a loss that must be a number."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+        if fit.gradient_checkpointing:
+            fit.model.encoder.gradient_checkpointing_enable()
+        self.speed = _Speed(fit)
+        super().__init__(
+            model=fit.model,
+            args=fit.arguments(),
+            train_dataset=fit.dataset,
+            eval_dataset=fit.dataset,
+            data_collator=fit.collator,
+            callbacks=[self.speed, _NoteCheckpoint()],
+        )
+        # Each step's loss is the mean of its batch; the Trainer divides by the accumulated steps.
+        self.model_accepts_loss_kwargs = False
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW with the encoder's and the head's learning rate; biases and norms are not decayed."""
+        if self.optimizer is None:
+            settings = self.fit.settings
+            self.optimizer = torch.optim.AdamW(
+                [
+                    {
+                        "params": parameters,
+                        "lr": rate,
+                        "weight_decay": settings.weight_decay if decay else 0.0,
+                    }
+                    for parameters, rate, decay in _groups(model or self.model, settings)
+                    if parameters
+                ]
+            )
+        return self.optimizer
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,  # noqa: ARG002
+    ) -> Any:
+        """The model's loss; one that is not finite ends the fit, naming step and examples."""
+        self.speed.count(inputs["attention_mask"])
+        outputs = model(**inputs)
+        loss = outputs["loss"]
+        if not torch.isfinite(loss):
+            ids = ", ".join(self.fit.example_ids[row] for row in inputs["rows"].tolist()[:8])
+            raise TrainingError(
+                f"{self.fit.name}: the loss is {loss.item()} at step {self.state.global_step + 1} (examples "
+                f"{ids}); lower fit.learning_rate or fit.head_learning_rate, set fit.clip: 1.0 or fit.warmup: "
+                "0.1, or run with precision: float32"
+            )
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Scores the development split by `Fit.score`."""
+        metrics = {"eval_dev_f1": self.fit.score()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def _groups(model: nn.Module, settings: FitConfig) -> list[tuple[list[nn.Parameter], float, bool]]:
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        inside = name.removeprefix("module.").startswith("encoder.")
+        rate = settings.learning_rate if inside else settings.head_learning_rate
+        groups.setdefault((rate, parameter.dim() > 1), []).append(parameter)
+    return [(parameters, rate, decay) for (rate, decay), parameters in groups.items()]
+
+
+class _Speed(TrainerCallback):
+    """Says after every epoch how fast it went, and on a known GPU what share of its peak that was."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+        config = fit.model.encoder.config
+        encoder = fit.model.encoder
+        embeddings = encoder.get_input_embeddings().weight.numel()
+        self.parameters = sum(parameter.numel() for parameter in encoder.parameters()) - embeddings
+        self.layers, self.hidden = config.num_hidden_layers, config.hidden_size
+        self.peak = peak_flops(fit.device)
+        self._restart()
+
+    def _restart(self) -> None:
+        self.tokens, self.flops, self.begun = 0, 0.0, time.perf_counter()
+
+    def count(self, attention_mask: Tensor) -> None:
+        """Counts the sub-tokens of a batch; padding is work for nothing and does not count."""
+        tokens = int(attention_mask.sum())
+        self.tokens += tokens
+        length = tokens / attention_mask.shape[0]
+        self.flops += training_flops(self.layers, self.hidden, self.parameters, tokens, length)
+
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+        """Starts the clock."""
+        self._restart()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
+        """Says the line of an epoch."""
+        if "loss" in logs:
+            seconds = max(time.perf_counter() - self.begun, 1e-9)
+            logs["tokens_per_second"] = round(self.tokens / seconds, 1)
+            share = ""
+            if self.peak:
+                logs["share_of_peak"] = self.flops / seconds / self.peak
+                share = f", {logs['share_of_peak']:.0%} of the device's peak"
+            logger.info(
+                "%s: epoch %.0f/%d, loss %.4f, %.0f tokens/s%s",
+                self.fit.name,
+                state.epoch,
+                self.fit.settings.epochs,
+                logs["loss"],
+                logs["tokens_per_second"],
+                share,
+            )
+        elif "eval_dev_f1" in logs:
+            logger.info("%s: epoch %.0f, dev F1 %.2f", self.fit.name, state.epoch, logs["eval_dev_f1"])
+
+
+class _NoteCheckpoint(TrainerCallback):
+    """Notes the files of a checkpoint once all of them are written."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Writes the note; it is what makes a checkpoint count."""
+        if state.is_world_process_zero:
+            note_checkpoint(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def note_checkpoint(folder: Path) -> None:
+    """Writes the note of a checkpoint: every file with its size and SHA-256."""
+    files = {path.name: _summary(path) for path in sorted(folder.iterdir()) if path.name != NOTE}
+    text = json.dumps(files, indent=1)
+    write_atomically(folder / NOTE, lambda place: place.write_text(text))
+
+
+def _summary(path: Path) -> list[Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return [path.stat().st_size, digest.hexdigest()]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        files = json.loads((folder / NOTE).read_text())
+        return all(_summary(folder / name) == entry for name, entry in files.items())
+    except (OSError, ValueError):
+        return False
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """Gives the latest whole checkpoint in `folder`, or None; half-written ones are said and removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
+    while found:
+        if _is_whole(found[-1]):
+            return found[-1]
+        logger.warning("%s: not whole, its run was interrupted; removed", found[-1])
+        shutil.rmtree(found.pop())
+    return None
+
+
+def _history(log: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    epochs: dict[int, dict[str, float]] = {}
+    for entry in log:
+        if "loss" in entry or "eval_dev_f1" in entry:
+            row = epochs.setdefault(math.ceil(entry["epoch"]), {"epoch": math.ceil(entry["epoch"])})
+            if "loss" in entry:
+                row["loss"] = entry["loss"]
+            if "eval_dev_f1" in entry:
+                row["dev_f1"] = entry["eval_dev_f1"]
+    return [epochs[number] for number in sorted(epochs)]

@@ -1,0 +1,104 @@
+"""The task of a run: its labels, its model, its gold targets and its F1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kc_schema.retrieval_cache import Example, RetrievalCache
+from training.config import FitConfig, LabelConfig, RunConfig
+from training.data.labels import TagSet
+from training.data.relations import RelationSet
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.models.task_model import TaskModel
+
+__all__ = ["Task", "load_task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a data set asks for: tags for words or a relation for a pair."""
+
+    labels: TagSet | RelationSet
+    constraints: bool = False
+    """NER: forbid moves between tags that the scheme forbids."""
+
+    @property
+    def name(self) -> str:
+        """``"ner"`` or ``"re"``."""
+        return "ner" if isinstance(self.labels, TagSet) else "re"
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels in the order of the model's outputs."""
+        return self.labels.tags if isinstance(self.labels, TagSet) else self.labels.names
+
+    def target(self, example: Example, where: str) -> int | list[int]:
+        """Gives the gold tag numbers (NER) or class number (RE) of an example.
+
+        Raises:
+            TrainingError: a label that the training split lacks; `where` names the split.
+        """
+        where = f"{where}, example {example.example_id!r}"
+        if isinstance(self.labels, TagSet):
+            return self.labels.encode(example.labels or (), where)
+        return self.labels.encode(example.relation or "", where)
+
+    def targets(self, examples: Sequence[Example], where: str) -> list[int | list[int]]:
+        """Gives `target` of every example."""
+        return [self.target(example, where) for example in examples]
+
+    def build_model(self, encoder: Any, fit: FitConfig) -> TaskModel:
+        """Gives an untrained model on `encoder`."""
+        from training.models.relation_classifier import RelationClassifier
+        from training.models.tagger import Tagger
+
+        count = len(self.label_names)
+        if isinstance(self.labels, TagSet):
+            legal = self.labels.legal_moves() if self.constraints else None
+            return Tagger(encoder, count, dropout=fit.dropout, temperature=fit.temperature, legal_moves=legal)
+        return RelationClassifier(encoder, count, dropout=fit.dropout, temperature=fit.temperature)
+
+    def as_json(self) -> dict[str, Any]:
+        """Gives the task as JSON values, for `from_json`."""
+        if isinstance(self.labels, TagSet):
+            named = {"types": list(self.labels.types), "scheme": self.labels.scheme}
+            return {"task": "ner", **named, "constraints": self.constraints}
+        return {"task": "re", "relations": list(self.labels.names)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Task:
+        """Gives the task that `as_json` described."""
+        if values["task"] == "ner":
+            return cls(TagSet(tuple(values["types"]), values["scheme"]), values["constraints"])
+        return cls(RelationSet(tuple(values["relations"])))
+
+
+def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
+    """Gives the task of a cache, its labels being those of the training split.
+
+    Raises:
+        TrainingError: a split is missing or empty, or development or test split have labels of their own.
+    """
+    for key in ("train", "dev", "test"):
+        split = getattr(config, key)
+        if split not in cache.splits:
+            known = ", ".join(cache.splits)
+            raise TrainingError(f"{key}: the cache {cache.folder} has no split {split!r}; it has {known}")
+        if not cache.manifest["splits"][split]:
+            raise TrainingError(f"{key}: the split {split!r} of {cache.folder} is empty")
+    train = cache.examples(config.train)
+    task = _task(cache.task, train, config.labels)
+    for split in (config.dev, config.test):
+        task.targets(cache.examples(split), split)
+    return task
+
+
+def _task(name: str, examples: Sequence[Example], labels: LabelConfig) -> Task:
+    if name == "ner":
+        tags = TagSet.of((example.labels or () for example in examples), labels.scheme)
+        return Task(tags, labels.constraints)
+    return Task(RelationSet.of(example.relation or "" for example in examples))
