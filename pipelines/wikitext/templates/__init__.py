@@ -3,3 +3,26 @@
 A renderer does what the template's own wikitext does on the wiki: it is called with arguments that are
 wikitext, and returns wikitext (links as ``[[...]]``, emphasis as ``''``), which the extractor then reads on.
 """
+
+from pipelines.wikitext.templates import languages, typography
+from pipelines.wikitext.templates.kinds import template_kind
+from pipelines.wikitext.templates.parser_functions import call_parser_function
+from pipelines.wikitext.templates.registry import (
+    Renderer,
+    TemplateCall,
+    find_renderer,
+    normalise_template_name,
+    registered_names,
+)
+
+__all__ = [
+    "Renderer",
+    "TemplateCall",
+    "call_parser_function",
+    "find_renderer",
+    "languages",
+    "normalise_template_name",
+    "registered_names",
+    "template_kind",
+    "typography",
+]

@@ -15,10 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 
-__all__ = ["Renderer", "TemplateCall", "find_renderer", "normalise_template_name", "template"]
+__all__ = [
+    "Renderer",
+    "TemplateCall",
+    "find_renderer",
+    "normalise_template_name",
+    "registered_names",
+    "template",
+    "template_family",
+]
 
 
 @dataclass(slots=True)
@@ -55,6 +64,7 @@ class TemplateCall:
 Renderer = Callable[[TemplateCall], "str | None"]
 
 _RENDERERS: dict[str, Renderer] = {}
+_FAMILIES: dict[str, Renderer] = {}
 
 
 def normalise_template_name(name: str) -> str:
@@ -80,6 +90,50 @@ def template(*names: str) -> Callable[[Renderer], Renderer]:
     return register
 
 
+def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
+    """Registers the decorated renderer for all templates whose names begin with one of `beginnings`.
+
+    That is for families with a member for every language or script (``lang-de``, ``script/Hebrew``); the
+    beginning is compared in lower case, and a template of its own name comes first.
+
+    Raises:
+        ValueError: another renderer has one of the beginnings.
+    """
+
+    def register(renderer: Renderer) -> Renderer:
+        for beginning in beginnings:
+            if beginning.lower() in _FAMILIES:
+                raise ValueError(f"two renderers for the templates {beginning!r}...")
+            _FAMILIES[beginning.lower()] = renderer
+        return renderer
+
+    return register
+
+
+@lru_cache(maxsize=1 << 14)
 def find_renderer(name: str) -> Renderer | None:
-    """Gives the renderer of the template with the normalised name `name`, if there is one."""
-    return _RENDERERS.get(name)
+    """Gives the renderer of the template with the normalised name `name`, if there is one.
+
+    Names that differ from a registered one in case alone (``IPAC-en``, ``Nbsp``) are its redirects.
+    """
+    renderer = _RENDERERS.get(name)
+    if renderer is not None:
+        return renderer
+    lowered = name.lower()
+    renderer = _lowered_renderers().get(lowered)
+    if renderer is not None:
+        return renderer
+    for beginning, member in _FAMILIES.items():
+        if lowered.startswith(beginning):
+            return member
+    return None
+
+
+@lru_cache(maxsize=1)
+def _lowered_renderers() -> dict[str, Renderer]:
+    return {name.lower(): renderer for name, renderer in _RENDERERS.items()}
+
+
+def registered_names() -> list[str]:
+    """Gives the normalised names of all templates that have a renderer of their own, sorted."""
+    return sorted(_RENDERERS)

@@ -1,0 +1,469 @@
+"""Spaces, dashes, quotation marks and the dress of words."""
+
+from __future__ import annotations
+
+from pipelines.wikitext.templates.markup import plain
+from pipelines.wikitext.templates.numerals import parse_number
+from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
+
+__all__: list[str] = []
+
+
+# Templates that stand for one sign or space, whatever their arguments: the sign, and the names separated by "|".
+_SIGNS = (
+    (
+        " ",
+        "nbs|space|sp|thinsp|thin space|thinspace|hairsp|hair space|hairspace|figure space|nnbsp|em space|emsp",
+    ),
+    (" ", "ensp|en space|hsp|gap|punctuation space"),
+    (
+        "",
+        "zwsp|zero width space|zwj|zwnj|zero width joiner|zero-width joiner|word joiner|wj|shy|soft hyphen|wbr",
+    ),
+    ("", "lrm|rlm|nowrap begin|nowrap start|nowrap end|nobr end|void|null|n/a space"),
+    ("", "increase|decrease|steady|gain|loss|profit|increasenegative|decreasepositive|nochange|no change"),
+    (" – ", "snd|spnd|sndash|spaced ndash|spaced en dash|spaced endash|snds|spaced en dash space|dash|snd-"),
+    (" — ", "smd|spaced mdash|spaced em dash|spaced emdash"),
+    ("–", "ndash|endash|en dash|en-dash|nd|–"),
+    ("—", "mdash|emdash|em dash|em-dash|mdashb|--|---|—"),
+    ("-", "hyphen|hyp|non-breaking hyphen|nbhyph|nbh|shyp"),
+    ("−", "minus"),
+    ("×", "times"),
+    ("±", "+-|±|plus minus|plusminus|plus or minus"),
+    ("...", "ellipsis|...|....|hellip"),
+    ("·", "dot|middot|int dot|interpunct|·|·w"),
+    ("•", "bullet|bull|•"),
+    ("|", "pipe|vertical bar"),
+    ("\\", "backslash|bslash"),
+    ("=", "equals|equals sign"),
+    ("&#123;&#123;", "(("),
+    ("&#125;&#125;", "))"),
+    ("&#123;", "lbrace|left brace"),
+    ("&#125;", "rbrace|right brace"),
+    ("&#91;", "lbrack|left bracket|bracket left|["),
+    ("&#93;", "rbrack|right bracket|bracket right|]"),
+    ("&#42;", "asterisk|*|ast"),
+    ("&#35;", "hash|number sign"),
+    ("&lt;", "lt"),
+    ("&gt;", "gt"),
+    ("†", "dagger|†|extinct"),
+    ("‡", "double dagger|double-dagger|ddagger|‡"),
+    ("ʻ", "okina|hamza okina"),
+    ("ʼ", "hamza|saltillo"),
+    ("'", "'|apostrophe|straight apostrophe|-'|'-"),
+    ("'s", "'s|'ps"),
+    ("'\"", "' \"|'\""),
+    ("\"'", "\" '|\"'"),
+    ('"', '-"|"-'),
+    ("<br>", "break|br|crlf|crlf2|line break|newline"),
+    ("\n\n", "pb|paragraph break|parabr|paragraph"),
+    ("✓", "tick|aye|ya|check mark|checkmark"),
+    ("✗", "cross|nay|x mark"),
+)
+
+
+def _register_signs() -> None:
+    for sign, names in _SIGNS:
+        template(*names.split("|"))(lambda _call, sign=sign: sign)
+
+
+_register_signs()
+
+
+@template(
+    "nbsp",
+    "spaces",
+    "nbsp2",
+    "non-breaking space",
+    "nbsps",
+    "hardspace",
+    "pad",
+    "spacer",
+    "indent",
+    "in5",
+    "nb5",
+)
+def spaces(_call: TemplateCall) -> str:
+    """``{{nbsp}}``, ``{{spaces|5}}`` -> a space; a number of them is only for show."""
+    return " "
+
+
+@template(
+    *(
+        "nowrap",
+        "nobr",
+        "nobreak",
+        "avoid wrap",
+        "no wrap",
+        "j",
+        "nobold",
+        "normal",
+        "small",
+        "smaller",
+        "small2",
+    ),
+    *(
+        "smaller2",
+        "big",
+        "larger",
+        "large",
+        "resize",
+        "midsize",
+        "huge",
+        "font",
+        "plainlink",
+        "noitalic",
+        "bold",
+    ),
+    *(
+        "strong",
+        "italics",
+        "em",
+        "emphasis",
+        "underline",
+        "u",
+        "ul",
+        "uline",
+        "strikethrough",
+        "strike",
+        "del",
+        "ins",
+    ),
+    *(
+        "highlight",
+        "mark",
+        "code",
+        "mono",
+        "monospace",
+        "kbd",
+        "samp",
+        "var",
+        "mxt",
+        "xt",
+        "!xt",
+        "dc",
+        "allcaps",
+    ),
+    *(
+        "deprecated code",
+        "nosc",
+        "all caps",
+        "fontsize",
+        "dfn",
+        "noprint",
+        "screen reader-only",
+        "sronly",
+        "serif",
+    ),
+    *(
+        "sans-serif",
+        "not a typo",
+        "notatypo",
+        "as written",
+        "proper name",
+        "typo",
+        "chem name",
+        "block indent",
+    ),
+    *(
+        "blockindent",
+        "bi",
+        "align",
+        "center",
+        "centre",
+        "left",
+        "right",
+        "aligned",
+        "unicode",
+        "polytonic",
+        "runic",
+    ),
+    *(
+        "semxlit",
+        "code2",
+        "keypress",
+        "key press",
+        "key",
+        "button",
+        "citation needed span",
+        "cn span",
+        "fact span",
+    ),
+    *(
+        "clarify span",
+        "dubious span",
+        "failed verification span",
+        "disputed span",
+        "no selflink",
+        "delink",
+        "crossref",
+    ),
+    *(
+        "crossreference",
+        "see below",
+        "see above",
+        "trim",
+        "hyphenation",
+        "raised",
+        "lowered",
+        "smallest",
+        "tt",
+        "pre2",
+    ),
+    *("outdent text", "nocaps", "noitalics", "nowrap link", "shy words", "large text", "flatlist item"),
+)
+def dressed(call: TemplateCall) -> str:
+    """``{{nowrap|3 km}}`` -> ``3 km``; size, colour, weight and line breaks do not change the words."""
+    return call.get("1", "text", "content")
+
+
+@template(
+    "fgcolor",
+    "font color",
+    "fontcolor",
+    "font colour",
+    "color",
+    "colour",
+    "colored text",
+    "bg",
+    "background color",
+)
+def coloured(call: TemplateCall) -> str:
+    """``{{fgcolor|red|word}}`` -> ``word``."""
+    return call.get("2", "1")
+
+
+@template("legend", "legend2", "legend inline", "legend0", "color box", "colorbox")
+def legend(call: TemplateCall) -> str:
+    """``{{legend|#00F|water}}`` -> ``water``; the patch of colour says nothing in text."""
+    return call.get("2")
+
+
+@template(
+    "sc", "small caps", "smallcaps", "sc1", "smcaps", "caps", "smallcap", "sc2", "allsmallcaps", "scaps"
+)
+def small_capitals(call: TemplateCall) -> str:
+    """``{{sc|ad}}`` -> ``AD``: small capitals are capitals."""
+    return call.get("1").upper() if "[[" not in call.get("1") and "&" not in call.get("1") else call.get("1")
+
+
+@template("bc dates")
+def era(call: TemplateCall) -> str:
+    """``{{bc dates|44}}`` -> ``44 BC``."""
+    return f"{call.get('1')} BC".strip()
+
+
+@template("sup", "superscript", "sups", "exp", "power")
+def superscript(call: TemplateCall) -> str:
+    """``{{sup|7}}`` -> ``<sup>7</sup>``."""
+    return f"<sup>{call.get('1')}</sup>"
+
+
+@template("sub", "subscript", "subs")
+def subscript(call: TemplateCall) -> str:
+    """``{{sub|2}}`` -> ``<sub>2</sub>``."""
+    return f"<sub>{call.get('1')}</sub>"
+
+
+@template("su", "supsub", "sub and sup", "subsup", "su2")
+def stacked(call: TemplateCall) -> str:
+    """``{{su|p=+|b=4}}`` -> ``<sub>4</sub><sup>+</sup>``; ``{{subsup|x|b|p}}`` has the base in front."""
+    if call.name.lower().startswith("subsup"):
+        return f"{call.get('1')}<sub>{call.get('2')}</sub><sup>{call.get('3')}</sup>"
+    below, above = call.get("b", "2"), call.get("p", "1")
+    return (f"<sub>{below}</sub>" if below else "") + (f"<sup>{above}</sup>" if above else "")
+
+
+@template(
+    "abbr", "abbrv", "tooltip", "hover title", "abbrlink", "h:title", "define", "hover", "hint", "explainer"
+)
+def abbreviation(call: TemplateCall) -> str:
+    """``{{abbr|cf.|compare}}`` -> ``cf.``; the explanation shows under the pointer alone."""
+    if call.name.lower() in ("h:title", "hover title", "hover"):
+        return call.get("2", "1")
+    return call.get("1")
+
+
+@template("abbreviation", "initialism")
+def spelt_abbreviation(call: TemplateCall) -> str:
+    """``{{abbreviation|TLA|three-letter acronym}}`` -> ``TLA``."""
+    return call.get("1")
+
+
+@template("sic", "sic.", "sics")
+def sic(call: TemplateCall) -> str:
+    """``{{sic}}`` -> ``[sic]``, ``{{sic|wrong|spel|ling}}`` -> ``wrongspelling [sic]``, hidden with ``hide=y``."""
+    words = "".join(call.positional())
+    if call.get("hide").lower() in ("y", "yes", "1"):
+        return words
+    return f"{words} [sic]" if words else "[sic]"
+
+
+@template("sic hide", "sichide", "sic2 hide")
+def hidden_sic(call: TemplateCall) -> str:
+    """``{{sic hide|wrong|spelling}}`` -> ``wrongspelling``."""
+    return "".join(call.positional())
+
+
+@template("lit", "literally", "literal translation", "lit.", "literal")
+def literally(call: TemplateCall) -> str:
+    """``{{lit|rising sun}}`` -> ``lit. 'rising sun'``; several meanings are joined by ``or``."""
+    meanings = [f"'{meaning}'" for meaning in call.positional() if meaning]
+    return "lit." if not meanings else "lit. " + " or ".join(meanings)
+
+
+@template("gloss", "glossed", "single quotes", "single")
+def gloss(call: TemplateCall) -> str:
+    """``{{gloss|bread}}`` -> ``'bread'``."""
+    text = call.get("1")
+    return f"'{text}'" if text else ""
+
+
+@template("double quotes", '"', "qq", "quoted", "q")
+def quoted(call: TemplateCall) -> str:
+    """``{{qq|word}}`` -> ``"word"``."""
+    text = call.get("1")
+    return f'"{text}"' if text else '"'
+
+
+@template(
+    "angbr",
+    "angle bracket",
+    "angle brackets",
+    "angbr ipa",
+    "grapheme",
+    "chevron",
+    "angbr IPA",
+    "anglebracket",
+)
+def angle_brackets(call: TemplateCall) -> str:
+    """``{{angbr|sh}}`` -> ``⟨sh⟩``; ``{{angbr|a|b}}`` -> ``⟨a⟩, ⟨b⟩`` is written by several uses."""
+    return f"⟨{call.get('1')}⟩"
+
+
+@template("angbr2", "guillemets")
+def guillemets(call: TemplateCall) -> str:
+    """``{{guillemets|mot}}`` -> ``«mot»``."""
+    return f"«{call.get('1')}»"
+
+
+@template("bracket", "bra-ket", "brackets", "square bracket", "sqb")
+def brackets(call: TemplateCall) -> str:
+    """``{{bracket|text}}`` -> ``[text]``."""
+    return f"&#91;{call.get('1')}&#93;"
+
+
+@template("bra", "ket", "braket")
+def quantum_state(call: TemplateCall) -> str:
+    """``{{ket|0}}`` -> ``|0⟩``."""
+    text = call.get("1")
+    if call.name == "ket":
+        return f"|{text}⟩"
+    return f"⟨{text}|" if call.name == "bra" else f"⟨{text}|{call.get('2')}⟩"
+
+
+@template(
+    "overline",
+    "underoverline",
+    "overbar",
+    "underbar",
+    "underscore",
+    "oline",
+    "overarc",
+    "vec",
+    "doubleunderline",
+)
+def lined(call: TemplateCall) -> str:
+    """``{{overline|AB}}`` -> ``AB``."""
+    return call.get("1")
+
+
+@template("overset", "underset")
+def overset(call: TemplateCall) -> str:
+    """``{{overset|above|base}}`` -> ``base``."""
+    return call.get("2")
+
+
+@template("overunderset", "underoverset")
+def overunderset(call: TemplateCall) -> str:
+    """``{{overunderset|→|heat|acid}}`` -> ``→``: what stands on and under an arrow is left out."""
+    return call.get("1")
+
+
+@template("ruby", "ruby-ja", "ruby/ja", "ruby-zh-p", "ruby-ko", "furigana", "ruby-zh-b", "ruby-py")
+def ruby(call: TemplateCall) -> str:
+    """``{{ruby|漢字|かんじ}}`` -> ``漢字 (かんじ)``, as browsers without ruby show it."""
+    base, above = call.get("1"), call.get("2")
+    return f"{base} ({above})" if above else base
+
+
+@template("initials", "nospace")
+def unspaced(call: TemplateCall) -> str:
+    """``{{nospace|J. R.}}`` -> ``J.R.``."""
+    return "".join(plain(call.get("1")).split())
+
+
+@template("lcase")
+def lower_case(call: TemplateCall) -> str:
+    """``{{lcase|ABC}}`` -> ``abc``."""
+    return call.get("1").lower()
+
+
+@template("ucase", "uc text")
+def upper_case(call: TemplateCall) -> str:
+    """``{{ucase|abc}}`` -> ``ABC``."""
+    return call.get("1").upper()
+
+
+@template("ucfirst", "sentence case")
+def upper_first(call: TemplateCall) -> str:
+    """``{{ucfirst|abc}}`` -> ``Abc``."""
+    text = call.get("1")
+    return text[:1].upper() + text[1:]
+
+
+@template("lcfirst")
+def lower_first(call: TemplateCall) -> str:
+    """``{{lcfirst|Abc}}`` -> ``abc``."""
+    text = call.get("1")
+    return text[:1].lower() + text[1:]
+
+
+@template("unichar", "u+", "unicode char", "unichar/main")
+def unicode_character(call: TemplateCall) -> str | None:
+    """``{{unichar|0041|Latin capital letter A}}`` -> ``U+0041 A LATIN CAPITAL LETTER A``."""
+    code = call.get("1").upper().removeprefix("U+")
+    if not code or len(code) > 6 or any(digit not in "0123456789ABCDEF" for digit in code):
+        return None
+    point = int(code, 16)
+    visible = 0x20 < point < 0x110000 and not 0xD800 <= point < 0xE000
+    character = f"&#{point};" if visible else ""
+    pieces = [f"U+{code.rjust(4, '0')}", character, call.get("2").upper()]
+    return " ".join(piece for piece in pieces if piece)
+
+
+@template("char", "character", "kanji char", "key cap", "keycap")
+def character(call: TemplateCall) -> str:
+    """``{{char|a}}`` -> ``a``."""
+    return call.get("1")
+
+
+@template("redacted", "bleep")
+def redacted(_call: TemplateCall) -> str:
+    """``{{redacted}}`` -> ``[redacted]``."""
+    return "[redacted]"
+
+
+@template("repeat", "loop", "rep")
+def repeated(call: TemplateCall) -> str | None:
+    """``{{repeat|ab|3}}`` -> ``ababab``; at most 20 times."""
+    times = parse_number(call.get("2", default="1"))
+    if times is None or not 0 <= times <= 20:
+        return None
+    return call.get("1") * int(times)
+
+
+@template_family("nb0", "nbsp0", "spaces0")
+def many_spaces(_call: TemplateCall) -> str:
+    """``{{nb05}}`` -> a space."""
+    return " "
