@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,9 +18,9 @@ from pipelines.dump.errors import DumpError, TruncatedDumpError
 
 __all__ = ["Block", "Bz2File"]
 
-_BLOCK = 0x314159265359
-_END = 0x177245385090
 _HEADERS = frozenset(b"BZh%d" % level for level in range(1, 10))
+_STREAM = re.compile(rb"BZh[1-9]1AY&SY")
+_STREAM_WITHIN = 2_000_000
 _MAGIC_BITS = 48
 _HEADER_BITS = 32
 # End magic and check sum of a stream.
@@ -32,14 +33,37 @@ _SCAN_BYTES = 1 << 18
 _KEPT_WINDOWS = 12
 
 
-def _patterns(magic: int) -> list[tuple[int, bytes]]:
-    """For each of the eight places of a magic in a byte: its bits in the first byte and its whole bytes."""
-    whole = [(magic >> shift & (1 << 40) - 1).to_bytes(5, "big") for shift in range(1, 8)]
-    return [(0, magic.to_bytes(6, "big")), *((8 - shift, middle) for shift, middle in enumerate(whole, 1))]
+class _Magic:
+    """A 48-bit magic and how to find it at any bit of a run of bytes."""
+
+    def __init__(self, magic: int) -> None:
+        self.magic = magic
+        # Wherever it starts in a byte, five whole bytes lie within it; before them, up to seven of its bits.
+        self._lead = {(magic >> 8 - lead & (1 << 40) - 1).to_bytes(5, "big"): lead for lead in range(1, 8)}
+        self._lead[(magic >> 8).to_bytes(5, "big")] = 0
+        # Bytes that occur in these fives become 1, so that one search finds all that may be one of them.
+        inside = {byte for five in self._lead for byte in five}
+        self._table = bytes(byte in inside for byte in range(256))
+
+    def find(self, window: bytes) -> Iterator[int]:
+        """Yields the bits of `window` at which the magic stands, in order."""
+        marks = window.translate(self._table)
+        at = marks.find(_FIVE_MARKS)
+        while at >= 0:
+            lead = self._lead.get(window[at : at + 5])
+            if lead is not None and self._stands_at(window, at * 8 - lead):
+                yield at * 8 - lead
+            at = marks.find(_FIVE_MARKS, at + 1)
+
+    def _stands_at(self, window: bytes, bit: int) -> bool:
+        word = window[bit // 8 : bit // 8 + 7] if bit >= 0 else b""
+        spare = len(word) * 8 - bit % 8 - _MAGIC_BITS
+        return spare >= 0 and int.from_bytes(word, "big") >> spare & (1 << _MAGIC_BITS) - 1 == self.magic
 
 
-_BLOCK_PATTERNS = _patterns(_BLOCK)
-_END_PATTERNS = _patterns(_END)
+_FIVE_MARKS = b"\1" * 5
+_BLOCK = _Magic(0x314159265359)
+_END = _Magic(0x177245385090)
 
 
 @dataclass(frozen=True)
@@ -61,14 +85,14 @@ class Bz2File:
         self._size = size
         self._windows: dict[int, list[int]] = {}
 
-    def blocks(self, start_byte: int) -> Iterator[Block]:
-        """Yields the blocks whose magic starts at `start_byte` or behind it, to the end of the file.
+    def blocks(self, start_byte: int, start_before: int) -> Iterator[Block]:
+        """Yields the blocks from the first one on whose magic starts in the range, to the end of the file.
 
         Raises:
             DumpError: a block is damaged (its check sum does not fit), or other data stands between streams.
             TruncatedDumpError: the file ends inside a block or before the end of a stream.
         """
-        start = next(self._magics(start_byte * 8, self._size * 8), None)
+        start = next(self._magics(start_byte * 8, start_before * 8), None)
         block = None if start is None else self._first_block(start)
         while block is not None:
             yield block
@@ -76,9 +100,13 @@ class Bz2File:
                 return
             block = self._expect_block(block.next)
 
-    def first_start(self, start_byte: int, end_byte: int) -> int | None:
-        """Gives the bit of the first thing that looks like a block in the range; None without one."""
-        return next(self._magics(start_byte * 8, end_byte * 8), None)
+    def boundary(self, byte: int) -> int:
+        """Gives the byte to which a cut at `byte` is moved: the next stream, where one starts within 2 MB.
+
+        Pages do not straddle the streams of a multistream dump, so that nothing is decoded twice there.
+        """
+        stream = _STREAM.search(self._read(byte, _STREAM_WITHIN)) if 0 < byte < self._size else None
+        return byte if stream is None else byte + stream.start()
 
     def _first_block(self, start: int) -> Block | None:
         """The block at `start`, or behind it where `start` only looks like one inside another's data."""
@@ -120,12 +148,13 @@ class Bz2File:
     def _block(self, start: int) -> Block | None:
         """The block at bit `start`; None where it cannot be decoded up to any of the ends it may have."""
         limit = min(start + _LONGEST_BITS, self._size * 8)
-        followers = list(islice(self._magics(start + _MAGIC_BITS, limit), _MOST_FALSE_MAGICS))
-        for following in followers:
+        tried = 0
+        for following in islice(self._magics(start + _MAGIC_BITS, limit), _MOST_FALSE_MAGICS):
+            tried += 1
             data = self._decode(start, self._end_before(start, following))
             if data is not None:
                 return Block(start, following, data)
-        if limit < self._size * 8 or len(followers) == _MOST_FALSE_MAGICS:
+        if limit < self._size * 8 or tried == _MOST_FALSE_MAGICS:
             return None
         end = self._end_of_stream(start, self._size)
         data = None if end is None else self._decode(start, end)
@@ -147,7 +176,7 @@ class Bz2File:
             ends = (
                 byte * 8 - padding - _END_BITS
                 for padding in range(8)
-                if window >> padding + 32 & (1 << _MAGIC_BITS) - 1 == _END
+                if window >> padding + 32 & (1 << _MAGIC_BITS) - 1 == _END.magic
             )
             end = next(ends, None)
             if end is None or end % 8 or self._read(end // 8 - 4, 4) not in _HEADERS:
@@ -159,7 +188,7 @@ class Bz2File:
         """The byte behind the stream that ends with the block at `start`, where no other stream begins there."""
         first = start // 8
         window = self._read(first, self._size - first)
-        for at in sorted(_find(window, _END, _END_PATTERNS)):
+        for at in _END.find(window):
             behind = first + (at + _END_BITS + 7) // 8
             rest = self._read(behind, 4)
             begun = any(header.startswith(rest) for header in _HEADERS)
@@ -176,7 +205,7 @@ class Bz2File:
         bits = int.from_bytes(self._read(first, last - first), "big") >> last * 8 - end & (1 << length) - 1
         check_sum = bits >> length - _MAGIC_BITS - 32 & 0xFFFFFFFF
         padding = -(length + _END_BITS) % 8
-        bits = (bits << _END_BITS | _END << 32 | check_sum) << padding
+        bits = (bits << _END_BITS | _END.magic << 32 | check_sum) << padding
         decompressor = bz2.BZ2Decompressor()
         try:
             data = decompressor.decompress(
@@ -195,7 +224,7 @@ class Bz2File:
         if number not in self._windows:
             first = number * _SCAN_BYTES
             window = self._read(first, _SCAN_BYTES + 6)
-            found = sorted(at for at in _find(window, _BLOCK, _BLOCK_PATTERNS) if at < _SCAN_BYTES * 8)
+            found = [at for at in _BLOCK.find(window) if at < _SCAN_BYTES * 8]
             while len(self._windows) >= _KEPT_WINDOWS:
                 del self._windows[min(self._windows)]
             self._windows[number] = [first * 8 + at for at in found]
@@ -203,20 +232,3 @@ class Bz2File:
 
     def _read(self, offset: int, length: int) -> bytes:
         return os.pread(self._descriptor, length, offset)
-
-
-def _find(window: bytes, magic: int, patterns: list[tuple[int, bytes]]) -> Iterator[int]:
-    """Yields the bits of `window` at which `magic` stands, not in order."""
-    for lead, pattern in patterns:
-        at = window.find(pattern)
-        while at >= 0:
-            bit = at * 8 - lead
-            if bit >= 0 and _stands_at(window, magic, bit):
-                yield bit
-            at = window.find(pattern, at + 1)
-
-
-def _stands_at(window: bytes, magic: int, bit: int) -> bool:
-    word = window[bit // 8 : bit // 8 + 7]
-    spare = len(word) * 8 - bit % 8 - _MAGIC_BITS
-    return spare >= 0 and int.from_bytes(word, "big") >> spare & (1 << _MAGIC_BITS) - 1 == magic

@@ -80,13 +80,13 @@ def _xml_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
 
 def _bz2_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
     file = Bz2File(unit.path, descriptor, unit.size)
-    limit = unit.end * 8
-    if unit.start and file.first_start(unit.start, unit.end) is None:
+    start, end = file.boundary(unit.start), file.boundary(unit.end)
+    if unit.start and start >= end:
         return
-    for block in file.blocks(unit.start):
-        owned = block.start < limit
-        end = unit.size if block.next is None else block.next // 8
-        yield Chunk(block.data, block.start // 8, owned, block.next is None or block.next >= limit, end)
+    for block in file.blocks(start, end if unit.start else unit.size):
+        last = block.next is None or block.next >= end * 8
+        read_up_to = unit.size if block.next is None else block.next // 8
+        yield Chunk(block.data, block.start // 8, block.start < end * 8, last, read_up_to)
 
 
 def _gz_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:

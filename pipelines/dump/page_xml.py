@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 __all__ = ["BROKEN_PAGE_REASONS", "BrokenPage", "Page", "parse_page"]
 
@@ -77,9 +78,8 @@ _MIDDLE = re.compile(
 _TAIL = re.compile(rb"</text>\s*(?:<sha1>([^<]*)</sha1>\s*|<sha1\s*/>\s*)?</revision>\s*</page>")
 _TAIL_EMPTY = re.compile(rb"\s*(?:<sha1>([^<]*)</sha1>\s*|<sha1\s*/>\s*)?</revision>\s*</page>")
 _ATTRIBUTE = re.compile(rb'\s([\w:]+)="([^"]*)"')
-_REFERENCE = re.compile(r"&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));|&")
-_ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
-_INVALID = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# Control characters that XML forbids, and the carriage return, which it reads as a line end.
+_SPECIAL = bytes(code for code in range(32) if code not in b"\t\n")
 
 
 def parse_page(xml: bytes, where: str) -> Page | BrokenPage:
@@ -145,33 +145,20 @@ def _text(raw: bytes) -> str:
     """Decodes text content: UTF-8, line ends, references.
 
     Raises:
-        _BrokenPageError: a character or a reference that XML does not know.
-        UnicodeDecodeError: not UTF-8.
+        _BrokenPageError: a character or a reference that XML does not know, or not UTF-8.
     """
-    text = raw.decode("utf-8")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if _INVALID.search(text):
-        raise _BrokenPageError("broken_xml")
-    references = text.count("&")
-    if not references:
-        return text
-    common = text.count("&lt;") + text.count("&gt;") + text.count("&quot;") + text.count("&amp;")
-    if common != references:
-        return _REFERENCE.sub(_character, text)
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&amp;", "&")
-
-
-def _character(reference: re.Match[str]) -> str:
-    decimal, hexadecimal, name = reference.groups()
-    if name is not None and name in _ENTITIES:
-        return _ENTITIES[name]
-    if decimal is None and hexadecimal is None:
-        raise _BrokenPageError("broken_xml")
-    code = int(decimal) if decimal is not None else int(hexadecimal, 16)
-    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF or (code < 0x20 and code not in (9, 10, 13)):
-        raise _BrokenPageError("broken_xml")
-    return chr(code)
+    if raw.isascii() and b"&" not in raw and len(raw.translate(None, _SPECIAL)) == len(raw):
+        return raw.decode("ascii")
+    pieces: list[str] = []
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.buffer_size = len(raw) + 1
+    parser.CharacterDataHandler = pieces.append
+    try:
+        parser.Parse(b"<t>%b</t>" % raw, True)
+    except expat.ExpatError as error:
+        raise _BrokenPageError("broken_xml") from error
+    return "".join(pieces)
 
 
 def _parse_any(xml: bytes) -> Page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from pipelines.dump.chunks import Chunk, read_chunks
 from pipelines.dump.errors import DumpError, TruncatedDumpError
@@ -23,8 +24,8 @@ _TAG = re.compile(rb"<page(?=[\s>/])|</mediawiki")
 # How far into a file its root element must start.
 _ROOT_WITHIN = 4096
 _STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
-# Streams of a multistream dump hold 100 pages, some 300 kB.
-_SEVERAL_STREAMS = 8_000_000
+# More than any bzip2 block, and than most streams of a multistream dump.
+_TAIL_BYTES = 8_000_000
 
 
 def read_pages(
@@ -114,9 +115,8 @@ class _Text:
 def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
     if unit.start == 0:
         _check_root(unit, text)
-    # Whoever reads a page sees that another one or the export's end follows; a file's first unit, too.
-    closed = unit.start != 0
-    while (tag := _next_tag(text, read_on=not closed)) is not None:
+    closed: bool | None = None if unit.start else False
+    while (tag := _next_tag(text)) is not None:
         if tag == _CLOSE_EXPORT:
             closed = True
             text.at += len(tag)
@@ -125,7 +125,7 @@ def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
         else:
             closed = False
             yield _read_page(text)
-    if not closed:
+    if unit.end == unit.size and not closed and (closed is False or not _ends_closed(unit)):
         _check_end(unit)
 
 
@@ -139,10 +139,10 @@ def _check_root(unit: WorkUnit, text: _Text) -> None:
         )
 
 
-def _next_tag(text: _Text, *, read_on: bool) -> bytes | None:
+def _next_tag(text: _Text) -> bytes | None:
     """Moves to the next ``<page`` or ``</mediawiki`` and gives it; what stands before is dropped.
 
-    None where the unit's own text (with `read_on`: the file) holds no other.
+    None where the unit's own text holds no other.
     """
     while True:
         tag = _TAG.search(text.window, text.at)
@@ -150,7 +150,7 @@ def _next_tag(text: _Text, *, read_on: bool) -> bytes | None:
             text.at = tag.start()
             return tag[0]
         text.at = max(text.at, len(text.window) - len(_CLOSE_EXPORT) + 1)
-        if not (text.more_owned or read_on or text.owns_begun_tag()) or not text.fill():
+        if not (text.more_owned or text.owns_begun_tag()) or not text.fill():
             return None
 
 
@@ -183,6 +183,14 @@ def _read_page(text: _Text) -> Page | BrokenPage:
     return parse_page(xml, place)
 
 
+def _ends_closed(unit: WorkUnit) -> bool:
+    """Whether ``</mediawiki`` ends the file; for a last unit that has only a piece of it, or nothing."""
+    tail = b""
+    for chunk in read_chunks(replace(unit, start=max(0, unit.size - _TAIL_BYTES))):
+        tail = tail[-_ROOT_WITHIN:] + chunk.data
+    return _CLOSE_EXPORT in tail[-_ROOT_WITHIN:]
+
+
 def _check_end(unit: WorkUnit) -> None:
     """Judges a file that ends behind a whole page, but without ``</mediawiki>``.
 
@@ -205,5 +213,5 @@ def _has_several_streams(unit: WorkUnit) -> bool:
     if unit.format == "gz":
         return False
     with open(unit.path, "rb") as file:  # noqa: PTH123
-        file.seek(max(1, unit.size - _SEVERAL_STREAMS))
+        file.seek(max(1, unit.size - _TAIL_BYTES))
         return _STREAM_START.search(file.read()) is not None

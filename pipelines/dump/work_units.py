@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipelines.dump.parts import DumpFile
 from pipelines.dump.zst_frames import frame_starts
@@ -51,7 +52,7 @@ def plan_work_units(parts: list[DumpFile], unit_bytes: int | None = None) -> lis
     units: list[WorkUnit] = []
     for part in parts:
         cuts = [*_cuts(part, unit_bytes), part.size]
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             units.append(WorkUnit(len(units), part.path, part.format, start, end, part.size))
     return units
 
