@@ -7,32 +7,33 @@ must see the same files under the same paths.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import re
+import shlex
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipelines.beam_workers import WORKER_DIED, RunError, WorkerDiedError, worker_registry
 
 LOCAL_RUNNERS = ("", "DirectRunner", "FnApiRunner")
 SECONDS_BETWEEN_LOOKS = 0.25
 
 # Beam hands a worker's exception on as text; the last line that names an error of ours is the one to show.
 _OWN_ERROR = re.compile(
-    r"^(?:[\w.]*\.)?(DumpError|BuildError|OSError|PermissionError|FileNotFoundError): (.+)$", re.M
+    r"^(?:[\w.]*\.)?\w*(?:DumpError|BuildError|SnapshotError|IndexError|ImageError"
+    r"|OSError|PermissionError|FileNotFoundError): (.+)$",
+    re.MULTILINE,
 )
 _WORKER_DIED = re.compile(
     r"Channel closed prematurely|Worker subprocess exited|Socket closed|StatusCode\.UNAVAILABLE"
 )
-
-
-class RunError(Exception):
-    """A pipeline that failed; the message is one line."""
-
-
-class WorkerDiedError(RunError):
-    """A worker process ended without saying why: killed, most often for memory."""
 
 
 def default_workers() -> int:
@@ -40,46 +41,77 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def parse_beam_options(arguments: Sequence[str], *, workers: int) -> Any:
-    """Gives Beam's pipeline options for `arguments`, those that a command does not know itself.
+@dataclass(frozen=True)
+class Engine:
+    """What runs a pipeline, and how: passed to `run_pipeline`."""
+
+    options: Any
+    """Beam's `PipelineOptions`."""
+    processes: int = 0
+    """Worker processes on this machine; 0 where the options say what runs the pipeline."""
+
+
+def choose_engine(arguments: Sequence[str], *, workers: int) -> Engine:
+    """Gives what runs a pipeline: this machine's cores, or what Beam's options in `arguments` name.
+
+    Args:
+        arguments: the options that a command does not know itself.
+        workers: processes on this machine; one runs in the command's own process.
 
     Raises:
         RunError: an option that Beam does not know either, or a runner that is known to lose data.
     """
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-    from apache_beam.options.pipeline_options import _BeamArgumentParser as Parser
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
     options = PipelineOptions(list(arguments))
     runner = (options.view_as(StandardOptions).runner or "").rpartition(".")[2]
     if runner == "DaskRunner":
         raise RunError(
-            "--runner DaskRunner: it runs only the last branch of a pipeline and loses rows; use another"
+            "--runner DaskRunner: it runs only the last branch of a pipeline and loses rows; take another runner"
         )
     if runner not in LOCAL_RUNNERS:
-        return options
-    parser = Parser(allow_abbrev=False)
-    for kind in PipelineOptions.__subclasses__():
-        kind._add_argparse_args(parser)
-    _, unknown = parser.parse_known_args(list(arguments))
+        return Engine(options)
+    unknown = _unknown_options(arguments)
     if unknown:
         raise RunError(
-            f"unrecognised arguments: {' '.join(unknown)} (neither of this command nor of Beam; see --help)"
+            f"unrecognised arguments: {' '.join(unknown)} (known neither here nor to Beam; see --help)"
         )
+    options.view_as(StandardOptions).runner = "FnApiRunner"
     given = {argument.partition("=")[0] for argument in arguments}
-    local = ["--runner=FnApiRunner"]
-    if "--direct_num_workers" not in given:
-        local.append(f"--direct_num_workers={workers}")
-    if "--direct_running_mode" not in given:
-        local.append(f"--direct_running_mode={'multi_processing' if workers > 1 else 'in_memory'}")
-    kept = [argument for argument in arguments if not argument.startswith("--runner")]
-    return PipelineOptions([*kept, *local, "--default_sdk_harness_log_level=ERROR"])
+    if "--direct_running_mode" in given:
+        if "--direct_num_workers" not in given:
+            options.view_as(DirectOptions).direct_num_workers = workers
+        return Engine(options)
+    if "--direct_num_workers" in given:
+        workers = options.view_as(DirectOptions).direct_num_workers or default_workers()
+    options.view_as(DirectOptions).direct_num_workers = workers
+    return Engine(options, workers if workers > 1 else 0)
+
+
+def _unknown_options(arguments: Sequence[str]) -> list[str]:
+    """Gives those of `arguments` that Beam would silently ignore."""
+    from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+
+    parser = _BeamArgumentParser(allow_abbrev=False)
+    for kind in PipelineOptions.__subclasses__():
+        kind._add_argparse_args(parser)
+    unknown: list[str] = parser.parse_known_args(list(arguments))[1]
+    return unknown
+
+
+def _local_runner() -> Any:
+    """Gives Beam's runner on this machine with worker processes that keep quiet."""
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    command = f"{shlex.quote(sys.executable)} -m pipelines.beam_worker"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def quiet_beam() -> None:
     """Keeps Beam's notes about itself off the terminal; errors still reach it as exceptions."""
     logging.getLogger().addFilter(lambda record: "apitools" not in record.getMessage())
-    for name in ("apache_beam", "root"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 
 def make_importable() -> None:
@@ -89,39 +121,50 @@ def make_importable() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
 
 
-def run_pipeline(draw_graph: Callable[[Any], None], options: Any, look: Callable[[], None]) -> None:
+def run_pipeline(draw_graph: Callable[[Any], None], engine: Engine, look: Callable[[], None]) -> None:
     """Runs the pipeline that `draw_graph` draws; calls `look` a few times a second until it is done.
 
     Raises:
-        RunError: the pipeline failed; a message of the project's own errors is passed on as it is.
+        RunError: the pipeline failed; the message of an error of the project's own is passed on as it is.
         WorkerDiedError: a worker process died.
         KeyboardInterrupt: Ctrl-C; the workers end by themselves.
     """
     import apache_beam as beam
 
+    make_importable()
     failure: list[BaseException] = []
 
     def run() -> None:
         try:
-            with beam.Pipeline(options=options) as pipeline:
+            runner = _local_runner() if engine.processes else None
+            with beam.Pipeline(runner=runner, options=engine.options) as pipeline:
                 draw_graph(pipeline)
         except BaseException as error:  # handed to the thread that waits
             failure.append(error)
 
     thread = threading.Thread(target=run, name="beam", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(SECONDS_BETWEEN_LOOKS)
-        look()
+    # Beam prints a worker's traceback before it raises it; whoever writes meanwhile holds the stream itself.
+    with contextlib.redirect_stderr(io.StringIO()), worker_registry() as workers:
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(SECONDS_BETWEEN_LOOKS)
+                workers.look()
+                look()
+        except BaseException:
+            workers.kill()
+            raise
     if failure:
         raise _explain(failure[0]) from failure[0]
 
 
 def _explain(error: BaseException) -> BaseException:
     text = f"{type(error).__name__}: {error}"
-    own = _OWN_ERROR.findall(text)
+    own: list[str] = _OWN_ERROR.findall(text)
     if own:
-        return RunError(own[-1][1].split(" [while running")[0])
+        return RunError(own[-1].split(" [while running")[0])
     if _WORKER_DIED.search(text):
-        return WorkerDiedError("a worker process died (killed, perhaps for memory)")
-    return RunError(" ".join(text.split())[:2000])
+        return WorkerDiedError(WORKER_DIED)
+    print(text, file=sys.stderr)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return RunError(f"the pipeline failed: {lines[-1].strip()} (the whole traceback stands above)")

@@ -22,11 +22,11 @@ from rich.console import Console
 
 from kc_schema.snapshot import Manifest, SnapshotError, read_manifest
 from pipelines.beam_run import (
+    Engine,
     RunError,
     WorkerDiedError,
+    choose_engine,
     default_workers,
-    make_importable,
-    parse_beam_options,
     quiet_beam,
     run_pipeline,
 )
@@ -119,13 +119,13 @@ def _positive(text: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
     arguments, beam_arguments = parse_arguments(argv)
-    console = Console(stderr=True)
+    console = Console(file=sys.stderr)
     quiet_beam()
     logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
     try:
         workers = arguments.workers or default_workers()
         if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it
-            parse_beam_options(beam_arguments, workers=workers)
+            choose_engine(beam_arguments, workers=workers)
         check_text_index_options(arguments)
         rules = fragment_rules(arguments.without_rule)
         manifest, seconds = build_text_corpus(
@@ -199,21 +199,20 @@ def build_text_corpus(
     if finished is not None:
         return finished, None
     units = plan_work_units(parts, unit_bytes)
-    options = parse_beam_options(beam_arguments, workers=workers)
+    engine = choose_engine(beam_arguments, workers=workers)
     with lock_output(build):
-        extract_resolve_commit(units, build, describe_dump(parts, site, build), options, console)
+        extract_resolve_commit(units, build, describe_dump(parts, site, build), engine, console)
     return read_manifest(output), time.monotonic() - started
 
 
 def extract_resolve_commit(
-    units: list[WorkUnit], build: Build, dump: dict[str, Any], options: Any, console: Console
+    units: list[WorkUnit], build: Build, dump: dict[str, Any], engine: Engine, console: Console
 ) -> None:
     """Runs the Beam pipeline with a progress bar.
 
     Raises:
         RunError: it failed; what is finished stays, and the same command goes on.
     """
-    make_importable()
     with BuildProgress(console, build, units) as progress:
         if progress.units_found_finished:
             console.print(
@@ -221,7 +220,7 @@ def extract_resolve_commit(
             )
         try:
             run_pipeline(
-                functools.partial(draw_graph, units=units, build=build, dump=dump), options, progress.look
+                functools.partial(draw_graph, units=units, build=build, dump=dump), engine, progress.look
             )
         except WorkerDiedError as error:
             raise RunError(f"{error}; {describe_standstill(units, build)}") from error

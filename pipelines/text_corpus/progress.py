@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from pipelines.beam_workers import is_alive
 from pipelines.dump.pages import BrokenPage, Page
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build, BuildError
@@ -82,17 +83,6 @@ class UnitProgress:
     ) -> None:
         if error is None:
             self._path.unlink(missing_ok=True)
-
-
-def is_alive(process: int) -> bool:
-    """Tells whether a process of this machine lives."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def units_in_progress(work: Path) -> list[UnitState]:
