@@ -34,10 +34,10 @@ from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
 from pipelines.dump.site_information import read_site
 from pipelines.dump.work_units import WorkUnit, plan_work_units
-from pipelines.text_corpus.build import Build, BuildError, code_fingerprint
+from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
 from pipelines.text_corpus.commit import commit, remove_work
 from pipelines.text_corpus.extract import extract_unit
-from pipelines.text_corpus.fragments import FRAGMENT_RULES, fragment_rules
+from pipelines.text_corpus.fragments import FRAGMENT_RULES
 from pipelines.text_corpus.output import (
     describe_dump,
     describe_standstill,
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it
             choose_engine(beam_arguments, workers=workers)
         check_text_index_options(arguments)
-        rules = fragment_rules(arguments.without_rule)
+        rules = rules_in_force(arguments.without_rule)
         manifest, seconds = build_text_corpus(
             arguments.dump,
             Path(arguments.output),

@@ -14,21 +14,23 @@ from pathlib import Path
 from rich.console import Console
 
 from kc_schema.snapshot import SnapshotError
-from pipelines.beam_run import default_workers
+from pipelines.beam_run import choose_engine, default_workers, quiet_beam
+from pipelines.beam_workers import RunError
 from pipelines.text_index.options import add_text_index_options, check_text_index_options, index_snapshot
 from pipelines.text_index.protocol import TextIndexError
 
 EXAMPLE = """\
 examples:
   python -m pipelines.index_text --kc kc
+  python -m pipelines.index_text --kc kc --text-index elasticsearch --elasticsearch-url https://localhost:9200
 
-An index that is there and belongs to the snapshot is left as it is; one that was stopped is made by the same
-command.
+An index that is there and belongs to the snapshot is left as it is; one that was stopped is finished by the
+same command. Any option of Apache Beam may follow where a cluster is loaded, such as --runner FlinkRunner.
 """
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Gives the command's options."""
+def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Gives the command's own options and those that are Beam's."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.index_text",
         description="Index the sentences of a text corpus for search.",
@@ -41,25 +43,26 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--workers", type=int, metavar="N", help="workers (default: one a core of this machine)"
     )
     add_text_index_options(parser)
-    arguments = parser.parse_args(argv)
+    arguments, beam_arguments = parser.parse_known_args(argv)
     if arguments.workers is not None and arguments.workers < 1:
         parser.error(f"argument --workers: {arguments.workers} is not 1 or more")
-    return arguments
+    return arguments, beam_arguments
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
-    arguments = parse_arguments(argv)
+    arguments, beam_arguments = parse_arguments(argv)
     console = Console(stderr=True)
     try:
         check_text_index_options(arguments)
-        index_snapshot(
-            Path(arguments.kc), arguments, workers=arguments.workers or default_workers(), console=console
-        )
+        workers = arguments.workers or default_workers()
+        quiet_beam()
+        engine = choose_engine(beam_arguments, workers=workers) if beam_arguments else None
+        index_snapshot(Path(arguments.kc), arguments, workers=workers, console=console, engine=engine)
     except KeyboardInterrupt:
-        console.print("stopped; the same command starts again")
+        console.print("stopped; the same command goes on")
         return 130
-    except (SnapshotError, TextIndexError) as error:
+    except (RunError, SnapshotError, TextIndexError) as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0

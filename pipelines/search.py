@@ -22,13 +22,14 @@ from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
 from kc_schema.snapshot import SnapshotError
-from pipelines.text_index import Hit, TextIndex, TextIndexError, open_index
-from pipelines.text_index.options import add_search_options
+from pipelines.text_index import Hit, TextIndex, TextIndexError
+from pipelines.text_index.options import add_search_options, open_chosen_index
 
 EXAMPLE = """\
 examples:
   python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
   python -m pipelines.search --queries tweets.txt --kc kc --k 3 --json
+  python -m pipelines.search "Alan Turing worked at Bletchley" --elasticsearch-url https://localhost:9200
 """
 
 BATCH = 256
@@ -63,9 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
     arguments = parse_arguments(argv)
     try:
-        with closing(
-            open_index(arguments.kc, max_document_frequency=arguments.max_document_frequency)
-        ) as index:
+        with closing(open_chosen_index(arguments)) as index:
             search(index, arguments)
     except BrokenPipeError:
         # The reader has seen enough; what Python would still write at its end has nowhere to go.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ import pipelines.dump
 import pipelines.text_corpus
 import pipelines.wikitext
 from kc_schema import anchors, tables
+from pipelines.text_corpus.fragments import FRAGMENT_RULES
 from pipelines.wikitext.site import Site
 
 
@@ -53,6 +55,23 @@ class Build:
         """Gives a checksum of all that determines what a step makes of `inputs` (JSON values)."""
         state = [self.dump_fingerprint, self.code_fingerprint, self.options(), inputs]
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+
+def rules_in_force(without: Sequence[str]) -> frozenset[str]:
+    """Gives the names of the fragment rules less those in `without`; ``all`` switches all of them off.
+
+    Raises:
+        BuildError: there is no rule of a name.
+    """
+    names = frozenset(FRAGMENT_RULES)
+    if "all" in without:
+        return frozenset()
+    for name in without:
+        if name not in names:
+            raise BuildError(
+                f"--without-rule {name}: no such rule; there are: {', '.join(FRAGMENT_RULES)}, all"
+            )
+    return names - set(without)
 
 
 def library_versions() -> dict[str, str]:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.text_index.connection import Connection, is_url
 from pipelines.text_index.protocol import Hit, QueryError, TextIndex, TextIndexError
 
-__all__ = ["Hit", "QueryError", "TextIndex", "TextIndexError", "open_index"]
+__all__ = ["Connection", "Hit", "QueryError", "TextIndex", "TextIndexError", "open_index"]
 
 
-def open_index(path_or_url: str | Path, *, max_document_frequency: float | None = None) -> TextIndex:
+def open_index(
+    path_or_url: str | Path | Connection,
+    *,
+    max_document_frequency: float | None = None,
+    index_prefix: str = "kc",
+) -> TextIndex:
     """Opens the text index of a snapshot's folder, or of a cluster by its address.
 
     Args:
-        path_or_url: folder of a snapshot with an embedded index.
+        path_or_url: folder of a snapshot with an embedded index; or ``http(s)://...`` of a cluster, with
+            credentials from the environment (`pipelines.text_index.connection.VARIABLES`); or a connection.
         max_document_frequency: leave out terms found in more than this share of the sentences, which is
             faster and not the same (docs/elasticsearch.md); None keeps all.
+        index_prefix: of the cluster's aliases, ``PREFIX-sentences`` and ``PREFIX-paragraphs``.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -25,6 +33,15 @@ def open_index(path_or_url: str | Path, *, max_document_frequency: float | None 
     if max_document_frequency is not None and not 0.0 < max_document_frequency <= 1.0:
         raise ValueError(
             f"max_document_frequency is {max_document_frequency}: give a share above 0, at most 1"
+        )
+    if isinstance(path_or_url, Connection) or is_url(path_or_url):
+        from pipelines.text_index.cluster import ElasticsearchIndex
+
+        connection = (
+            path_or_url if isinstance(path_or_url, Connection) else Connection.from_url(str(path_or_url))
+        )
+        return ElasticsearchIndex(
+            connection, prefix=index_prefix, max_document_frequency=max_document_frequency
         )
     from pipelines.text_index.embedded import EmbeddedIndex
 

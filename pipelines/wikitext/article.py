@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from kc_schema.anchors import render
 from pipelines.wikitext import marks
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
@@ -24,12 +22,6 @@ LONGEST_SHORT_ITEM = 80
 """List items up to this length join the introduction with a colon that they follow."""
 LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
-
-# The marks of an anchor: its number and the end of its surface.
-_ANCHOR = re.compile("\x01([0-9]+)\x02|\x03")
-# What is left of an anchor when only its surface is wanted.
-_ANCHOR_MARK = re.compile("\x01[0-9]+\x02|\x03")
-
 
 def extract_article(wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA) -> Article:
     """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
@@ -103,7 +95,7 @@ class _Extraction:
         if "''" in text:
             text = strip_emphasis(text)
         if not text.isprintable():
-            text = marks.join_lines(_ANCHOR_MARK.sub("", text))
+            text = marks.join_lines(marks.strip_anchors(text))
         return marks.restore(tidy(text)).strip()
 
     def images(self) -> list[ImageLink]:
@@ -115,7 +107,7 @@ class _Extraction:
 
     def paragraphs(self, blocks: list[Block]) -> list[Paragraph]:
         """Gives the paragraphs of the blocks, each with its anchors and the headings above it."""
-        texts = tidy("\n".join([block.text for block in blocks])).split("\n")
+        texts = marks.restore(tidy("\n".join([block.text for block in blocks]))).split("\n")
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
@@ -129,34 +121,32 @@ class _Extraction:
                 headings.append((block.level, self.plain(text)))
                 section = " / ".join(name for _, name in headings if name)
                 continue
-            plain, anchors = self.anchors(text)
+            plain, anchors = _split_anchors(text)
             if plain:
                 paragraphs.append(Paragraph(plain, anchors, block.kind, section))
         if self.introduction_length < 0:
             self.introduction_length = len(paragraphs)
         return paragraphs
 
-    def anchors(self, text: str) -> tuple[str, list[Anchor]]:
-        """Gives the plain text and the anchors of a text with marks."""
-        text = marks.restore(text).replace(marks.NEWLINE, "\n").strip()
-        if "\x01" not in text:
-            return text, []
-        pieces = _ANCHOR.split(text)
-        titles = self.links.titles
-        anchors: list[Anchor] = []
-        plain: list[str] = [pieces[0]]
-        length = start = len(pieces[0])
-        number = ""
-        for index in range(2, len(pieces), 2):
-            piece = pieces[index]
-            if (opened := pieces[index - 1]) is not None:
-                start, number = length, opened
-            elif number:
-                anchors.append(Anchor(start, length, titles[int(number)]))
-                number = ""
-            plain.append(piece)
-            length += len(piece)
-        return "".join(plain), anchors
+def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
+    """Gives the plain text and the anchors of a text with marks."""
+    if marks.NEWLINE in text:
+        text = text.replace(marks.NEWLINE, "\n").strip()
+    if marks.ANCHOR not in text:
+        return text, []
+    first, *rest = text.split(marks.ANCHOR)
+    anchors: list[Anchor] = []
+    plain = [first]
+    length = len(first)
+    for piece in rest:
+        title, _, tail = piece.partition(marks.SURFACE)
+        surface, _, after = tail.partition(marks.ANCHOR_END)
+        end = length + len(surface)
+        anchors.append(Anchor(length, end, title))
+        plain.append(surface)
+        plain.append(after)
+        length = end + len(after)
+    return "".join(plain), anchors
 
 
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[tuple[str, Block]]:
@@ -170,7 +160,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[tuple[str
         if introduced and block.kind == LIST and not block.level:
             before, first = joined[-1]
             term = first.kind == LIST and first.level == 1
-            if term or (len(text) <= LONGEST_SHORT_ITEM and len(before) < LONGEST_INTRODUCED_LIST):
+            if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
                 joined[-1] = (f"{before}\x0b{text}", first)
                 introduced = not term
                 continue
@@ -179,3 +169,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[tuple[str
             block.kind == PROSE and text.endswith((":", ":\x03"))
         )
     return joined
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= LONGEST_SHORT_ITEM or len(marks.strip_anchors(text)) <= LONGEST_SHORT_ITEM

@@ -35,7 +35,7 @@ _BULLETS = re.compile(r"[*#:;]+")
 # A heading: equals signs on both sides, of which the shorter run counts.
 _HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x04\x00]*\Z", re.DOTALL)
 # The colon between a term and its definition, outside of links and addresses.
-_DEFINITION = re.compile("((?:[^:\x01]|\x01[0-9]+\x02[^\x03]*\x03|:(?=//))*):")
+_DEFINITION = re.compile("((?:[^:\x01]|\x01[^\x03]*\x03|:(?=//))*):")
 
 
 def read_blocks(text: str) -> list[Block]:

@@ -7,7 +7,6 @@ the text that it is, as in MediaWiki.
 from __future__ import annotations
 
 import re
-from enum import Enum
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -19,9 +18,6 @@ from pipelines.wikitext.site import CATEGORIES, FILES, Site
 
 __all__ = ["Links", "strip_external_links"]
 
-MAX_NESTING = 8
-"""Links inside captions inside captions are read to this depth; deeper ones stay as text."""
-
 # What no title may hold (MediaWiki, $wgLegalTitleChars), and what would read as a character reference.
 _ILLEGAL = re.compile(
     r"[<>\[\]{}|\x00-\x1f\x7f\ufffd]|%[0-9A-Fa-f]{2}|&(?:[A-Za-z0-9\x80-\uffff]+|#[0-9]+|#x[0-9A-Fa-f]+);|~~~"
@@ -32,168 +28,204 @@ _RELATIVE = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
 _DISAMBIGUATION = re.compile(r"(?:[ _]{0,4}\([^()]*\)|[ _]{0,4}（[^（）]*）|[,，،][^(),，،]*)\Z")
 
 
-class _Kind(Enum):
-    ARTICLE = 0
-    TEXT = 1
-    FILE = 2
-    CATEGORY = 3
+# A target that is an article's title as it stands: words and common signs with single spaces between.
+_PLAIN_TITLE = re.compile(r"[^\W_](?:[\w'(),!–-]|(?<! ) (?! ))*\Z")
+
+_ARTICLE, _TEXT, _FILE, _NOTHING = range(4)
+_MOST_TARGETS = 50_000
+"""Targets that are kept resolved, for each site."""
 
 
 class _Target(NamedTuple):
-    kind: _Kind
-    title: str
-    """Normalised title of an article."""
+    """What the target of a link means."""
+
+    kind: int
+    opening: str
+    """Of an article: the marks and the title with which its anchors begin."""
     text: str
     """What is shown where the link has no text of its own."""
 
 
+_TARGETS: dict[int, tuple[Site, dict[str, _Target | None]]] = {}
+
+
+def _known_targets(site: Site) -> dict[str, _Target | None]:
+    """Gives the resolved targets of a site, kept from page to page: most links lead to few pages."""
+    known = _TARGETS.get(id(site))
+    if known is None or known[0] is not site or len(known[1]) > _MOST_TARGETS:
+        if len(_TARGETS) > 8:
+            _TARGETS.clear()
+        known = _TARGETS[id(site)] = (site, {})
+    return known[1]
+
+
 class Links:
-    """Reads the links of one page; `titles` holds the targets of its anchors by number."""
+    """Reads the links of one page and collects the images among them."""
 
     def __init__(self, title: str, site: Site) -> None:
         self.site = site
         self.page = title
-        self.own_title = site.normalise_title(title)
-        self.titles: list[str] = []
+        self.own_opening = _opening(site.normalise_title(title))
         self.images: list[ImageLink] = []
-        self._targets: dict[str, _Target | None] = {}
-        # A link without links inside: target, text, a further closing bracket, trail.
-        self._link = re.compile(
-            r"\[\[([^\[\]{}|<>\n\x05-\x08]*)"
-            r"(?:\|([^\[\]]*(?:(?:\[(?!\[)|\](?!\]))[^\[\]]*)*))?"
-            rf"\]\](?:(\])(?!\])|([{site.link_trail}]+))?"
-        )
+        self.targets = _known_targets(site)
 
     def read(self, text: str) -> str:
-        """Gives `text` with marked anchors in place of its links."""
-        if "[[" not in text:
-            return text
-        text = self._link.sub(self._replace, text)
-        for _ in range(MAX_NESTING):
-            if "[[" not in text:
-                break
-            outer = self._link.sub(self._replace_outer, text)
-            if outer == text:
-                break
-            text = outer
-        return _strip_categories(text)
+        """Gives `text` with marked anchors in place of its links.
 
-    def _replace(self, link: re.Match[str]) -> str:
-        name, surface, bracket, trail = link.groups()
-        try:
-            target = self._targets[name]
-        except KeyError:
-            target = self._targets[name] = self._resolve(name)
-        if target is None:
-            return "[\x00[" + link[0][2:]
-        if target.kind is _Kind.FILE:
-            self._add_image(name, surface)
-            return marks.REMOVED + (bracket or trail or "")
-        if target.kind is _Kind.CATEGORY:
-            return _CATEGORY + (bracket or trail or "")
-        if surface is None:
-            surface = target.text
-        elif not surface:
-            surface = _pipe_trick(target.text)
-        elif bracket and "[" in surface:
-            surface += bracket
-            bracket = None
+        Only files may hold links in their text; of other links the innermost is one, as in MediaWiki.
+        """
+        first, *rest = text.split("[[")
+        if not rest:
+            return text
+        pieces = [first]
+        files: list[int] = []
+        targets = self.targets
+        is_trail = self.site.link_trail.match
+        for piece in rest:
+            inside, closed, after = piece.partition("]]")
+            name, pipe, surface = inside.partition("|")
+            try:
+                target = targets[name]
+            except KeyError:
+                target = self._resolve(name)
+            if not closed:
+                if target is not None and target.kind == _FILE:
+                    files.append(len(pieces))
+                pieces.append("[\0[" + piece)
+                continue
+            if target is None:
+                pieces.append("[\0[" + inside + "]]")
+            elif target.kind <= _TEXT:
+                if after[:1].isalpha() and (trail := is_trail(after)):
+                    pieces.append(self._anchor(target, pipe, surface, trail[0]))
+                    after = after[trail.end() :]
+                elif after[:1] == "]" and "[" in surface and after[1:2] != "]":
+                    pieces.append(self._anchor(target, pipe, surface, "]"))
+                    after = after[1:]
+                else:
+                    pieces.append(self._anchor(target, pipe, surface, ""))
+            elif target.kind == _FILE:
+                self._add_image(inside)
+                pieces.append(marks.REMOVED)
+            else:
+                # White space before a category or a language link goes with it.
+                pieces[-1] = pieces[-1].rstrip()
+            if files:
+                after = self._close_files(pieces, files, after)
+            pieces.append(after)
+        return "".join(pieces)
+
+    def _close_files(self, pieces: list[str], files: list[int], after: str) -> str:
+        """Ends the innermost open files at each further ``]]``; gives the text behind the last."""
+        while files and "]]" in after:
+            start = files.pop()
+            caption, _, after = after.partition("]]")
+            pieces.append(caption)
+            self._add_image("".join(pieces[start:])[3:])
+            del pieces[start:]
+            pieces.append(marks.REMOVED)
+        return after
+
+    def _anchor(self, target: _Target, pipe: str, surface: str, trail: str) -> str:
+        """Gives the marks of an anchor with its surface; the surface alone where there is no article."""
+        if not surface:
+            surface = _pipe_trick(target.text) if pipe else target.text
         if trail:
             surface += trail
-        return self._anchor(target, surface) + (bracket or "")
-
-    def _replace_outer(self, link: re.Match[str]) -> str:
-        """Reads a link around links: only files may hold any."""
-        target = self._resolve(link[1])
-        if target is not None and target.kind is _Kind.FILE:
-            return self._replace(link)
-        return "[\x00[" + link[0][2:]
-
-    def _anchor(self, target: _Target, surface: str) -> str:
         if not surface.isprintable():
             surface = marks.join_lines(surface)
-        if target.kind is _Kind.TEXT or target.title == self.own_title:
+        if target.kind == _TEXT or target.opening == self.own_opening:
             return surface
+        if surface[:1] != " " and surface[-1:] != " ":
+            return f"{target.opening}{surface}\3" if surface else ""
         visible = surface.strip(" ")
         if not visible:
-            return surface
-        self.titles.append(target.title)
-        anchor = f"\x01{len(self.titles) - 1}\x02{visible}\x03"
-        if len(visible) != len(surface):
-            return (" " if surface[0] == " " else "") + anchor + (" " if surface[-1] == " " else "")
-        return anchor
+            return " "
+        before = " " if surface[0] == " " else ""
+        behind = " " if surface[-1] == " " else ""
+        return f"{before}{target.opening}{visible}\3{behind}"
 
-    def _add_image(self, name: str, rest: str | None) -> None:
-        parts = [name, *(rest.split("|") if rest else ())]
+    def _add_image(self, inside: str) -> None:
+        parts = inside.split("|")
         image = parse_file_link(parts, self.site)
         if image.file and not is_interface_icon(image.file, parts[1:]):
             self.images.append(image)
 
     def _resolve(self, written: str) -> _Target | None:
         """Gives what a link's target means, or None where it is no title."""
-        text = written.strip()
-        target = unquote(text) if "%" in text else text
-        target = decode_entities(target)
-        plain = target.startswith(":")
-        if plain:
-            target = target[1:].strip()
-            text = text[1:].strip()
-        if target.startswith("#"):
-            return _Target(_Kind.TEXT, "", text)
-        prefix, colon, rest = target.partition(":")
-        if colon:
-            number = self.site.namespace_number(prefix)
-            if number is not None:
-                if number == FILES and not plain:
-                    return _Target(_Kind.FILE, "", text)
-                if number == CATEGORIES and not plain:
-                    return _Target(_Kind.CATEGORY, "", text)
-                return _Target(_Kind.TEXT, "", text) if rest.strip() else None
-            interwiki = prefix.strip().lower()
-            if interwiki == self.site.language and rest.strip():
-                target = rest
-            elif self.site.is_interwiki(interwiki):
-                shown = plain or not self.site.is_interlanguage(interwiki)
-                return _Target(_Kind.TEXT if shown else _Kind.CATEGORY, "", text)
-        return self._article(target, text)
+        if _PLAIN_TITLE.match(written):
+            target = _Target(_ARTICLE, _opening(self.site.normalise_title(written)), written)
+        elif written.startswith(("/", "../")):
+            return self._subpage(written.strip())
+        else:
+            target = _read_target(written, self.site)
+        self.targets[written] = target
+        return target
 
-    def _article(self, target: str, text: str) -> _Target | None:
-        if target[:1] in "/." and (target.startswith("../") or self.site.has_subpages(self.page)):
-            target, text = self._subpage(target, text)
-        title = self.site.normalise_title(target)
-        if not title or len(title.encode()) > 255 or title[0] == ":":
-            return None
-        if _ILLEGAL.search(title) or ("." in title and _RELATIVE.search(title)):
-            return None
-        return _Target(_Kind.ARTICLE, title, text)
-
-    def _subpage(self, target: str, text: str) -> tuple[str, str]:
+    def _subpage(self, written: str) -> _Target | None:
         """Resolves ``/x``, ``/x/`` and ``../x`` against the page's title."""
-        if target.startswith("/"):
-            path = target.rstrip("/")
-            return self.page + path, path[1:] if target.endswith("/") else text
+        if written[0] == "/":
+            if not self.site.has_subpages(self.page):
+                return _article(written, written, self.site)
+            path = written.rstrip("/")
+            return _article(self.page + path, path[1:] if written[-1] == "/" else written, self.site)
         base = self.page.split("/")
-        rest = target
+        rest = written
         while rest.startswith("../") and len(base) > 1:
             base.pop()
             rest = rest[3:]
-        shown = text
-        if rest.endswith("/"):
-            rest = shown = rest.rstrip("/")
-        path = "/".join((*base, rest)) if rest else "/".join(base)
-        return path, path if not rest else shown
+        path = "/".join((*base, rest.rstrip("/"))).rstrip("/")
+        if not rest:
+            return _article(path, path, self.site)
+        return _article(path, rest.rstrip("/") if rest[-1] == "/" else written, self.site)
 
 
-_CATEGORY = "\x06\x07"
-"""Where a category stood: a quotation of nothing, which nothing else leaves."""
+def _opening(title: str) -> str:
+    """Gives the marks with which an anchor to the article `title` begins."""
+    if "''" in title:
+        title = title.replace("'", marks.APOSTROPHE)
+    return f"\1{title}\2"
 
 
-def _strip_categories(text: str) -> str:
-    """Drops the marks of categories with the white space before them, as MediaWiki does."""
-    if _CATEGORY not in text:
-        return text
-    *before, last = text.split(_CATEGORY)
-    return "".join([part.rstrip() for part in before]) + last
+def _read_target(written: str, site: Site) -> _Target | None:
+    """Reads a target that is more than a plain title: namespaces, prefixes, escapes."""
+    text = written.strip()
+    target = unquote(text) if "%" in text else text
+    target = decode_entities(target)
+    plain = target.startswith(":")
+    if plain:
+        target = target[1:].strip()
+        text = text[1:].strip()
+    if target.startswith("#"):
+        return None if "\n" in target else _Target(_TEXT, "", text)
+    if _ILLEGAL.search(target):
+        return None
+    prefix, colon, rest = target.partition(":")
+    if colon:
+        number = site.namespace_number(prefix)
+        if number is not None:
+            if not rest.strip():
+                return None
+            if number == FILES and not plain:
+                return _Target(_FILE, "", text)
+            return _Target(_NOTHING if number == CATEGORIES and not plain else _TEXT, "", text)
+        interwiki = prefix.strip().lower()
+        if interwiki == site.language and rest.strip():
+            return _article(rest, text, site)
+        if site.is_interwiki(interwiki):
+            shown = plain or not site.is_interlanguage(interwiki)
+            return _Target(_TEXT if shown else _NOTHING, "", text)
+    return _article(target, text, site)
+
+
+def _article(target: str, text: str, site: Site) -> _Target | None:
+    """Gives the meaning of a target that can only be an article's title; None where it is none."""
+    title = site.normalise_title(target)
+    if not title or title[0] == ":" or len(title.encode(errors="replace")) > 255:
+        return None
+    if _ILLEGAL.search(target) or ("." in title and _RELATIVE.search(title)):
+        return None
+    return _Target(_ARTICLE, _opening(title), text)
 
 
 def _pipe_trick(text: str) -> str:

@@ -11,7 +11,7 @@ import re
 JOINER = "\x00"
 """Something of no width that MediaWiki keeps apart from what stands around it (an empty ``<nowiki/>``)."""
 ANCHOR, SURFACE, ANCHOR_END = "\x01", "\x02", "\x03"
-"""A link: `ANCHOR`, its number in the article, `SURFACE`, the surface, `ANCHOR_END`."""
+"""A link: `ANCHOR`, the title it leads to, `SURFACE`, the surface, `ANCHOR_END`."""
 REMOVED = "\x04"
 """Where something inside a line was left out, whose spaces and brackets are to be tidied."""
 BREAK = "\x05"
@@ -29,17 +29,20 @@ _LITERALS = "<>&[]{}|'=*#:;"
 _STAND_INS = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
 _TO_STAND_INS = str.maketrans(dict(zip(_LITERALS, _STAND_INS)) | {"_": "_\x00", "-": "-\x00", "\n": " "})
 _TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS)) | {"\x00": None})
-# Any control character that the extractor uses; a dump has none.
-_ANY_MARK = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]+")
-# A character that stands for a literal one, or joins.
-_ANY_STAND_IN = re.compile("[\x00\x0e-\x1b]")
+APOSTROPHE = _STAND_INS[_LITERALS.index("'")]
+"""Stands for an apostrophe that marks no emphasis."""
+_CONTROL_CHARACTERS = bytes((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)))
+# An anchor's marks with its title; what is left without them is its surface.
+_ANCHOR_MARK = re.compile("\x01[^\x02]*\x02|\x03")
 # Marks of structure that have no place inside a caption, a heading or a link's surface.
 _BLOCK_MARK = re.compile("[\x05-\x08\x0b\x0c\n]+")
 
 
 def remove_marks(text: str) -> str:
-    """Gives `text` without the control characters that are used as marks."""
-    return _ANY_MARK.sub("", text) if _ANY_MARK.search(text) else text
+    """Gives `text` without the control characters that are used as marks (an XML dump holds none)."""
+    data = text.encode("utf-8", "surrogatepass")
+    cleaned = data.translate(None, _CONTROL_CHARACTERS)
+    return text if len(cleaned) == len(data) else cleaned.decode("utf-8", "surrogatepass")
 
 
 def protect(text: str) -> str:
@@ -54,7 +57,12 @@ def protect_lines(text: str) -> str:
 
 def restore(text: str) -> str:
     """Gives the text that `protect` was given, wherever `text` holds such."""
-    return text.translate(_TO_LITERALS) if _ANY_STAND_IN.search(text) else text
+    return text.translate(_TO_LITERALS) if JOINER in text or APOSTROPHE in text else text
+
+
+def strip_anchors(text: str) -> str:
+    """Gives `text` with only the surfaces of its anchors."""
+    return _ANCHOR_MARK.sub("", text) if ANCHOR in text else text
 
 
 def join_lines(text: str) -> str:

@@ -110,9 +110,9 @@ class Site:
         return number is not None and number not in _WITHOUT_SUBPAGES
 
     @cached_property
-    def link_trail(self) -> str:
-        """Letters that join a link before them (``[[peace]]ful``), as the inside of a character class."""
-        return LINK_TRAILS.get(self.language, "a-z")
+    def link_trail(self) -> re.Pattern[str]:
+        """Letters that join a link before them (``[[peace]]ful``)."""
+        return re.compile(f"[{LINK_TRAILS.get(self.language, 'a-z')}]+")
 
     @cached_property
     def redirect(self) -> re.Pattern[str]:

@@ -11,33 +11,40 @@ __all__ = ["tidy"]
 
 # Two or more spaces.
 _SPACES = re.compile("  +")
-# Spaces other than the plain one, as entities and editors write them.
-_SPECIAL_SPACE = re.compile("[\t\u00a0\u2000-\u200a\u202f\u205f]+")
+_SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
 # A space before a comma, or before a full stop that ends something.
-_SPACE_BEFORE_COMMA = re.compile(r" +,(?=[\s\x03\x04]|\Z)")
-_SPACE_BEFORE_STOP = re.compile(r" +\.(?=[\s\x03\x04]|\Z)")
-# Brackets around nothing behind a space.
-_EMPTY_BRACKETS = re.compile(r"(?<=[ \n])[(\[] ?[)\]] ?")
+_SPACE_BEFORE_COMMA = re.compile(r" ,(?=[\s\x03\x04]|\Z)")
+_SPACE_BEFORE_STOP = re.compile(r" \.(?=[\s\x03\x04]|\Z)")
+# Brackets around nothing that are not part of a word.
+_EMPTY_BRACKETS = re.compile(r"[(\[] ?[)\]]")
 
 
 def tidy(text: str) -> str:
     """Gives lines of text with character references decoded, single spaces, and removals tidied away."""
     text = decode_entities(text)
-    if not text.isascii():
-        text = _SPECIAL_SPACE.sub(" ", text)
-    elif "\t" in text:
+    if "\t" in text:
         text = text.replace("\t", " ")
+    if not text.isascii():
+        for space in _SPECIAL_SPACES:
+            if space in text:
+                text = text.replace(space, " ")
     if REMOVED in text:
         text = _close_gaps(text)
+    if "()" in text or "( )" in text or "[]" in text:
+        text = _EMPTY_BRACKETS.sub(_empty_brackets, text)
     if "  " in text:
         text = _SPACES.sub(" ", text)
     if " ," in text:
         text = _SPACE_BEFORE_COMMA.sub(",", text)
     if " ." in text:
         text = _SPACE_BEFORE_STOP.sub(".", text)
-    if " (" in text or "\n(" in text:
-        text = _EMPTY_BRACKETS.sub("", text)
     return text
+
+
+def _empty_brackets(brackets: re.Match[str]) -> str:
+    """Drops brackets around nothing, unless they stand at a word, as in ``main()``."""
+    start = brackets.start()
+    return "" if start == 0 or brackets.string[start - 1] in " \n" else brackets[0]
 
 
 _LONGEST_TAIL = 400

@@ -307,7 +307,9 @@ G|G|gauss|gauss|0.0001|field|T
 
 _TEMPERATURES = {
     "°C": Unit("°C", "°C", "degree Celsius", "degrees Celsius", 1.0, "temperature", "°F", "symbol", -273.15),
-    "°F": Unit("°F", "°F", "degree Fahrenheit", "degrees Fahrenheit", 5 / 9, "temperature", "°C", "symbol", -459.67),
+    "°F": Unit(
+        "°F", "°F", "degree Fahrenheit", "degrees Fahrenheit", 5 / 9, "temperature", "°C", "symbol", -459.67
+    ),
     "°R": Unit("°R", "°R", "degree Rankine", "degrees Rankine", 5 / 9, "temperature", "K", "symbol", 0.0),
 }
 _TEMPERATURE_CODES = {
@@ -441,7 +443,9 @@ def _engineering(code: str, depth: int) -> Unit | None:
     unit = _find(code[1 + len(digits) :], depth + 1)
     if unit is None or unit.offset or unit.power_of_ten:
         return None
-    default = " ".join(f"e{digits}{part}" for part in unit.default.partition("|")[2].split() or unit.default.split())
+    default = " ".join(
+        f"e{digits}{part}" for part in unit.default.partition("|")[2].split() or unit.default.split()
+    )
     return replace(
         unit, code=code, scale=unit.scale * 10.0 ** int(digits), power_of_ten=int(digits), default=default
     )

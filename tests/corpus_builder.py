@@ -1,0 +1,40 @@
+"""Builds snapshots in tests, in the test's own process, and reads their rows."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kc_schema.snapshot import Manifest, open_snapshot
+from kc_schema.verify import verify
+from pipelines.build_text_kc import build_text_corpus
+
+
+def build(dump: Path | str, output: Path, **options: Any) -> Manifest:
+    """Builds a snapshot without an index and checks it; gives its manifest."""
+    manifest, _ = build_text_corpus(str(dump), output, console=Console(file=io.StringIO()), **options)
+    findings = verify(output)
+    assert not findings.counts, findings.places
+    return manifest
+
+
+def rows(kc: Path, table: str, *columns: str) -> list[Any]:
+    """Gives a table's rows in order: tuples of `columns`, or bare values where there is one."""
+    found: list[Any] = []
+    for batch in open_snapshot(kc).batches(table, columns or None):
+        found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    return [row[0] for row in found] if len(columns) == 1 else found
+
+
+def all_rows(kc: Path) -> dict[str, list[Any]]:
+    """Gives the rows of every table."""
+    return {table: rows(kc, table) for table in open_snapshot(kc).manifest.tables}
+
+
+def files(kc: Path) -> dict[str, bytes]:
+    """Gives the bytes of every file of a snapshot's tables and of its manifest, by path."""
+    paths = [path for path in kc.rglob("*") if path.is_file() and "text_index" not in path.parts]
+    return {str(path.relative_to(kc)): path.read_bytes() for path in paths}

@@ -1,0 +1,335 @@
+"""The build of the text corpus, from dumps written here to the rows of its tables."""
+
+import pytest
+
+from kc_schema.snapshot import open_snapshot
+from pipelines.beam_run import RunError
+from pipelines.dump.errors import DumpError
+from pipelines.text_corpus.build import BuildError
+from tests.corpus_builder import all_rows, build, rows
+from tests.dump_writer import GERMAN_SITE, DumpPage, noise, redirect_page, write_dump
+
+TURING = DumpPage(
+    "Alan Turing",
+    """{{Infobox person|image=Turing at work.jpg|caption=Turing in 1930}}
+'''Alan Turing''' was a [[mathematician]]. He worked at [[Bletchley]].
+
+== Work ==
+He broke the [[Enigma cipher|Enigma]] with several [[code breaker]]s and wrote many papers.
+[[File:Bombe.jpg|thumb|The machine that he built.]]
+""",
+    page_id=10,
+)
+
+
+def test_a_page_becomes_rows_of_every_table(tmp_path):
+    pages = [
+        TURING,
+        redirect_page("Bletchley", "Bletchley Park", 11),
+        redirect_page("Enigma cipher", "Enigma code", 12),
+        redirect_page("Enigma code", "Enigma machine", 13),
+    ]
+    kc = tmp_path / "kc"
+    manifest = build(write_dump(tmp_path / "testwiki-20250101-pages-articles.xml.bz2", pages), kc)
+    introduction = (
+        "Alan Turing was a <e: Mathematician> mathematician </e>."
+        " He worked at <e: Bletchley_Park> Bletchley </e>."
+    )
+    first, second = 10 << 16, (10 << 16) + 1
+    assert rows(kc, "pages", "page_id", "title", "revision_id", "disambiguation", "introduction") == [
+        (10, "Alan Turing", 1001, False, introduction)
+    ]
+    assert len(rows(kc, "pages", "sha1")[0]) == 31
+    assert rows(kc, "paragraphs") == [
+        (first, 10, "Alan Turing", "", 0, "prose", introduction),
+        (
+            second,
+            10,
+            "Alan Turing",
+            "Work",
+            1,
+            "prose",
+            "He broke the <e: Enigma_machine> Enigma </e> with several"
+            " <e: Code_breaker> code breakers </e> and wrote many papers.",
+        ),
+    ]
+    assert rows(kc, "sentences") == [
+        (first << 12, first, 0, "Alan Turing was a mathematician."),
+        ((first << 12) + 1, first, 1, "He worked at Bletchley."),
+        (second << 12, second, 0, "He broke the Enigma with several code breakers and wrote many papers."),
+    ]
+    assert rows(kc, "redirects") == [
+        ("Bletchley", "Bletchley_Park"),
+        ("Enigma_cipher", "Enigma_machine"),
+        ("Enigma_code", "Enigma_machine"),
+    ]
+    assert rows(kc, "image_links") == [
+        (10, "Turing_at_work.jpg", "Turing in 1930", "infobox", 0),
+        (10, "Bombe.jpg", "The machine that he built.", "thumbnail", 1),
+    ]
+    assert manifest.counts["anchors"] == 4
+    assert manifest.counts["anchors resolved"] == 2
+    assert manifest.dump["name"] == "testwiki-20250101"
+    assert manifest.dump["date"] == "2025-01-01"
+    assert manifest.templates["dropped"] == {"infobox": 1}
+
+
+def articles(count, length=1500):
+    """Pages of text that hardly compresses, so that a small dump has many bz2 blocks, with links between them."""
+    pages = []
+    for number in range(count):
+        words = " ".join(f"{noise(number * 100 + i, 9)}" for i in range(length // 10))
+        text = f"Page {number} leads to [[Page {number + 1}]] and [[Old {number}|an old one]]. {words}."
+        pages.append(DumpPage(f"Page {number}", text))
+        pages.append(redirect_page(f"Old {number}", f"Page {number // 2}"))
+    return pages
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("expected")
+    build(write_dump(folder / "dump.xml", articles(40)), folder / "kc", unit_bytes=1 << 30)
+    return all_rows(folder / "kc")
+
+
+@pytest.mark.parametrize("schema", ["0.10", "0.11"])
+@pytest.mark.parametrize(
+    ("name", "pages_per_stream"),
+    [
+        ("dump.xml.bz2", None),
+        ("dump.xml.bz2", 7),
+        ("dump.xml.gz", None),
+        ("dump.xml.zst", 7),
+        ("dump.xml", None),
+    ],
+)
+def test_rows_do_not_depend_on_the_format(tmp_path, expected, name, pages_per_stream, schema):
+    dump = write_dump(tmp_path / name, articles(40), schema=schema, pages_per_stream=pages_per_stream)
+    build(dump, tmp_path / "kc")
+    assert all_rows(tmp_path / "kc") == expected
+
+
+@pytest.mark.parametrize("unit_bytes", [3_000, 7_001, 20_000])
+@pytest.mark.parametrize(
+    ("name", "pages_per_stream"), [("dump.xml.bz2", None), ("dump.xml.bz2", 3), ("dump.xml", None)]
+)
+def test_rows_do_not_depend_on_the_cut(tmp_path, expected, name, pages_per_stream, unit_bytes):
+    dump = write_dump(tmp_path / name, articles(40), pages_per_stream=pages_per_stream, level=1)
+    build(dump, tmp_path / "kc", unit_bytes=unit_bytes)
+    assert all_rows(tmp_path / "kc") == expected
+
+
+def test_numbered_parts_are_read_in_their_order(tmp_path, expected):
+    pages = articles(40)
+    for number, first in enumerate(range(0, 80, 30), start=1):
+        part = pages[first : first + 30]
+        part = [DumpPage(p.title, p.text, first + i + 1, redirect=p.redirect, revision_id=1001 + first + i)
+                for i, p in enumerate(part)]  # fmt: skip
+        name = f"testwiki-20250101-pages-articles{number}.xml-p{first + 1}p{first + 30}.bz2"
+        write_dump(tmp_path / "dumps" / name, part)
+    build(tmp_path / "dumps", tmp_path / "kc")
+    assert all_rows(tmp_path / "kc") == expected
+    build(f"{tmp_path}/dumps/*-pages-articles*.bz2", tmp_path / "kc2")
+    assert all_rows(tmp_path / "kc2") == expected
+
+
+@pytest.mark.parametrize("unit_bytes", [1 << 30, 4_000])
+def test_pages_that_do_not_ascend_or_come_twice_are_sorted_and_counted(tmp_path, unit_bytes):
+    def page(number, text):
+        return DumpPage(f"Page {number}", f"{text} text of the page with number {number}.", number)
+
+    pages = [page(number, "First " + noise(number, 900)) for number in (9, 3, 7, 1)]
+    pages += [page(number, "Second " + noise(number, 900)) for number in (3, 8, 9, 2)]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes // 4)
+    texts = dict(rows(tmp_path / "kc", "paragraphs", "page_id", "text"))
+    assert {page_id: text.split()[0] for page_id, text in texts.items()} == {
+        1: "First", 2: "Second", 3: "First", 7: "First", 8: "Second", 9: "First"
+    }  # fmt: skip
+    assert rows(tmp_path / "kc", "pages", "page_id") == [1, 2, 3, 7, 8, 9]
+    assert manifest.drops["pages"] == {"page seen before": 2}
+
+
+def test_every_loss_has_a_reason_and_a_count(tmp_path):
+    pages = [
+        TURING,
+        DumpPage("Talk:Alan Turing", "Talk about him, for long and with care.", namespace=1),
+        DumpPage("Gone", None),
+        DumpPage("Module data", "return {}", model="Scribunto"),
+        DumpPage("", "", xml="  <page>\n<title>No id</title><ns>0</ns>\n  </page>\n"),
+        redirect_page("Self", "Self"),
+        redirect_page("Help me", "Wikipedia:Help"),
+    ]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc")
+    drops = manifest.drops["pages"]
+    assert drops["other namespace"] == 1
+    assert drops["text deleted"] == 1
+    assert drops["content model Scribunto"] == 1
+    assert sum(drops.values()) == 4
+    assert manifest.drops["redirects"] == {"leads in a circle": 1, "target in another namespace": 1}
+    assert manifest.counts["pages read"] == 7
+    assert manifest.counts["articles"] == 1
+    assert manifest.templates["examples"]["text deleted"] == ["Gone"]
+
+
+def test_a_page_that_breaks_the_extractor_is_dropped_by_name(tmp_path, monkeypatch):
+    def fail(text, *, title, site):
+        raise RecursionError(title)
+
+    monkeypatch.setattr("pipelines.text_corpus.extract.extract_article", fail)
+    manifest = build(write_dump(tmp_path / "dump.xml", [TURING]), tmp_path / "kc")
+    assert manifest.drops["pages"] == {"extractor failed: RecursionError": 1}
+    assert manifest.templates["examples"] == {"extractor failed: RecursionError": ["Alan Turing"]}
+
+
+DISAMBIGUATION = DumpPage(
+    "Turing",
+    "'''Turing''' may refer to:\n* [[Alan Turing]], a mathematician of great renown\n{{disambiguation}}",
+    20,
+)
+
+
+def test_disambiguation_pages_are_marked_or_left_out(tmp_path):
+    dump = write_dump(tmp_path / "dump.xml", [TURING, DISAMBIGUATION])
+    build(dump, tmp_path / "kept")
+    assert rows(tmp_path / "kept", "pages", "title", "disambiguation") == [
+        ("Alan Turing", False),
+        ("Turing", True),
+    ]
+    manifest = build(dump, tmp_path / "skipped", skip_disambiguation=True)
+    assert rows(tmp_path / "skipped", "pages", "title") == ["Alan Turing"]
+    assert manifest.drops["pages"] == {"disambiguation": 1}
+
+
+def test_another_wiki_is_read_by_its_site_information(tmp_path):
+    page = DumpPage(
+        "Österreich",
+        "'''Österreich''' liegt in [[mitteleuropa|Mitteleuropa]]. [[Datei:Wien.jpg|mini|Die Stadt Wien.]]"
+        " Es hat viele Berge.[[Kategorie:Staat]]",
+    )
+    redirect = redirect_page("Mitteleuropa", "Zentraleuropa")
+    dump = write_dump(tmp_path / "dewiki-20250101.xml.gz", [page, redirect], site=GERMAN_SITE)
+    manifest = build(dump, tmp_path / "kc")
+    assert rows(tmp_path / "kc", "sentences", "text") == [
+        "Österreich liegt in Mitteleuropa.",
+        "Es hat viele Berge.",
+    ]
+    assert "<e: Zentraleuropa> Mitteleuropa </e>" in rows(tmp_path / "kc", "paragraphs", "text")[0]
+    assert rows(tmp_path / "kc", "image_links", "file") == ["Wien.jpg"]
+    assert (manifest.dump["wiki"], manifest.dump["language"]) == ("dewiki", "de")
+
+
+def test_text_that_looks_like_an_anchor_stays_text(tmp_path):
+    page = DumpPage(
+        "Tags", "The tag &lt;e: Title> is written so, and [[Ada]] ends it with &lt;/e> in the corpus."
+    )
+    build(write_dump(tmp_path / "dump.xml", [page]), tmp_path / "kc")
+    assert rows(tmp_path / "kc", "sentences", "text") == [
+        "The tag <e: Title> is written so, and Ada ends it with </e> in the corpus."
+    ]
+
+
+def test_rules_for_fragments_can_be_switched_off(tmp_path):
+    page = DumpPage("Short", "The sentence is long enough to stay in the corpus.\n\n1234567\n\nWord")
+    dump = write_dump(tmp_path / "dump.xml", [page])
+    kept = build(dump, tmp_path / "with")
+    assert kept.rows("paragraphs") == 1
+    assert sum(kept.drops["paragraphs"].values()) == 2
+    assert build(dump, tmp_path / "without", rules=frozenset()).rows("paragraphs") == 3
+
+
+def test_a_finished_snapshot_is_left_as_it_is(tmp_path):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    build(dump, tmp_path / "kc")
+    before = open_snapshot(tmp_path / "kc").fingerprint
+    build(dump, tmp_path / "kc")
+    assert open_snapshot(tmp_path / "kc").fingerprint == before
+    assert not (tmp_path / "kc" / ".work").exists()
+
+
+def test_another_dump_or_other_options_are_refused_with_the_way_out(tmp_path):
+    dump, other = (
+        write_dump(tmp_path / name, [page]) for name, page in (("a.xml", TURING), ("b.xml", DISAMBIGUATION))
+    )
+    build(dump, tmp_path / "kc")
+    with pytest.raises(BuildError, match=r"snapshot of another dump, a.*--overwrite"):
+        build(other, tmp_path / "kc")
+    with pytest.raises(
+        BuildError, match=r"other options \(skip_disambiguation: False, asked True\).*--overwrite"
+    ):
+        build(dump, tmp_path / "kc", skip_disambiguation=True)
+    build(other, tmp_path / "kc", overwrite=True)
+    assert rows(tmp_path / "kc", "pages", "title") == ["Turing"]
+
+
+def test_an_unfinished_build_of_another_dump_is_refused(tmp_path):
+    dump = write_dump(tmp_path / "a.xml.bz2", articles(40), level=1)
+    whole = dump.read_bytes()
+    dump.write_bytes(whole[:-2000])
+    with pytest.raises(RunError, match=r"a\.xml\.bz2: byte \d+.*--allow-truncated"):
+        build(dump, tmp_path / "kc", unit_bytes=5_000)
+    assert not (tmp_path / "kc" / "manifest.json").exists()
+    with pytest.raises(BuildError, match="unfinished build of another dump"):
+        build(write_dump(tmp_path / "b.xml", [TURING]), tmp_path / "kc")
+
+
+def test_a_folder_of_other_files_is_not_touched(tmp_path):
+    (tmp_path / "kc").mkdir()
+    (tmp_path / "kc" / "thesis.tex").write_text("mine")
+    dump = write_dump(tmp_path / "a.xml", [TURING])
+    with pytest.raises(BuildError, match="no snapshot"):
+        build(dump, tmp_path / "kc")
+    build(dump, tmp_path / "kc", overwrite=True)
+    assert (tmp_path / "kc" / "thesis.tex").read_text() == "mine"
+
+
+def test_a_cut_off_dump_is_read_as_far_as_it_goes_on_request(tmp_path):
+    pages = articles(40)
+    dump = write_dump(tmp_path / "dump.xml.bz2", pages, pages_per_stream=4)
+    whole = build(dump, tmp_path / "whole")
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
+    manifest = build(dump, tmp_path / "kc", allow_truncated=True)
+    assert 0 < manifest.rows("pages") < whole.rows("pages")
+    titles = rows(tmp_path / "whole", "pages", "title")
+    assert rows(tmp_path / "kc", "pages", "title") == titles[: manifest.rows("pages")]
+    assert [reason for reason in manifest.drops["pages"] if "ends early" in reason]
+
+
+def test_a_flipped_bit_is_found_and_placed(tmp_path):
+    dump = write_dump(tmp_path / "dump.xml.bz2", articles(40), level=1)
+    damaged = bytearray(dump.read_bytes())
+    damaged[len(damaged) // 2] ^= 4
+    dump.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"dump\.xml\.bz2: .*byte [\d,]+"):
+        build(dump, tmp_path / "kc", unit_bytes=6_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("empty.xml.bz2", b"", "is empty"),
+        ("page.xml.bz2", b"<!DOCTYPE html><html>404</html>", "web page"),
+        ("noise.xml.bz2", b"\x00\x01\x02nothing", "no dump"),
+        ("other.xml", b"<?xml version='1.0'?><rss></rss>", "no <mediawiki>"),
+    ],
+)
+def test_files_that_are_no_dumps_are_named(tmp_path, name, content, complaint):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((DumpError, RunError), match=rf"{name}.*{complaint}"):
+        build(tmp_path / name, tmp_path / "kc")
+
+
+def test_a_missing_dump_is_named(tmp_path):
+    with pytest.raises(DumpError, match="no such file"):
+        build(tmp_path / "none.xml.bz2", tmp_path / "kc")
+
+
+def test_a_second_build_in_one_folder_is_refused(tmp_path):
+    import fcntl
+
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    (tmp_path / "kc" / ".work").mkdir(parents=True)
+    with (tmp_path / "kc" / ".work" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BuildError, match="another build is writing"):
+            build(dump, tmp_path / "kc")
+    build(dump, tmp_path / "kc")
