@@ -16,15 +16,13 @@ import tantivy
 from kc_schema.snapshot import open_snapshot
 from pipelines.text_index.analysis import ANALYSER, analyser
 from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, read_description
-from pipelines.text_index.protocol import BM25_K1, Hit, TextIndexError, check_queries
+from pipelines.text_index.protocol import Hit, TextIndexError, check_queries
 from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rows_to_ask
 from pipelines.text_index.row_lookup import RowLookup
 
 __all__ = ["EmbeddedIndex"]
 
 _PARAGRAPH_COLUMNS = ("title", "section", "text")
-# tantivy keeps the factor k1 + 1 of the textbook formula, Lucene leaves it out; no order depends on it.
-_LUCENE_SCALE = 1.0 / (BM25_K1 + 1.0)
 
 
 class EmbeddedIndex:
@@ -139,7 +137,7 @@ class EmbeddedIndex:
         terms = []
         for term, frequency in frequencies.items():
             query = tantivy.Query.term_query(self._index.schema, "text", term, index_option="freq")
-            terms.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, frequency * _LUCENE_SCALE)))
+            terms.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, float(frequency))))
         return tantivy.Query.boolean_query(terms)
 
     def _without_frequent(self, frequencies: Counter[str]) -> Counter[str]:

@@ -30,7 +30,7 @@ class Hit:
     rank: int
     """Place among the hits of the query, from 1."""
     score: float
-    """BM25 (k1 1.2, b 0.75) of the sentence, without the constant factor k1 + 1, five significant digits."""
+    """BM25 (k1 1.2, b 0.75) of the sentence, with the factor k1 + 1; five significant digits."""
     paragraph_id: int
     title: str
     """Title of the page as displayed."""

@@ -1,0 +1,276 @@
+"""The indices of a load in the cluster: made, checked, completed. The steps before and after the parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kc_schema.snapshot import Snapshot
+from pipelines.text_index.connection import Connection
+from pipelines.text_index.load import PartLoad, is_recorded
+from pipelines.text_index.mappings import (
+    TABLES,
+    Generation,
+    alias,
+    loading_settings,
+    mappings,
+    serving_settings,
+    shards_for,
+)
+from pipelines.text_index.protocol import TextIndexError
+from pipelines.text_index.retry import RetryPolicy, repeat
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+__all__ = ["ClusterIndices"]
+
+_SECONDS_FOR_SHARDS = 30
+_MOST_SECONDS_BETWEEN_LOOKS = 5.0
+
+Result = TypeVar("Result")
+
+
+class ClusterIndices:
+    """The administration of one cluster's indices, patient with a cluster that is away for a while."""
+
+    def __init__(self, client: Elasticsearch, connection: Connection, policy: RetryPolicy) -> None:
+        self.client = client
+        self.connection = connection
+        self._policy = policy
+
+    def ask(self, call: Callable[[], Result]) -> Result:
+        """Calls the cluster, patiently.
+
+        Raises:
+            TextIndexError: the call fails.
+        """
+        return repeat(call, self.connection, self._policy)
+
+    def error(self, message: str) -> TextIndexError:
+        """Gives an error that names the cluster."""
+        return TextIndexError(f"{self.connection.url}: {message}")
+
+    def is_complete(self, names: Generation, snapshot: Snapshot) -> bool:
+        """Tells whether the snapshot was loaded to its end, and every document is still there."""
+        for table in TABLES:
+            mapping = self._mapping(names.index(table))
+            if mapping is None or mapping.get("_meta", {}).get("complete") is not True:
+                return False
+            if self.count(names.index(table)) != snapshot.manifest.rows(table):
+                return False
+        return True
+
+    def prepare(self, names: Generation, snapshot: Snapshot, shards: int | None) -> dict[str, str]:
+        """Makes the indices that are not there yet; gives the UUID of each by its table.
+
+        Raises:
+            TextIndexError: a name is taken by something else, or the cluster has no place for a shard.
+        """
+        for table in TABLES:
+            self._refuse_index_in_place_of_alias(alias(names.prefix, table))
+        wanted = shards or shards_for(snapshot.manifest.rows("sentences"))
+        for table in TABLES:
+            self._make(
+                names.index(table),
+                {**mappings(table), "_meta": _description(snapshot, complete=False)},
+                loading_settings(wanted),
+            )
+        record: dict[str, Any] = {
+            "dynamic": "strict",
+            "properties": {"index_uuid": {"type": "keyword"}, "rows": {"type": "long"}},
+        }
+        self._make(names.progress, record, {"number_of_shards": 1, "auto_expand_replicas": "0-1"})
+        for index in (*(names.index(table) for table in TABLES), names.progress):
+            self._wait_for_primaries(index)
+        return {table: self._uuid(names.index(table)) for table in TABLES}
+
+    def unfinished(self, names: Generation, parts: Sequence[PartLoad]) -> list[PartLoad]:
+        """Gives the parts that the record does not know as done."""
+        if not parts:
+            return []
+        answers = self.ask(
+            lambda: self.client.mget(index=names.progress, ids=[part.file for part in parts], realtime=True)
+        )
+        return [
+            part for part, answer in zip(parts, answers["docs"], strict=True) if not is_recorded(answer, part)
+        ]
+
+    def taken(self, names: Generation) -> int:
+        """Gives how many documents the indices have taken since their nodes started; 0 where nobody answers."""
+        try:
+            answer = self.client.options(request_timeout=5).indices.stats(
+                index=[names.index(table) for table in TABLES],
+                metric="indexing",
+                filter_path="_all.primaries.indexing.index_total",
+            )
+            return int(answer["_all"]["primaries"]["indexing"]["index_total"])
+        except Exception:
+            # Only shown, while the workers repeat their requests or name the error.
+            return 0
+
+    def complete(self, names: Generation, snapshot: Snapshot, replicas: int | None) -> None:
+        """Makes what was loaded searchable, counts it, merges it, gives it replicas and marks it complete.
+
+        Raises:
+            TextIndexError: the cluster holds another number of documents than the manifest.
+        """
+        for table in TABLES:
+            self._check_mapping(names.index(table), mappings(table))
+            self._check_count(names, table, snapshot.manifest.rows(table))
+        for table in TABLES:
+            index = names.index(table)
+            self._merge(index)
+            settings = serving_settings(replicas)
+            self.ask(partial(self.client.indices.put_settings, index=index, settings=settings))
+            self._wait_for_primaries(index)
+            self._check_count(names, table, snapshot.manifest.rows(table))
+        for table in TABLES:
+            index, meta = names.index(table), _description(snapshot, complete=True)
+            self.ask(partial(self.client.indices.put_mapping, index=index, meta=meta))
+
+    def count(self, index: str) -> int:
+        """Gives the number of documents of an index, all of its shards being there."""
+
+        def ask() -> int:
+            self.client.indices.refresh(index=index)
+            answer = self.client.count(index=index)
+            shards = answer["_shards"]
+            if shards["successful"] < shards["total"]:
+                raise self.error(f"only {shards['successful']} of {shards['total']} shards of {index} answer")
+            return int(answer["count"])
+
+        return self.ask(ask)
+
+    def _check_count(self, names: Generation, table: str, rows: int) -> None:
+        index = names.index(table)
+        found = self.count(index)
+        if found == rows:
+            return
+        # The record of finished parts was wrong: without it the next run sends every part once more.
+        self.ask(lambda: self.client.indices.delete(index=names.progress, ignore_unavailable=True))
+        raise self.error(
+            f"{index} holds {found:,} documents, the manifest says {rows:,}; the same command sends all of them"
+            f" again (delete {index} first where it holds too many)"
+        )
+
+    def _make(self, index: str, mapping: dict[str, Any], settings: dict[str, Any]) -> None:
+        there = self._mapping(index)
+        if there is None:
+            self.ask(lambda: self._create(index, mapping, settings))
+        self._check_mapping(index, mapping)
+
+    def _create(self, index: str, mapping: dict[str, Any], settings: dict[str, Any]) -> None:
+        from elasticsearch import BadRequestError
+
+        try:
+            # A cluster without room for the shards answers at once, and _wait_for_primaries says why.
+            self.client.indices.create(
+                index=index, mappings=mapping, settings=settings, wait_for_active_shards="0"
+            )
+        except BadRequestError as error:
+            # Made by another machine that loads the same snapshot, or by a request whose answer was lost.
+            if error.error != "resource_already_exists_exception":
+                raise
+
+    def _check_mapping(self, index: str, wanted: dict[str, Any]) -> None:
+        there = self._mapping(index) or {}
+        for name in ("dynamic", "_source", "properties"):
+            if there.get(name) != wanted.get(name):
+                raise self.error(
+                    f"{index} has another mapping ({name}: {there.get(name)}): it was not made by this command;"
+                    f" delete it (DELETE {index}), and the same command makes it anew"
+                )
+
+    def _mapping(self, index: str) -> dict[str, Any] | None:
+        answer = self.ask(
+            lambda: (
+                self.client.indices.get_mapping(
+                    index=index, ignore_unavailable=True, allow_no_indices=True
+                ).body
+            )
+        )
+        found: dict[str, Any] | None = answer.get(index, {}).get("mappings")
+        return found
+
+    def _uuid(self, index: str) -> str:
+        answer = self.ask(lambda: self.client.indices.get_settings(index=index, name="index.uuid"))
+        return str(answer[index]["settings"]["index"]["uuid"])
+
+    def _refuse_index_in_place_of_alias(self, name: str) -> None:
+        answer = self.ask(lambda: self.client.indices.get(index=name, ignore_unavailable=True).body)
+        if name in answer:
+            raise self.error(
+                f"{name} is an index, where an alias must be; delete it (DELETE {name}) or give another --index-prefix"
+            )
+
+    def _wait_for_primaries(self, index: str) -> None:
+        health = self.ask(
+            lambda: (
+                self.client.cluster.health(
+                    index=index,
+                    wait_for_status="yellow",
+                    wait_for_no_initializing_shards=True,
+                    timeout=f"{_SECONDS_FOR_SHARDS}s",
+                ).body
+            )
+        )
+        if health["status"] == "red":
+            raise self.error(f"{index} has no place for its shards: {self._why_unassigned(index)}")
+
+    def _why_unassigned(self, index: str) -> str:
+        """The cluster's own explanation for a shard without a node."""
+        answer = self.ask(
+            lambda: self.client.cluster.allocation_explain(index=index, shard=0, primary=True).body
+        )
+        reasons = {
+            decider["explanation"]
+            for node in answer.get("node_allocation_decisions", [])
+            for decider in node.get("deciders", [])
+        }
+        return "; ".join(sorted(reasons)) or str(answer.get("allocate_explanation", "see the cluster's log"))
+
+    def _merge(self, index: str) -> None:
+        """Merges every shard into one segment, however long that takes."""
+        while True:
+            task = self.ask(
+                lambda: self.client.indices.forcemerge(
+                    index=index, max_num_segments=1, wait_for_completion=False
+                )["task"]
+            )
+            if self._wait_for_task(task):
+                return
+
+    def _wait_for_task(self, task: str) -> bool:
+        """Tells whether the task came to its end; False where its node died with it."""
+        headers = {"accept": "application/json"}
+        pause = 0.05
+        while True:
+            status = self.ask(lambda: self._task(task, headers))
+            if status is None:
+                return False
+            if status.get("completed"):
+                return "error" not in status
+            time.sleep(pause)
+            pause = min(2 * pause, _MOST_SECONDS_BETWEEN_LOOKS)
+
+    def _task(self, task: str, headers: dict[str, str]) -> dict[str, Any] | None:
+        from elasticsearch import NotFoundError
+
+        try:
+            answer = self.client.perform_request("GET", f"/_tasks/{task}", headers=headers)
+        except NotFoundError:
+            return None
+        body: dict[str, Any] = answer.body
+        return body
+
+
+def _description(snapshot: Snapshot, *, complete: bool) -> dict[str, Any]:
+    """What an index says of itself."""
+    return {
+        "fingerprint": snapshot.fingerprint,
+        "base": str(snapshot.manifest.dump.get("base", "")),
+        "complete": complete,
+    }
