@@ -4,7 +4,7 @@ A renderer does what the template's own wikitext does on the wiki: it is called 
 wikitext, and returns wikitext (links as ``[[...]]``, emphasis as ``''``), which the extractor then reads on.
 """
 
-from pipelines.wikitext.templates import convert, languages, typography
+from pipelines.wikitext.templates import convert, dates, languages, numbers, typography
 from pipelines.wikitext.templates.kinds import template_kind
 from pipelines.wikitext.templates.parser_functions import call_parser_function
 from pipelines.wikitext.templates.registry import (

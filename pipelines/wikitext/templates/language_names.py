@@ -97,7 +97,7 @@ zh-hant traditional Chinese|zh-tw Taiwanese Mandarin|zu Zulu|zun Zuni|zza Zaza
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
     pairs = (entry.split(" ", 1) for entry in _NAMES.strip().replace("\n", "|").split("|"))
-    return {code: name for code, name in pairs}
+    return dict(pairs)
 
 
 def language_name(code: str) -> str | None:

@@ -11,10 +11,107 @@ __all__: list[str] = []
 _NO = frozenset(("no", "n", "none", "off", "false", "0"))
 # Languages written in the Latin alphabet are shown in italics; these are the frequent ones that are not.
 _NOT_LATIN = frozenset(
-    """ar arz ary arq fa ur ps he yi ja zh ko ru uk be bg mk sr el grc hy ka hi bn mr ne sa ta te ml kn gu pa or si my
-th lo km bo am ti dv ug kk ky mn tg ce os ba tt cv ab got cop syr arc akk egy sux phn zh-hans zh-hant yue nan cmn lzh
-gez chr iu orv cu prs ckb sd ks dz ota peo pal xcl hyw rue kv udm sah bxr xal mhr mrj myv mdf ady kbd inh lez av dar
-""".split()
+    [
+        "ar",
+        "arz",
+        "ary",
+        "arq",
+        "fa",
+        "ur",
+        "ps",
+        "he",
+        "yi",
+        "ja",
+        "zh",
+        "ko",
+        "ru",
+        "uk",
+        "be",
+        "bg",
+        "mk",
+        "sr",
+        "el",
+        "grc",
+        "hy",
+        "ka",
+        "hi",
+        "bn",
+        "mr",
+        "ne",
+        "sa",
+        "ta",
+        "te",
+        "ml",
+        "kn",
+        "gu",
+        "pa",
+        "or",
+        "si",
+        "my",
+        "th",
+        "lo",
+        "km",
+        "bo",
+        "am",
+        "ti",
+        "dv",
+        "ug",
+        "kk",
+        "ky",
+        "mn",
+        "tg",
+        "ce",
+        "os",
+        "ba",
+        "tt",
+        "cv",
+        "ab",
+        "got",
+        "cop",
+        "syr",
+        "arc",
+        "akk",
+        "egy",
+        "sux",
+        "phn",
+        "zh-hans",
+        "zh-hant",
+        "yue",
+        "nan",
+        "cmn",
+        "lzh",
+        "gez",
+        "chr",
+        "iu",
+        "orv",
+        "cu",
+        "prs",
+        "ckb",
+        "sd",
+        "ks",
+        "dz",
+        "ota",
+        "peo",
+        "pal",
+        "xcl",
+        "hyw",
+        "rue",
+        "kv",
+        "udm",
+        "sah",
+        "bxr",
+        "xal",
+        "mhr",
+        "mrj",
+        "myv",
+        "mdf",
+        "ady",
+        "kbd",
+        "inh",
+        "lez",
+        "av",
+        "dar",
+    ]
 )
 
 
@@ -42,7 +139,7 @@ def lang(call: TemplateCall) -> str:
 
 def _labelled(call: TemplateCall, code: str, arguments: list[str]) -> str | None:
     """Gives a word with its language in front, and behind it the transliteration and the literal meaning."""
-    text, transliteration, literal = (arguments + ["", "", ""])[:3]
+    text, transliteration, literal = [*arguments, "", "", ""][:3]
     text = text or call.get("text")
     transliteration = transliteration or call.get("translit", "tr", "rtgs")
     literal = literal or call.get("lit", "translation")
@@ -335,7 +432,7 @@ def etymology(call: TemplateCall) -> str | None:
     arguments = call.positional()
     pieces = []
     for start in range(0, min(len(arguments), 60), 3):
-        code, word, meaning = (arguments[start : start + 3] + ["", ""])[:3]
+        code, word, meaning = [*arguments[start : start + 3], "", ""][:3]
         name = language_name(code) if code else ""
         source = link(language_article(name), name) if name else code
         shown = italic(word) + (f" '{meaning}'" if meaning else "")

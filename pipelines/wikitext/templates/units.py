@@ -121,7 +121,7 @@ impbbl|imp bbl|imperial barrel||0.16365924|volume|L impgal
 oilbbl,bbl|bbl|barrel||0.158987294928|volume|m3
 koilbbl|kbbl|thousand barrels|thousand barrels|158.987294928|volume|e3m3
 Moilbbl,MMoilbbl|MMbbl|million barrels|million barrels|158987.294928|volume|e3m3
-Goilbbl|Gbbl|billion barrels|billion barrels|158987294.928|volume|e6m3
+Goilbbl|Gbbl|billion barrels|billion barrels|158987294.928|volume|e9m3
 kcuft|kcu ft|thousand cubic feet|thousand cubic feet|28.316846592|volume|m3
 Mcuft|million cu ft|million cubic feet|million cubic feet|28316.846592|volume|m3
 Gcuft|billion cu ft|billion cubic feet|billion cubic feet|28316846.592|volume|e6m3
@@ -313,44 +313,160 @@ _TEMPERATURES = {
     "°R": Unit("°R", "°R", "degree Rankine", "degrees Rankine", 5 / 9, "temperature", "K", "symbol", 0.0),
 }
 _TEMPERATURE_CODES = {
-    "C": "°C", "°C": "°C", "c": "°C", "degC": "°C", "celsius": "°C", "Celsius": "°C", "oC": "°C", "℃": "°C",
-    "F": "°F", "°F": "°F", "f": "°F", "degF": "°F", "fahrenheit": "°F", "Fahrenheit": "°F", "oF": "°F", "℉": "°F",
-    "R": "°R", "°R": "°R",
-}  # fmt: skip
+    "C": "°C",
+    "°C": "°C",
+    "c": "°C",
+    "degC": "°C",
+    "celsius": "°C",
+    "Celsius": "°C",
+    "oC": "°C",
+    "℃": "°C",
+    "F": "°F",
+    "°F": "°F",
+    "f": "°F",
+    "degF": "°F",
+    "fahrenheit": "°F",
+    "Fahrenheit": "°F",
+    "oF": "°F",
+    "℉": "°F",
+    "R": "°R",
+    "°R": "°R",
+}
 
 _ARTICLES = {
-    "m": "Metre", "km": "Kilometre", "in": "Inch", "ft": "Foot (unit)", "yd": "Yard", "mi": "Mile",
-    "C": "Celsius", "°C": "Celsius", "°F": "Fahrenheit", "K": "Kelvin", "lb": "Pound (mass)", "oz": "Ounce", "st": "Stone (unit)",
-    "t": "Tonne", "MT": "Tonne", "kn": "Knot (unit)", "h": "Hour", "fathom": "Fathom", "USgal": "US gallon",
-    "impgal": "Imperial gallon", "hp": "Horsepower", "PS": "Metric horsepower", "ly": "Light-year", "oilbbl": "Barrel (unit)",
-    "psi": "Pounds per square inch", "chain": "Chain (unit)", "rd": "Rod (unit)", "league": "League (unit)",
-    "m/s": "Metre per second", "km/h": "Kilometres per hour", "mph": "Miles per hour", "ft/s": "Feet per second", "g0": "Gravitational acceleration",
-    "gr": "Grain (unit)", "carat": "Carat (mass)", "bar": "Bar (unit)", "N": "Newton (unit)", "J": "Joule", "W": "Watt",
-    "atm": "Atmosphere (unit)", "min": "Minute", "s": "Second", "AU": "Astronomical unit", "hand": "Hand (unit)", "a": "Hectare#Are",
-}  # fmt: skip
+    "m": "Metre",
+    "km": "Kilometre",
+    "in": "Inch",
+    "ft": "Foot (unit)",
+    "yd": "Yard",
+    "mi": "Mile",
+    "C": "Celsius",
+    "°C": "Celsius",
+    "°F": "Fahrenheit",
+    "K": "Kelvin",
+    "lb": "Pound (mass)",
+    "oz": "Ounce",
+    "st": "Stone (unit)",
+    "t": "Tonne",
+    "MT": "Tonne",
+    "kn": "Knot (unit)",
+    "h": "Hour",
+    "fathom": "Fathom",
+    "USgal": "US gallon",
+    "impgal": "Imperial gallon",
+    "hp": "Horsepower",
+    "PS": "Metric horsepower",
+    "ly": "Light-year",
+    "oilbbl": "Barrel (unit)",
+    "psi": "Pounds per square inch",
+    "chain": "Chain (unit)",
+    "rd": "Rod (unit)",
+    "league": "League (unit)",
+    "m/s": "Metre per second",
+    "km/h": "Kilometres per hour",
+    "mph": "Miles per hour",
+    "ft/s": "Feet per second",
+    "g0": "Gravitational acceleration",
+    "gr": "Grain (unit)",
+    "carat": "Carat (mass)",
+    "bar": "Bar (unit)",
+    "N": "Newton (unit)",
+    "J": "Joule",
+    "W": "Watt",
+    "atm": "Atmosphere (unit)",
+    "min": "Minute",
+    "s": "Second",
+    "AU": "Astronomical unit",
+    "hand": "Hand (unit)",
+    "a": "Hectare#Are",
+}
 
 # Written as several units, the larger first, the last one rounded.
 COMBINATIONS = {
-    "ftin": ("ft", "in"), "ft in": ("ft", "in"), "ft+in": ("ft", "in"), "stlb": ("st", "lb"), "st+lb": ("st", "lb"),
-    "lboz": ("lb", "oz"), "lb+oz": ("lb", "oz"), "ydft": ("yd", "ft"), "yd+ft": ("yd", "ft"), "mift": ("mi", "ft"), "miyd": ("mi", "yd"),
-    "mi+yd": ("mi", "yd"), "ydftin": ("yd", "ft", "in"), "michlk": ("mi", "chain"), "mich": ("mi", "chain"), "ozdr": ("oz",),
-    "ftinfrac": ("ft", "in"), "minsec": ("min", "s"), "hmin": ("h", "min"), "LTcwt": ("LT", "cwt"), "mi+chain": ("mi", "chain"),
-}  # fmt: skip
+    "ftin": ("ft", "in"),
+    "ft in": ("ft", "in"),
+    "ft+in": ("ft", "in"),
+    "stlb": ("st", "lb"),
+    "st+lb": ("st", "lb"),
+    "lboz": ("lb", "oz"),
+    "lb+oz": ("lb", "oz"),
+    "ydft": ("yd", "ft"),
+    "yd+ft": ("yd", "ft"),
+    "mift": ("mi", "ft"),
+    "miyd": ("mi", "yd"),
+    "mi+yd": ("mi", "yd"),
+    "ydftin": ("yd", "ft", "in"),
+    "michlk": ("mi", "chain"),
+    "mich": ("mi", "chain"),
+    "ozdr": ("oz",),
+    "ftinfrac": ("ft", "in"),
+    "minsec": ("min", "s"),
+    "hmin": ("h", "min"),
+    "LTcwt": ("LT", "cwt"),
+    "mi+chain": ("mi", "chain"),
+}
 
 _ENGINEERING = {
-    2: "hundred", 3: "thousand", 5: "hundred thousand", 6: "million", 9: "billion", 12: "trillion", 15: "quadrillion"
-}  # fmt: skip
+    2: "hundred",
+    3: "thousand",
+    5: "hundred thousand",
+    6: "million",
+    9: "billion",
+    12: "trillion",
+    15: "quadrillion",
+}
 
 _PREFIXES = {
-    "Y": (24, "yotta"), "Z": (21, "zetta"), "E": (18, "exa"), "P": (15, "peta"), "T": (12, "tera"), "G": (9, "giga"),
-    "M": (6, "mega"), "k": (3, "kilo"), "h": (2, "hecto"), "da": (1, "deca"), "d": (-1, "deci"), "c": (-2, "centi"),
-    "m": (-3, "milli"), "μ": (-6, "micro"), "µ": (-6, "micro"), "u": (-6, "micro"), "n": (-9, "nano"), "p": (-12, "pico"), "f": (-15, "femto"),
-}  # fmt: skip
+    "Y": (24, "yotta"),
+    "Z": (21, "zetta"),
+    "E": (18, "exa"),
+    "P": (15, "peta"),
+    "T": (12, "tera"),
+    "G": (9, "giga"),
+    "M": (6, "mega"),
+    "k": (3, "kilo"),
+    "h": (2, "hecto"),
+    "da": (1, "deca"),
+    "d": (-1, "deci"),
+    "c": (-2, "centi"),
+    "m": (-3, "milli"),
+    "μ": (-6, "micro"),
+    "µ": (-6, "micro"),
+    "u": (-6, "micro"),
+    "n": (-9, "nano"),
+    "p": (-12, "pico"),
+    "f": (-15, "femto"),
+}
 # Units that take a prefix, with the power of the prefix.
 _PREFIXABLE = {
-    "m": 1, "g": 1, "L": 1, "l": 1, "W": 1, "Pa": 1, "J": 1, "N": 1, "Hz": 1, "eV": 1, "Wh": 1, "s": 1, "t": 1, "bit": 1,
-    "m2": 2, "m3": 3, "cal": 1, "bar": 1, "Sv": 1, "Gy": 1, "pc": 1, "ly": 1, "T": 1, "N.m": 1, "a": 1, "USgal": 1, "oilbbl": 1,
-}  # fmt: skip
+    "m": 1,
+    "g": 1,
+    "L": 1,
+    "l": 1,
+    "W": 1,
+    "Pa": 1,
+    "J": 1,
+    "N": 1,
+    "Hz": 1,
+    "eV": 1,
+    "Wh": 1,
+    "s": 1,
+    "t": 1,
+    "bit": 1,
+    "m2": 2,
+    "m3": 3,
+    "cal": 1,
+    "bar": 1,
+    "Sv": 1,
+    "Gy": 1,
+    "pc": 1,
+    "ly": 1,
+    "T": 1,
+    "N.m": 1,
+    "a": 1,
+    "USgal": 1,
+    "oilbbl": 1,
+}
 
 
 def is_temperature(unit: Unit) -> bool:

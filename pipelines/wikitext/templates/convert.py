@@ -1,0 +1,512 @@
+"""``{{convert}}``: a measurement and the same in other units.
+
+The rules are those that https://en.wikipedia.org/wiki/Template:Convert documents: the result is as precise as
+the value that was given, and has at least two significant figures; temperatures have three in kelvins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
+from pipelines.wikitext.templates.markup import link
+from pipelines.wikitext.templates.number_words import spell_number
+from pipelines.wikitext.templates.numerals import MINUS, group_digits, parse_number
+from pipelines.wikitext.templates.registry import TemplateCall, template
+from pipelines.wikitext.templates.units import COMBINATIONS, Unit, engineering_word, find_unit, is_temperature
+
+__all__ = ["convert"]
+
+# How the two sides are joined: in front of the result, behind it, between several results.
+_JOINS = {
+    "b": (" (", ")", "; "),
+    "or": (" or ", "", " or "),
+    "comma": (", ", "", ", "),
+    "sqbr": (" [", "]", "; "),
+    "br": (" ", "", "; "),
+    "br()": (" (", ")", "; "),
+    "/": ("/", "", "/"),
+    "slash": (" / ", "", " / "),
+    "s": (" / ", "", " / "),
+    "(or)": (" (", ")", " or "),
+    "semicolon": ("; ", "", "; "),
+}
+_LONGEST_RANGE = 12
+
+
+@dataclass(slots=True)
+class _Request:
+    """What a call asks for."""
+
+    values: list[Value]
+    ranges: list[Range]
+    unit: Unit
+    smaller: list[tuple[Value, Unit]] = field(default_factory=list)
+    """Further parts of a composite input: the inches of ``6|ft|4|in``."""
+    outputs: list[str] = field(default_factory=list)
+    precision: int | None = None
+    rest: list[str] = field(default_factory=list)
+    """Positional arguments behind the precision: words for ``adj=mid`` and its kin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How the two sides are to look."""
+
+    symbol_in: bool
+    symbol_out: bool
+    values_only: bool
+    adjective: bool
+    flip: bool
+    display: str
+    american: bool
+    link_in: bool
+    link_out: bool
+    spell_in: bool
+    spell_out: bool
+    spell_upper: bool
+    number_word: bool
+    commas: bool
+    sigfig: int | None
+    round_to: float | None
+
+
+@template("convert", "cvt", "conv")
+def convert(call: TemplateCall) -> str | None:
+    """``{{convert|15|C|F}}`` -> ``15 °C (59 °F)``; `cvt` is the same with symbols on both sides."""
+    style = _read_style(call)
+    request = _read_request(call.positional(), style.american)
+    if request is None:
+        return None
+    adjective = call.get("adj").lower()
+    return _Conversion(request, style, adjective).text()
+
+
+def _read_style(call: TemplateCall) -> _Style:
+    abbr = call.get("abbr", default="on" if call.name.lower() == "cvt" else "").lower()
+    display = call.get("disp").lower()
+    flip = display == "flip" or call.get("order").lower() == "flip" or call.get("adj").lower() == "flip"
+    spell = call.get("spell")
+    spells_out = spell.lower() == "on"
+    if display in ("", "flip", "5"):
+        display = "b"
+    wants_name = display in ("or", "slash", "s", "br") and not abbr
+    symbol_first = abbr in ("on", "in", "unit")
+    symbol_second = abbr in ("on", "out", "unit", "") and not wants_name
+    if spells_out and not abbr:
+        symbol_second = False
+    links = call.get("lk").lower()
+    sigfig = parse_number(call.get("sigfig"))
+    rounding = parse_number(call.get("round"))
+    return _Style(
+        symbol_in=symbol_first,
+        symbol_out=symbol_second,
+        values_only=abbr == "values",
+        adjective=call.get("adj").lower() in ("on", "mid") or call.get("sing").lower() == "on",
+        flip=flip,
+        display=display,
+        american=call.get("sp").lower() == "us",
+        link_in=links in ("on", "in"),
+        link_out=links in ("on", "out"),
+        spell_in=spell.lower() in ("in", "on"),
+        spell_out=spells_out,
+        spell_upper=spell[:1].isupper(),
+        number_word=abbr == "unit",
+        commas=call.get("comma").lower() not in ("off", "gaps"),
+        sigfig=int(sigfig) if sigfig is not None and 1 <= sigfig <= 14 else None,
+        round_to=float(rounding) if rounding is not None and rounding > 0 else None,
+    )
+
+
+def _read_request(arguments: list[str], american: bool) -> _Request | None:
+    """Reads values, ranges, units and the precision from the positional arguments."""
+    if arguments and read_value(arguments[0]) is None and (parts := split_range(arguments[0])):
+        arguments = parts + arguments[1:]
+    position = 0
+    values: list[Value] = []
+    ranges: list[Range] = []
+    while position < len(arguments) and len(values) <= _LONGEST_RANGE:
+        value = read_value(arguments[position])
+        if value is None:
+            return None
+        values.append(value)
+        position += 1
+        between = find_range(arguments[position]) if position < len(arguments) else None
+        if between is None:
+            break
+        ranges.append(between)
+        position += 1
+    if not values or position >= len(arguments) or len(ranges) >= len(values):
+        return None
+    unit = find_unit(arguments[position], american)
+    if unit is None:
+        return None
+    request = _Request(values, ranges, unit)
+    position = _read_smaller(request, arguments, position + 1, american)
+    _read_output(request, arguments, position, american)
+    return request
+
+
+def _read_smaller(request: _Request, arguments: list[str], position: int, american: bool) -> int:
+    """Reads the smaller parts of a composite value (``6|ft|4|in``)."""
+    while position + 1 < len(arguments) and not request.ranges and len(request.smaller) < 3:
+        value = read_value(arguments[position])
+        unit = find_unit(arguments[position + 1], american) if value is not None else None
+        larger = request.smaller[-1][1] if request.smaller else request.unit
+        if value is None or unit is None or unit.dimension != larger.dimension or unit.scale >= larger.scale:
+            break
+        request.smaller.append((value, unit))
+        position += 2
+    return position
+
+
+def _read_output(request: _Request, arguments: list[str], position: int, american: bool) -> None:
+    if position < len(arguments) and _precision(arguments[position]) is None:
+        code = arguments[position]
+        position += 1
+        request.outputs = _output_codes(code, american) or request.outputs
+    if position < len(arguments) and (precision := _precision(arguments[position])) is not None:
+        request.precision = precision
+        position += 1
+    request.rest = arguments[position:]
+
+
+def _precision(text: str) -> int | None:
+    number = parse_number(text) if text and len(text) < 5 else None
+    return int(number) if number is not None and number == int(number) else None
+
+
+def _output_codes(code: str, american: bool) -> list[str]:
+    """Gives the codes that an output parameter names: ``km/h kn mph`` is three, ``ftin`` and ``L/100 km`` are one."""
+    code = code.strip()
+    if not code:
+        return []
+    if code in COMBINATIONS or find_unit(code, american) is not None:
+        return [code]
+    codes = [part for part in code.replace("+", " ").split() if part]
+    if all(part in COMBINATIONS or find_unit(part, american) for part in codes):
+        return codes[:5]
+    return []
+
+
+def _default_output(unit: Unit, value: float) -> list[str]:
+    default = unit.default
+    if "|" in default:
+        condition, default = default.split("|")
+        code, limit = condition.split("<")
+        if 0 < value < float(limit) and not unit.power_of_ten:
+            default = code
+    if not default and "/" in unit.code:
+        default = _default_quotient(unit)
+    return _output_codes(default, False)
+
+
+def _default_quotient(unit: Unit) -> str:
+    """Gives the output for a quotient without one of its own: both parts in their other system."""
+    top, _, bottom = unit.code.rpartition("/")
+    parts = []
+    for code in (top, bottom):
+        part = find_unit(code)
+        parts.append(part.default.split("|")[-1].split(" ")[0] if part else "")
+    return "/".join(parts)
+
+
+class _Conversion:
+    """One use of the template, on its way to text."""
+
+    def __init__(self, request: _Request, style: _Style, adjective: str) -> None:
+        self.request = request
+        self.style = style
+        self.adjective = adjective
+        self.middle = ""
+        self.before_unit = ["", ""]
+        if adjective == "mid" and request.rest:
+            words = request.rest[0]
+            self.middle = words if words.startswith("-") else f" {words}" if words else ""
+        elif adjective.startswith("pre") and request.rest:
+            self.before_unit[1 if style.flip else 0] = request.rest[0] + " " if request.rest[0] else ""
+        elif style.display == "preunit" and request.rest:
+            self.before_unit = [word + " " if word else "" for word in [*request.rest, "", ""][:2]]
+
+    def text(self) -> str | None:
+        """Gives the whole conversion as wikitext."""
+        style, request = self.style, self.request
+        codes = request.outputs or _default_output(request.unit, request.values[0].number)
+        given = self._input(style.symbol_in if not style.flip else style.symbol_out, first=not style.flip)
+        results = []
+        for code in codes:
+            first = style.flip
+            result = self._output(code, style.symbol_in if first else style.symbol_out, first=first)
+            if result is not None:
+                results.append(result)
+        return self._join(given, results)
+
+    def _join(self, given: str, results: list[str]) -> str:
+        display = self.style.display
+        if display in ("unit", "unit2"):
+            return self._unit_alone(second=display == "unit2")
+        if not results:
+            return given
+        if display in ("out", "output only", "output number only", "number"):
+            return "; ".join(results)
+        if display == "x" and self.request.rest:
+            before, behind = [*self.request.rest, "", ""][:2]
+            return f"{given}{before or ' '}{results[0]}{behind}"
+        opening, closing, between = _JOINS.get(display, _JOINS["b"])
+        if self.style.flip:
+            return between.join(results) + opening + given + closing
+        return given + opening + between.join(results) + closing
+
+    def _unit_alone(self, *, second: bool) -> str:
+        unit = self.request.unit
+        if second and self.request.outputs:
+            unit = find_unit(self.request.outputs[0], self.style.american) or unit
+            return unit.symbol
+        return unit.symbol if self.style.symbol_in else unit.named(self.request.values[-1].singular)
+
+    # The side that was given.
+
+    def _input(self, symbol: bool, *, first: bool) -> str:
+        request, style = self.request, self.style
+        shown = [value.shown for value in request.values]
+        if style.spell_out or (style.spell_in and first):
+            shown = [
+                self._spell(value.number, text) for value, text in zip(request.values, shown, strict=True)
+            ]
+            if style.spell_upper and first:
+                shown[0] = shown[0][:1].upper() + shown[0][1:]
+        linked = style.link_in if first else style.link_out
+        text = self._side(shown, request.values[-1].singular, request.unit, symbol, linked, first=first)
+        for value, unit in request.smaller:
+            text += " " + self._side(
+                [value.shown], value.singular, unit, symbol, linked, first=False, inner=first
+            )
+        return text
+
+    def _spell(self, number: float, otherwise: str) -> str:
+        if number != int(number) or abs(number) >= 1e15:
+            return otherwise
+        return spell_number(int(number), american=self.style.american) or otherwise
+
+    def _side(
+        self,
+        shown: list[str],
+        singular: bool,
+        unit: Unit,
+        symbol: bool,
+        linked: bool,
+        *,
+        first: bool,
+        inner: bool = False,
+    ) -> str:
+        """Writes numbers and their unit: ``5 to 10 km``, ``5-mile``, ``2 by 4 inches``."""
+        as_symbol = (symbol or unit.always == "symbol") and unit.always != "name"
+        if self.style.values_only or self.style.display in ("number", "output number only"):
+            return self._between(shown, "", symbolic=symbol)
+        adjective = self.style.adjective and (first or inner) and not as_symbol
+        unit_text = self._unit_text(unit, as_symbol, singular or adjective, linked, adjective=adjective)
+        before = self.before_unit[0 if first else 1]
+        if unit.power_of_ten and as_symbol and not self.style.number_word:
+            scale = f"×10<sup>{unit.power_of_ten}</sup> "
+        elif unit.power_of_ten:
+            scale = (
+                f"{'-' if adjective else ' '}{engineering_word(unit.power_of_ten)}{'-' if adjective else ' '}"
+            )
+        elif unit_text.startswith(("/", "per ")) and as_symbol:
+            scale = ""
+        else:
+            scale = "-" if adjective else " "
+        ending = self.middle if first else ""
+        return (
+            self._between(shown, scale + before + unit_text, symbolic=as_symbol, adjective=adjective) + ending
+        )
+
+    def _between(self, shown: list[str], unit_text: str, *, symbolic: bool, adjective: bool = False) -> str:
+        pieces: list[str] = []
+        for position, text in enumerate(shown):
+            pieces.append(text)
+            if position < len(self.request.ranges) and position + 1 < len(shown):
+                between = self.request.ranges[position]
+                if between.repeats_unit and symbolic:
+                    pieces.append(unit_text)
+                word = between.symbolic if symbolic else between.named
+                pieces.append(word.strip().join("--") if adjective and word.strip().isalpha() else word)
+        return "".join(pieces) + unit_text
+
+    def _unit_text(
+        self, unit: Unit, as_symbol: bool, singular: bool, linked: bool, *, adjective: bool
+    ) -> str:
+        if as_symbol:
+            text = unit.symbol
+        else:
+            text = unit.named(singular)
+            if adjective:
+                text = text.replace(" ", "-")
+        if not linked or "<" in text:
+            return text
+        name = unit.article or unit.name[:1].upper() + unit.name[1:]
+        return link(name, text)
+
+    # The side that is reckoned.
+
+    def _output(self, code: str, symbol: bool, *, first: bool) -> str | None:
+        request, style = self.request, self.style
+        if code in COMBINATIONS:
+            return self._combination(COMBINATIONS[code], symbol, first=first)
+        unit = find_unit(code, style.american)
+        if unit is None:
+            return None
+        numbers = []
+        for value in self._totals():
+            reckoned = _reckon(value, request.unit, unit)
+            if reckoned is None:
+                return None
+            numbers.append(reckoned)
+        return self._written(numbers, unit, symbol, first=first)
+
+    def _totals(self) -> list[float]:
+        """Gives the values in the first unit, the smaller parts of a composite value added."""
+        values = [value.number for value in self.request.values]
+        for value, unit in self.request.smaller:
+            part = value.number * unit.scale / self.request.unit.scale
+            values[0] += part if values[0] >= 0 else -part
+        return values
+
+    def _written(self, numbers: list[float], unit: Unit, symbol: bool, *, first: bool) -> str:
+        digits = self._digits(numbers, unit)
+        shown = [self._number(number, place) for number, place in zip(numbers, digits, strict=True)]
+        singular = shown[-1].strip("0") in ("1.", "1") or shown[-1] == "1"
+        if self.style.spell_out or (self.style.spell_in and first):
+            shown = [
+                self._spell(_rounded(number, place), text)
+                for number, place, text in zip(numbers, digits, shown, strict=True)
+            ]
+            if first and self.style.spell_upper:
+                shown[0] = shown[0][:1].upper() + shown[0][1:]
+        linked = self.style.link_in if first else self.style.link_out
+        return self._side(shown, singular, unit, symbol, linked, first=first)
+
+    def _digits(self, numbers: list[float], unit: Unit) -> list[int]:
+        """Gives how many places behind the point each result has (negative: zeros before it)."""
+        if self.request.precision is not None:
+            return [self.request.precision] * len(numbers)
+        if self.style.sigfig is not None:
+            return [self.style.sigfig - 1 - _magnitude(number) for number in numbers]
+        places = [
+            _default_places(value, total, number, self.request, unit)
+            for value, total, number in zip(self.request.values, self._totals(), numbers, strict=True)
+        ]
+        return [max(places)] * len(places)
+
+    def _number(self, number: float, places: int) -> str:
+        if self.style.round_to is not None and self.request.precision is None:
+            step = self.style.round_to
+            number = math.floor(number / step + 0.5) * step
+            places = 0 if step == int(step) else 1
+        places = max(-30, min(places, 30))
+        if not math.isfinite(number):
+            return "∞"
+        sign = MINUS if number < 0 else ""
+        size = abs(number)
+        if 0 < size < 1e-4 and places > 4:
+            return sign + _scientific(size, places)
+        if places >= 0:
+            text = f"{size + (2e-14 if places <= 8 else 0):.{places}f}"
+        else:
+            text = f"{size / 10.0**-places:.0f}" + "0" * -places
+            text = "0" if not text.strip("0") else text
+        if not text.strip("0."):
+            sign = ""
+        whole, point, decimals = text.partition(".")
+        return (
+            sign + (group_digits(whole) if self.style.commas else whole) + (point + decimals if point else "")
+        )
+
+    def _combination(self, codes: tuple[str, ...], symbol: bool, *, first: bool) -> str | None:
+        """Writes the result in several units, as ``6 ft 3 in``; the last is rounded."""
+        units = [unit for code in codes if (unit := find_unit(code, self.style.american))]
+        sides = []
+        for total in self._totals():
+            size = _reckon(abs(total), self.request.unit, units[-1])
+            if size is None or not math.isfinite(size):
+                return None
+            places = max(0, min(self.request.precision or 0, 6))
+            rest = float(f"{size:.{places}f}")
+            parts = []
+            for unit in units[:-1]:
+                step = round(unit.scale / units[-1].scale)
+                count, rest = divmod(rest, step)
+                if count:
+                    parts.append(
+                        self._part(f"{group_digits(f'{count:.0f}')}", count == 1, unit, symbol, first=first)
+                    )
+            if rest or not parts:
+                parts.append(self._part(f"{rest:.{places}f}", rest == 1, units[-1], symbol, first=first))
+            sides.append((MINUS if total < 0 else "") + " ".join(parts))
+        return self._between(sides, "", symbolic=symbol)
+
+    def _part(self, shown: str, singular: bool, unit: Unit, symbol: bool, *, first: bool) -> str:
+        linked = self.style.link_in if first else self.style.link_out
+        adjective = self.style.adjective and first and not symbol
+        text = self._unit_text(unit, symbol, singular or adjective, linked, adjective=adjective)
+        return f"{shown}{'-' if adjective else ' '}{text}"
+
+
+def _scientific(size: float, places: int) -> str:
+    """Writes a small number as ``1.5×10<sup>−10</sup>``."""
+    magnitude = _magnitude(size)
+    digits = f"{size * 10.0**-magnitude:.{max(0, min(places + magnitude, 14))}f}"
+    return f"{digits}×10<sup>{MINUS}{-magnitude}</sup>"
+
+
+def _rounded(number: float, places: int) -> float:
+    scale = 10.0 ** max(-30, min(places, 30))
+    return math.floor(abs(number) * scale + 0.5) / scale * (1 if number >= 0 else -1)
+
+
+def _magnitude(number: float) -> int:
+    return math.floor(math.log10(abs(number)) + 1e-14) if number and math.isfinite(number) else 0
+
+
+def _reckon(value: float, given: Unit, wanted: Unit) -> float | None:
+    """Gives `value` in the unit `wanted`, or None where the two measure different things."""
+    if given.dimension != wanted.dimension and {given.dimension, wanted.dimension} != {"torque", "energy"}:
+        return None
+    if given.inverted != wanted.inverted:
+        return 1 / (value * given.scale * wanted.scale) if value else None
+    if is_temperature(given):
+        return (value - given.offset) * (given.scale / wanted.scale) + wanted.offset
+    result = value * (given.scale / wanted.scale)
+    return result if math.isfinite(result) else None
+
+
+def _default_places(value: Value, total: float, result: float, request: _Request, unit: Unit) -> int:
+    """Gives the places behind the point that the precision of the value suggests for the result."""
+    places = _given_places(value, composite=bool(request.smaller))
+    if is_temperature(request.unit):
+        kelvin = abs((total - request.unit.offset) * request.unit.scale)
+        smallest = 2 if kelvin < 1e-8 else 2 - math.floor(math.log10(kelvin) + 1e-14)
+        return max(math.floor(places), smallest)
+    if total == 0 or result == 0:
+        return 0
+    if request.smaller and request.smaller[-1][1].code == "in":
+        shift = math.log10(unit.scale) + 2
+    else:
+        shift = math.log10(abs(total / result))
+    return max(math.floor(places + shift + math.log10(2)), 1 - _magnitude(result))
+
+
+def _given_places(value: Value, *, composite: bool) -> float:
+    """Gives the places behind the point that a value was given with; zeros at its end count as not known."""
+    if value.denominator:
+        return max(math.log10(value.denominator), 1.0)
+    digits, _, exponent = value.clean.lower().partition("e")
+    whole, point, decimals = digits.partition(".")
+    if point:
+        places = len(decimals)
+    else:
+        places = 0 if composite else len(whole.rstrip("0")) - len(whole)
+    if not exponent:
+        return places
+    return places - int(exponent.replace(MINUS, "-") or 0)

@@ -1,0 +1,322 @@
+"""Numbers: with uncertainties and units, fractions, powers, spelt, rounded."""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.wikitext.templates.markup import link
+from pipelines.wikitext.templates.number_words import ordinal, spell_number
+from pipelines.wikitext.templates.numerals import (
+    MINUS,
+    group_digits,
+    parse_number,
+    round_half_up,
+    write_number,
+)
+from pipelines.wikitext.templates.registry import TemplateCall, template
+from pipelines.wikitext.templates.units import find_unit
+
+__all__ = ["fraction"]
+
+# Digits as {{val}} takes them: sign, whole part, decimals.
+_DIGITS = re.compile(r"([-+−±]?)(\d*)(?:\.(\d*))?\Z")
+
+
+def _grouped(number: str) -> str:
+    """Groups the digits of a number as ``{{val}}`` does: by threes, with commas before the point."""
+    match = _DIGITS.match(number.replace(",", "").replace("&minus;", "-").strip())
+    if match is None or len(number) > 200:
+        return number
+    sign, whole, decimals = match.groups()
+    shown = (MINUS if sign in ("-", "−") else sign) + group_digits(whole)
+    return shown if decimals is None else f"{shown}.{decimals}"
+
+
+@template("val", "value")
+def val(call: TemplateCall) -> str | None:
+    """``{{val|1234.5|0.5|e=3|u=km}}`` -> ``(1,234.5±0.5)×10<sup>3</sup> km``."""
+    arguments = call.positional()
+    number = arguments[0] if arguments else ""
+    exponent = call.get("e")
+    mantissa, power = _split_exponent(number)
+    number, exponent = mantissa, exponent or power
+    text = _grouped(number)
+    uncertain = ""
+    if len(arguments) > 2 and arguments[1] and arguments[2]:
+        uncertain = f"+{_grouped(arguments[1].lstrip('+'))}{MINUS}{_grouped(arguments[2].lstrip('-−'))}"
+    elif len(arguments) > 1 and arguments[1]:
+        uncertain = arguments[1] if arguments[1].startswith("(") else f"±{_grouped(arguments[1])}"
+    if call.get("end"):
+        text += call.get("end")
+    text += uncertain
+    if exponent:
+        power_text = f"10<sup>{_grouped(exponent)}</sup>"
+        if not text:
+            text = power_text
+        else:
+            text = (
+                f"({text})×{power_text}" if "±" in uncertain or MINUS in uncertain else f"{text}×{power_text}"
+            )
+    text = call.get("p", "fmt-p") + text + call.get("s")
+    unit = call.get("u", "ul")
+    if not unit and not call.get("up", "upl"):
+        return text or None
+    unit = _unit_symbol(unit)
+    if per := call.get("up", "upl"):
+        unit += f"/{_unit_symbol(per)}"
+    if not unit or (unit[0] in "%°/′″" and not unit.startswith(("°C", "°F"))):
+        return text + unit
+    return f"{text} {unit}"
+
+
+def _split_exponent(number: str) -> tuple[str, str]:
+    mantissa, mark, power = number.lower().partition("e")
+    if mark and parse_number(power) is not None and parse_number(mantissa) is not None:
+        return mantissa, power
+    return number, ""
+
+
+def _unit_symbol(code: str) -> str:
+    if not code or "[" in code or "<" in code:
+        return code
+    unit = find_unit(code)
+    return unit.symbol if unit is not None and unit.always != "name" else code
+
+
+@template(
+    "frac",
+    "fraction",
+    "sfrac",
+    "frac2",
+    "ifrac",
+    "fracn",
+    "ffrac",
+    "num/den",
+    "cfrac",
+    "sfracn",
+    "tfrac",
+    "dfrac",
+)
+def fraction(call: TemplateCall) -> str | None:
+    """``{{frac|3|4}}`` -> ``3⁄4``, ``{{frac|2}}`` -> ``1⁄2``, ``{{frac|21|1|2}}`` -> ``21 1⁄2``.
+
+    The stacked fractions of `sfrac` are written with a slash: ``{{sfrac|3''n'' + 1|2}}`` -> ``3''n'' + 1/2``
+    gets brackets around a sum.
+    """
+    parts = [part for part in call.positional() if part]
+    if not parts or len(parts) > 3:
+        return None
+    stacked = call.name.lower().startswith(("sfrac", "cfrac", "tfrac", "dfrac"))
+    bar = "/" if stacked else "⁄"
+    if len(parts) == 1:
+        return f"1{bar}{parts[0]}"
+    top, bottom = parts[-2:]
+    if stacked:
+        top, bottom = _bracketed(top), _bracketed(bottom)
+    return f"{parts[0] + ' ' if len(parts) == 3 else ''}{top}{bar}{bottom}"
+
+
+def _bracketed(term: str) -> str:
+    """Puts a sum of several terms in brackets."""
+    inner = term.strip()
+    sum_of_terms = any(sign in inner[1:] for sign in (" + ", " − ", " - ", "&minus;", " &minus; ", "+"))
+    return f"({inner})" if sum_of_terms and not inner.startswith("(") else inner
+
+
+@template("e", "×10^", "10^", "x10^", "esp")
+def power_of_ten(call: TemplateCall) -> str:
+    """``{{e|9}}`` -> ``×10<sup>9</sup>``; ``{{10^|9}}`` -> ``10<sup>9</sup>``."""
+    exponent = call.get("1").replace("-", MINUS)
+    return f"{'' if call.name == '10^' else '×'}10<sup>{exponent}</sup>"
+
+
+@template("scinote", "scientific notation")
+def scientific(call: TemplateCall) -> str | None:
+    """``{{scinote|12345}}`` -> ``1.2345×10<sup>4</sup>``."""
+    number = parse_number(call.get("1"))
+    if number is None or number == 0:
+        return call.get("1") or None
+    power = number.adjusted()
+    return f"{write_number(number.scaleb(-power))}×10<sup>{str(power).replace('-', MINUS)}</sup>"
+
+
+@template("gaps", "gapnum", "val/delimitnum")
+def gaps(call: TemplateCall) -> str:
+    """``{{gaps|3.141|592}}`` -> ``3.141592``: gaps between digits are only for show."""
+    return (
+        "".join(call.positional())
+        + call.get("u")
+        + (f"×10<sup>{call.get('e')}</sup>" if call.get("e") else "")
+    )
+
+
+@template("decimals", "rnd", "round", "dec", "round n", "roundn")
+def rounded(call: TemplateCall) -> str | None:
+    """``{{decimals|3.14159|2}}`` -> ``3.14``."""
+    number, places = parse_number(call.get("1")), parse_number(call.get("2", default="0"))
+    if number is None or places is None or abs(places) > 20:
+        return call.get("1") or None
+    return write_number(round_half_up(number, int(places)))
+
+
+@template("percentage", "percent", "pct")
+def percentage(call: TemplateCall) -> str | None:
+    """``{{percentage|1|3|1}}`` -> ``33.3%``; ``{{percent|5}}`` -> ``5%``."""
+    part, whole = parse_number(call.get("1")), parse_number(call.get("2"))
+    if whole is None:
+        return f"{call.get('1')}%" if call.get("1") else None
+    places = parse_number(call.get("3", default="0"))
+    if part is None or whole == 0 or places is None or abs(places) > 15:
+        return None
+    return (
+        f"{write_number(round_half_up(part * 100 / whole, int(places)))}{call.get('%', 'pad', default='%')}"
+    )
+
+
+@template(
+    "number table sorting", "nts", "ntsh", "formatnum", "formatnumber", "number format", "format number"
+)
+def formatted_number(call: TemplateCall) -> str:
+    """``{{nts|12345}}`` -> ``12,345``."""
+    return _grouped(call.get("1"))
+
+
+@template("sort", "sortname", "hs", "hsort")
+def sorted_text(call: TemplateCall) -> str:
+    """``{{sort|key|shown}}`` -> ``shown``; ``{{sortname|Ada|Lovelace}}`` -> ``[[Ada Lovelace]]``."""
+    if call.name == "sort":
+        return call.get("2", "1")
+    if call.name == "sortname":
+        name = f"{call.get('1')} {call.get('2')}".strip()
+        target = call.get("3", default=f"{name} ({call.get('dab')})" if call.get("dab") else name)
+        return name if call.get("nolink") else link(target, name)
+    return ""
+
+
+@template("spellnum", "number to words", "spellnum per mos", "numtext")
+def spelt(call: TemplateCall) -> str | None:
+    """``{{number to words|21}}`` -> ``twenty-one``."""
+    number = parse_number(call.get("1"))
+    if number is None or number != int(number):
+        return call.get("1") or None
+    return spell_number(int(number)) or call.get("1")
+
+
+@template("ordinal", "ord", "ordinal to word", "nth", "suffix")
+def ordinal_number(call: TemplateCall) -> str | None:
+    """``{{ordinal|21}}`` -> ``21st``."""
+    number = parse_number(call.get("1"))
+    return ordinal(int(number)) if number is not None and number == int(number) else None
+
+
+@template("th", "st", "nd", "rd")
+def ordinal_ending(call: TemplateCall) -> str:
+    """``{{th}}`` -> ``th``, ``{{th|5}}`` -> ``5th``."""
+    return f"{call.get('1')}{call.name}"
+
+
+_ROMAN = (
+    (1000, "M"),
+    (900, "CM"),
+    (500, "D"),
+    (400, "CD"),
+    (100, "C"),
+    (90, "XC"),
+    (50, "L"),
+    (40, "XL"),
+    (10, "X"),
+)
+
+
+@template("roman", "roman numeral")
+def roman(call: TemplateCall) -> str | None:
+    """``{{roman|14}}`` -> ``XIV``."""
+    number = parse_number(call.get("1"))
+    if number is None or not 0 < number < 4000 or number != int(number):
+        return call.get("1") or None
+    rest, letters = int(number), []
+    for size, letter in (*_ROMAN, (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
+        count, rest = divmod(rest, size)
+        letters.append(letter * count)
+    return "".join(letters)
+
+
+@template("height", "hgt")
+def height(call: TemplateCall) -> str | None:
+    """``{{height|ft=6|in=2}}`` -> ``6 ft 2 in (1.88 m)``; ``{{height|m=1.88}}`` -> ``1.88 m (6 ft 2 in)``."""
+    metres, centimetres = parse_number(call.get("m", "meters")), parse_number(call.get("cm"))
+    if metres is not None or centimetres is not None:
+        size = float(metres) if metres is not None else float(centimetres or 0) / 100
+        if not 0 < size < 10000:
+            return None
+        feet, inches = divmod(round(size / 0.0254), 12)
+        shown = f"{call.get('m', 'meters')} m" if metres is not None else f"{call.get('cm')} cm"
+        return f"{shown} ({feet} ft {inches} in)"
+    feet_given = parse_number(call.get("ft", "feet", default="0"))
+    inches_given = parse_number(call.get("in", "inch", default="0"))
+    if feet_given is None or inches_given is None or not 0 < feet_given + inches_given < 10000:
+        return None
+    total = float(feet_given) * 0.3048 + float(inches_given) * 0.0254
+    shown = f"{call.get('ft', 'feet')} ft" + (
+        f" {call.get('in', 'inch')} in" if call.get("in", "inch") else ""
+    )
+    return f"{shown} ({total:.2f} m)"
+
+
+@template("pop density", "population density")
+def population_density(call: TemplateCall) -> str | None:
+    """``{{pop density|1000|2|km2|sqmi|prec=0}}`` -> ``500/km<sup>2</sup> (1,300/sq mi)``."""
+    people, area = parse_number(call.get("1")), parse_number(call.get("2"))
+    given, wanted = find_unit(call.get("3", default="km2")), find_unit(call.get("4"))
+    if people is None or area is None or area <= 0 or given is None:
+        return None
+    wanted = wanted or find_unit("sqmi" if given.code == "km2" else "km2")
+    places = parse_number(call.get("prec"))
+    density = float(people) / float(area)
+    if wanted is None or not 0 < density < 1e12:
+        return None
+    digits = min(int(places), 10) if places is not None and places >= 0 else 2 if density < 10 else 0
+    other = density * wanted.scale / given.scale
+    return f"{density:,.{digits}f}/{given.symbol} ({other:,.{digits}f}/{wanted.symbol})"
+
+
+@template("deg")
+def degrees(call: TemplateCall) -> str:
+    """``{{deg|45}}`` -> ``45°``."""
+    return f"{call.get('1')}°{call.get('2')}"
+
+
+@template("vol.", "vol")
+def volume(call: TemplateCall) -> str:
+    """``{{vol.|3}}`` -> ``vol. 3``."""
+    return f"vol. {call.get('1')}".strip()
+
+
+@template("railGauge", "track gauge", "gauge", "trackgauge", "rail gauge")
+def track_gauge(call: TemplateCall) -> str | None:
+    """``{{RailGauge|1435mm}}`` -> ``1,435 mm (4 ft 8 1⁄2 in)``; with ``disp=1`` the given measure alone."""
+    text = call.get("1").replace(" ", "").replace("&nbsp;", "").lower()
+    if text in ("sg", "standard"):
+        text = "1435mm"
+    if not text.endswith("mm"):
+        return call.get("1") or None
+    number = parse_number(text[:-2])
+    if number is None or not 100 <= number <= 10000:
+        return call.get("1")
+    shown = f"{write_number(number)} mm"
+    alone = call.get("disp") == "1"
+    return shown if alone else f"{shown} ({_feet_and_inches(float(number))})"
+
+
+def _feet_and_inches(millimetres: float) -> str:
+    """Gives a gauge in feet and sixteenths of an inch, as gauges are quoted."""
+    feet, sixteenths = divmod(round(millimetres / 25.4 * 16), 192)
+    inches, part = divmod(sixteenths, 16)
+    pieces = [f"{feet} ft"] if feet else []
+    bottom = 16
+    while part and part % 2 == 0:
+        part, bottom = part // 2, bottom // 2
+    if inches or part:
+        shown = " ".join(filter(None, (str(inches) if inches else "", f"{part}⁄{bottom}" if part else "")))
+        pieces.append(f"{shown} in")
+    return " ".join(pieces)
