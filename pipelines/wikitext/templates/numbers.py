@@ -209,10 +209,10 @@ def ordinal_number(call: TemplateCall) -> str | None:
     return ordinal(int(number)) if number is not None and number == int(number) else None
 
 
-@template("th", "st", "nd", "rd")
+@template("th")
 def ordinal_ending(call: TemplateCall) -> str:
     """``{{th}}`` -> ``th``, ``{{th|5}}`` -> ``5th``."""
-    return f"{call.get('1')}{call.name}"
+    return f"{call.get('1')}th"
 
 
 _ROMAN = (

@@ -57,7 +57,7 @@ _SIGNS = (
     ('"', '-"|"-'),
     ("<br>", "break|br|crlf|crlf2|line break|newline"),
     ("\n\n", "pb|paragraph break|parabr|paragraph"),
-    ("✓", "tick|aye|ya|check mark|checkmark"),
+    ("✓", "tick|aye|check mark|checkmark"),
     ("✗", "cross|nay|x mark"),
 )
 
