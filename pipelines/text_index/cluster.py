@@ -91,15 +91,22 @@ class ElasticsearchIndex:
         self._max_document_frequency = max_document_frequency
         self._client = connection.open(retries=3)
         try:
-            self._base = self._find_base()
+            meta = self._find_meta()
         except BaseException:
             self._client.close()
             raise
+        self._base = str(meta.get("base", ""))
+        self._fingerprint = str(meta.get("fingerprint", ""))
 
     @property
     def base(self) -> str:
         """Address of the wiki's main page, as its dump gives it; empty where it is not known."""
         return self._base
+
+    @property
+    def fingerprint(self) -> str:
+        """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was loaded."""
+        return self._fingerprint
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """See `TextIndex.search`."""
@@ -127,7 +134,9 @@ class ElasticsearchIndex:
         except Exception as error:
             raise explain(error, self._connection) from error
 
-    def _find_base(self) -> str:
+    def _find_meta(self) -> dict[str, Any]:
+        """Gives what was noted of the snapshot when it was loaded."""
+        meta: dict[str, Any] = {}
         for table in ("sentences", "paragraphs"):
             name = alias(self._prefix, table)
             found = self._ask(
@@ -144,7 +153,7 @@ class ElasticsearchIndex:
                     f" --elasticsearch-url {self._connection.url} --index-prefix {self._prefix}"
                 )
             meta = next(iter(found.values()))["mappings"].get("_meta", {})
-        return str(meta.get("base", ""))
+        return meta
 
     def _search(self, queries: Sequence[str], k: int, start: int) -> list[list[Hit]]:
         questions = [

@@ -70,6 +70,7 @@ class EmbeddedIndex:
             raise TextIndexError(f"{folder}: cannot be opened ({error}); delete it and {how}") from error
         self._analyser = analyser()
         self._base = str(snapshot.manifest.dump.get("base", ""))
+        self._fingerprint = snapshot.fingerprint
         self._max_document_frequency = max_document_frequency
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="text-index")
 
@@ -77,6 +78,11 @@ class EmbeddedIndex:
     def base(self) -> str:
         """Address of the wiki's main page, as its dump gives it; empty where it is not known."""
         return self._base
+
+    @property
+    def fingerprint(self) -> str:
+        """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was indexed."""
+        return self._fingerprint
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """See `TextIndex.search`."""

@@ -49,6 +49,10 @@ class TextIndex(Protocol):
     def base(self) -> str:
         """Address of the wiki's main page, as its dump gives it; empty where it is not known."""
 
+    @property
+    def fingerprint(self) -> str:
+        """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was indexed."""
+
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """Gives the best `k` distinct paragraphs of every query, in the order of the queries.
 
