@@ -145,7 +145,8 @@ def _text(raw: bytes) -> str:
     """Decodes text content: UTF-8, line ends, references.
 
     Raises:
-        _BrokenPageError: a character or a reference that XML does not know, or not UTF-8.
+        _BrokenPageError: a character or a reference that XML does not know.
+        UnicodeDecodeError: not UTF-8.
     """
     if raw.isascii() and b"&" not in raw and len(raw.translate(None, _SPECIAL)) == len(raw):
         return raw.decode("ascii")
@@ -157,6 +158,7 @@ def _text(raw: bytes) -> str:
     try:
         parser.Parse(b"<t>%b</t>" % raw, True)
     except expat.ExpatError as error:
+        raw.decode("utf-8")
         raise _BrokenPageError("broken_xml") from error
     return "".join(pieces)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from pipelines.dump.chunks import Chunk, read_chunks
 from pipelines.dump.errors import DumpError, TruncatedDumpError
@@ -24,8 +26,9 @@ _TAG = re.compile(rb"<page(?=[\s>/])|</mediawiki")
 # How far into a file its root element must start.
 _ROOT_WITHIN = 4096
 _STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
+_TAIL_BYTES = 4096
 # More than any bzip2 block, and than most streams of a multistream dump.
-_TAIL_BYTES = 8_000_000
+_LAST_STREAM_BYTES = 8_000_000
 
 
 def read_pages(
@@ -125,8 +128,8 @@ def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
         else:
             closed = False
             yield _read_page(text)
-    if unit.end == unit.size and not closed and (closed is False or not _ends_closed(unit)):
-        _check_end(unit)
+    if unit.end == unit.size and not closed:
+        _check_end(unit, bytes(text.window[-_TAIL_BYTES:]) if closed is False else _tail(unit))
 
 
 def _check_root(unit: WorkUnit, text: _Text) -> None:
@@ -183,20 +186,23 @@ def _read_page(text: _Text) -> Page | BrokenPage:
     return parse_page(xml, place)
 
 
-def _ends_closed(unit: WorkUnit) -> bool:
-    """Whether ``</mediawiki`` ends the file; for a last unit that has only a piece of it, or nothing."""
+def _tail(unit: WorkUnit) -> bytes:
+    """The end of the file's text, for a last unit that has only a piece of it, or nothing."""
+    start = unit.start if unit.format == "zst" else max(0, unit.size - _LAST_STREAM_BYTES)
     tail = b""
-    for chunk in read_chunks(replace(unit, start=max(0, unit.size - _TAIL_BYTES))):
-        tail = tail[-_ROOT_WITHIN:] + chunk.data
-    return _CLOSE_EXPORT in tail[-_ROOT_WITHIN:]
+    for chunk in read_chunks(replace(unit, start=start)):
+        tail = (tail + chunk.data)[-_TAIL_BYTES:]
+    return tail
 
 
-def _check_end(unit: WorkUnit) -> None:
-    """Judges a file that ends behind a whole page, but without ``</mediawiki>``.
+def _check_end(unit: WorkUnit, tail: bytes) -> None:
+    """Judges whether a file ends where it should: with ``</mediawiki>``.
 
-    One compressed stream that is whole was written so: nothing is known to be missing.
+    One compressed stream that is whole and ends behind a page was written so: nothing is known to be missing.
     """
-    if unit.format != "xml" and not _has_several_streams(unit):
+    if _CLOSE_EXPORT in tail[tail.rfind(_CLOSE) + 1 :]:
+        return
+    if unit.format != "xml" and tail.rstrip().endswith(_CLOSE) and not _has_several_streams(unit):
         _logger.warning(
             "%s: no </mediawiki> at the end; the compressed data is whole, so it is read as it is", unit.path
         )
@@ -210,8 +216,11 @@ def _check_end(unit: WorkUnit) -> None:
 def _has_several_streams(unit: WorkUnit) -> bool:
     if unit.format == "zst":
         return len(frame_starts(unit.path, unit.size)) > 1
-    if unit.format == "gz":
-        return False
-    with open(unit.path, "rb") as file:  # noqa: PTH123
-        file.seek(max(1, unit.size - _TAIL_BYTES))
+    with Path(unit.path).open("rb") as file:
+        if unit.format == "gz":
+            inflater = zlib.decompressobj(wbits=31)
+            while not inflater.eof:
+                inflater.decompress(file.read(1 << 14))
+            return bool(inflater.unused_data or file.read(1))
+        file.seek(max(1, unit.size - _LAST_STREAM_BYTES))
         return _STREAM_START.search(file.read()) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from pipelines.dump.errors import DumpError, TruncatedDumpError
 
@@ -22,7 +23,7 @@ def frame_starts(path: str, size: int) -> list[int]:
         DumpError: something other than a frame stands where one should start.
     """
     starts: list[int] = []
-    with open(path, "rb") as file:  # noqa: PTH123
+    with Path(path).open("rb") as file:
         read = _reader(file.fileno())
         offset = 0
         while offset < size:
