@@ -104,14 +104,24 @@ def _local_runner() -> Any:
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-    command = f"{shlex.quote(sys.executable)} -m pipelines.beam_worker"
+    # "exec": the shell that Beam starts it with must not stay, to report on it when it is killed.
+    command = f"exec {shlex.quote(sys.executable)} -m pipelines.beam_worker"
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def quiet_beam() -> None:
-    """Keeps Beam's notes about itself off the terminal; errors still reach it as exceptions."""
-    logging.getLogger().addFilter(lambda record: "apitools" not in record.getMessage())
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    """Keeps Beam's talk about itself off the terminal; its errors arrive as exceptions all the same."""
+    root = logging.getLogger()
+    root.addHandler(logging.NullHandler())
+    root.addFilter(lambda record: record.name.startswith("pipelines"))
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL + 1)
+
+
+def show_notes() -> None:
+    """Writes what the project's own code warns of to standard error, as lines that start with ``note:``."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    logging.getLogger("pipelines").addHandler(handler)
 
 
 def make_importable() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import logging
 import os
 import socket
 import sys
@@ -29,6 +28,7 @@ from pipelines.beam_run import (
     default_workers,
     quiet_beam,
     run_pipeline,
+    show_notes,
 )
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_arguments = parse_arguments(argv)
     console = Console(file=sys.stderr)
     quiet_beam()
-    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+    show_notes()
     try:
         workers = arguments.workers or default_workers()
         if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it

@@ -95,6 +95,12 @@ def test_killed_at_any_moment_the_same_command_finishes_with_the_same_bytes(
     assert files(kc) == files(undisturbed)
 
 
+def workers_of(process):
+    return subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+
+
 def test_a_killed_worker_ends_the_run_with_one_line_and_loses_nothing(demo_dump, undisturbed, tmp_path):
     kc = tmp_path / "kc"
     process = subprocess.Popen(
@@ -107,14 +113,7 @@ def test_a_killed_worker_ends_the_run_with_one_line_and_loses_nothing(demo_dump,
     deadline = time.monotonic() + 60
     while not list((kc / ".work" / "progress").glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.005)
-    worker = subprocess.run(
-        ["pgrep", "-f", "-n", "-P", str(process.pid), "beam_worker"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.split()
-    assert worker, "no worker process was found"
-    os.kill(int(worker[0]), signal.SIGKILL)
+    os.kill(int(workers_of(process)[0]), signal.SIGKILL)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     message = errors.strip().splitlines()[-1]

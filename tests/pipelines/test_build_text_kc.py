@@ -299,7 +299,7 @@ def test_a_flipped_bit_is_found_and_placed(tmp_path):
     damaged = bytearray(dump.read_bytes())
     damaged[len(damaged) // 2] ^= 4
     dump.write_bytes(damaged)
-    with pytest.raises(RunError, match=r"dump\.xml\.bz2: .*byte [\d,]+"):
+    with pytest.raises((DumpError, RunError), match=r"dump\.xml\.bz2: byte \d+.*damaged"):
         build(dump, tmp_path / "kc", unit_bytes=6_000)
 
 
