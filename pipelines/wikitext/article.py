@@ -23,6 +23,7 @@ LONGEST_SHORT_ITEM = 80
 LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
 
+
 def extract_article(wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA) -> Article:
     """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
 
@@ -107,11 +108,13 @@ class _Extraction:
 
     def paragraphs(self, blocks: list[Block]) -> list[Paragraph]:
         """Gives the paragraphs of the blocks, each with its anchors and the headings above it."""
+        self.introduction_length = -1
+        if not blocks:
+            return []
         texts = marks.restore(tidy("\n".join([block.text for block in blocks]))).split("\n")
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
-        self.introduction_length = -1
         for text, block in _with_introductions(texts, blocks):
             if block.kind == HEADING:
                 if self.introduction_length < 0:
@@ -127,6 +130,7 @@ class _Extraction:
         if self.introduction_length < 0:
             self.introduction_length = len(paragraphs)
         return paragraphs
+
 
 def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
     """Gives the plain text and the anchors of a text with marks."""
@@ -153,7 +157,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[tuple[str
     """Joins short list items to the paragraph with a colon before them, and terms to their definitions."""
     joined: list[tuple[str, Block]] = []
     introduced = False
-    for text, block in zip(texts, blocks):
+    for text, block in zip(texts, blocks, strict=True):
         text = text.strip()
         if not text:
             continue

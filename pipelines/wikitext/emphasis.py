@@ -13,8 +13,6 @@ __all__ = ["strip_emphasis"]
 
 # A run of two or more apostrophes.
 _RUN = re.compile(r"('{2,})")
-# Marks between the apostrophes and the text before them have no width.
-_INVISIBLE = re.compile("[\x00\x03\x04]+\\Z")
 
 
 def strip_emphasis(line: str) -> str:
@@ -42,7 +40,7 @@ def strip_emphasis(line: str) -> str:
 def _unbalanced_bold(pieces: list[str]) -> int:
     """Gives the index of the bold run whose first apostrophe is text; 0 where there is none.
 
-    It is the first behind a single letter, else the first behind a word, else the first behind a space.
+    It is the first behind a single letter (of one byte), else behind a word, else behind a space.
     """
     after_word = after_space = 0
     for index in range(1, len(pieces), 2):
@@ -51,7 +49,7 @@ def _unbalanced_bold(pieces: list[str]) -> int:
         before = pieces[index - 1]
         if before[-1:] == " ":
             after_space = after_space or index
-        elif before[-2:-1] == " ":
+        elif before[-2:-1] == " " and before[-1].isascii():
             return index
         else:
             after_word = after_word or index

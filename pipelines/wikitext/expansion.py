@@ -152,9 +152,16 @@ class Expansion:
             name = _NAME.match(text, start + 2)
             assert name is not None
             written_out = text[name.end()] in "|}"
+            if written_out and not name[0].strip():
+                # Without a name it is no call.
+                (calls[-1].pieces if calls else pieces).append("{\0{")
+                done = start + 2
+                continue
             action = self._action(name[0]) if written_out else None
             if isinstance(action, str) or len(calls) >= MAX_DEPTH:
-                replacement = self._drop(text, start, end, name[0], action or "", bool(calls))
+                replacement = self._drop(
+                    text, start, end, name[0], action if isinstance(action, str) else "", bool(calls)
+                )
                 (calls[-1].pieces if calls else pieces).append(replacement)
                 done = end
             else:

@@ -29,7 +29,13 @@ _DISAMBIGUATION = re.compile(r"(?:[ _]{0,4}\([^()]*\)|[ _]{0,4}（[^（）]*）|
 
 
 # A target that is an article's title as it stands: words and common signs with single spaces between.
-_PLAIN_TITLE = re.compile(r"[^\W_](?:[\w'(),!–-]|(?<! ) (?! ))*\Z")
+_PLAIN_TITLE = re.compile(r"[^\W_](?:[\w'(),.!–-]|(?<! ) (?! ))*(?<! )\Z")
+
+# An address, which is no title.
+_ADDRESS = re.compile(
+    r"(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|svn|git|mms|ssh|sftp):)?//|(?:mailto|news):", re.IGNORECASE
+)
+_LINE_STARTS = "*#:;=- "
 
 _ARTICLE, _TEXT, _FILE, _NOTHING = range(4)
 _MOST_TARGETS = 50_000
@@ -105,6 +111,8 @@ class Links:
                 else:
                     pieces.append(self._anchor(target, pipe, surface, ""))
             elif target.kind == _FILE:
+                if after[:1] == "]" and "[" in surface and after[1:2] != "]":
+                    after = after[1:]
                 self._add_image(inside)
                 pieces.append(marks.REMOVED)
             else:
@@ -135,7 +143,8 @@ class Links:
         if not surface.isprintable():
             surface = marks.join_lines(surface)
         if target.kind == _TEXT or target.opening == self.own_opening:
-            return surface
+            # Not to be read as a list item where it begins a line.
+            return marks.JOINER + surface if surface[:1] in _LINE_STARTS else surface
         if surface[:1] != " " and surface[-1:] != " ":
             return f"{target.opening}{surface}\3" if surface else ""
         visible = surface.strip(" ")
@@ -153,6 +162,7 @@ class Links:
 
     def _resolve(self, written: str) -> _Target | None:
         """Gives what a link's target means, or None where it is no title."""
+        target: _Target | None
         if _PLAIN_TITLE.match(written):
             target = _Target(_ARTICLE, _opening(self.site.normalise_title(written)), written)
         elif written.startswith(("/", "../")):
@@ -190,8 +200,11 @@ def _opening(title: str) -> str:
 def _read_target(written: str, site: Site) -> _Target | None:
     """Reads a target that is more than a plain title: namespaces, prefixes, escapes."""
     text = written.strip()
-    target = unquote(text) if "%" in text else text
-    target = decode_entities(target)
+    if "%" in text:
+        text = unquote(text)
+    target = decode_entities(text)
+    if _ADDRESS.match(target):
+        return None
     plain = target.startswith(":")
     if plain:
         target = target[1:].strip()
@@ -230,7 +243,7 @@ def _article(target: str, text: str, site: Site) -> _Target | None:
 
 def _pipe_trick(text: str) -> str:
     """``[[Help:Page (topic)|]]`` -> ``Page``"""
-    prefix, colon, rest = text.partition(":")
+    _, colon, rest = text.partition(":")
     name = rest.strip() if colon and rest else text
     return _DISAMBIGUATION.sub("", name, count=1) or name
 

@@ -27,8 +27,10 @@ LINE_BREAK = "\x0c"
 
 _LITERALS = "<>&[]{}|'=*#:;"
 _STAND_INS = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
-_TO_STAND_INS = str.maketrans(dict(zip(_LITERALS, _STAND_INS)) | {"_": "_\x00", "-": "-\x00", "\n": " "})
-_TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS)) | {"\x00": None})
+_TO_STAND_INS = str.maketrans(
+    dict(zip(_LITERALS, _STAND_INS, strict=True)) | {"_": "_\x00", "-": "-\x00", "\n": " "}
+)
+_TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS, strict=True)) | {"\x00": None})
 APOSTROPHE = _STAND_INS[_LITERALS.index("'")]
 """Stands for an apostrophe that marks no emphasis."""
 _CONTROL_CHARACTERS = bytes((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)))
@@ -40,6 +42,8 @@ _BLOCK_MARK = re.compile("[\x05-\x08\x0b\x0c\n]+")
 
 def remove_marks(text: str) -> str:
     """Gives `text` without the control characters that are used as marks (an XML dump holds none)."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", " ")
     data = text.encode("utf-8", "surrogatepass")
     cleaned = data.translate(None, _CONTROL_CHARACTERS)
     return text if len(cleaned) == len(data) else cleaned.decode("utf-8", "surrogatepass")

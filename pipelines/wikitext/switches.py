@@ -11,13 +11,12 @@ __all__ = ["is_disambiguation", "strip_switches"]
 
 # A switch: capitals, or letters without case, between double underscores.
 _SWITCH = re.compile(r"__([^\W\d_]+(?:_[^\W\d_]+)*)__")
-_KNOWN = frozenset(
-    """
+_KNOWN_TEXT = """
 NOTOC FORCETOC TOC NOEDITSECTION NEWSECTIONLINK NONEWSECTIONLINK NOGALLERY HIDDENCAT EXPECTUNUSEDCATEGORY
 EXPECTUNUSEDTEMPLATE EXPECTWITHOUTSCANS NOCONTENTCONVERT NOCC NOTITLECONVERT NOTC START END INDEX NOINDEX
 STATICREDIRECT NOGLOBAL DISAMBIG ARCHIVEDTALK NOTALK EXPECTED_UNCONNECTED_PAGE NOSECTION
-""".split()
-)
+"""
+_KNOWN = frozenset(_KNOWN_TEXT.split())
 _DISAMBIGUATIONS = frozenset(
     """
 disambiguation|disambig|disambiguation page|dab|disamb|dis|hndis|human name disambiguation|geodis|geo-dis

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from pipelines.wikitext import marks
 from pipelines.wikitext.entities import decode_entities
+from pipelines.wikitext.templates.formulas import plain_formula
 
 __all__ = ["Collector", "strip_tags"]
 
@@ -46,12 +47,15 @@ _CLOSING: dict[str, str] = {
 }
 
 # Extension tags that leave nothing, inside a line and as blocks of their own.
-_SILENT = frozenset("includeonly indicator maplink templatestyles templatedata ref score hiero".split())
-_SILENT_BLOCKS = frozenset(
-    "categorytree graph inputbox mapframe references timeline dynamicpagelist rss gallery imagemap".split()
+_SILENT = frozenset(
+    ["includeonly", "indicator", "maplink", "templatestyles", "templatedata", "ref", "score", "hiero"]
 )
-_LITERAL = frozenset("ce chem math nowiki".split())
-_PREFORMATTED = frozenset("pre source syntaxhighlight".split())
+_SILENT_BLOCKS_TEXT = """
+categorytree graph inputbox mapframe references timeline dynamicpagelist rss gallery imagemap
+"""
+_SILENT_BLOCKS = frozenset(_SILENT_BLOCKS_TEXT.split())
+_LITERAL = frozenset(["ce", "chem", "math", "nowiki"])
+_PREFORMATTED = frozenset(["pre", "source", "syntaxhighlight"])
 _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
@@ -167,7 +171,9 @@ class _Stripper:
             return protected if "inline" in attributes else marks.BREAK + protected + marks.BREAK
         if name == "nowiki":
             return marks.protect(decode_entities(body))
-        return marks.REMOVED
+        if name == "math":
+            return marks.protect(plain_formula(decode_entities(body)))
+        return marks.protect(decode_entities(body).strip().replace("->", "→"))
 
     def table(self, start: int, end: int) -> int:
         """Gives where the HTML table that begins at `start` ends; `end`, behind its tag, where it never does."""
