@@ -1,0 +1,105 @@
+"""Arrow schemas of the image corpus' tables, every field with its description (see docs/image-corpus.md).
+
+An image's id is a hash of its file name: stable from dump to dump, and spread evenly, so that a range of ids
+is a part of every table that stays the same size when the corpus grows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+__all__ = [
+    "ARTICLES",
+    "EMBEDDINGS",
+    "IMAGE_ID_BITS",
+    "IMAGE_SORT_KEYS",
+    "IMAGE_TABLES",
+    "RECORDS",
+    "embeddings_schema",
+    "image_id",
+    "part_number",
+]
+
+IMAGE_ID_BITS = 63
+"""Bits of an image's id: it fits a signed integer of 64 bits."""
+
+
+def image_id(file: str) -> int:
+    """Gives the id of the image with the normalised file name `file`: the first 63 bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(file.encode()).digest()[:8], "big") >> 1
+
+
+def part_number(image: int, part_bits: int) -> int:
+    """Gives the number of the part, of ``2 ** part_bits``, that holds the image with the id `image`."""
+    return image >> (IMAGE_ID_BITS - part_bits)
+
+
+def _schema(fields: Mapping[str, tuple[pa.DataType, str]]) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field(name, kind, nullable=False, metadata={"description": description})
+            for name, (kind, description) in fields.items()
+        ]
+    )
+
+
+RECORDS = _schema(
+    {
+        "image_id": (pa.int64(), "first 63 bits of the SHA-256 of the file name"),
+        "file": (pa.string(), "normalised file name, without its namespace"),
+        "url": (pa.string(), "where the image came from: the URL that answered, or a path in the folder"),
+        "status": (pa.string(), "ok | failed"),
+        "error": (pa.string(), "why it failed, one of a fixed list of reasons; empty where it did not"),
+        "width": (pa.int32(), "pixels of the image that was fetched; 0 where there is none"),
+        "height": (pa.int32(), "pixels of the image that was fetched; 0 where there is none"),
+        "sha256": (
+            pa.string(),
+            "checksum of the bytes that were fetched, in hex; empty where there are none",
+        ),
+        "mime": (pa.string(), "type by content, such as image/jpeg; empty where it is not known"),
+        "bytes": (pa.int64(), "size of what was fetched; 0 where there is nothing"),
+        "offset": (pa.int64(), "where its bytes start in the part's archive of downloads; 0 in a folder"),
+    }
+)
+ARTICLES = _schema(
+    {
+        "image_id": (pa.int64(), "the image"),
+        "page_id": (pa.int64(), "an article that shows it"),
+        "title": (pa.string(), "the article's title as displayed"),
+        "introduction": (pa.string(), "all text before the article's first heading, tagged"),
+        "caption": (pa.string(), "plain text beside the image; empty where there is none"),
+        "place": (pa.string(), "infobox | thumbnail | gallery | multiple_image | inline"),
+    }
+)
+
+
+def embeddings_schema(dimension: int) -> pa.Schema:
+    """Gives the schema of the embeddings of an encoder with vectors of `dimension` numbers."""
+    return _schema(
+        {
+            "image_id": (pa.int64(), "the image"),
+            "sha256": (pa.string(), "checksum of the bytes that were encoded, in hex"),
+            "vector": (pa.list_(pa.float16(), dimension), "the encoder's output, divided by its length"),
+            "norm": (pa.float32(), "length of the encoder's output (L2)"),
+        }
+    )
+
+
+EMBEDDINGS = embeddings_schema(512)
+
+IMAGE_TABLES: Mapping[str, pa.Schema] = {
+    "records": RECORDS,
+    "articles": ARTICLES,
+    "embeddings": EMBEDDINGS,
+}
+"""The tables of the image corpus by folder name; embeddings have the width of their encoder."""
+
+IMAGE_SORT_KEYS: Mapping[str, tuple[str, ...]] = {
+    "records": ("image_id",),
+    "articles": ("image_id", "page_id"),
+    "embeddings": ("image_id",),
+}
+"""The columns by which each table's rows ascend, over all of its parts."""

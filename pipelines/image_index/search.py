@@ -1,0 +1,209 @@
+"""Searching the image corpus: vectors in, images with the articles that show them out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kc_schema.image_manifest import read_image_manifest
+from kc_schema.snapshot import SnapshotError
+from pipelines.image_index.errors import ImageIndexError
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.rows_by_image import RowsByImage
+
+__all__ = ["FORMAT", "ImageHit", "ImageIndex", "open_index", "read_description"]
+
+FORMAT = 1
+"""Version of ``index.json``; a reader refuses any other."""
+
+# What a reader sees first on a page stands first among the articles of one image.
+_PLACES = {"infobox": 0, "thumbnail": 1, "multiple_image": 2, "gallery": 3, "inline": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHit:
+    """An image that was found, in one of the articles that show it."""
+
+    rank: int
+    """Place among the hits of the query, from 1."""
+    score: float
+    """Cosine of query and image, up to the rounding of 16-bit vectors."""
+    image_id: int
+    file: str
+    """Normalised file name, without its namespace."""
+    url: str
+    """Where the image came from."""
+    page_id: int
+    title: str
+    """Title of the article as displayed."""
+    introduction: str
+    """The article's text before its first heading, with anchors as tags (`kc_schema.anchors`)."""
+    caption: str
+    place: str
+    """infobox | thumbnail | gallery | multiple_image | inline"""
+
+
+class ImageIndex:
+    """A nearest-neighbour index over images, memory-mapped, with the articles of every image."""
+
+    def __init__(self, layout: Layout, description: dict[str, Any], index: Any, part_bits: int) -> None:
+        self._layout = layout
+        self._index = index
+        self._records = RowsByImage(layout, "records", ["file", "url"], part_bits)
+        columns = ["page_id", "title", "introduction", "caption", "place"]
+        self._articles = RowsByImage(layout, "articles", columns, part_bits)
+        self.description = description
+        """What ``index.json`` says: encoder, kind, recall and speed at its build."""
+
+    def __len__(self) -> int:
+        """Gives the number of images."""
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Numbers of a vector."""
+        return int(self._index.d)
+
+    @property
+    def encoder(self) -> dict[str, Any]:
+        """Name, weights_sha256, fingerprint and dimension of the encoder that made the vectors."""
+        return dict(self.description["encoder"])
+
+    def search(
+        self, vectors: npt.ArrayLike, k: int = 10, *, distinct_articles: bool = False
+    ) -> list[list[ImageHit]]:
+        """Gives the best `k` hits of every query vector, in the order of the queries.
+
+        An image that several articles show gives a hit for each of them, best placed first (infobox before
+        thumbnail and so on), then by page id; equally near images come by id.
+
+        Args:
+            vectors: shape [n, dimension], of any length: they are normalised here.
+            k: hits a query.
+            distinct_articles: whether an article comes once only, with the nearest of its images.
+
+        Raises:
+            ValueError: `k` is not positive, or vectors of another width, all zero or not finite.
+            ImageIndexError: a table of the corpus cannot be read.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}: ask for one hit or more")
+        queries = _normalised(vectors, self.dimension)
+        wanted = range(len(queries))
+        hits: dict[int, list[ImageHit]] = {}
+        images = k
+        while wanted and len(self):
+            images = min(images, len(self))
+            found = self.nearest(queries[list(wanted)], images)
+            hits.update(zip(wanted, self._hits(found, k, distinct_articles), strict=True))
+            if not distinct_articles or images == len(self):
+                break
+            wanted = [query for query in wanted if len(hits[query]) < k]  # type: ignore[assignment]
+            images *= 4
+        return [hits.get(query, []) for query in range(len(queries))]
+
+    def nearest(self, queries: npt.NDArray[np.float32], k: int) -> list[list[tuple[float, int]]]:
+        """Gives score and id of the `k` images nearest to each of the normalised `queries`, best first."""
+        if not len(queries):
+            return []
+        scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), k)
+        return [
+            sorted(
+                ((float(s), int(i)) for s, i in zip(row, row_ids, strict=True) if i >= 0),
+                key=lambda pair: (-pair[0], pair[1]),
+            )
+            for row, row_ids in zip(scores, ids, strict=True)
+        ]
+
+    def _hits(
+        self, found: Sequence[Sequence[tuple[float, int]]], k: int, distinct_articles: bool
+    ) -> Iterable[list[ImageHit]]:
+        wanted = {image for row in found for _, image in row}
+        records, articles = self._records.fetch(wanted), self._articles.fetch(wanted)
+        for row in found:
+            hits: list[ImageHit] = []
+            pages: set[int] = set()
+            for score, image in row:
+                if image not in records:
+                    raise ImageIndexError(
+                        f"{self._layout.images}: no record of the image {image}, which the index knows; run"
+                        f" python -m pipelines.build_image_kc --kc {self._layout.kc} --stage index"
+                    )
+                for article in sorted(articles.get(image, ()), key=_by_place):
+                    if len(hits) == k:
+                        break
+                    if distinct_articles and article["page_id"] in pages:
+                        continue
+                    pages.add(article["page_id"])
+                    hits.append(
+                        ImageHit(
+                            rank=len(hits) + 1,
+                            score=round(score, 6),
+                            image_id=image,
+                            **records[image][0],
+                            **article,
+                        )
+                    )
+            yield hits
+
+
+def open_index(kc: Path | str) -> ImageIndex:
+    """Opens the image index of the snapshot in `kc`, in milliseconds: it is mapped into memory, not read.
+
+    Raises:
+        ImageIndexError: there is none, it cannot be read, or faiss is not installed.
+    """
+    layout = Layout(Path(kc))
+    description = read_description(layout)
+    if description is None:
+        raise ImageIndexError(
+            f"{kc}: no image index; build one with: python -m pipelines.build_image_kc --kc {kc}"
+        )
+    try:
+        import faiss
+    except ImportError as error:
+        raise ImageIndexError(
+            f"searching images needs faiss ({error}); install it with:"
+            " pip install 'entity-knowledge-corpus[image]'"
+        ) from error
+    # Codes in inverted lists of the plain kind and codes in one array are mapped by different flags.
+    mapped = faiss.IO_FLAG_MMAP if description["kind"] == "ivf" else faiss.IO_FLAG_MMAP_IFC
+    try:
+        part_bits = read_image_manifest(layout.kc).part_bits
+        index = faiss.read_index(str(layout.index), mapped)
+    except (RuntimeError, SnapshotError) as error:
+        raise ImageIndexError(f"{layout.index}: cannot be read ({error}); build the index again") from error
+    return ImageIndex(layout, description, index, part_bits)
+
+
+def read_description(layout: Layout) -> dict[str, Any] | None:
+    """Gives what the index says of itself; None where there is none that this version reads."""
+    try:
+        description = json.loads(layout.index_description.read_text(encoding="utf-8"))
+        if description["format"] == FORMAT and layout.index.stat().st_size == description["bytes"]:
+            return dict(description)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _by_place(article: dict[str, Any]) -> tuple[int, int]:
+    return _PLACES.get(article["place"], len(_PLACES)), article["page_id"]
+
+
+def _normalised(vectors: npt.ArrayLike, dimension: int) -> npt.NDArray[np.float32]:
+    queries = np.asarray(vectors, dtype=np.float32)
+    if queries.ndim != 2 or (len(queries) and queries.shape[1] != dimension):
+        raise ValueError(f"vectors of shape {queries.shape}; the index takes [n, {dimension}]")
+    lengths = np.linalg.norm(queries.astype(np.float64), axis=1, keepdims=True)
+    wrong = np.flatnonzero(~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
+    if wrong.size:
+        raise ValueError(f"vector {int(wrong[0])} is all zero or not finite; nothing is near it")
+    normalised: npt.NDArray[np.float32] = (queries / lengths).astype(np.float32)
+    return normalised
