@@ -1,0 +1,204 @@
+r"""Formulas as readable plain text: ``\frac{a}{b}`` -> ``a/b``, ``x^2`` -> ``x^2``, ``\alpha`` -> ``α``.
+
+It is no typesetting: what a reader of the line would say is kept, and what only places signs is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["plain_formula"]
+
+_LONGEST = 20_000
+
+# A command, an escaped sign, a brace or script mark, a run of anything else.
+_TOKEN = re.compile(r"\\([A-Za-z]+)\*?|\\(.)|([{}^_&~])|([^\\{}^_&~]+)", re.DOTALL)
+
+_GREEK = """
+alpha α beta β gamma γ delta δ epsilon ε varepsilon ε zeta ζ eta η theta θ vartheta ϑ iota ι kappa κ lambda λ mu μ nu ν
+xi ξ omicron ο pi π varpi ϖ rho ρ varrho ϱ sigma σ varsigma ς tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega ω
+Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Sigma Σ Upsilon Υ Phi Φ Psi Ψ Omega Ω Alpha Α Beta Β Epsilon Ε Zeta Ζ
+Eta Η Iota Ι Kappa Κ Mu Μ Nu Ν Rho Ρ Tau Τ Chi Χ digamma ϝ
+"""
+_SIGNS = """
+times × div ÷ cdot · ast * star ⋆ circ ∘ bullet • pm ± mp ∓ cap ∩ cup ∪ vee ∨ wedge ∧ lor ∨ land ∧ setminus ∖ smallsetminus ∖
+oplus ⊕ ominus ⊖ otimes ⊗ oslash ⊘ odot ⊙ dagger † ddagger ‡ amalg ⨿ sqcup ⊔ sqcap ⊓ uplus ⊎ leq ≤ le ≤ leqslant ≤ geq ≥ ge ≥
+geqslant ≥ ll ≪ gg ≫ neq ≠ ne ≠ equiv ≡ sim ∼ simeq ≃ approx ≈ cong ≅ propto ∝ prec ≺ succ ≻ preceq ⪯ succeq ⪰ subset ⊂
+supset ⊃ subseteq ⊆ supseteq ⊇ subsetneq ⊊ supsetneq ⊋ in ∈ ni ∋ notin ∉ mid | nmid ∤ parallel ∥ perp ⊥ vdash ⊢ dashv ⊣ models ⊨
+vDash ⊨ Vdash ⊩ asymp ≍ doteq ≐ triangleq ≜ to → rightarrow → leftarrow ← gets ← Rightarrow ⇒ Leftarrow ⇐ leftrightarrow ↔ Leftrightarrow ⇔
+iff ⟺ implies ⟹ impliedby ⟸ longrightarrow ⟶ longleftarrow ⟵ Longrightarrow ⟹ Longleftrightarrow ⟺ mapsto ↦ longmapsto ⟼ hookrightarrow ↪
+uparrow ↑ downarrow ↓ Uparrow ⇑ Downarrow ⇓ updownarrow ↕ nearrow ↗ searrow ↘ rightharpoonup ⇀ rightleftharpoons ⇌ leftrightharpoons ⇋
+infty ∞ partial ∂ nabla ∇ forall ∀ exists ∃ nexists ∄ neg ¬ lnot ¬ emptyset ∅ varnothing ∅ aleph ℵ beth ℶ hbar ℏ ell ℓ Re ℜ Im ℑ
+wp ℘ angle ∠ measuredangle ∡ triangle △ Box □ square □ Diamond ◇ diamond ⋄ clubsuit ♣ diamondsuit ♦ heartsuit ♥ spadesuit ♠ prime ′ backslash \\ degree °
+ldots … dots … cdots ⋯ vdots ⋮ ddots ⋱ dotsb … dotsc … langle ⟨ rangle ⟩ lfloor ⌊ rfloor ⌋ lceil ⌈ rceil ⌉ lbrace { rbrace } lbrack [ rbrack ]
+vert | Vert ‖ lvert | rvert | lVert ‖ rVert ‖ | ‖ sum ∑ prod ∏ coprod ∐ int ∫ iint ∬ iiint ∭ oint ∮ bigcup ⋃ bigcap ⋂ bigvee ⋁
+bigwedge ⋀ bigoplus ⨁ bigotimes ⨂ surd √ top ⊤ bot ⊥ therefore ∴ because ∵ checkmark ✓ sharp ♯ flat ♭ natural ♮ euro € pounds £ copyright ©
+S § P ¶ AA Å aa å O Ø o ø AE Æ ae æ OE Œ oe œ ss ß i ı imath ı jmath ȷ colon : lt < gt > And & Bbbk 𝕜 R ℝ N ℕ Z ℤ C ℂ Q ℚ
+bowtie ⋈ lhd ◁ rhd ▷ trianglelefteq ⊴ ltimes ⋉ rtimes ⋊ wr ≀ between ≬ approxeq ≊ lesssim ≲ gtrsim ≳ sphericalangle ∢ complement ∁ eth ð
+"""
+_WORDS = """
+sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth log ln lg exp lim limsup liminf max min sup inf det dim ker
+deg arg gcd hom mod Pr sgn argmax argmin injlim projlim
+"""
+_SPACES = frozenset(
+    ("quad", "qquad", "space", "enspace", "thinspace", "medspace", "thickspace", "hspace", "nbsp")
+)
+# Commands that take one argument and show it as it is.
+_TRANSPARENT = frozenset(
+    """text textrm textit textbf textsf texttt textnormal textstyle mathrm mathit mathbf mathsf mathtt mathbb mathcal
+mathfrak mathscr boldsymbol bold bm pmb operatorname mbox hbox vbox rm bf it cal displaystyle scriptstyle left right big Big
+bigg Bigg bigl bigr Bigl Bigr biggl biggr middle limits nolimits overline underline hat widehat tilde widetilde bar vec dot
+ddot check breve acute grave overrightarrow overleftarrow overbrace underbrace overset underset stackrel cancel boxed not
+mathop mathrel mathbin mathord ce color begin end label tag phantom hphantom vphantom smash substack pmod bmod xrightarrow
+xleftarrow sideset rlap llap mathring dddot textsc scriptscriptstyle emph nonumber notag tfrac dfrac cfrac""".split()
+)
+_FRACTIONS = frozenset(("frac", "tfrac", "dfrac", "cfrac", "sfrac"))
+_BINOMIALS = frozenset(("binom", "tbinom", "dbinom", "choose"))
+_NAMED_ENVIRONMENTS = frozenset(("begin", "end", "color", "label", "tag", "phantom", "hphantom", "vphantom"))
+
+
+def _pairs(table: str) -> dict[str, str]:
+    words = table.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+_SYMBOLS = {**_pairs(_GREEK), **_pairs(_SIGNS), **{word: f"{word} " for word in _WORDS.split()}}
+_ESCAPED = {"\\": "; ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "|": "‖"}
+
+
+def plain_formula(tex: str) -> str:
+    r"""Gives the formula `tex` (LaTeX as in ``<math>``) as one line of plain text.
+
+    ``E = mc^2`` stays, ``\frac{a+b}{2}`` -> ``(a+b)/2``, ``\sqrt{x}`` -> ``√x``, ``x_{ij}`` -> ``x_ij``. Unknown
+    commands are left out, their arguments kept; the time taken grows linearly with the formula.
+    """
+    if len(tex) > _LONGEST:
+        return ""
+    return " ".join(_Reader(tex).read().split())
+
+
+class _Reader:
+    """Reads a formula token by token, groups on a stack of its own so that depth costs no recursion."""
+
+    def __init__(self, tex: str) -> None:
+        self.tokens = _TOKEN.finditer(tex)
+        # Each open group: its pieces, and what is to be done with it (see `_finish`).
+        self.groups: list[tuple[list[str], list[str]]] = [([], [])]
+
+    def read(self) -> str:
+        for token in self.tokens:
+            command, escaped, sign, text = token.groups()
+            if command is not None:
+                self.command(command)
+            elif escaped is not None:
+                self.emit(_ESCAPED.get(escaped, escaped))
+            elif sign == "{":
+                self.groups.append(([], []))
+            elif sign == "}":
+                self.close()
+            elif sign in ("^", "_"):
+                self.pending.append(sign)
+            elif sign is not None:
+                self.emit(" ")
+            else:
+                self.text(text)
+        while len(self.groups) > 1:
+            self.close()
+        return "".join(self.groups[0][0])
+
+    @property
+    def pending(self) -> list[str]:
+        """What waits for an argument in the group that is open."""
+        return self.groups[-1][1]
+
+    def text(self, text: str) -> str | None:
+        """Takes plain characters: a waiting command gets the first alone, as in TeX."""
+        while text and self.pending:
+            stripped = text.lstrip()
+            if not stripped:
+                return None
+            if self.pending[-1] == "sqrt" and stripped[0] == "[":
+                end = stripped.find("]")
+                self.groups[-1][0].append(f"{stripped[1:end]}" if end > 0 else "")
+                text = stripped[end + 1 :] if end > 0 else stripped[1:]
+                continue
+            self.emit(stripped[0])
+            text = stripped[1:]
+        if text:
+            self.groups[-1][0].append(text)
+        return None
+
+    def command(self, name: str) -> None:
+        if name in _FRACTIONS or name in _BINOMIALS:
+            self.pending.extend(("/" if name in _FRACTIONS else "binom", "numerator"))
+        elif name == "sqrt":
+            self.pending.append("sqrt")
+        elif name in _NAMED_ENVIRONMENTS:
+            self.pending.append("drop")
+        elif name in ("overset", "underset", "stackrel"):
+            self.pending.extend(("keep", "drop"))
+        elif name == "not":
+            self.groups[-1][0].append("¬")
+        elif name in ("pmod", "bmod"):
+            self.emit(" mod ")
+        elif name in _SPACES:
+            self.emit(" ")
+        elif name in _TRANSPARENT:
+            return
+        else:
+            self.emit(_SYMBOLS.get(name, ""))
+
+    def close(self) -> None:
+        """Ends a group, whose text becomes the argument of what waits for one."""
+        if len(self.groups) == 1:
+            return
+        pieces, _ = self.groups.pop()
+        self.emit("".join(pieces).strip() if self.pending else "".join(pieces))
+
+    def emit(self, argument: str) -> None:
+        """Adds `argument` to the open group, in the way that the innermost waiting command wants it."""
+        pieces, pending = self.groups[-1]
+        if not pending or not argument.strip():
+            if (
+                pending
+                and pending[-1] in ("drop", "keep", "numerator", "/", "binom", "sqrt", "^", "_")
+                and argument == ""
+            ):
+                pending.pop()
+                return
+            pieces.append(argument)
+            return
+        role = pending.pop()
+        if role == "drop":
+            return
+        if role == "numerator":
+            pieces.append(
+                ("C(" if pending[-1] == "binom" else "")
+                + (_group(argument) if pending[-1] == "/" else argument)
+            )
+            pieces.append("")
+            return
+        if role == "/":
+            pieces.append(f"/{_group(argument)}")
+        elif role == "binom":
+            pieces.append(f", {argument})")
+        elif role == "sqrt":
+            pieces.append(f"√{_group(argument)}")
+        elif role == "^":
+            pieces.append(argument if argument in ("′", "∘", "°", "*", "†") else f"^{_group(argument)}")
+        elif role == "_":
+            pieces.append(f"_{_group(argument)}")
+        else:
+            pieces.append(argument)
+
+
+# An operator between two terms, which needs brackets around them in a fraction.
+_OPERATOR = re.compile(r"[^\s(]\s*[-+−/=<>±,]|\S\s+\S")
+
+
+def _group(argument: str) -> str:
+    """Puts brackets around an argument of several terms."""
+    argument = argument.strip()
+    if argument.startswith("(") and argument.endswith(")") and argument.count("(") == 1:
+        return argument
+    return f"({argument})" if _OPERATOR.search(argument) else argument
