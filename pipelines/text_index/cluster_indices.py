@@ -207,30 +207,50 @@ class ClusterIndices:
             )
 
     def _wait_for_primaries(self, index: str) -> None:
-        health = self.ask(
-            lambda: (
-                self.client.cluster.health(
-                    index=index,
-                    wait_for_status="yellow",
-                    wait_for_no_initializing_shards=True,
-                    timeout=f"{_SECONDS_FOR_SHARDS}s",
-                ).body
-            )
-        )
-        if health["status"] == "red":
-            raise self.error(f"{index} has no place for its shards: {self._why_unassigned(index)}")
+        """Waits until every shard has its primary.
 
-    def _why_unassigned(self, index: str) -> str:
-        """The cluster's own explanation for a shard without a node."""
+        Raises:
+            TextIndexError: the cluster will not give a shard a node, or takes too long.
+        """
+        started = time.monotonic()
+        reason = ""
+        while time.monotonic() - started < _SECONDS_FOR_SHARDS:
+            health = self.ask(
+                lambda: (
+                    self.client.options(ignore_status=408)
+                    .cluster.health(
+                        index=index,
+                        wait_for_status="yellow",
+                        wait_for_no_initializing_shards=True,
+                        timeout="2s",
+                    )
+                    .body
+                )
+            )
+            if health["status"] != "red":
+                return
+            final, reason = self._why_unassigned(index)
+            if final:
+                break
+        raise self.error(f"{index} has no place for its shards: {reason}")
+
+    def _why_unassigned(self, index: str) -> tuple[bool, str]:
+        """The cluster's own explanation for a shard without a node, and whether waiting is of no use."""
         answer = self.ask(
-            lambda: self.client.cluster.allocation_explain(index=index, shard=0, primary=True).body
+            lambda: (
+                self.client.options(ignore_status=400)
+                .cluster.allocation_explain(index=index, shard=0, primary=True)
+                .body
+            )
         )
         reasons = {
             decider["explanation"]
             for node in answer.get("node_allocation_decisions", [])
             for decider in node.get("deciders", [])
+            if decider.get("decision") == "NO"
         }
-        return "; ".join(sorted(reasons)) or str(answer.get("allocate_explanation", "see the cluster's log"))
+        why = "; ".join(sorted(reasons)) or str(answer.get("allocate_explanation", "see the cluster's log"))
+        return bool(reasons) and answer.get("can_allocate") == "no", why
 
     def _merge(self, index: str) -> None:
         """Merges every shard into one segment, however long that takes."""
