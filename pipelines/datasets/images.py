@@ -1,0 +1,148 @@
+"""The folder of a data set's images: which are there, and which can be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.datasets.errors import DatasetError
+from pipelines.datasets.records import Dataset
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ImageFolder", "keep_readable_images", "open_image"]
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+# Folders of the known releases that hold parts of images under names of their own.
+_PARTS = ("crop", "aux", "detect", "img_vg")
+_OTHER_NAMES = {"train": ("train",), "dev": ("dev", "val", "valid"), "test": ("test",)}
+
+
+class ImageFolder:
+    """Images by file name, wherever below a folder they lie."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lists the folder.
+
+        Raises:
+            DatasetError: there is no such folder.
+        """
+        if not folder.is_dir():
+            raise DatasetError(f"{folder}: no such folder of images")
+        self.folder = folder
+        self._paths: dict[str, list[Path]] = {}
+        for parent, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not any(part in name.lower() for part in _PARTS))
+            for name in names:
+                if Path(name).suffix.lower() in _SUFFIXES:
+                    self._paths.setdefault(name, []).append(Path(parent, name))
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def find(self, name: str, split: str) -> Path | None:
+        """Gives the path of an image; of several with one name that in a folder named for the split."""
+        paths = self._paths.get(name)
+        if not paths:
+            return None
+        wanted = _OTHER_NAMES.get(split, (split,))
+        return min(
+            paths,
+            key=lambda path: (
+                not any(part.lower() in wanted for part in path.relative_to(self.folder).parts[:-1]),
+                len(path.parts),
+                str(path),
+            ),
+        )
+
+
+def open_image(path: Path) -> Image.Image:
+    """Gives an image, decoded in full.
+
+    Raises:
+        DatasetError: Pillow is not installed.
+        OSError: the file is broken, cut off, or no image.
+    """
+    image = _open(path)
+    try:
+        image.load()
+    except Exception as error:  # Pillow's decoders raise whatever the bytes lead them to
+        raise OSError(f"{path}: {error}") from error
+    return image
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DatasetError(
+            f"{path.parent}: looking at images needs Pillow; install it with: pip install pillow"
+        ) from error
+    try:
+        return Image.open(path)
+    except Exception as error:  # likewise
+        raise OSError(f"{path}: {error}") from error
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        image = _open(path)
+        # A JPEG is decoded at an eighth of its size: every byte is read, and little is computed.
+        image.draft("RGB", (1, 1))
+        image.load()
+    except DatasetError:
+        raise
+    except Exception:  # whatever it is, this image cannot be used
+        return False
+    return True
+
+
+def keep_readable_images(
+    dataset: Dataset,
+    folder: ImageFolder,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, dict[str, Path]]:
+    """Takes the images out of the examples whose image is missing or broken, and counts them as quirks.
+
+    Args:
+        dataset: changed in place; an example's image becomes the name of the file that is there.
+        folder: where to look.
+        progress: told how many examples are done, of how many.
+
+    Returns:
+        Split -> image name -> its path, for the images that can be read.
+
+    Raises:
+        DatasetError: there are images, and Pillow is not installed.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    readable: dict[Path, bool] = {}
+    total, done = sum(map(len, dataset.splits.values())), 0
+    for split, examples in dataset.splits.items():
+        found[split] = {}
+        for number, example in enumerate(examples):
+            done += 1
+            if progress is not None:
+                progress(done, total)
+            if example.image is None:
+                continue
+            path = _find(dataset, folder, example.image, split)
+            if path is not None and path not in readable:
+                readable[path] = _is_readable(path)
+            if path is not None and readable[path]:
+                found[split][path.name] = path
+                examples[number] = replace(example, image=path.name)
+                continue
+            quirk = "image missing" if path is None else "image broken"
+            dataset.quirks.count(quirk, split, f"example {example.example_id}: {example.image}")
+            examples[number] = replace(example, image=None)
+    return found
+
+
+def _find(dataset: Dataset, folder: ImageFolder, image: str, split: str) -> Path | None:
+    names: Iterable[str] = (image, *dataset.other_image_names.get(image, ()))
+    return next((path for name in names if (path := folder.find(name, split)) is not None), None)

@@ -1,0 +1,28 @@
+"""What a reader gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kc_schema.retrieval_cache import Example
+from pipelines.datasets.quirks import Quirks
+
+__all__ = ["Dataset"]
+
+
+@dataclass(slots=True)
+class Dataset:
+    """A data set in memory: its splits, and what was odd about them."""
+
+    name: str
+    task: str
+    """``"ner"`` or ``"re"``."""
+    files: dict[str, Path]
+    """Split -> the file that it was read from."""
+    splits: dict[str, list[Example]]
+    """Split (train, dev, test) -> examples in the order of the file. `Example.image` is the name that the data
+    set gives; whether there is such an image is not looked at here."""
+    quirks: Quirks
+    other_image_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Image name -> names under which the same image is also handed around."""
