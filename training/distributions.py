@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,11 @@ def save_distributions(path: Path, found: Distributions) -> None:
     """Writes distributions to a safetensors file."""
     from safetensors.numpy import save_file
 
-    arrays = {"probabilities": found.probabilities, "best": found.best, "lengths": found.lengths}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "probabilities": found.probabilities,
+        "best": found.best,
+        "lengths": found.lengths,
+    }
     write_atomically(path, lambda place: save_file(arrays, place))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from kc_schema.files import write_atomically
 from training.config import FitConfig
@@ -39,7 +39,8 @@ NOTE = "complete.json"
 class Fit:
     """One fit: model, data, settings, and how the development split is scored."""
 
-    model: nn.Module
+    model: Any
+    """A `TaskModel`, on its device."""
     dataset: Dataset[dict[str, Any]]
     collator: Collator
     example_ids: Sequence[str]
@@ -90,7 +91,6 @@ class Fit:
             max_grad_norm=self.settings.clip or 0.0,
             bf16=self.precision == "bfloat16",
             use_cpu=self.device.type == "cpu",
-            gradient_checkpointing=False,
             train_sampling_strategy="group_by_length",
             eval_strategy="epoch",
             save_strategy="epoch",
@@ -109,9 +109,9 @@ class Fit:
         )
 
     def _micro_batch(self) -> int:
-        from accelerate import PartialState
+        from accelerate import PartialState  # type: ignore[import-untyped]
 
-        processes = PartialState().num_processes
+        processes: int = PartialState().num_processes
         share, rest = divmod(self.settings.batch_size, self.settings.accumulation * processes)
         if rest or not share:
             raise TrainingError(
@@ -137,6 +137,7 @@ class _ModelTrainer(Trainer):
             data_collator=fit.collator,
             callbacks=[self.speed, _NoteCheckpoint()],
         )
+        self.remove_callback(PrinterCallback)
         # Each step's loss is the mean of its batch; the Trainer divides by the accumulated steps.
         self.model_accepts_loss_kwargs = False
 
@@ -151,9 +152,10 @@ class _ModelTrainer(Trainer):
                         "lr": rate,
                         "weight_decay": settings.weight_decay if decay else 0.0,
                     }
-                    for parameters, rate, decay in _groups(model or self.model, settings)
+                    for parameters, rate, decay in _groups(model or self.fit.model, settings)
                     if parameters
-                ]
+                ],
+                fused=True,
             )
         return self.optimizer
 
@@ -201,8 +203,8 @@ class _Speed(TrainerCallback):
         self.fit = fit
         config = fit.model.encoder.config
         encoder = fit.model.encoder
-        embeddings = encoder.get_input_embeddings().weight.numel()
-        self.parameters = sum(parameter.numel() for parameter in encoder.parameters()) - embeddings
+        embeddings: int = encoder.get_input_embeddings().weight.numel()
+        self.parameters: int = sum(parameter.numel() for parameter in encoder.parameters()) - embeddings
         self.layers, self.hidden = config.num_hidden_layers, config.hidden_size
         self.peak = peak_flops(fit.device)
         self._restart()
@@ -221,8 +223,9 @@ class _Speed(TrainerCallback):
         """Starts the clock."""
         self._restart()
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Says the line of an epoch."""
+        logs = given["logs"]
         if "loss" in logs:
             seconds = max(time.perf_counter() - self.begun, 1e-9)
             logs["tokens_per_second"] = round(self.tokens / seconds, 1)

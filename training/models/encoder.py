@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from training.errors import TrainingError
 
-__all__ = ["encode", "encoder_limit", "load_encoder", "restore_encoder"]
+__all__ = ["count_parameters", "encode", "encoder_limit", "load_encoder", "restore_encoder"]
 
 
 def load_encoder(name: str, vocabulary: int) -> Any:
@@ -63,3 +63,30 @@ def encode(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, places
     hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
     wanted: Tensor = hidden.gather(1, places.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
     return wanted
+
+
+def count_parameters(name: str) -> dict[str, int]:
+    """Gives the shape of a model without loading its weights.
+
+    ``all`` and ``encoder`` (without the word embeddings) parameters, ``layers``, ``hidden``, ``limit``.
+
+    Raises:
+        TrainingError: there is no such model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"encoder.name: no model {name!r}: {str(error).splitlines()[0]}") from error
+    with torch.device("meta"):
+        encoder: Any = AutoModel.from_config(config, **_no_pooler(config))  # type: ignore[no-untyped-call]
+    every = sum(parameter.numel() for parameter in encoder.parameters())
+    return {
+        "all": every,
+        "encoder": every - encoder.get_input_embeddings().weight.numel(),
+        "layers": config.num_hidden_layers,
+        "hidden": config.hidden_size,
+        "limit": encoder_limit(config, config.max_position_embeddings),
+    }

@@ -1,0 +1,114 @@
+"""What a run will cost, before it runs: tokens, time, memory, disk."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from training.config import ExpertConfig
+from training.data.inputs import InputEncoder, load_tokenizer
+from training.devices import choose_device, peak_flops, training_flops
+from training.experts import evidence_of
+from training.models.encoder import count_parameters
+from training.plan import Plan
+from training.steps import is_current
+
+__all__ = ["describe_plan"]
+
+_SAMPLE = 200
+_SHARE_OF_PEAK = 0.4
+# Of what a plain matrix product reaches on a CPU, fitting an encoder reaches about this share.
+_SHARE_OF_PRODUCT = 0.3
+
+
+@dataclass(frozen=True)
+class _Cost:
+    tokens: int
+    flops: float
+    longest: int
+
+
+def describe_plan(plan: Plan) -> str:
+    """Gives the steps with their state, and the estimated cost of those that would run, as text.
+
+    Lengths are measured on the first examples of the training split; the time is that of a device at 40 % of
+    its peak, or on a CPU at what a matrix product reaches there.
+    """
+    config = plan.config
+    shape = count_parameters(config.encoder.name)
+    device = choose_device(config.device)
+    rate, how = _rate(device)
+    costs = {name: _expert_cost(plan, expert, shape) for name, expert in config.experts.items()}
+    lines = [f"{len(plan.steps)} steps in {plan.output}, on {device} ({how})", ""]
+    seconds = 0.0
+    for step in plan.steps:
+        current = is_current(step)
+        cost = costs.get(step.name.split("/")[1]) if step.name.startswith(("experts/", "search/")) else None
+        said = ""
+        if cost is not None and not current:
+            seconds += cost.flops / rate
+            said = f"  {cost.tokens / 1e6:.2f}M sub-tokens, about {_time(cost.flops / rate)}"
+        lines.append(f"  {'current' if current else 'to run ':8} {step.name}{said}")
+    longest = max(cost.longest for cost in costs.values())
+    lines += [
+        "",
+        f"fitting: about {_time(seconds)}; the other steps take minutes",
+        f"memory: about {_memory(plan, shape, longest):.1f} GB on the device",
+        f"disk: {4 * shape['all'] * len(config.experts) * len(config.seeds) / 1e9:.1f} GB of experts, "
+        f"{24 * shape['all'] / 1e9:.1f} GB of checkpoints while an expert is fitted",
+    ]
+    return "\n".join(lines)
+
+
+def _expert_cost(plan: Plan, expert: ExpertConfig, shape: dict[str, int]) -> _Cost:
+    config = plan.config
+    tokenizer = load_tokenizer(config.encoder.name, markers=plan.task.name == "re")
+    limit = min(config.encoder.max_length, shape["limit"])
+    examples = plan.cache.examples(config.train)
+    hits = evidence_of(plan.cache, expert.source, config.train)
+    inputs = InputEncoder(tokenizer, config.contexts, limit).encode(examples[:_SAMPLE], hits)
+    lengths = [len(item.input_ids) for item in inputs]
+    plain = [item.sentence_end + 1 for item in inputs]
+    if not (expert.fit.alignment and expert.source is not None):
+        plain = []
+    scale = len(examples) / len(inputs) * expert.fit.epochs
+    flops = sum(
+        training_flops(shape["layers"], shape["hidden"], shape["encoder"], length, length)
+        for length in [*lengths, *plain]
+    )
+    return _Cost(int(scale * (sum(lengths) + sum(plain))), scale * flops, max(lengths))
+
+
+def _rate(device: Any) -> tuple[float, str]:
+    """Gives the FLOP/s to reckon with, and how it was found."""
+    import torch
+
+    peak = peak_flops(device)
+    if peak:
+        return peak * _SHARE_OF_PEAK, f"{_SHARE_OF_PEAK:.0%} of its peak of {peak / 1e12:.0f} TFLOP/s"
+    matrix = torch.randn(1024, 1024, device=device)
+    (matrix @ matrix).sum().item()
+    begun = time.perf_counter()
+    for _ in range(5):
+        (matrix @ matrix).sum().item()
+    reached = 5 * 2 * 1024**3 / (time.perf_counter() - begun)
+    return reached * _SHARE_OF_PRODUCT, f"a matrix product reaches {reached / 1e9:.0f} GFLOP/s"
+
+
+def _memory(plan: Plan, shape: dict[str, int], longest: int) -> float:
+    """Weights, gradients and Adam's moments in float32, and the activations of a step, in GB."""
+    config = plan.config
+    examples = max(expert.fit.batch_size // expert.fit.accumulation for expert in config.experts.values())
+    width = 2 if config.precision == "bfloat16" else 4
+    # About 17 numbers of the hidden size a layer and token are kept for the backward pass (Korthikanti et al.
+    # 2022, section 4.1, without attention scores), one with checkpointing.
+    kept = 1 if config.encoder.gradient_checkpointing else 17
+    activations = kept * width * shape["hidden"] * shape["layers"] * examples * longest
+    return (16 * shape["all"] + activations) / 1e9
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Planted knowledge: invented examples and corpora on which every part of training can be seen to work."""

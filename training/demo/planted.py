@@ -1,0 +1,237 @@
+"""Invented data whose labels hide in the evidence: half in the text evidence, half in the image evidence.
+
+Every example has something that its sentence does not tell: the type of an invented name (NER) or how two
+invented names are related (RE). For half of the examples the text evidence tells it, and the image evidence
+shows something else; for the other half it is the other way round. The evidence that does not tell misleads
+as real retrieval does: a namesake of another type, a picture of another thing. Some sentences also hold an
+easy part that needs no evidence. So an expert can know half of the hidden part, and only who knows which
+expert to trust can know all of it; the features tell that, with noise.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kc_schema.retrieval_cache import CacheWriter, Example, Hit, RetrievalCache
+
+__all__ = ["ANSWERS", "Planted", "generate", "knowing_source", "write_planted"]
+
+WIDTH = 16
+"""Numbers of a planted vector."""
+SOURCES = ("text", "image", "random_text", "random_image")
+
+_SYLLABLES = (
+    "ba",
+    "del",
+    "fi",
+    "gor",
+    "hu",
+    "jen",
+    "ka",
+    "lo",
+    "mir",
+    "nu",
+    "os",
+    "pra",
+    "quil",
+    "ru",
+    "sta",
+)
+_NEUTRAL = (
+    "cannot stop talking about {x} today",
+    "so {x} is all over my feed again",
+    "who else remembers {x} ?",
+    "{x} made my whole week",
+    "still thinking about {x} tonight",
+    "one more thing about {x} , then I sleep",
+)
+_EASY = {
+    "PER": ("and my teacher {y} agrees", "with uncle {y} on the phone"),
+    "LOC": ("here in the town of {y}", "on the road to {y}"),
+    "ORG": ("says the company {y}", "as the {y} team posted"),
+    "MISC": ("after the film {y}", "while reading the novel {y}"),
+}
+_ARTICLES = {
+    "PER": ("{x} is a singer who was born in a small house .", "{x} was a painter and a teacher ."),
+    "LOC": ("{x} is a village on a river .", "{x} is a harbour town in the north ."),
+    "ORG": ("{x} is a company that makes bicycles .", "{x} is a football club with blue shirts ."),
+    "MISC": ("{x} is a novel in three parts .", "{x} is a film about a long winter ."),
+}
+_PAIRS = (
+    "what a story , {s} and {o}",
+    "{s} again , and {o} of course",
+    "reading about {s} and {o} all night",
+)
+_STATED = {
+    "/per/loc/place_of_birth": "{s} was born in {o} , they say",
+    "/per/loc/place_of_residence": "{s} has a house in {o} now",
+    "/per/org/member_of": "{s} plays for {o} this season",
+    "/per/per/couple": "{s} married {o} on Sunday",
+    "None": "{s} wrote a letter about {o}",
+}
+_FACTS = {
+    "/per/loc/place_of_birth": ("{s} was born in {o} .", "the birth of {s} took place in {o} ."),
+    "/per/loc/place_of_residence": ("{s} lives in {o} .", "{s} moved house to {o} ."),
+    "/per/org/member_of": ("{s} plays for {o} .", "{s} is a player of the club {o} ."),
+    "/per/per/couple": ("{s} is married to {o} .", "the wedding of {s} and {o} was in spring ."),
+    "None": ("{s} once wrote about {o} .", "{s} has never met {o} ."),
+}
+ANSWERS: Mapping[str, tuple[str, ...]] = {"ner": tuple(_ARTICLES), "re": tuple(_STATED)}
+"""What may be hidden: entity types, relations."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """An example with all its evidence."""
+
+    example: Example
+    knows: str
+    """The source that tells what is hidden, ``text`` or ``image``; ``sentence`` where nothing is."""
+    evidence: Mapping[str, list[Hit]]
+    """Source -> hits."""
+    text_vector: list[float]
+    image_vector: list[float] | None
+
+
+def knowing_source(example_id: str) -> str:
+    """Gives `Planted.knows` from an example's id, which ends in it."""
+    return example_id.rsplit("-", 1)[1]
+
+
+def _name(chance: random.Random) -> str:
+    return "".join(chance.choices(_SYLLABLES, k=chance.choice((2, 3)))).capitalize()
+
+
+def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
+    """Gives `size` examples of a split: the same for the same arguments.
+
+    Raises:
+        KeyError: a task other than ``ner`` and ``re``.
+    """
+    answers = ANSWERS[task]
+    # The directions belong to the world, not to the split.
+    world = np.random.default_rng(seed)
+    directions = world.normal(size=(2, WIDTH)) / WIDTH**0.5
+    chance = random.Random(f"{task} {split} {seed}")
+    noise = np.random.default_rng([seed, *split.encode()])
+    build = _entity_example if task == "ner" else _relation_example
+    made = []
+    for number in range(size):
+        knows = ("text", "image")[number % 2]
+        if task == "re" and number % 4 == 3:
+            knows = "sentence"
+        answer = answers[(number // 2) % len(answers)] if task == "ner" else chance.choice(answers)
+        example, names = build(chance, f"{split}-{number}-{knows}", knows, answer)
+        side = {"text": 1.0, "image": -1.0, "sentence": 0.0}[knows]
+        vectors = side * directions * 4 + noise.normal(size=(2, WIDTH)) / WIDTH**0.5
+        made.append(
+            Planted(
+                example,
+                knows,
+                {source: _evidence(chance, task, source, knows, answer, names) for source in SOURCES},
+                vectors[0].tolist(),
+                None if example.image is None else vectors[1].tolist(),
+            )
+        )
+    return made
+
+
+def _entity_example(
+    chance: random.Random, example_id: str, knows: str, answer: str
+) -> tuple[Example, tuple[str, str]]:
+    hidden, easy = _name(chance), _name(chance)
+    words = chance.choice(_NEUTRAL).format(x=hidden).split()
+    labels = [f"B-{answer}" if word == hidden else "O" for word in words]
+    if chance.random() < 0.5:
+        kind = chance.choice(tuple(_EASY))
+        more = chance.choice(_EASY[kind]).format(y=easy).split()
+        words += more
+        labels += [f"B-{kind}" if word == easy else "O" for word in more]
+    example = Example(example_id, tuple(words), labels=tuple(labels), image=_image(chance, example_id, knows))
+    return example, (hidden, easy)
+
+
+def _relation_example(
+    chance: random.Random, example_id: str, knows: str, answer: str
+) -> tuple[Example, tuple[str, str]]:
+    subject, obj = _name(chance), _name(chance)
+    while obj == subject:
+        obj = _name(chance)
+    sentence = _STATED[answer] if knows == "sentence" else chance.choice(_PAIRS)
+    words = sentence.format(s=subject, o=obj).split()
+    places = [(words.index(name), words.index(name) + 1) for name in (subject, obj)]
+    image = _image(chance, example_id, knows)
+    example = Example(
+        example_id, tuple(words), relation=answer, subject=places[0], object=places[1], image=image
+    )
+    return example, (subject, obj)
+
+
+def _image(chance: random.Random, example_id: str, knows: str) -> str | None:
+    """One text in twenty has no image, as in real data."""
+    return None if knows == "text" and chance.random() < 0.1 else f"{example_id}.jpg"
+
+
+def _evidence(
+    chance: random.Random, task: str, source: str, knows: str, answer: str, names: tuple[str, str]
+) -> list[Hit]:
+    """Gives a hit that tells `answer` if the source knows it, and else something drawn at random.
+
+    Text evidence is about the names themselves (or, where it does not know, about namesakes); image evidence
+    and random evidence is about others.
+    """
+    told = answer if source == knows else chance.choice(ANSWERS[task])
+    about = names if source == "text" else (_name(chance), _name(chance))
+    pattern = chance.choice((_ARTICLES if task == "ner" else _FACTS)[told])
+    text = pattern.format(x=about[0], s=about[0], o=about[1])
+    tagged = text.replace(about[0], f"<e: {about[0]}> {about[0]} </e>", 1)
+    key = f"{about[0]}.jpg" if source.endswith("image") else text
+    return [Hit("", 0, 1.0, key, about[0], tagged, chance.randrange(1 << 40))]
+
+
+def write_planted(
+    folder: Path | str, *, task: str, sizes: Mapping[str, int], seed: int = 0
+) -> RetrievalCache:
+    """Writes planted data as a retrieval cache and gives it.
+
+    Args:
+        folder: of the cache.
+        task: ``ner`` or ``re``.
+        sizes: split -> number of examples.
+        seed: of the invented world.
+    """
+    writer = CacheWriter(
+        folder, dataset=f"planted-{task}", task=task, options={"seed": seed, "sizes": dict(sizes)}
+    )
+    splits: dict[str, Sequence[Planted]] = {
+        split: generate(task, split, size, seed) for split, size in sizes.items()
+    }
+    for split, made in splits.items():
+        writer.write_examples(split, (planted.example for planted in made))
+        for source in SOURCES:
+            writer.write_hits(
+                source,
+                split,
+                (
+                    {**hit.as_row(), "example_id": planted.example.example_id}
+                    for planted in made
+                    for hit in planted.evidence[source]
+                ),
+            )
+        writer.write_features(
+            split,
+            (
+                {
+                    "example_id": planted.example.example_id,
+                    "text_vector": planted.text_vector,
+                    "image_vector": planted.image_vector,
+                }
+                for planted in made
+            ),
+        )
+    return writer.commit()

@@ -1,0 +1,258 @@
+"""The paper's tables 2 to 7 for a run, with the paper's figures beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture, paper_speed
+from training.evaluation.significance import mean_and_deviation, students_t
+
+__all__ = ["Table", "build_tables", "f1_by_seed"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its title, a note, and cells as text."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def markdown(self) -> str:
+        """Gives the table as Markdown."""
+        lines = [f"## {self.title}", "", self.note, ""] if self.note else [f"## {self.title}", ""]
+        lines += ["| " + " | ".join(self.columns) + " |"]
+        lines += ["|" + "---|" * len(self.columns)]
+        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+
+Variant = dict[str, Any]
+
+
+def f1_by_seed(variant: Variant, decoding: str | None = None, score: str = "f1") -> list[float]:
+    """Gives a score on test of every seed; without `decoding` the headline's."""
+    found = []
+    for seed in variant["seeds"]:
+        chosen = seed["test"][decoding] if decoding else next(iter(seed["test"].values()))
+        found.append(chosen[score])
+    return found
+
+
+def build_tables(results: Variant, speeds: dict[str, float]) -> list[Table]:
+    """Gives the tables of results as `training.results.collect_results` makes them.
+
+    Args:
+        results: the results.
+        speeds: expert -> sentences a second of prediction with a batch size of 1.
+    """
+    variants = results["variants"]
+    experts = [variant for variant in variants if variant["role"] == "expert"]
+    mixtures = [variant for variant in variants if variant["role"] == "mixture"]
+    plain = [expert for expert in experts if not _is_random(expert)]
+    baseline = next((expert for expert in experts if expert["source"] is None), None)
+    tables = [_main_table(results, plain, mixtures, baseline), _mixture_table(results, mixtures)]
+    tables.append(_label_table(results, plain))
+    tables.append(_random_table(results, baseline, [expert for expert in experts if _is_random(expert)]))
+    if results["task"] == "ner":
+        tables.append(_decoding_table(results, experts, mixtures))
+        tables.append(_convention_table(results, variants))
+    tables += [_speed_table(speeds), _difference_table(variants)]
+    return [table for table in tables if table.rows]
+
+
+def _is_random(variant: Variant) -> bool:
+    return str(variant.get("source")).startswith("random")
+
+
+def _pm(values: Sequence[float]) -> str:
+    mean, deviation = mean_and_deviation(values)
+    return f"{mean:.2f} ± {deviation:.2f}" if len(values) > 1 else f"{mean:.2f}"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _p(first: Variant | None, second: Variant) -> str:
+    if first is None or first is second:
+        return "–"
+    p = students_t(f1_by_seed(first), f1_by_seed(second))
+    return "–" if p is None else f"{p:.3f}"
+
+
+def _paper(results: Variant, variant: Variant) -> float | None:
+    dataset = results["dataset"]
+    if variant["role"] == "expert":
+        return paper_expert(dataset, variant["source"])
+    return paper_mixture(dataset, variant["kind"], variant["sources"], variant["weights"])
+
+
+def _interval(variant: Variant) -> str:
+    low, high = next(iter(variant["seeds"][0]["test"].values()))["interval"]
+    return f"{low:.2f} to {high:.2f}"
+
+
+def _rows(results: Variant, variants: Iterable[Variant], against: Variant | None) -> list[tuple[str, ...]]:
+    return [
+        (
+            variant["name"],
+            _describe(variant),
+            _pm(f1_by_seed(variant)),
+            _interval(variant),
+            _p(against, variant),
+            _figure(_paper(results, variant)),
+        )
+        for variant in variants
+    ]
+
+
+def _describe(variant: Variant) -> str:
+    if variant["role"] == "expert":
+        return variant["source"] or "no evidence"
+    sources = " + ".join(source or "none" for source in variant["sources"])
+    if variant["kind"] == "average":
+        return f"{sources}, average"
+    vectors = "normalised" if variant["normalised"] else "raw"
+    return f"{sources}, gate by {variant['weights']}, {vectors} features"
+
+
+_COLUMNS = ("variant", "evidence", "F1 (mean ± deviation)", "95 % interval, first seed")
+
+
+def _main_table(
+    results: Variant, experts: Sequence[Variant], mixtures: Sequence[Variant], baseline: Variant | None
+) -> Table:
+    gates = [mixture for mixture in mixtures if mixture["kind"] == "gate"]
+    what = (
+        f"Micro F1 of entities on test, {results['convention']} reading"
+        if results["task"] == "ner"
+        else "Micro F1 of relations on test without None"
+    )
+    return Table(
+        "Table 2: experts and mixture",
+        f"{what}; p of Student's t-test against the baseline over seeds; intervals by sentence.",
+        (*_COLUMNS, "p", "paper"),
+        _rows(results, [*experts, *gates], baseline),
+    )
+
+
+def _mixture_table(results: Variant, mixtures: Sequence[Variant]) -> Table:
+    average = next(
+        (
+            mixture
+            for mixture in mixtures
+            if mixture["kind"] == "average" and len(set(mixture["sources"])) > 1
+        ),
+        None,
+    )
+    return Table(
+        "Table 3: ways to mix",
+        "p against the average of different sources. An expert named twice takes part with two seeds.",
+        (*_COLUMNS, "p", "paper"),
+        _rows(results, mixtures, average),
+    )
+
+
+def _label_table(results: Variant, experts: Sequence[Variant]) -> Table:
+    key = "by_label" if results["task"] == "ner" else "by_type"
+    first = next(iter(experts[0]["seeds"][0]["test"].values()))[key] if experts else {}
+    rows = []
+    for expert in experts:
+        cells = []
+        for label in first:
+            scores = [next(iter(seed["test"].values()))[key][label]["f1"] for seed in expert["seeds"]]
+            paper = paper_label(results["dataset"], expert["source"], label)
+            cells.append(_pm(scores) + ("" if paper is None else f" ({paper:.2f})"))
+        rows.append((expert["name"], *cells))
+    what = "entity type" if results["task"] == "ner" else "entity type of subject or object"
+    return Table(
+        "Table 4: F1 by label",
+        f"By {what}; the paper's figure in brackets.",
+        ("variant", *(f"{label} ({entry['gold']})" for label, entry in first.items())),
+        rows if first else [],
+    )
+
+
+def _random_table(results: Variant, baseline: Variant | None, random: Sequence[Variant]) -> Table:
+    rows = _rows(results, [*([baseline] if baseline else []), *random], baseline) if random else []
+    return Table(
+        "Table 5: random evidence",
+        "Evidence drawn at random must not help: what helps is knowledge, not length.",
+        (*_COLUMNS, "p", "paper"),
+        rows,
+    )
+
+
+def _decoding_table(results: Variant, experts: Sequence[Variant], mixtures: Sequence[Variant]) -> Table:
+    rows = []
+    for variant in [*experts, *mixtures]:
+        path, each = f1_by_seed(variant, "viterbi"), f1_by_seed(variant, "marginal")
+        paper = paper_marginal(results["dataset"], variant["source"]) if variant["role"] == "expert" else None
+        difference = mean_and_deviation(each)[0] - mean_and_deviation(path)[0]
+        rows.append((variant["name"], _pm(path), _pm(each), f"{difference:+.2f}", _figure(paper)))
+    return Table(
+        "Table 6: decoding",
+        "The best path (Viterbi; of a mixture over the mixed marginals, legal moves only) against the most "
+        "likely label of each token (marginal).",
+        ("variant", "Viterbi", "marginal", "difference", "paper, marginal"),
+        rows,
+    )
+
+
+def _convention_table(results: Variant, variants: Sequence[Variant]) -> Table:
+    return Table(
+        "Both conventions",
+        f"seqeval's default reading repairs stray labels (lenient), the strict one does not; the headline is "
+        f"{results['convention']}.",
+        ("variant", "lenient", "strict"),
+        [
+            (
+                variant["name"],
+                _pm(f1_by_seed(variant, score="lenient")),
+                _pm(f1_by_seed(variant, score="strict")),
+            )
+            for variant in variants
+        ],
+    )
+
+
+def _speed_table(speeds: dict[str, float]) -> Table:
+    paper = paper_speed()
+    rows = [
+        (f"model prediction, {name}", f"{speed:.1f}", f"{paper['model prediction']:.1f}")
+        for name, speed in speeds.items()
+    ]
+    rows += [
+        (name, "measured where the cache is built", f"{speed:.1f}")
+        for name, speed in paper.items()
+        if name != "model prediction"
+    ]
+    return Table(
+        "Table 7: speed",
+        "Sentences a second with a batch size of 1; the paper's on one V100.",
+        ("module", "here", "paper"),
+        rows,
+    )
+
+
+def _difference_table(variants: Sequence[Variant]) -> Table:
+    rows = []
+    for variant in variants:
+        cells = []
+        for other in variants:
+            if other is variant:
+                cells.append("")
+                continue
+            difference = mean_and_deviation(f1_by_seed(variant))[0] - mean_and_deviation(f1_by_seed(other))[0]
+            cells.append(f"{difference:+.2f} ({_p(other, variant)})")
+        rows.append((variant["name"], *cells))
+    return Table(
+        "Differences between variants",
+        "Row minus column in F1, with p of Student's t-test over seeds.",
+        ("", *(variant["name"] for variant in variants)),
+        rows,
+    )

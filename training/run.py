@@ -1,0 +1,103 @@
+"""Fits experts and mixtures on a retrieval cache and writes the paper's tables for it.
+
+::
+
+    python -m training.run --config twitter17 --set cache=caches/twitter17 --dry-run
+    python -m training.run --config twitter17 --set cache=caches/twitter17
+    accelerate launch --num_processes 4 -m training.run --config twitter17
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from kc_schema.retrieval_cache import CacheError, open_cache
+from training.config import ConfigError, RunConfig, load_config, preset_names
+from training.errors import TrainingError
+
+__all__ = ["main", "run"]
+
+_EXAMPLE = """example:
+  python -m training.run --config twitter17 --set cache=caches/twitter17 --set seeds=[1] --dry-run
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; gives its exit status: 2 for a wrong configuration, 1 for a run that cannot go on."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        run(load_config(arguments.config, arguments.changes), dry_run=arguments.dry_run)
+    except ConfigError as error:
+        print(f"configuration: {error}", file=sys.stderr)
+        return 2
+    except (CacheError, TrainingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(config: RunConfig, *, dry_run: bool = False) -> None:
+    """Does all steps of a run that are not current; with `dry_run` only says what they are.
+
+    Raises:
+        CacheError: the cache cannot be read, or its files are not those of its manifest.
+        TrainingError: the cache does not fit the configuration, or training cannot go on.
+    """
+    _quiet_libraries()
+    from training.cost import describe_plan
+    from training.plan import Plan
+    from training.steps import run_steps
+    from training.task import load_task
+
+    cache = open_cache(config.cache, verify=True)
+    task = load_task(cache, config)
+    plan = Plan(config, cache, task)
+    if dry_run:
+        print(describe_plan(plan))
+        return
+    plan.save_config()
+    run_steps(plan.steps)
+    print((plan.output / "report" / "report.md").read_text())
+    print(f"report: {plan.output / 'report' / 'report.html'}")
+
+
+def _quiet_libraries() -> None:
+    """Our lines say what happens; progress bars of model loading and advertisements do not."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.run",
+        description="Fits experts and mixtures on a retrieval cache and writes the paper's tables for it.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config", required=True, help=f"a YAML file, or a preset: {', '.join(preset_names())}"
+    )
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change one key of the configuration; may be given again",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say which steps would run and what they would cost"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
