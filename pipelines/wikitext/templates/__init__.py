@@ -4,7 +4,26 @@ A renderer does what the template's own wikitext does on the wiki: it is called 
 wikitext, and returns wikitext (links as ``[[...]]``, emphasis as ``''``), which the extractor then reads on.
 """
 
-from pipelines.wikitext.templates import convert, dates, languages, numbers, typography
+# Importing the modules of renderers fills the registry.
+from pipelines.wikitext.templates import (  # noqa: F401
+    chemistry,
+    convert,
+    countries,
+    currency,
+    dates,
+    identifiers,
+    languages,
+    links,
+    lists,
+    mathematics,
+    numbers,
+    people,
+    quotations,
+    sciences,
+    ships,
+    typography,
+)
+from pipelines.wikitext.templates.formulas import plain_formula
 from pipelines.wikitext.templates.kinds import template_kind
 from pipelines.wikitext.templates.parser_functions import call_parser_function
 from pipelines.wikitext.templates.registry import (
@@ -20,9 +39,8 @@ __all__ = [
     "TemplateCall",
     "call_parser_function",
     "find_renderer",
-    "languages",
     "normalise_template_name",
+    "plain_formula",
     "registered_names",
     "template_kind",
-    "typography",
 ]

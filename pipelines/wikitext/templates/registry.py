@@ -114,14 +114,14 @@ def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
 def find_renderer(name: str) -> Renderer | None:
     """Gives the renderer of the template with the normalised name `name`, if there is one.
 
-    Names that differ from a registered one in case alone (``IPAC-en``, ``Nbsp``) are its redirects.
+    Longer names that differ from a registered one in case alone (``Citation Needed``) are its redirects; short
+    ones are not, for ``{{FV}}`` names a ship and ``{{fv}}`` finds fault with a source.
     """
     renderer = _RENDERERS.get(name)
     if renderer is not None:
         return renderer
     lowered = name.lower()
-    renderer = _lowered_renderers().get(lowered)
-    if renderer is not None:
+    if len(name) > 4 and (renderer := _lowered_renderers().get(lowered)) is not None:
         return renderer
     for beginning, member in _FAMILIES.items():
         if lowered.startswith(beginning):

@@ -233,7 +233,7 @@ def coloured(call: TemplateCall) -> str:
     return call.get("2", "1")
 
 
-@template("legend", "legend2", "legend inline", "legend0", "color box", "colorbox")
+@template("legend", "legend2", "legend0", "color box", "colorbox")
 def legend(call: TemplateCall) -> str:
     """``{{legend|#00F|water}}`` -> ``water``; the patch of colour says nothing in text."""
     return call.get("2")

@@ -1,0 +1,118 @@
+"""Flags: the country's name stays, the picture goes."""
+
+from __future__ import annotations
+
+from pipelines.wikitext.templates.country_names import country_codes, country_name
+from pipelines.wikitext.templates.markup import link
+from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
+
+__all__: list[str] = []
+
+
+def _shown(name: str) -> str:
+    return name.removesuffix(" (country)")
+
+
+@template("flag", "flag2", "flag country", "flagcountry", "flagc", "flaglist", "flagg")
+def flag(call: TemplateCall) -> str | None:
+    """``{{flag|Germany}}``, ``{{flagcountry|DEU}}`` -> ``[[Germany]]``; ``name=`` shows another name."""
+    code = call.get("1")
+    if not code or "[" in code:
+        return code or None
+    name = country_name(code)
+    return link(name, call.get("name", default=_shown(name)))
+
+
+@template("flagu", "noflag")
+def flag_without_link(call: TemplateCall) -> str:
+    """``{{flagu|DEU}}`` -> ``Germany``."""
+    return call.get("name", default=_shown(country_name(call.get("1"))))
+
+
+@template("flagicon", "flagdeco", "flag icon")
+@template("fbicon", "cricon", "army", "navy", "air force")
+@template_family("flagicon", "flagdeco")
+def flag_icon(_call: TemplateCall) -> str:
+    """``{{flagicon|Japan}}`` -> nothing."""
+    return ""
+
+
+def _register_codes() -> None:
+    for code in country_codes():
+
+        @template(code)
+        def country(call: TemplateCall, code: str = code) -> str:
+            """``{{GRL}}`` -> ``[[Greenland]]``."""
+            name = country_name(code)
+            return link(name, call.get("name", default=_shown(name)))
+
+
+_register_codes()
+
+# Templates that link a country's team: name, and what follows the country in the title.
+_TEAMS = {
+    "fb": "national football team",
+    "fb-rt": "national football team",
+    "nft": "national football team",
+    "fbw": "women's national football team",
+    "fbw-rt": "women's national football team",
+    "wnft": "women's national football team",
+    "fbu": "national under-{} football team",
+    "nfut": "national under-{} football team",
+    "cr": "national cricket team",
+    "cr-rt": "national cricket team",
+    "crw": "women's national cricket team",
+    "ru": "national rugby union team",
+    "ru-rt": "national rugby union team",
+    "rl": "national rugby league team",
+    "ih": "men's national ice hockey team",
+    "iHw": "women's national ice hockey team",
+    "bk": "men's national basketball team",
+    "bkw": "women's national basketball team",
+    "vb": "men's national volleyball team",
+    "hb": "men's national handball team",
+}
+
+
+def _register_teams() -> None:
+    for name, team in _TEAMS.items():
+
+        @template(name)
+        def national_team(call: TemplateCall, team: str = team) -> str | None:
+            """``{{fb|GER}}`` -> ``[[Germany national football team|Germany]]``; an age may stand in front."""
+            first, second = call.get("1"), call.get("2")
+            code = second if "{}" in team else first
+            if not code:
+                return None
+            country = _shown(country_name(code))
+            return link(f"{country} {team.format(first)}", call.get("name", default=country))
+
+
+_register_teams()
+
+
+@template("flagIOC", "flagioc", "flagIOC2", "flagIOCteam", "flagCGF", "flagPASO", "flagIPC", "flagoc")
+def flag_at_games(call: TemplateCall) -> str | None:
+    """``{{flagIOC|GBR|2012 Summer}}`` -> ``[[Great Britain at the 2012 Summer Olympics|Great Britain]]``."""
+    code, games = call.get("1"), call.get("2")
+    if not code:
+        return None
+    name = "Great Britain" if code == "GBR" else _shown(country_name(code))
+    if call.name.lower() != "flagioc" or not games:
+        return name
+    return link(f"{name} at the {games} Olympics", name)
+
+
+@template(
+    "flagathlete",
+    "flagIOCathlete",
+    "flagIOCmedalist",
+    "flagmedalist",
+    "flagCGFathlete",
+    "flagIPCathlete",
+    "sportsperson",
+)
+def flag_with_athlete(call: TemplateCall) -> str:
+    """``{{flagathlete|[[Ada]]|GBR}}`` -> ``[[Ada]] (GBR)``."""
+    name, code = call.get("1"), call.get("2")
+    return f"{name} ({code})" if code else name

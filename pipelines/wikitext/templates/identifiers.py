@@ -1,0 +1,167 @@
+"""Numbers that name a book, a paper, a standard or a patent."""
+
+from __future__ import annotations
+
+from pipelines.wikitext.templates.registry import TemplateCall, template
+
+__all__: list[str] = []
+
+# The label that stands in front of the number, by the template's name.
+_LABELS = {
+    "iSBN": "ISBN",
+    "iSBNT": "",
+    "iSSN": "ISSN",
+    "eISSN": "eISSN",
+    "oCLC": "OCLC",
+    "lCCN": "LCCN",
+    "jSTOR": "JSTOR",
+    "pMID": "PMID",
+    "pMC": "PMC",
+    "doi": "doi:",
+    "hdl": "hdl:",
+    "arXiv": "arXiv:",
+    "bibcode": "Bibcode:",
+    "mR": "MR",
+    "zbl": "Zbl",
+    "sSRN": "SSRN",
+    "aSIN": "ASIN",
+    "oL": "OL",
+    "s2CID": "S2CID",
+    "cAS": "CAS",
+    "iETF RFC": "RFC",
+    "rFC": "RFC",
+    "citeseerx": "CiteSeerX",
+    "oEIS": "OEIS",
+    "hSDB": "HSDB",
+    "iMO": "IMO number:",
+    "iMO number": "IMO number:",
+    "mMSI": "MMSI number:",
+    "bNF": "BNF:",
+}
+
+
+def _register() -> None:
+    for name, label in _LABELS.items():
+
+        @template(name)
+        def identifier(call: TemplateCall, label: str = label) -> str | None:
+            """``{{ISBN|0-12-185860-X}}`` -> ``ISBN 0-12-185860-X``; several are joined by commas."""
+            numbers = [number for number in call.positional() if number]
+            if not numbers:
+                return None
+            space = "" if label.endswith(":") and "number" not in label else " "
+            return f"{label}{space}{', '.join(numbers)}".strip()
+
+
+_register()
+
+
+@template("uS patent", "uSPatent")
+def us_patent(call: TemplateCall) -> str | None:
+    """``{{US patent|1781541}}`` -> ``U.S. patent 1,781,541``."""
+    number = call.get("1").replace(",", "")
+    if not number:
+        return None
+    shown = (
+        f"{int(number):,}" if number.isascii() and number.isdigit() and len(number) < 12 else call.get("1")
+    )
+    return call.get("2", default=f"U.S. patent {shown}")
+
+
+@template("patent", "patent link")
+def patent(call: TemplateCall) -> str | None:
+    """``{{patent|EP|123456}}`` -> ``EP 123456``."""
+    words = [word for word in call.positional()[:2] if word]
+    return call.get("3") or " ".join(words) or None
+
+
+_EPC = {
+    "ePC Article": "Article {} EPC",
+    "ePC 1973 Article": "Article {} EPC 1973",
+    "ePC Rule": "Rule {} EPC",
+    "ePC 1973 Rule": "Rule {} EPC 1973",
+    "pCT Article": "Article {} PCT",
+    "pCT Rule": "Rule {} PCT",
+    "paris Convention Article": "Article {} Paris Convention",
+}
+
+
+def _register_conventions() -> None:
+    for name, form in _EPC.items():
+
+        @template(name)
+        def provision(call: TemplateCall, form: str = form) -> str | None:
+            """``{{EPC Rule|47}}`` -> ``Rule 47 EPC``; further numbers are its paragraphs: ``Rule 47(1)``."""
+            first, *paragraphs = [argument for argument in call.positional() if argument] or [""]
+            return form.format(first + "".join(f"({part})" for part in paragraphs)) if first else None
+
+
+_register_conventions()
+
+
+@template("uSC", "uSCSub", "uSCSub2", "united States Code")
+def united_states_code(call: TemplateCall) -> str | None:
+    """``{{USC|18|3553|a}}`` -> ``18 U.S.C. § 3553(a)``."""
+    title, section, *rest = [*call.positional(), ""]
+    parts = "".join(f"({part})" for part in rest if part)
+    return f"{title} U.S.C. § {section}{parts}" if title and section else None
+
+
+@template("uSCFR", "cFR", "codeFedReg")
+def federal_regulations(call: TemplateCall) -> str | None:
+    """``{{CodeFedReg|21|50|3}}`` -> ``21 C.F.R. § 50.3``."""
+    title, part, section = [*call.positional(), "", "", ""][:3]
+    return f"{title} C.F.R. § {part}{'.' + section if section else ''}" if title and part else None
+
+
+@template("uSStat", "usstat", "usStat")
+def statutes_at_large(call: TemplateCall) -> str | None:
+    """``{{USStat|50|664}}`` -> ``50 Stat. 664``."""
+    volume, page = call.get("1"), call.get("2")
+    return f"{volume} Stat. {page}" if volume and page else None
+
+
+@template("uSPL", "uSPublicLaw", "usPL")
+def public_law(call: TemplateCall) -> str | None:
+    """``{{USPL|111|148}}`` -> ``Pub. L. 111–148``."""
+    congress, number = call.get("1"), call.get("2")
+    return f"Pub. L. {congress}–{number}" if congress and number else None
+
+
+@template("ussc", "uSSC", "usBill", "uSBill", "scite")
+def supreme_court(call: TemplateCall) -> str | None:
+    """``{{ussc|410|113|1973}}`` -> ``410 U.S. 113 (1973)``, with the name in front where it is given."""
+    if call.name in ("usBill", "uSBill"):
+        return f"{call.get('2')} {call.get('3')}".strip() or None
+    volume, page = call.get("volume", "1"), call.get("page", "2")
+    year, name = call.get("year", "3"), call.get("name", "litigants")
+    if not volume or not page:
+        return None
+    text = f"{volume} U.S. {page}" + (f" ({year})" if year else "")
+    return f"{name}, {text}" if name else text
+
+
+@template("bibleverse", "bibleref", "bibleref2", "bible verse", "bibleref2c", "bibleref2-nb")
+@template("bibleverse-nb", "bibleref-nb", "bibleref2c-nb", "bibleverse-lb", "bible chapter")
+def bible_verse(call: TemplateCall) -> str | None:
+    """``{{bibleverse||Exodus|21:22}}`` -> ``Exodus 21:22``; `-nb` forms leave the book out."""
+    arguments = call.positional()
+    if call.name.startswith(("bibleref", "bible chapter")) or len(arguments) < 3:
+        book, verse = [*[argument for argument in arguments if argument], "", ""][:2]
+    else:
+        number, book, verse = arguments[:3]
+        if len(arguments) > 4 and arguments[4]:
+            return arguments[4]
+        book = f"{number} {book}".strip()
+    if "-nb" in call.name:
+        return verse or None
+    return f"{book} {verse}".strip().replace("-", "–") or None
+
+
+@template("qref", "quran", "quran-usc", "qur'an-usc", "quran-usc-range")
+def quran(call: TemplateCall) -> str | None:
+    """``{{qref|2|255}}`` -> ``Quran 2:255``."""
+    chapter, verse = call.get("1"), call.get("2")
+    if not chapter:
+        return None
+    return f"Quran {chapter}:{verse}" if verse else f"Quran {chapter}"
