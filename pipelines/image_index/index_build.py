@@ -1,0 +1,245 @@
+"""The index stage: embeddings in, one memory-mapped index out, with its recall and speed measured.
+
+Train on a sample, fill shards in parallel, merge, tune on held-out images until the promised recall is met,
+publish. What is finished is kept until the index is published, so a killed build goes on.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kc_schema.files import write_atomically
+from kc_schema.snapshot import checksum
+from pipelines.image_index.errors import ImageIndexError
+from pipelines.image_index.index_choice import IndexPlan, plan_index, unwrap
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.recall import (
+    NEIGHBOURS,
+    Measurement,
+    exact_neighbours,
+    measure_speed,
+    recall_of,
+    tune,
+)
+from pipelines.image_index.search import FORMAT, read_description
+from pipelines.image_index.shards import (
+    ShardTask,
+    add_all,
+    fill_shard,
+    merge_shards,
+    plan_shards,
+    train_index,
+    with_ids,
+)
+from pipelines.image_index.vectors import Embeddings, Ids
+
+__all__ = ["IndexOptions", "build_index", "index_is_current"]
+
+HELD_OUT = 1000
+SEED = 7
+
+Say = Callable[[str], None]
+"""Is told in one line what is done now."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How the index is to be made."""
+
+    factory: str | None = None
+    """Faiss' description of an index; chosen by the number of vectors without."""
+    shards: int | None = None
+    min_recall: float = 0.95
+    workers: int = 1
+    beam_arguments: tuple[str, ...] = ()
+
+    def fingerprint(self, embeddings: Embeddings) -> str:
+        """Gives a checksum of all that decides what the index finds."""
+        state = [embeddings.fingerprint, self.factory, self.min_recall, SEED, HELD_OUT, version("numpy")]
+        return hashlib.sha256(json.dumps(state).encode()).hexdigest()
+
+
+def index_is_current(layout: Layout, embeddings: Embeddings, options: IndexOptions) -> bool:
+    """Tells whether the index that is there was made of these embeddings, as asked."""
+    description = read_description(layout)
+    return description is not None and description["fingerprint"] == options.fingerprint(embeddings)
+
+
+def build_index(
+    layout: Layout, embeddings: Embeddings, encoder: dict[str, Any], options: IndexOptions, say: Say
+) -> dict[str, Any]:
+    """Builds and publishes the index; gives its description, what ``index.json`` holds.
+
+    Args:
+        encoder: what made the embeddings, as `Encoder.describe` gives it.
+        say: is told of every step.
+
+    Raises:
+        ImageIndexError: no vectors, an index that Faiss cannot make, or one without the recall asked for.
+        pipelines.beam_run.RunError: the shards' pipeline failed.
+    """
+    import faiss
+
+    if not embeddings.rows:
+        raise ImageIndexError(f"{layout.images}: no image was encoded, so there is nothing to index")
+    started = time.monotonic()
+    plan = plan_index(embeddings.rows, embeddings.dimension, factory=options.factory, shards=options.shards)
+    say(f"index {plan.factory} for {embeddings.rows:,} vectors of {embeddings.dimension} numbers")
+    fingerprint = options.fingerprint(embeddings)
+    work = layout.state / "index" / hashlib.sha256(f"{fingerprint} {plan}".encode()).hexdigest()[:16]
+    _remove_others(work)
+    work.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(SEED)
+    held_out = np.sort(rng.permutation(embeddings.rows)[: min(HELD_OUT, embeddings.rows)])
+    index = _assemble(embeddings, plan, held_out, work, options, say)
+    measured, speed = _measure(index, embeddings, held_out, options.min_recall, say)
+    description = {
+        "format": FORMAT,
+        "fingerprint": fingerprint,
+        "factory": plan.factory,
+        "kind": plan.kind,
+        "vectors": embeddings.rows,
+        "dimension": embeddings.dimension,
+        "encoder": encoder,
+        "shards": plan.shards,
+        "trained_on": plan.training if plan.centroids else 0,
+        "nprobe": measured.nprobe,
+        "k_factor": measured.k_factor,
+        "recall": {"at": NEIGHBOURS, "queries": len(held_out), "measured": round(measured.recall, 4)},
+        "queries_per_second": speed,
+        "faiss": faiss.__version__,
+    }
+    say("writing the index")
+    published = _publish(layout, with_ids(index, _all_ids(embeddings)), description)
+    shutil.rmtree(layout.state / "index", ignore_errors=True)
+    say(
+        f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s: recall@{NEIGHBOURS}"
+        f" {measured.recall:.3f} (nprobe {measured.nprobe}, k_factor {measured.k_factor}),"
+        f" {speed['batch 1']:,.0f} queries/s one by one, {speed['batch 64']:,.0f} in batches of 64, one thread"
+    )
+    return published
+
+
+def _assemble(
+    embeddings: Embeddings, plan: IndexPlan, held_out: Ids, work: Path, options: IndexOptions, say: Say
+) -> Any:
+    """Gives the filled index over rows."""
+    import faiss
+
+    trained = work / "trained.faiss"
+    if not trained.is_file():
+        sample = _training_rows(embeddings.rows, plan.training, held_out)
+        if plan.centroids:
+            say(f"training {plan.centroids:,} centroids on {len(sample):,} vectors")
+        index = train_index(plan, embeddings.rows_at(sample), embeddings.dimension, seed=SEED)
+        write_atomically(trained, lambda path: faiss.write_index(index, str(path)))
+    if plan.kind not in ("ivf", "ivf-refine"):
+        return add_all(faiss.read_index(str(trained)), embeddings, lambda *_: None)
+    threads = max(1, options.workers // plan.shards)
+    tasks = plan_shards(embeddings, plan, trained, work, threads=threads)
+    _fill(tasks, options, say)
+    say(f"merging {len(tasks)} shards")
+    return merge_shards(trained, [task.path for task in tasks], embeddings, lambda *_: None)
+
+
+def _fill(tasks: Sequence[ShardTask], options: IndexOptions, say: Say) -> None:
+    """Fills the shards that are not there: one in this process, several through Beam."""
+    missing = [task for task in tasks if not task.path.is_file()]
+    say(f"adding vectors: {len(tasks) - len(missing)} of {len(tasks)} shards are there")
+    if len(missing) <= 1:
+        for task in missing:
+            fill_shard(task)
+        return
+    from pipelines.beam_run import choose_engine, make_importable, run_pipeline
+
+    make_importable()
+    engine = choose_engine(options.beam_arguments, workers=min(options.workers, len(missing)))
+    said = [0]
+
+    def look() -> None:
+        done = sum(task.path.is_file() for task in missing)
+        if done > said[0]:
+            said[0] = done
+            say(f"adding vectors: {len(tasks) - len(missing) + done} of {len(tasks)} shards")
+
+    run_pipeline(functools.partial(_draw_graph, tasks=missing), engine, look)
+
+
+def _draw_graph(pipeline: Any, *, tasks: Sequence[ShardTask]) -> None:
+    import apache_beam as beam
+
+    _ = (
+        pipeline
+        | "Shards" >> beam.Create(tasks)
+        | "Spread shards" >> beam.Reshuffle()
+        | "Fill" >> beam.Map(fill_shard)
+    )
+
+
+def _measure(
+    index: Any, embeddings: Embeddings, held_out: Ids, min_recall: float, say: Say
+) -> tuple[Measurement, dict[str, float]]:
+    """Sets the index to the recall asked for; gives what was measured, and queries a second by batch."""
+    say(f"measuring recall@{NEIGHBOURS} on {len(held_out):,} held-out images against exact search")
+    queries = embeddings.rows_at(held_out).astype(np.float32)
+    exact = exact_neighbours(embeddings, held_out)
+    if exact.size == 0:
+        measured = Measurement(1.0, 0, 0)
+    elif unwrap(index) == (None, None):
+        measured = Measurement(recall_of(index, queries, held_out, exact), 0, 0)
+        if measured.recall < min_recall:
+            raise ImageIndexError(
+                f"recall@{NEIGHBOURS} of this index is {measured.recall:.3f}, below --min-recall {min_recall},"
+                " and it has nothing to raise; leave out --index or give another"
+            )
+    else:
+        measured = tune(index, queries, held_out, exact, min_recall=min_recall)
+    speed = {f"batch {size}": round(measure_speed(index, queries, size), 1) for size in (1, 64)}
+    return measured, speed
+
+
+def _publish(layout: Layout, index: Any, description: dict[str, Any]) -> dict[str, Any]:
+    """Puts the index in its place. Its description goes first and comes last: it never names another index."""
+    import faiss
+
+    layout.index_description.unlink(missing_ok=True)
+    write_atomically(layout.index, lambda path: faiss.write_index(index, str(path)))
+    description = {
+        **description,
+        "bytes": layout.index.stat().st_size,
+        "sha256": checksum(layout.index),
+    }
+    text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(layout.index_description, lambda path: path.write_text(text, encoding="utf-8"))
+    return description
+
+
+def _training_rows(rows: int, training: int, held_out: Ids) -> Ids:
+    rng = np.random.default_rng(SEED + 1)
+    others = np.setdiff1d(np.arange(rows, dtype=np.int64), held_out, assume_unique=True)
+    pool = others if len(others) >= training // 2 else np.arange(rows, dtype=np.int64)
+    return np.sort(rng.permutation(pool)[:training])
+
+
+def _all_ids(embeddings: Embeddings) -> Ids:
+    blocks = [ids for _, ids, _ in embeddings.blocks()]
+    return np.concatenate(blocks).astype(np.int64)
+
+
+def _remove_others(work: Path) -> None:
+    """Takes away what is left of builds from other inputs."""
+    if work.parent.is_dir():
+        for path in work.parent.iterdir():
+            if path != work:
+                shutil.rmtree(path, ignore_errors=True)

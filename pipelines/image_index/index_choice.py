@@ -1,0 +1,103 @@
+"""Which index fits how many vectors, and what is read from a factory string that is given instead.
+
+Measured on clustered vectors of 512 numbers (docs/image-corpus.md): below 20,000 an exact search takes well
+under a millisecond; IVF with 16-bit codes is next; from about a million, RaBitQ codes with 16-bit refinement
+answer several times faster at the same recall.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.image_index.errors import ImageIndexError
+
+__all__ = ["IndexPlan", "plan_index", "unwrap"]
+
+EXACT_UP_TO = 20_000
+REFINED_FROM = 1_000_000
+VECTORS_PER_SHARD = 250_000
+TRAINING_PER_CENTROID = 40
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """What is built."""
+
+    factory: str
+    """Faiss' description of the index."""
+    kind: str
+    """``exact``, ``ivf``, ``ivf-refine`` (these two are built in shards), or ``other``."""
+    centroids: int
+    """Lists of the inverted file; 0 without one."""
+    training: int
+    """Vectors to train on."""
+    shards: int
+
+
+def plan_index(vectors: int, dimension: int, *, factory: str | None, shards: int | None) -> IndexPlan:
+    """Gives the index for a number of vectors.
+
+    Raises:
+        ImageIndexError: `factory` is none that Faiss knows.
+    """
+    import faiss
+
+    if factory is None:
+        factory = _factory(vectors)
+    index = _make(factory, dimension)
+    base, refined = unwrap(index)
+    if base is None:
+        kind = "exact" if factory == "Flat" else "other"
+        return IndexPlan(factory, kind, 0, min(vectors, 100_000), 1)
+    inner = faiss.downcast_index(index.base_index) if refined is not None else faiss.downcast_index(index)
+    if not isinstance(inner, faiss.IndexIVF):
+        kind = "other"
+    else:
+        kind = "ivf" if refined is None else "ivf-refine"
+    centroids = int(base.nlist)
+    count = shards or max(1, vectors // VECTORS_PER_SHARD)
+    return IndexPlan(
+        factory,
+        kind,
+        centroids,
+        min(vectors, TRAINING_PER_CENTROID * centroids),
+        count if kind != "other" else 1,
+    )
+
+
+def unwrap(index: Any) -> tuple[Any | None, Any | None]:
+    """Gives the inverted file inside an index, and the storage that refines its results; None where none."""
+    import faiss
+
+    index = faiss.downcast_index(index)
+    refined = None
+    if isinstance(index, faiss.IndexIDMap):
+        index = faiss.downcast_index(index.index)
+    if isinstance(index, faiss.IndexRefine):
+        refined = faiss.downcast_index(index.refine_index)
+        index = faiss.downcast_index(index.base_index)
+    base = faiss.try_extract_index_ivf(index)
+    return (faiss.downcast_index(base) if base is not None else None), refined
+
+
+def _factory(vectors: int) -> str:
+    if vectors <= EXACT_UP_TO:
+        return "Flat"
+    centroids = 2 ** round(math.log2(4 * math.sqrt(vectors)))
+    if vectors < REFINED_FROM:
+        return f"IVF{centroids},SQfp16"
+    return f"IVF{centroids}(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"
+
+
+def _make(factory: str, dimension: int) -> Any:
+    import faiss
+
+    try:
+        return faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ImageIndexError(
+            f"--index {factory}: Faiss cannot make it for {dimension} numbers ({reason})"
+        ) from error

@@ -1,0 +1,145 @@
+"""An inverted file built in pieces: trained once, filled shard by shard on any machine, merged into one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kc_schema.files import write_atomically
+from pipelines.image_index.index_choice import IndexPlan, unwrap
+from pipelines.image_index.vectors import Embeddings, HalfMatrix, Ids
+
+__all__ = ["ShardTask", "add_all", "fill_shard", "merge_shards", "plan_shards", "train_index", "with_ids"]
+
+_ITERATIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """Some parts of the embeddings that make one shard. Paths lie on a file system that all workers share."""
+
+    embeddings: Embeddings
+    first_part: int
+    end_part: int
+    trained: Path
+    """The trained index without vectors."""
+    path: Path
+    """Where the shard goes."""
+    threads: int
+
+
+def train_index(plan: IndexPlan, sample: HalfMatrix, dimension: int, *, seed: int) -> Any:
+    """Gives the planned index trained on `sample`, without vectors: the same for the same sample and seed.
+
+    Centroids are found on the GPUs where a Faiss made for them is installed.
+    """
+    import faiss
+
+    index = faiss.index_factory(dimension, plan.factory, faiss.METRIC_INNER_PRODUCT)
+    values = sample.astype(np.float32)
+    if plan.kind in ("ivf", "ivf-refine"):
+        clustering = faiss.Kmeans(
+            dimension,
+            plan.centroids,
+            niter=_ITERATIONS,
+            seed=seed,
+            spherical=True,
+            gpu=faiss.get_num_gpus() > 0,
+            min_points_per_centroid=1,
+        )
+        clustering.train(values)
+        centroids: Any = clustering.centroids
+        base: Any = unwrap(index)[0]
+        quantizer = faiss.downcast_index(base.quantizer)
+        quantizer.train(centroids)
+        quantizer.add(centroids)
+    if not index.is_trained:
+        index.train(values)
+    return index
+
+
+def plan_shards(
+    embeddings: Embeddings, plan: IndexPlan, trained: Path, folder: Path, *, threads: int
+) -> list[ShardTask]:
+    """Cuts the parts of the embeddings into at most ``plan.shards`` shards of similar size."""
+    firsts = embeddings.first_rows()
+    bounds = [embeddings.rows * shard // plan.shards for shard in range(plan.shards + 1)]
+    cuts = sorted({int(np.searchsorted(firsts, bound)) for bound in bounds} | {0, len(embeddings.parts)})
+    return [
+        ShardTask(embeddings, start, end, trained, folder / f"shard-{number:04d}.faiss", threads)
+        for number, (start, end) in enumerate(itertools.pairwise(cuts))
+        if firsts[start] < firsts[end]
+    ]
+
+
+def fill_shard(task: ShardTask) -> str:
+    """Writes a shard, unless it is there; gives its path. The rows' numbers are its ids."""
+    import faiss
+
+    if not task.path.is_file():
+        faiss.omp_set_num_threads(task.threads)
+        index = faiss.read_index(str(task.trained))
+        base = _fillable(index)
+        firsts = task.embeddings.first_rows()
+        for part in range(task.first_part, task.end_part):
+            _, vectors = task.embeddings.read(part)
+            rows: Ids = np.arange(firsts[part], firsts[part + 1], dtype=np.int64)
+            base.add_with_ids(vectors.astype(np.float32), rows)
+        write_atomically(task.path, lambda path: faiss.write_index(base, str(path)))
+    return str(task.path)
+
+
+def merge_shards(
+    trained: Path, shards: Sequence[Path], embeddings: Embeddings, look: Callable[[int, int], None]
+) -> Any:
+    """Gives one index of all shards, in memory; `look` is told of shards done and all.
+
+    Memory holds the index and one shard. The refining storage, in the order of rows, is filled here.
+    """
+    import faiss
+
+    index = faiss.read_index(str(trained))
+    base = _fillable(index)
+    for number, path in enumerate(shards):
+        shard = faiss.read_index(str(path))
+        base.merge_from(shard, 0)
+        look(number + 1, len(shards))
+    _, refined = unwrap(index)
+    if refined is not None:
+        for _, _, vectors in embeddings.blocks():
+            refined.add(vectors.astype(np.float32))
+        index.ntotal = refined.ntotal
+    return index
+
+
+def add_all(index: Any, embeddings: Embeddings, look: Callable[[int, int], None]) -> Any:
+    """Gives an index that is not built in shards, with all vectors added in the order of rows."""
+    for first, ids, vectors in embeddings.blocks():
+        index.add(vectors.astype(np.float32))
+        look(first + len(ids), embeddings.rows)
+    return index
+
+
+def with_ids(index: Any, ids: Ids) -> Any:
+    """Gives an index whose results are image ids where those of `index` are rows; keep `index` alive with it."""
+    import faiss
+
+    # The wrapper refuses an index that holds vectors already, so it takes an empty one first.
+    wrapped = faiss.IndexIDMap(faiss.IndexFlat(index.d, faiss.METRIC_INNER_PRODUCT))
+    wrapped.index = index
+    faiss.copy_array_to_vector(np.ascontiguousarray(ids), wrapped.id_map)
+    wrapped.ntotal = index.ntotal
+    return wrapped
+
+
+def _fillable(index: Any) -> Any:
+    """The part of an index that is built in shards: below a refinement, the inverted file."""
+    import faiss
+
+    index = faiss.downcast_index(index)
+    return faiss.downcast_index(index.base_index) if isinstance(index, faiss.IndexRefine) else index

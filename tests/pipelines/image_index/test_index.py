@@ -1,0 +1,264 @@
+"""The index stage and search over it, beside exact search."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("faiss")
+
+from pipelines.image_index import ImageIndexError, open_index, recall
+from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
+from pipelines.image_index.index_choice import plan_index
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.recall import exact_neighbours
+from tests.pipelines.image_index.corpora import ENCODER, clustered_vectors, random_ids, write_corpus
+
+REFINED = "IVF64(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"
+
+
+@pytest.fixture(autouse=True)
+def short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recall, "_SECONDS", 0.02)
+
+
+def build(kc: Path, embeddings, **options):  # type: ignore[no-untyped-def]
+    lines: list[str] = []
+    return build_index(Layout(kc), embeddings, ENCODER, IndexOptions(**options), lines.append), lines
+
+
+def exact(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    scores = queries.astype(np.float64) @ vectors.astype(np.float64).T
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
+@pytest.mark.parametrize(
+    ("vectors", "kind", "factory"),
+    [
+        (1, "exact", "Flat"),
+        (20_000, "exact", "Flat"),
+        (20_001, "ivf", "IVF512,SQfp16"),
+        (100_000, "ivf", "IVF1024,SQfp16"),
+        (1_000_000, "ivf-refine", "IVF4096(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"),
+        (4_000_000, "ivf-refine", "IVF8192(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"),
+    ],
+)
+def test_the_index_is_chosen_by_the_number_of_vectors(vectors: int, kind: str, factory: str) -> None:
+    plan = plan_index(vectors, 512, factory=None, shards=None)
+    assert (plan.kind, plan.factory) == (kind, factory)
+    assert plan.shards == max(1, vectors // 250_000 if plan.centroids else 1)
+
+
+def test_an_unknown_factory_is_refused() -> None:
+    with pytest.raises(ImageIndexError, match="--index IVFsome"):
+        plan_index(100, 16, factory="IVFsome", shards=None)
+
+
+def test_a_small_corpus_is_searched_exactly(tmp_path: Path) -> None:
+    ids, vectors = random_ids(500), clustered_vectors(500)
+    description, _ = build(tmp_path, write_corpus(tmp_path, ids, vectors))
+    assert description["kind"] == "exact"
+    assert description["recall"] == {"at": 10, "queries": 500, "measured": 1.0}
+    index = open_index(tmp_path)
+    queries = clustered_vectors(20, seed=5)
+    expected = ids[exact(vectors, queries, 10)]
+    # Of any length: they are normalised.
+    hits = index.search(queries.astype(np.float32) * 3.0, 10)
+    assert [[hit.image_id for hit in row] for row in hits] == expected.tolist()
+    assert [hit.rank for hit in hits[0]] == list(range(1, 11))
+    place = int(np.flatnonzero(ids == hits[0][0].image_id)[0])
+    assert hits[0][0].file == f"image_{place}.jpg"
+    assert hits[0][0].title == f"Article {place}"
+    assert hits[0][0].introduction == f"About <e: It> Article {place} </e>."
+    assert hits[0][0].score == pytest.approx(1.0, abs=0.7)
+    assert len(index) == 500
+
+
+@pytest.mark.parametrize(
+    ("factory", "shards"),
+    [
+        ("IVF64,SQfp16", 1),
+        ("IVF64,SQfp16", 3),
+        (REFINED, 1),
+        ("IVF64,Flat", 1),
+        ("PCA28,IVF16,Flat", 1),
+        ("HNSW32,SQfp16", 1),
+    ],
+)
+def test_an_index_has_the_recall_that_is_promised(tmp_path: Path, factory: str, shards: int) -> None:
+    ids, vectors = random_ids(4000), clustered_vectors(4200)
+    vectors, queries = vectors[:4000], vectors[4000:]
+    embeddings = write_corpus(tmp_path, ids, vectors)
+    promised = 0.6 if factory.startswith("PCA") else 0.97
+    description, _ = build(
+        tmp_path, embeddings, factory=factory, shards=shards, min_recall=promised, workers=2
+    )
+    assert description["recall"]["measured"] >= promised
+    expected = ids[exact(vectors, queries, 10)]
+    found = [
+        [image for _, image in row] for row in open_index(tmp_path).nearest(queries.astype(np.float32), 10)
+    ]
+    hits = sum(len(set(a) & set(b)) for a, b in zip(found, expected.tolist(), strict=True))
+    assert hits / 2000 >= promised - 0.03
+
+
+def test_shards_and_one_piece_find_the_same(tmp_path: Path) -> None:
+    ids, vectors = random_ids(3000), clustered_vectors(3000)
+    queries = clustered_vectors(50, seed=3).astype(np.float32)
+    for factory in ("IVF32,SQfp16", "IVF32(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"):
+        found = []
+        for shards in (1, 4):
+            kc = tmp_path / f"{factory[6:9]}-{shards}"
+            embeddings = write_corpus(kc, ids, vectors)
+            build(kc, embeddings, factory=factory, shards=shards, workers=1)
+            found.append(open_index(kc).nearest(queries, 10))
+        assert found[0] == found[1]
+
+
+def test_recall_is_raised_as_far_as_asked(tmp_path: Path) -> None:
+    ids, vectors = random_ids(2000), clustered_vectors(2000, clusters=2000, spread=2.0)
+    embeddings = write_corpus(tmp_path, ids, vectors)
+    probes = []
+    for promised in (0.5, 0.9, 0.99):
+        description, _ = build(tmp_path, embeddings, factory=REFINED, min_recall=promised)
+        assert description["recall"]["measured"] >= promised
+        probes.append((description["nprobe"], description["k_factor"]))
+    assert probes == sorted(probes)
+    assert probes[0] < probes[-1]
+
+
+def test_an_index_that_cannot_have_the_recall_is_not_published(tmp_path: Path) -> None:
+    ids, vectors = random_ids(2000), clustered_vectors(2000, clusters=2000, spread=2.0)
+    embeddings = write_corpus(tmp_path, ids, vectors)
+    with pytest.raises(
+        ImageIndexError, match=r"recall@10 of this index is 0\.\d+ at best, below --min-recall"
+    ):
+        build(tmp_path, embeddings, factory="IVF16,PQ4x4", min_recall=0.95)
+    with pytest.raises(ImageIndexError, match="no image index"):
+        open_index(tmp_path)
+
+
+def test_exact_neighbours_agree_with_brute_force(tmp_path: Path) -> None:
+    ids, vectors = random_ids(700), clustered_vectors(700)
+    embeddings = write_corpus(tmp_path, ids, vectors, part_bits=3)
+    rows = np.arange(0, 700, 7)
+    expected = [
+        [n for n in row if n != own][:10]
+        for own, row in zip(rows, exact(vectors, vectors[rows], 11), strict=True)
+    ]
+    assert exact_neighbours(embeddings, rows).tolist() == expected
+
+
+def test_articles_of_one_image_come_in_a_stable_order(tmp_path: Path) -> None:
+    ids, vectors = random_ids(3), clustered_vectors(3)
+    vectors[2] = vectors[0]
+    articles = {
+        int(ids[0]): [(7, "Gallery", "gallery"), (9, "Second", "thumbnail"), (8, "First", "thumbnail")],
+        int(ids[2]): [(7, "Gallery", "infobox")],
+    }
+    build(tmp_path, write_corpus(tmp_path, ids, vectors, articles))
+    index = open_index(tmp_path)
+    (hits,) = index.search(vectors[:1], 4)
+    assert [(hit.title, hit.place) for hit in hits] == [
+        ("First", "thumbnail"),
+        ("Second", "thumbnail"),
+        ("Gallery", "gallery"),
+        ("Gallery", "infobox"),
+    ]
+    (hits,) = index.search(vectors[:1], 10, distinct_articles=True)
+    assert [hit.title for hit in hits] == ["First", "Second", "Gallery", "Article 1"]
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    assert [len(row) for row in index.search(vectors, 2)] == [2, 2, 2]
+
+
+def test_distinct_articles_are_looked_for_further_down(tmp_path: Path) -> None:
+    ids, vectors = random_ids(60), clustered_vectors(60)
+    articles = {int(image): [(1, "The same", "thumbnail")] for image in ids[:50]}
+    build(tmp_path, write_corpus(tmp_path, ids, vectors, articles))
+    (hits,) = open_index(tmp_path).search(vectors[:1], 5, distinct_articles=True)
+    assert len({hit.page_id for hit in hits}) == 5
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((1, 32)), np.full((1, 32), np.nan), np.ones((1, 31)), np.ones(32)]
+)
+def test_what_is_no_query_is_refused(tmp_path: Path, wrong: np.ndarray) -> None:
+    build(tmp_path, write_corpus(tmp_path, random_ids(20), clustered_vectors(20)))
+    with pytest.raises(ValueError, match=r"vector"):
+        open_index(tmp_path).search(wrong, 3)
+    assert open_index(tmp_path).search(np.zeros((0, 32)), 3) == []
+
+
+def test_an_index_is_current_for_its_embeddings_only(tmp_path: Path) -> None:
+    ids, vectors = random_ids(200), clustered_vectors(200)
+    embeddings = write_corpus(tmp_path, ids, vectors)
+    build(tmp_path, embeddings)
+    assert index_is_current(Layout(tmp_path), embeddings, IndexOptions())
+    assert not index_is_current(Layout(tmp_path), embeddings, IndexOptions(factory="IVF4,Flat"))
+    fewer = write_corpus(tmp_path, ids[1:], vectors[1:])
+    assert not index_is_current(Layout(tmp_path), fewer, IndexOptions())
+
+
+def test_an_index_without_its_description_is_none(tmp_path: Path) -> None:
+    build(tmp_path, write_corpus(tmp_path, random_ids(20), clustered_vectors(20)))
+    index = tmp_path / "images" / "index.faiss"
+    index.write_bytes(index.read_bytes()[:-5])
+    with pytest.raises(ImageIndexError, match="no image index"):
+        open_index(tmp_path)
+
+
+BUILD = """
+import json, sys
+from pathlib import Path
+from kc_schema.snapshot import Part
+from pipelines.image_index.index_build import IndexOptions, build_index
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.vectors import Embeddings
+kc, parts = Path(sys.argv[1]), [Part(**part) for part in json.loads(sys.argv[2])]
+encoder = {"name": "test", "weights_sha256": "", "fingerprint": "", "dimension": 32}
+options = IndexOptions(factory="IVF64,SQfp16", shards=4)
+build_index(Layout(kc), Embeddings(kc / "images", tuple(parts), 32), encoder, options, print)
+"""
+
+
+@pytest.mark.timeout(120)
+def test_a_build_that_is_killed_ends_the_same(tmp_path: Path) -> None:
+    ids, vectors = random_ids(30_000), clustered_vectors(30_000)
+    embeddings = write_corpus(tmp_path, ids, vectors)
+    parts = json.dumps([{name: getattr(p, name) for name in p.__slots__} for p in embeddings.parts])
+    command = [sys.executable, "-c", BUILD, str(tmp_path), parts]
+    root = Path(__file__).parents[3]
+    # Killed again and again, each time a little later, until a run is done before it is killed.
+    killed = 0
+    for seconds in (1.0, 1.6, 2.4, 3.4, 5.0, 60.0):
+        process = subprocess.Popen(
+            command,
+            cwd=root,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(seconds)
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            killed += 1
+            time.sleep(0.05)
+    assert process.returncode == 0
+    assert killed >= 1
+    queries = clustered_vectors(40, seed=2).astype(np.float32)
+    survived = open_index(tmp_path).nearest(queries, 10)
+    undisturbed = tmp_path / "undisturbed"
+    build(undisturbed, write_corpus(undisturbed, ids, vectors), factory="IVF64,SQfp16", shards=1)
+    assert survived == open_index(undisturbed).nearest(queries, 10)
+    assert not (tmp_path / "images" / ".state" / "index").exists()
