@@ -189,26 +189,56 @@ _FOREIGN_PARAMETERS = re.compile(
     r"(?:url|website|web|link|archive.*|accessdate|title|chapter|homepage|source)\Z"
 )
 _MULTIPLE = frozenset(
-    """multiple image|multiple images|multipleimage|multi image|auto images|double image|triple image|image stack
-image array|photomontage|photo montage|imagestackright""".replace("\n", "|").split("|")
+    "multiple image|multiple images|multipleimage|multi image|auto images|double image|triple image|image stack"
+    "|image array|photomontage|photo montage|imagestackright".split("|")
 )
 _GALLERIES = frozenset(("gallery", "image gallery", "photo gallery", "flag array"))
 _IN_RUNNING_PAGE = frozenset(
-    """wide image|wide image 2|tall image|panorama|css image crop|cssimagecrop|css crop|annotated image|image frame
-annotated image 4|listen|listen image|image label begin|superimpose|superimpose2|overlay|external media|quote box
-largest cities|stack|location map|location map+|location map many|location map~|side box|external image
-""".strip()
-    .replace("\n", "|")
-    .split("|")
+    "wide image|wide image 2|tall image|panorama|css image crop|cssimagecrop|css crop|annotated image|image frame"
+    "|annotated image 4|listen|listen image|image label begin|superimpose|superimpose2|overlay|external media"
+    "|quote box|largest cities|stack|location map|location map+|location map many|location map~|side box"
+    "|external image".split("|")
 )
 _TRAILING_NUMBER = re.compile(r"\d*[a-z]?\Z")
-_MAIN_CAPTIONS = (
-    "caption|image_caption|image caption|imagecaption|caption1|Caption|footer|Description|description"
-    "|photo_caption|logo_caption|cover_caption|map_caption"
-).split("|")
+_MAIN_CAPTIONS = [
+    "caption",
+    "image_caption",
+    "image caption",
+    "imagecaption",
+    "caption1",
+    "Caption",
+    "footer",
+    "Description",
+    "description",
+    "photo_caption",
+    "logo_caption",
+    "cover_caption",
+    "map_caption",
+]
 _MAIN_PARAMETERS = frozenset(
-    """image img photo picture pic cover file filename image_skyline image_name image_file imagefile screenshot
-boxart image1 main_image portrait map image_map logo bild""".split()
+    [
+        "image",
+        "img",
+        "photo",
+        "picture",
+        "pic",
+        "cover",
+        "file",
+        "filename",
+        "image_skyline",
+        "image_name",
+        "image_file",
+        "imagefile",
+        "screenshot",
+        "boxart",
+        "image1",
+        "main_image",
+        "portrait",
+        "map",
+        "image_map",
+        "logo",
+        "bild",
+    ]
 )
 
 

@@ -19,7 +19,7 @@ _CHARGE = re.compile(r"\d*[+\-−–]\Z|&minus;\Z")
 @template("chem")
 def chem(call: TemplateCall) -> str:
     """``{{chem|H|2|O}}`` -> ``H<sub>2</sub>O``, ``{{chem|SO|4|2-}}`` -> ``SO<sub>4</sub><sup>2−</sup>``."""
-    pieces = []
+    pieces: list[str] = []
     previous_was_index = False
     for argument in call.positional()[:60]:
         if _CHARGE.match(argument) and pieces and (previous_was_index or argument[-1:] in "+-−–"):

@@ -230,7 +230,8 @@ def _register_conversions() -> None:
             number = parse_number(amount)
             if not amount:
                 return None
-            return f"{sign}{write_number(number) if number is not None else amount}{_SCALES.get(call.get('2').lower(), '')}"
+            shown = write_number(number) if number is not None else amount
+            return f"{sign}{shown}{_SCALES.get(call.get('2').lower(), '')}"
 
 
 _register_conversions()

@@ -213,11 +213,11 @@ def age_in_parts(call: TemplateCall) -> str | None:
         return None
     years, months, days = _span(start, end)
     name = call.name.lower()
-    if "days" in name and "years" not in name or name.startswith("age in days"):
+    if ("days" in name and "years" not in name) or name.startswith("age in days"):
         return _count((end - start).days, "day")
     if name == "age in months":
         return _count(years * 12 + months, "month")
-    if "and days" in name and "months" not in name or name.startswith("ayd"):
+    if ("and days" in name and "months" not in name) or name.startswith("ayd"):
         days = (end - _shift_years(start, years)).days
         parts = [(years, "year"), (days, "day")]
     elif name.endswith("and months"):

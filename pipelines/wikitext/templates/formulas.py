@@ -79,7 +79,11 @@ def plain_formula(tex: str) -> str:
     """
     if len(tex) > _LONGEST:
         return ""
-    return " ".join(_Reader(tex).read().split())
+    return _NEEDLESS_SPACE.sub("", " ".join(_Reader(tex).read().split()))
+
+
+# A space behind an opening bracket, or before a closing one, a comma or a script.
+_NEEDLESS_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;^_])")
 
 
 class _Reader:

@@ -34,44 +34,46 @@ wrongtitle
 """
 
 _CITATIONS = """
-1911|1911poster|404|acad|academic genealogy|adsabs|afi film|allmovie|allmovie name|allmovie title|allmusic
-allrovi movie|allrovi person|americana|americana poster|amg|amg movie|amg name|anb|anb id|archive today|archive url
-archive.is|art uk|art uk bio|artuk bio|atp|attribution|avibase|ballotpedia|bandcamp|banglapedia|bare url
-bare url inline|bare url pdf|baseballstats|bibcode search|biographical directory of congress|bioguide|bom|bookrags
-broken link|c-span|cantorion|caselaw source|catholic|catholic encyclopedia|catholic-forum|cbignore|cc-notice
-choralwiki|cia wf|cia world factbook|cia world factbook link|cia-world factbook|citation|citation-attribution|cite
-citec|closed access|collier's poster|comic book reference|comic strip reference|comicbookdb|congbio|congbio2
-congresspedia|cornell law|cricinfo|cricketarchive|crystal structure|cspan|ctan|ctan link|curlie|dads|danfs
-daviscup player|dead link|dead youtube link|dead youtube links|deadlink|discogs|discogs artist|discogs master
-discogs release|dl|dmoz|dnb|dnb cite|dnb poster|dnb12|dnbie|eb1911|eb1911 poster|ebird|efloras|eliteprospects
-encyclopaedia iranica|eol|eom|espn|espncricinfo|facebook|faded page|fadedpage|fandom|fifa player|find a grave
-findagrave|findlaw|fishbase|fishbase species|flora of north america|free access|free-content attribution|gbooks|gcdb
-genius|geographic names|github|gnis|gnis 4|goodreads|goodreads author|goodreads book|google books|googlebooks
-govpubs|grin|guardian|guardian topic|guardiantopic|gutenberg|gutenberg australia|gutenberg author|gutenberg book
-handbook of texas|hansard|hansard contribs|harvc|harvid|helsinki|hockeydb|hullnumber|hymnary|hymntime|iaaf name
-ibdb name|ibdb show|ibdb title|iccu|iep|imdb character|imdb company|imdb episode|imdb event|imdb name|imdb title
-imslp|imslp2|in our time|ina|include-eb|include-nasa|include-usgov|inpho|instagram|internet archive
-internet archive author|internet archive film|internet archive game|internet archive short film|iobdb name|ipni
-isfdb|isfdb name|isfdb title|itf profile|ithof|itis|iucn|iucn2006|iucn2008|iucn2009.2|jewish encyclopedia
-jewishencyclopedia|justia|jwb|last.fm|lastfm|law report cite|lccn entry|ldli|librivox|librivox author|librivox book
-linkrot|loc|loc on|london gazette|londongazette|mactutor|mactutor biography|mathgenealogy|mathworld|memory alpha
-memoryalpha|met office|metacritic|mlb.com|mojo title|moma artist|msw3|msw3 carnivora|msw3 tubulidentata
-msw3 wozencraft|multiref|musicbrainz|musicbrainz artist|musicbrainz release|musicbrainz work|myspace|nasa
-nasa adsabs|national geographic atlas|national portrait gallery|national-football-teams|naval history|navsource
-nba.com|ncbi taxid|new york times topic|nfl.com|nie|nie poster|nla|nlab|nndb|nndb name|noaa|nobel-winners|nobelprize
-npg|npg name|nra|nyt topic|nytimes topic|nyttopic|odnb|odnbsub|official|official blog|official facebook
-official site|official twitter|official website|ol author|ol work|olympedia|olympicchannel|olympics.com|open access
-open directory|osm node|osm relation|osm relation-inline|osm way|osmrelation|osmrelation-inline|oyez|paleodb|paywall
-pd-notice|pd-old-text|pdb|philpapers|planetmath|pm20|pro-football-reference|registration|registration required
-retracted|rotten tomatoes|rotten-tomatoes|scholia|self-published inline|sep|sep entry|sep link|sfdb|sfnref
-sfnref inline|ship registry|snac|soccerbase|soccerway|soundcloud|source-attribution|sourceforge
-spaced en dash citation|sports-reference|spotify artist|springer|springereom|standard ebooks|standardebooks
-statedept|subscription|subscription needed|subscription required|tcmdb|tcmdb name|tcmdb title|tennis hall of fame
-tennishof|the guardian topic|ticker|translated|translated page|translation attribution|twitter|ubl citebundle
-uboat.net|uc berkeley|uk national archives id|ulan|unbulleted list citebundle|uscode2|usgs|vancite book
-vancite journal|vancite news|vancite web|vcite book|vcite journal|vcite news|vcite web|viaf|votesmart|wayback
-web archive|webarchive|webcite|wikia|wikiatlas|wikicite|wikilivres|wikimapia|wikisource author|wikisource1911enc
-wookieepedia|world athletics|worldcat|worldcat id|worms|ws|wta|x handle|xeno-canto|youtube channel
+1911|1911poster|404|acad|academic genealogy|adsabs|afi film|allmovie|allmovie name|allmovie person|allmovie title
+allmusic|allrovi movie|allrovi person|americana|americana poster|amg|amg movie|amg name|anb|anb id|archive today
+archive url|archive.is|art uk|art uk bio|artuk bio|atp|attribution|avibase|ballotpedia|bandcamp|banglapedia|bare url
+bare url inline|bare url pdf|baseballstats|bfi person|bibcode search|biographical directory of congress
+biographical memoirs|bioguide|bom|bookrags|broken link|brooklands-aaurt52|c-span|cantorion|caselaw source|catholic
+catholic encyclopedia|catholic-forum|cbignore|cc-notice|choralwiki|cia wf|cia world factbook|cia world factbook link
+cia-world factbook|citation|citation-attribution|cite|citec|closed access|coinop game|collier's poster
+comic book reference|comic strip reference|comicbookdb|congbio|congbio2|congresspedia|cornell law|cricinfo
+cricketarchive|crystal structure|cspan|ctan|ctan link|curlie|dads|danfs|data philippines|daviscup player|dead link
+dead youtube link|dead youtube links|deadlink|deutsche autos-2|discogs|discogs artist|discogs master|discogs release
+dl|dmoz|dnb|dnb cite|dnb poster|dnb12|dnbie|eb1911|eb1911 poster|ebird|efloras|eliteprospects|encyclopaedia iranica
+eol|eom|espn|espncricinfo|facebook|faded page|fadedpage|fandom|fifa player|find a grave|findagrave|findlaw|fishbase
+fishbase species|flora of north america|free access|free-content attribution|frs 1921|gbooks|gcdb|genius
+geographic names|github|gnis|gnis 4|goodreads|goodreads author|goodreads book|google books|google scholar id
+googlebooks|govpubs|grin|guardian|guardian topic|guardiantopic|gutenberg|gutenberg australia|gutenberg author
+gutenberg book|handbook of texas|hansard|hansard contribs|harvc|harvid|helsinki|hockeydb|hullnumber|hymnary|hymntime
+iaaf name|ibdb name|ibdb show|ibdb title|iccu|iep|imdb character|imdb company|imdb episode|imdb event|imdb name
+imdb person|imdb title|imslp|imslp2|in our time|ina|include-eb|include-nasa|include-usgov|inpho|instagram
+internet archive|internet archive author|internet archive film|internet archive game|internet archive short film
+iobdb name|ipni|isfdb|isfdb name|isfdb title|itf profile|ithof|itis|iucn|iucn2006|iucn2008|iucn2009.2
+jewish encyclopedia|jewishencyclopedia|justia|jwb|klov game|last.fm|lastfm|law report cite|lccn entry|ldli|librivox
+librivox author|librivox book|linkrot|loc|loc on|london gazette|londongazette|mactutor|mactutor biography
+mathgenealogy|mathworld|memory alpha|memoryalpha|met office|metacritic|mlb.com|mojo title|moma artist|msw3
+msw3 carnivora|msw3 tubulidentata|msw3 wozencraft|multiref|musicbrainz|musicbrainz artist|musicbrainz release
+musicbrainz work|myspace|nasa|nasa adsabs|national geographic atlas|national portrait gallery
+national-football-teams|naval history|navsource|nba.com|ncbi taxid|new york times topic|nfl.com|nie|nie poster|nla
+nlab|nndb|nndb name|noaa|nobel-winners|nobelprize|npg|npg name|nra|nyt topic|nytimes topic|nyttopic|odnb|odnbsub
+official|official blog|official facebook|official site|official twitter|official website|ol author|ol subject
+ol work|olympedia|olympicchannel|olympics.com|open access|open directory|osm node|osm relation|osm relation-inline
+osm way|osmrelation|osmrelation-inline|oyez|paleodb|paywall|pd-notice|pd-old-text|pdb|philpapers|planetmath|pm20
+pro-football-reference|registration|registration required|retracted|rotten tomatoes|rotten-tomatoes|scholia
+screenonline person|self-published inline|sep|sep entry|sep link|sfdb|sfdb name|sfnref|sfnref inline|ship registry
+smithdgra|snac|soccerbase|soccerway|soundcloud|source-attribution|sourceforge|spaced en dash citation
+sports-reference|spotify artist|springer|springereom|standard ebooks|standardebooks|statedept|subscription
+subscription needed|subscription required|tcmdb|tcmdb name|tcmdb person|tcmdb title|tennis hall of fame|tennishof
+the guardian topic|the interviews about|ticker|translated|translated page|translation attribution|twitter
+ubl citebundle|uboat.net|uc berkeley|uk national archives id|ulan|unbulleted list citebundle|uscode2|usgs
+vancite book|vancite journal|vancite news|vancite web|vcite book|vcite journal|vcite news|vcite web|viaf|votesmart
+wayback|web archive|webarchive|webcite|wikia|wikiatlas|wikicite|wikilivres|wikimapia|wikisource author
+wikisource1911enc|wookieepedia|world athletics|worldcat|worldcat id|worms|ws|wta|x handle|xeno-canto|youtube channel
 """
 
 _REFERENCES = """
@@ -97,58 +99,59 @@ broken citations|bsn|buzzword|buzzword inline|buzzwords|by whom|by whom?|cb|chap
 cherry picked|chronology citation needed|circular ref|circular reference|circular-ref|citation needed
 citation needed (lead)|citation needed lead|citation needed section|citation not found|citation overkill inline
 citation requested|citation style|citation style section|citation-needed|citationneeded|citations broken
-citations missing|citations style|cite check|cite needed|citeneeded|clarification needed|clarify|clarify inline
-clarifyme|clean up|clean-up|cleanup|cleanup bare urls|cleanup biography|cleanup gallery|cleanup images|cleanup lang
-cleanup list|cleanup reorganize|cleanup rewrite|cleanup section|cleanup tense|cleanup-rewrite|close paraphrasing|cn
-coi|condense|confusing|confusing inline|confusing section|connected contributor|content|context|contradict
-contradict-inline|contradict-other|contradiction-inline|contradictory inline|contradicts other|convert to prose
-copy edit|copy edit inline|copy edit section|copyedit|copyedit inline|copyedit section|copyedit-inline|copypaste
-copyvio|current|current event|current person|current sport|dab needed|date missing|db|dead end|debate|define?
-definition needed|deprecated inline|disambiguation needed|discuss|disputed|disputed inline|disputed section
-disputed tag|disputed-inline|dn|dubious|dubious section|duplicated citations|duplication|dynamic list|editnotice
-editorialising|editorializing|elucidate|empty section|episode needed|essay|essay-like|exaggeration inline
-example farm|example needed|examplefarm|examples needed|excessive citations|excessive citations inline
-excessive detail|excessive examples|expand|expand acronym|expand language|expand lead|expand list|expand list inline
-expand section|expert|expert needed|expert subject|expert-subject|expert-verify|explain|external links
-external links inline|fact|fact or opinion|facts|failed citation|failed verification|famous|famous players
-fan pov inline|fanpov|fansite|fcn|fiction|formal|format footnotes|fringe|fringe theories|full|full citation needed
-full cite|full?|fullcite|further cleanup|fv|generalize|globalise|globalize|globalize inline|globalize-inline
-globalize/us|grammar|hoax|how|how many|how often|how so|how-to|how?|howto|howto section|huh|image hoax|image needed
-image requested|importance|importance inline|importance-inline|in popular culture|in universe|in use|in-universe
-inadequate|inadequate lead|inappropriate external link|inc-results|incomplete|incomplete citation|incomplete list
-incomplete short citation|incomprehensible inline|incomprehensible-inline|inconsistent|inconsistent section
-infobox requested|interwiki conflict|introduction rewrite|inuse|ipa needed|issue needed|issues|jargon|jargon inline
-jargon-inline|lead missing|lead rewrite|lead rewrite inline|lead too long|lead too short|legal citation needed
-like a résumé|like resume|like resume section|link needed|link?|linkfarm|list to prose|list-to-prose|lists
-loaded term|long plot|lopsided inline|manual|map requested|mcn|medcn|medical|medical citation needed|medref|medrs
-merge|merge from|merge section|merge to|merge-multiple|mergefrom|mergeto|merging|misleading|missing
-missing information|missing information inline|more citations|more citations needed|more citations needed section
-more detail needed|more footnotes|more footnotes needed|more inline citations needed|more references|move portions
-multiple issues|need citation|need quotation to verify|need quote|needdab|needs citation|needs citations
-needs infobox|needs ipa|needs update inline|needs verification|neutrality|neutrality inline|news release|newsrelease
-no footnotes|no lead|no more links|no plot|nofootnotes|nomorelinks|non sequitur|non-free|non-primary source needed
-not a forum|not in citation|not in ref|not in source|not specific enough to verify|not verified in body|notability
-notability inline|notable|npov|npov inline|npov language|nps|nvib|obituary|obsolete source|off topic
-off topic inline|off topic section|off-topic|off-topic inline|one source|opinion|or|or inline|or section|or-inline
-or?|original research|original research inline|original research section|original research?|orphan|out of date
-out of date inline|outdated|outdated inline|over-illustrated|over-quotation|overcite|overlinked|overly detailed
-overquotation|page|page needed|page number missing|page number needed|page numbers needed|page range too broad|page?
-pageneeded|pages needed|pages range too broad|paid contributions|partial|peacock|peacock inline|peacock section
-peacock term|peacock-inline|personal|photo requested|plot|pn|pov|pov inline|pov section|pov-inline|pov-statement
-predatory|primary inline|primary source inline|primary source-inline|primary sources|primary-source-inline|prod
-promotion inline|promotional inline|prone to spam|pronunciation needed|pronunciation?|proposed deletion|prose
-proseline|psi|publisher missing|puffery inline|qn|qualify evidence|quantify|quotation needed|quote farm
-quote request|quotefarm|recent death|recentism|recently revised|red-link inline|redundancy|ref improve|ref needed
-reference needed|refexample|refimprove|refimprove blp|refimprove section|relevance|relevance inline|relevance-inline
-relevant?|religious text primary|repetition|repetitive|reqphoto|request quotation|rescue|research help
-research paper|restructure|retraction|review|romanization needed|rq|rs|rs?|says who|script needed|season needed
-sections|self published|self-contradictory|self-inline|self-published|self-published inline|self-published source
-self-published-inline|sic?|single source|source needed|source?|sourceme|sp?|spam link?|specific|specify
-speculation inline|speculation?|speedy|spell?|split|split section|sps|story|summarize|syn|synthesis|synthesis inline
-synthesis-inline|technical|technical inline|technical statement|tense|third-party|third-party inline
-third-party source needed|third-party-inline|time needed|title missing|tmi|tone|tone inline|tone-inline
-too many photos|too many quotes|too many sections|too technical|trans-title needed|translate quote
-translation needed|travel guide|trivia|trivia inline|unbalanced|unbalanced inline|unbalanced opinion
+citations missing|citations style|cite check|cite needed|citeneeded|clarification|clarification needed|clarify
+clarify inline|clarifyme|clean up|clean-up|cleanup|cleanup bare urls|cleanup biography|cleanup gallery
+cleanup images|cleanup lang|cleanup list|cleanup reorganize|cleanup rewrite|cleanup section|cleanup tense
+cleanup-rewrite|close paraphrasing|cn|coi|condense|confusing|confusing inline|confusing section
+connected contributor|content|context|contradict|contradict-inline|contradict-other|contradiction-inline
+contradictory inline|contradicts other|convert to prose|copy edit|copy edit inline|copy edit section|copyedit
+copyedit inline|copyedit section|copyedit-inline|copypaste|copyvio|current|current event|current person
+current sport|dab needed|date missing|db|dead end|debate|define?|definition needed|deprecated inline
+disambiguation needed|discuss|disputed|disputed inline|disputed section|disputed tag|disputed-inline|dn|dubious
+dubious section|duplicated citations|duplication|dynamic list|editnotice|editorialising|editorializing|elucidate
+empty section|episode needed|essay|essay-like|exaggeration inline|example farm|example needed|examplefarm
+examples needed|excessive citations|excessive citations inline|excessive detail|excessive examples|expand
+expand acronym|expand language|expand lead|expand list|expand list inline|expand section|expert|expert needed
+expert subject|expert-subject|expert-verify|explain|external links|external links inline|fact|fact or opinion|facts
+failed citation|failed verification|famous|famous players|fan pov inline|fanpov|fansite|fcn|fiction|formal
+format footnotes|fringe|fringe theories|full|full citation needed|full cite|full?|fullcite|further cleanup|fv
+generalize|globalise|globalize|globalize inline|globalize-inline|globalize/us|grammar|hoax|how|how many|how often
+how so|how-to|how?|howto|howto section|huh|image hoax|image needed|image requested|importance|importance inline
+importance-inline|in popular culture|in universe|in use|in-universe|inadequate|inadequate lead
+inappropriate external link|inc-results|incomplete|incomplete citation|incomplete list|incomplete short citation
+incomprehensible inline|incomprehensible-inline|inconsistent|inconsistent section|infobox requested
+interwiki conflict|introduction rewrite|inuse|ipa needed|issue needed|issues|jargon|jargon inline|jargon-inline
+lead missing|lead rewrite|lead rewrite inline|lead too long|lead too short|legal citation needed|like a résumé
+like resume|like resume section|link needed|link?|linkfarm|list to prose|list-to-prose|lists|loaded term|long plot
+lopsided inline|manual|map requested|mcn|medcn|medical|medical citation needed|medref|medrs|merge|merge from
+merge section|merge to|merge-multiple|mergefrom|mergeto|merging|misleading|missing|missing information
+missing information inline|more citations|more citations needed|more citations needed section|more detail needed
+more footnotes|more footnotes needed|more inline citations needed|more references|move portions|multiple issues
+need citation|need quotation to verify|need quote|needdab|needs citation|needs citations|needs infobox|needs ipa
+needs update|needs update inline|needs updating|needs verification|neutrality|neutrality inline|news release
+newsrelease|no footnotes|no lead|no more links|no plot|nofootnotes|nomorelinks|non sequitur|non-free
+non-primary source needed|not a forum|not in citation|not in ref|not in source|not specific enough to verify
+not verified in body|notability|notability inline|notable|npov|npov inline|npov language|nps|nvib|obituary
+obsolete source|off topic|off topic inline|off topic section|off-topic|off-topic inline|one source|opinion|or
+or inline|or section|or-inline|or?|original research|original research inline|original research section
+original research?|orphan|out of date|out of date inline|outdated|outdated inline|over-illustrated|over-quotation
+overcite|overlinked|overly detailed|overquotation|page|page needed|page number missing|page number needed
+page numbers needed|page range too broad|page?|pageneeded|pages needed|pages range too broad|paid contributions
+partial|peacock|peacock inline|peacock section|peacock term|peacock-inline|personal|photo requested|plot|pn|pov
+pov inline|pov section|pov-inline|pov-statement|predatory|primary inline|primary source inline|primary source-inline
+primary sources|primary-source-inline|prod|promotion inline|promotional inline|prone to spam|pronunciation needed
+pronunciation?|proposed deletion|prose|proseline|psi|publisher missing|puffery inline|qn|qualify evidence|quantify
+quotation needed|quote farm|quote request|quotefarm|recent death|recentism|recently revised|red-link inline
+redundancy|ref improve|ref needed|reference needed|refexample|refimprove|refimprove blp|refimprove section|relevance
+relevance inline|relevance-inline|relevant?|religious text primary|repetition|repetitive|reqphoto|request quotation
+rescue|research help|research paper|restructure|retraction|review|romanization needed|rq|rs|rs?|says who
+script needed|season needed|sections|self published|self-contradictory|self-inline|self-published
+self-published inline|self-published source|self-published-inline|sic?|single source|source needed|source?|sourceme
+sp?|spam link?|specific|specify|speculation inline|speculation?|speedy|spell?|split|split section|sps|story
+summarize|syn|synthesis|synthesis inline|synthesis-inline|technical|technical inline|technical statement|tense
+third-party|third-party inline|third-party source needed|third-party-inline|time needed|title missing|tmi|tone
+tone inline|tone-inline|too many photos|too many quotes|too many sections|too technical|trans-title needed
+translate quote|translation needed|travel guide|trivia|trivia inline|unbalanced|unbalanced inline|unbalanced opinion
 unbalanced opinion?|unbalanced section|uncategorized|uncited|unclear|under construction|underlinked|undisclosed paid
 undue|undue inline|undue weight|undue weight inline|undue weight section|undue-inline|unfocused|unref|unref section
 unreferenced|unreferenced section|unrefsect|unreliable|unreliable fringe source|unreliable medical source
@@ -198,32 +201,33 @@ wiktionary redirect|wiktionary-inline
 
 _TABLES = """
 24hlm|acid table|adjacent stations|ahnentafel|ahnentafel bottom|ahnentafel end|ahnentafel top|ahnentafel-compact5
-alabama weatherbox|album chart|album ratings|album reviews|albumchart|awards table|bar|bar box|bar chart|bar graph
-bar percent|bar pixel|barlabel|brick chart|bs-map|bs-table|canada census|cast list|cast listing|cbb schedule end
-cbb schedule entry|cbb schedule start|certification table bottom|certification table entry|certification table top
-cfb schedule|charmap|chart|chart bottom|chart top|chart/end|chart/start|chess diagram|chess diagram small
-chess position|clade|clade gallery|clade/labels|cladex|cladogram|climate chart|collapse bottom|collapse top
-compact periodic table|composition|composition bar|crew|dentalformula|dunno|election box begin
-election box candidate|election box end|election box total|election summary|end|end box|end-box|endbox|episode list
-episode list/sublist|episode table|eqm|family tree|family tree/end|family tree/start|familytree|familytree/end
-familytree/start|fb cl header|football box|football squad end|football squad mid|football squad player
-football squad start|footballbox|footballbox collapsible|fs end|fs mid|fs player|fs start|fs2 player|go board|goals
-gph|graph|graph chart|graph:chart|graph:lines|graph:street map with marks|graphchart|graphical timeline|hidden begin
-hidden bottom|hidden end|hidden top|historical population|historical populations|horizontal timeline
-hs listed building row|human timeline|import style|include timeline|infobox weather|ipa consonants|ipa vowels
-isotopes table|largest cities|latin letter info|lcons|legend table|letter other reps|life timeline|line chart
-math proof|math theorem top|mathematical proof|medal|medal templates|medalbottom|medalcompetition|medalcountry
-medals table|medalsport|medaltemplates|medaltopper|music ratings|n/a|na|nat fs g player|nat fs start|nature timeline
-no|nom|nowraplinks|nrhp row|ordered table|partial table|periodic table|ph table|pie|pie chart|rail line|routemap
-row hover highlight|s-aca|s-ach|s-aft|s-awards|s-bef|s-break|s-bus|s-civ|s-court|s-crime|s-culture|s-dip|s-edu|s-end
-s-gov|s-hon|s-hou|s-hous|s-inc|s-legal|s-line|s-media|s-mil|s-new|s-non|s-note|s-npo|s-off|s-other|s-par|s-ppo|s-pre
-s-prec|s-rail|s-rail-start|s-reg|s-rel|s-religion|s-roy|s-sports|s-start|s-text|s-ttl|s-tul|s-vac|series overview
-sigfig|simple horizontal timeline|single chart|singlechart|singles|sort under|spaceflight crew|species table
-species table/end|speciestable|sports table|start|start box|start-box|startbox|static row numbers|stations
-statistics|sticky header|succession|succession box|succession box one to two|succession footnote|table alignment|tba
-tbd|timeline|tournament bracket|track listing|tracklist|tracklisting|tree chart|tree chart/end|tree chart/start
-tree list|tree list/end|treeview|us census population|us president row|uscensuspop|vertical timeline|vgr
-video game reviews|weather box|weatherbox|wikitable|won|yes
+alabama weatherbox|album chart|album ratings|album reviews|albumchart|aligned table|awards table|bar|bar box
+bar chart|bar graph|bar percent|bar pixel|barlabel|bartable|brick chart|bs-map|bs-table|canada census|cast list
+cast listing|cbb schedule end|cbb schedule entry|cbb schedule start|certification table bottom
+certification table entry|certification table top|cfb schedule|charmap|chart|chart bottom|chart top|chart/end
+chart/start|chess diagram|chess diagram small|chess position|chset-table-header1|clade|clade gallery|clade/labels
+cladex|cladogram|climate chart|collapse bottom|collapse top|compact periodic table|composition|composition bar|crew
+dentalformula|dunno|election box begin|election box candidate|election box end|election box total|election summary
+end|end box|end-box|endbox|episode list|episode list/sublist|episode table|eqm|family tree|family tree/end
+family tree/start|familytree|familytree/end|familytree/start|fb cl header|football box|football squad end
+football squad mid|football squad player|football squad start|footballbox|footballbox collapsible|fs end|fs mid
+fs player|fs start|fs2 player|go board|goals|gph|graph|graph chart|graph:chart|graph:lines
+graph:street map with marks|graphchart|graphical timeline|hidden begin|hidden bottom|hidden end|hidden top
+historical population|historical populations|horizontal timeline|hs listed building row|human timeline|import style
+include timeline|infobox weather|ipa consonants|ipa vowels|isotopes table|largest cities|latin letter info|lcons
+legend table|legend-col|letter other reps|life timeline|line chart|linkflag|math proof|math theorem top
+mathematical proof|medal|medal templates|medalbottom|medalcompetition|medalcountry|medals table|medalsport
+medaltemplates|medaltopper|music ratings|n/a|na|nat fs g player|nat fs start|nature timeline|no|no2|nom|nowraplinks
+nrhp row|ordered table|partial table|party color|party color cell|party shading|periodic table|ph table|pie
+pie chart|rail line|routemap|row hover highlight|s-aca|s-ach|s-aft|s-awards|s-bef|s-break|s-bus|s-civ|s-court
+s-crime|s-culture|s-dip|s-edu|s-end|s-gov|s-hon|s-hou|s-hous|s-inc|s-legal|s-line|s-media|s-mil|s-new|s-non|s-note
+s-npo|s-off|s-other|s-par|s-ppo|s-pre|s-prec|s-rail|s-rail-start|s-reg|s-rel|s-religion|s-roy|s-sports|s-start
+s-text|s-ttl|s-tul|s-vac|series overview|sigfig|simple horizontal timeline|single chart|singlechart|singles
+sort under|spaceflight crew|species table|species table/end|speciestable|sports table|start|start box|start-box
+startbox|static row numbers|stations|statistics|sticky header|succession|succession box|succession box one to two
+succession footnote|table alignment|tba|tbd|timeline|tournament bracket|track listing|tracklist|tracklisting
+tree chart|tree chart/end|tree chart/start|tree list|tree list/end|treeview|us census population|us president row
+uscensuspop|vertical timeline|vgr|video game reviews|weather box|weatherbox|wikitable|won|yes|yes2
 """
 
 _SIDEBARS = """
@@ -322,6 +326,8 @@ _PREFIXES = (
     ("commons ", "metadata"),
     ("wikisource", "metadata"),
     ("campaignbox", "navbox"),
+    ("chset-", "table"),
+    ("party shading/", "table"),
     ("navbox", "navbox"),
     ("sidebar", "sidebar"),
     ("politics of ", "sidebar"),

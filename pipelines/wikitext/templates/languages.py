@@ -258,7 +258,7 @@ _CHINESE = (
 
 @template("zh", "lang-zh", "zh-full")
 def chinese(call: TemplateCall) -> str | None:
-    """``{{zh|t=臺北|p=Táiběi}}`` -> ``traditional Chinese: 臺北; pinyin: ''Táiběi''``; ``labels=no`` drops the labels."""
+    """``{{zh|t=臺北|p=Táiběi}}`` -> ``traditional Chinese: 臺北; pinyin: ''Táiběi''``; ``labels=no`` drops them."""
     labels = call.get("labels").lower() not in _NO
     links = labels and call.get("links").lower() not in _NO
     pieces = []
@@ -353,9 +353,10 @@ def in_language(call: TemplateCall) -> str | None:
 
 
 def _register_icons() -> None:
-    codes = "ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gr he hi hr hu hy id is it ja ka ko la lt lv mk mn"
+    codes = "ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gr he hi hr hu hy id is it ja ka ko la"
     for code in (
-        codes + " ms mt nl no pl pt ro ru sh sk sl sq sr sv ta th tl tr uk ur uz vi zh kk nb nn fo lb"
+        codes
+        + " lt lv mk mn ms mt nl no pl pt ro ru sh sk sl sq sr sv ta th tl tr uk ur uz vi zh kk nb nn fo lb"
     ).split():
 
         @template(f"{code} icon")
@@ -428,7 +429,7 @@ def ipa_phone(call: TemplateCall) -> str:
 
 @template("etymology", "etym")
 def etymology(call: TemplateCall) -> str | None:
-    """``{{etymology|la|albedo|whiteness}}`` -> ``from [[Latin]] ''albedo'' 'whiteness'``; more words follow by threes."""
+    """``{{etymology|la|albedo|whiteness}}`` -> ``from [[Latin]] ''albedo'' 'whiteness'``; more follow by threes."""
     arguments = call.positional()
     pieces = []
     for start in range(0, min(len(arguments), 60), 3):

@@ -28,6 +28,10 @@ def horizontal_list(call: TemplateCall) -> str:
 @template("bulleted list", "blist", "bulletlist", "unordered list", "bullet list")
 def vertical_list(call: TemplateCall) -> str:
     """``{{ubl|red|green}}`` -> a list of an item a line."""
+    return _vertical(call)
+
+
+def _vertical(call: TemplateCall) -> str:
     return "\n" + "\n".join(f"* {_one_line(item)}" for item in _items(call)) + "\n" if _items(call) else ""
 
 
@@ -63,7 +67,7 @@ def collapsible_list(call: TemplateCall) -> str:
     """``{{collapsible list|title=Members|Ann|Bob}}`` -> the items as a list."""
     if call.name == "hidden":
         return call.get("2", "content", "text")
-    return vertical_list(call)
+    return _vertical(call)
 
 
 @template("glossary", "glossary end")

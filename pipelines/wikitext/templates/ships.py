@@ -46,7 +46,7 @@ def _register() -> None:
 
         @template(prefix)
         def ship_of_prefix(call: TemplateCall, prefix: str = prefix) -> str | None:
-            """``{{HMS|Ark Royal|91}}`` -> ``[[HMS Ark Royal (91)|HMS ''Ark Royal'' (91)]]``, ``|2`` the name alone."""
+            """``{{HMS|Ajax|22}}`` -> ``[[HMS Ajax (22)|HMS ''Ajax'' (22)]]``, ``|2`` behind it the name alone."""
             name, number, display = call.get("1"), call.get("2"), call.get("3")
             return _ship(prefix, name, number, display, nolink=bool(call.get("nolink")))
 
@@ -76,7 +76,7 @@ def submarine(call: TemplateCall) -> str | None:
 
 @template("sclass", "sclass2", "sclass-", "sclass2-")
 def ship_class(call: TemplateCall) -> str | None:
-    """``{{sclass|Nimitz|aircraft carrier|1}}`` -> ``[[Nimitz-class aircraft carrier|''Nimitz''-class aircraft carrier]]``.
+    """``{{sclass|Kidd|destroyer|1}}`` -> ``[[Kidd-class destroyer|''Kidd''-class destroyer]]``.
 
     The third argument: 0 the class alone, 1 one link, 2 the type without a link, 3 (default) with a link of its
     own, 4 the class as a noun, 5 the name alone. A fourth and a fifth tell articles of one name apart.

@@ -64,7 +64,11 @@ _SIGNS = (
 
 def _register_signs() -> None:
     for sign, names in _SIGNS:
-        template(*names.split("|"))(lambda _call, sign=sign: sign)
+
+        @template(*names.split("|"))
+        def constant(_call: TemplateCall, sign: str = sign) -> str:
+            """``{{snd}}`` -> the sign of its line in the table."""
+            return sign
 
 
 _register_signs()

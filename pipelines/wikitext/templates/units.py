@@ -248,28 +248,28 @@ atm|atm|standard atmosphere||101325|pressure|kPa
 inHg|inHg|inch of mercury|inches of mercury|3386.38864034|pressure|kPa
 mmHg|mmHg|millimetre of mercury|millimetres of mercury|133.322387415|pressure|kPa
 Torr|Torr|torr|torr|133.32236842105263|pressure|kPa
-kgf/cm2|kgf/cm<sup>2</sup>|kilogram-force per square centimetre|kilograms-force per square centimetre|98066.5|pressure|psi
+kgf/cm2|kgf/cm<sup>2</sup>|kilogram-force per cm<sup>2</sup>|kilograms-force per cm<sup>2</sup>|98066.5|pressure|psi
 tsi|tsi|long ton-force per square inch|long tons-force per square inch|15444256.33669713|pressure|MPa
 Hz|Hz|hertz|hertz|1|frequency|rpm
 rpm|rpm|revolution per minute|revolutions per minute|0.016666666666666667|frequency|Hz
 kHz|kHz|kilohertz|kilohertz|1000|frequency|MHz
 MHz|MHz|megahertz|megahertz|1e6|frequency|kHz
 K|!K|kelvin||1|temperature|C F
-K-change,kelvin change|!K|kelvin||1|temperature change|F-change
-C-change,°C-change|!°C|degree Celsius change|degrees Celsius change|1|temperature change|F-change
-F-change,°F-change|!°F|degree Fahrenheit change|degrees Fahrenheit change|0.55555555555555556|temperature change|C-change
-/km2,/sqkm|/km<sup>2</sup>|per square kilometre|per square kilometre|1e-6|density of number|/sqmi
-/sqmi,/mi2|/sq mi|per square mile|per square mile|3.861021585424458e-7|density of number|/km2
-/ha|/ha|per hectare|per hectare|1e-4|density of number|/acre
-/acre|/acre|per acre|per acre|0.0002471053814671653|density of number|/ha
-PD/km2,PD/sqkm,PD/km²|/km<sup>2</sup>|inhabitant per square kilometre|inhabitants per square kilometre|1e-6|density of number|PD/sqmi
-PD/sqmi,PD/mi2|/sq mi|inhabitant per square mile|inhabitants per square mile|3.861021585424458e-7|density of number|PD/km2
-PD/ha|/ha|inhabitant per hectare|inhabitants per hectare|1e-4|density of number|PD/acre
-PD/acre|/acre|inhabitant per acre|inhabitants per acre|0.0002471053814671653|density of number|PD/ha
+K-change,kelvin change|!K|kelvin||1|difference|F-change
+C-change,°C-change|!°C|degree Celsius change|degrees Celsius change|1|difference|F-change
+F-change,°F-change|!°F|degree Fahrenheit change|degrees Fahrenheit change|0.5555555555555556|difference|C-change
+/km2,/sqkm|/km<sup>2</sup>|per square kilometre|per square kilometre|1e-6|number/area|/sqmi
+/sqmi,/mi2|/sq mi|per square mile|per square mile|3.8610215854e-7|number/area|/km2
+/ha|/ha|per hectare|per hectare|1e-4|number/area|/acre
+/acre|/acre|per acre|per acre|0.0002471053814671653|number/area|/ha
+PD/km2,PD/sqkm,PD/km²|/km<sup>2</sup>|inhabitant per square kilometre|inhabitants per square kilometre|1e-6|number/area|PD/sqmi
+PD/sqmi,PD/mi2|/sq mi|inhabitant per square mile|inhabitants per square mile|3.8610215854e-7|number/area|PD/km2
+PD/ha|/ha|inhabitant per hectare|inhabitants per hectare|1e-4|number/area|PD/acre
+PD/acre|/acre|inhabitant per acre|inhabitants per acre|0.0002471053814671653|number/area|PD/ha
 mpgUS,mpg-US,mpgus|mpg‑US|mile per US gallon|miles per US gallon|425143.70743027|fuel|L/100 km mpgimp
 mpgimp,mpg-imp|mpg‑imp|mile per imperial gallon|miles per imperial gallon|354006.18996647|fuel|L/100 km mpgUS
 km/L,km/l|km/L|kilometre per litre|kilometres per litre|1000000|fuel|mpgimp mpgUS
-L/100 km,L/100km,l/100 km,l/100km,L/100&nbsp;km|L/100 km|litre per 100 kilometres|litres per 100 kilometres|1e-8|fuel|mpgimp mpgUS
+L/100 km,L/100km,l/100km|L/100 km|litre per 100 kilometres|litres per 100 kilometres|1e-8|fuel|mpgimp mpgUS
 kg/m3|kg/m<sup>3</sup>|kilogram per cubic metre|kilograms per cubic metre|1|density|lb/cuyd
 g/cm3,g/cc,g/ml|g/cm<sup>3</sup>|gram per cubic centimetre|grams per cubic centimetre|1000|density|lb/cuin
 g/L,g/l|g/L|gram per litre|grams per litre|1|density|lb/cuin
