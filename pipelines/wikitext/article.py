@@ -68,7 +68,10 @@ class _Extraction:
         """Takes out tags and templates; templates may bring tags."""
         text = strip_tags(text, self.collect)
         expanded = self.expansion.expand(text)
-        return strip_tags(expanded, self.collect) if expanded is not text else text
+        if self.expansion.brought_tags:
+            self.expansion.brought_tags = False
+            return strip_tags(expanded, self.collect)
+        return expanded
 
     def collect(self, name: str, body: str) -> None:
         """Takes the image links of a gallery, an image map or an HTML table."""
@@ -111,22 +114,22 @@ class _Extraction:
         self.introduction_length = -1
         if not blocks:
             return []
-        texts = marks.restore(tidy("\n".join([block.text for block in blocks]))).split("\n")
+        texts = tidy("\n".join([text for text, _, _ in blocks])).split("\n")
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
-        for text, block in _with_introductions(texts, blocks):
-            if block.kind == HEADING:
+        for text, kind, level in _with_introductions(texts, blocks):
+            if kind == HEADING:
                 if self.introduction_length < 0:
                     self.introduction_length = len(paragraphs)
-                while headings and headings[-1][0] >= block.level:
+                while headings and headings[-1][0] >= level:
                     headings.pop()
-                headings.append((block.level, self.plain(text)))
+                headings.append((level, self.plain(text)))
                 section = " / ".join(name for _, name in headings if name)
                 continue
             plain, anchors = _split_anchors(text)
             if plain:
-                paragraphs.append(Paragraph(plain, anchors, block.kind, section))
+                paragraphs.append(Paragraph(plain, anchors, kind, section))
         if self.introduction_length < 0:
             self.introduction_length = len(paragraphs)
         return paragraphs
@@ -134,45 +137,47 @@ class _Extraction:
 
 def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
     """Gives the plain text and the anchors of a text with marks."""
+    text = marks.restore(text)
     if marks.NEWLINE in text:
         text = text.replace(marks.NEWLINE, "\n").strip()
     if marks.ANCHOR not in text:
         return text, []
-    first, *rest = text.split(marks.ANCHOR)
+    # Plain text, title and surface in turn.
+    fields = (
+        text.replace(marks.SURFACE, marks.ANCHOR).replace(marks.ANCHOR_END, marks.ANCHOR).split(marks.ANCHOR)
+    )
     anchors: list[Anchor] = []
-    plain = [first]
-    length = len(first)
-    for piece in rest:
-        title, _, tail = piece.partition(marks.SURFACE)
-        surface, _, after = tail.partition(marks.ANCHOR_END)
-        end = length + len(surface)
-        anchors.append(Anchor(length, end, title))
-        plain.append(surface)
-        plain.append(after)
-        length = end + len(after)
-    return "".join(plain), anchors
+    end = 0
+    for index in range(1, len(fields), 3):
+        start = end + len(fields[index - 1])
+        end = start + len(fields[index + 1])
+        anchors.append(Anchor(start, end, fields[index]))
+    del fields[1::3]
+    return "".join(fields), anchors
 
 
-def _with_introductions(texts: list[str], blocks: list[Block]) -> list[tuple[str, Block]]:
+def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
     """Joins short list items to the paragraph with a colon before them, and terms to their definitions."""
-    joined: list[tuple[str, Block]] = []
+    joined: list[Block] = []
     introduced = False
-    for text, block in zip(texts, blocks, strict=True):
+    for text, (_, kind, level) in zip(texts, blocks, strict=True):
         text = text.strip()
         if not text:
             continue
-        if introduced and block.kind == LIST and not block.level:
-            before, first = joined[-1]
-            term = first.kind == LIST and first.level == 1
+        if introduced and kind == LIST and not level:
+            before, first, term = joined[-1]
             if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
-                joined[-1] = (f"{before}\x0b{text}", first)
+                joined[-1] = (f"{before}\x0b{text}", first, 0)
                 introduced = not term
                 continue
-        joined.append((text, block))
-        introduced = (block.level == 1 and block.kind == LIST) or (
-            block.kind == PROSE and text.endswith((":", ":\x03"))
+        joined.append((text, kind, level))
+        introduced = (level == 1 and kind == LIST) or (
+            text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", ":\x03"))
         )
     return joined
+
+
+_INTRODUCTION_ENDS = ":" + marks.ANCHOR_END
 
 
 def _is_short(text: str) -> bool:

@@ -7,7 +7,6 @@ line breaks are spaces. Lines that begin with a space keep their breaks.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from pipelines.wikitext import marks
 from pipelines.wikitext.emphasis import strip_emphasis
@@ -17,17 +16,11 @@ __all__ = ["Block", "read_blocks"]
 PROSE, LIST, QUOTE, HEADING = "prose", "list", "quote", "heading"
 
 
-class Block(NamedTuple):
-    """A block as it was found, its text still with marks."""
-
-    text: str
-    kind: str
-    level: int = 0
-    """Of a heading: its level. Of a list item: 1 where it is a term that a definition follows."""
+Block = tuple[str, str, int]
+"""A block as it was found: its text, still with marks; its kind; a heading's level, or 1 for a list item that
+is a term to be defined."""
 
 
-# Marks of blocks, each of which begins a line of its own.
-_BLOCK_MARK = re.compile("[\x05-\x08]")
 # Two line breaks with nothing between: a new paragraph.
 _BREAKS = re.compile("\x0c(?:[ \n\x04]*\x0c)+")
 # The characters of a list item.
@@ -40,8 +33,10 @@ _DEFINITION = re.compile("((?:[^:\x01]|\x01[^\x03]*\x03|:(?=//))*):")
 
 def read_blocks(text: str) -> list[Block]:
     """Gives the blocks of `text` in order; headings are blocks of the kind ``heading``."""
-    if _BLOCK_MARK.search(text):
-        text = _BLOCK_MARK.sub(r"\n\g<0>", text)
+    for mark in (marks.BREAK, marks.QUOTE, marks.QUOTE_END, marks.ITEM):
+        # Each mark of a block begins a line.
+        if mark in text:
+            text = text.replace(mark, "\n" + mark)
     if marks.LINE_BREAK in text:
         text = _BREAKS.sub("\n\x05", text).replace(marks.LINE_BREAK, " ")
     return _Reader().read(text)
@@ -78,7 +73,7 @@ class _Reader:
                     self.end_paragraph()
                     self.kind = PROSE
                     level, title = _level(heading)
-                    blocks.append(Block(title, HEADING, level))
+                    blocks.append((title, HEADING, level))
                 else:
                     lines.append(line)
             elif first == "-":
@@ -95,7 +90,7 @@ class _Reader:
         lines = self.lines
         if lines:
             separator = marks.NEWLINE if self.preformatted else " "
-            self.blocks.append(Block(separator.join(lines) if len(lines) > 1 else lines[0], self.kind))
+            self.blocks.append((separator.join(lines) if len(lines) > 1 else lines[0], self.kind, 0))
             lines.clear()
         self.preformatted = False
 
@@ -113,13 +108,13 @@ class _Reader:
         if bullets[0][-1] == ";":
             definition = _DEFINITION.match(text)
             if definition:
-                self.blocks.append(Block(definition[1].strip(), LIST, 1))
+                self.blocks.append((definition[1].strip(), LIST, 1))
                 text = text[definition.end() :].strip()
-                self.blocks.append(Block(text, LIST))
+                self.blocks.append((text, LIST, 0))
             else:
-                self.blocks.append(Block(text, LIST, 1))
+                self.blocks.append((text, LIST, 1))
         else:
-            self.blocks.append(Block(text, LIST))
+            self.blocks.append((text, LIST, 0))
 
     def block_mark(self, mark: str, rest: str) -> None:
         self.end_paragraph()
@@ -131,7 +126,7 @@ class _Reader:
         if not rest:
             return
         if mark == marks.ITEM:
-            self.blocks.append(Block(rest, LIST))
+            self.blocks.append((rest, LIST, 0))
         elif rest[0] in "*#:;":
             self.list_item(rest)
         else:

@@ -17,6 +17,11 @@ _RUN = re.compile(r"('{2,})")
 
 def strip_emphasis(line: str) -> str:
     """Gives a line without the apostrophes that mark emphasis."""
+    if "''''" not in line:
+        # Runs of two and three alone, and not an odd number of both: all of them are marks.
+        without_bold = line.replace("'''", "")
+        if not line.count("'''") & without_bold.count("''") & 1:
+            return without_bold.replace("''", "")
     pieces = _RUN.split(line)
     bold = italic = 0
     for index in range(1, len(pieces), 2):

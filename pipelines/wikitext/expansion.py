@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipelines.wikitext import marks
 from pipelines.wikitext.images import template_images
@@ -25,39 +25,62 @@ from pipelines.wikitext.templates.registry import (
     normalise_template_name,
 )
 
-__all__ = ["Expansion", "pair_braces", "read_arguments", "split_arguments"]
+__all__ = ["Expansion", "cut_at_braces", "read_arguments", "split_arguments"]
 
 MAX_DEPTH = 40
 """Calls nested deeper than this leave nothing (MediaWiki's own limit on the depth of expansion)."""
 
 # A run of two or more opening or closing braces.
 _BRACES = re.compile(r"\{\{+|\}\}+")
-# A template's name as far as it is written out: to the first pipe, brace or mark.
-_NAME = re.compile(r"[^|{}\x00-\x08]*")
 # A link that may hold other links, none of which hold any: its pipes cut no argument.
 _LINK = re.compile(r"\[\[[^\[\]]*(?:\[\[[^\[\]]*\]\][^\[\]]*)*\]\]")
 # The brackets and pipes by which the inside of a call that was not expanded is cut.
 _CUT = re.compile(r"\{\{|\}\}|\[\[|\]\]|\|")
-# The rest of a line behind a call that stands alone on it, or before the next call.
-_LINE_END = re.compile(r"[ \t]*(?:\n|\Z|\{\{)")
 # Something that looks like the name of a media file.
 _MEDIA = re.compile(
-    r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.I
+    r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
 )
 # Kinds of templates that end the paragraph they stand in, even in the middle of a line.
 _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote", "table", "chart"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
+# Kinds that show no picture of the page's subject.
+_KINDS_WITHOUT_IMAGES = frozenset(("citation", "reference", "maintenance", "metadata", "hatnote", "layout"))
 
 # Stand for the pipe and the equals sign inside an argument while the call around it is still open. The marks
 # of anchors can serve: links are read later.
 _PIPE, _EQUALS = "\x01", "\x02"
 
 
-def pair_braces(text: str) -> list[tuple[int, int, int]]:
-    """Gives start, end and number of braces (2 or 3) of each template and argument, by start."""
-    pairs: list[tuple[int, int, int]] = []
+def cut_at_braces(text: str) -> tuple[list[str], dict[int, int]]:
+    """Cuts `text` into pieces, at even indices, and the braces between them, at odd indices.
+
+    Returns:
+        The pieces and, by the index of the braces that open a call or an argument, the index of those that
+        close it. Braces without a partner may stand in the pieces or between them.
+    """
+    if "{{{" in text:
+        return _cut_at_runs(text)
+    pieces: list[str] = []
+    partners: dict[int, int] = {}
+    opened: list[int] = []
+    for part in text.split("{{"):
+        first, *closed = part.split("}}")
+        pieces += ("{{", first)
+        opened.append(len(pieces) - 3)
+        for piece in closed:
+            pieces += ("}}", piece)
+            if opened:
+                partners[opened.pop()] = len(pieces) - 3
+    # What stands before the first braces opens nothing.
+    return pieces[1:], partners
+
+
+def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
+    """Does as `cut_at_braces` where three braces stand together, which may make an argument."""
+    edges: list[tuple[int, int, int]] = []
     opened: list[list[int]] = []
+    pairs = 0
     for run in _BRACES.finditer(text):
         position, run_end = run.span()
         if text[position] == "{":
@@ -67,12 +90,26 @@ def pair_braces(text: str) -> list[tuple[int, int, int]]:
             top = opened[-1]
             count = min(top[1], run_end - position, 3)
             top[1] -= count
+            edges.append((top[0] + top[1], count, pairs))
+            edges.append((position, count, pairs))
+            pairs += 1
             position += count
-            pairs.append((top[0] + top[1], position, count))
             if top[1] < 2:
                 opened.pop()
-    pairs.sort()
-    return pairs
+    edges.sort()
+    pieces: list[str] = []
+    partners: dict[int, int] = {}
+    first: dict[int, int] = {}
+    done = 0
+    for position, count, pair in edges:
+        pieces += (text[done:position], text[position : position + count])
+        done = position + count
+        if pair in first:
+            partners[first[pair]] = len(pieces) - 1
+        else:
+            first[pair] = len(pieces) - 1
+    pieces.append(text[done:])
+    return pieces, partners
 
 
 def split_arguments(inside: str) -> list[str]:
@@ -106,14 +143,30 @@ def read_arguments(parts: list[str]) -> dict[str, str]:
     return arguments
 
 
-@dataclass(slots=True)
-class _Call:
+class _Silent(NamedTuple):
+    """What becomes of a call that leaves nothing."""
+
+    kind: str
+    """Empty where the template is not known."""
+
+
+_Action = Renderer | _Silent | None
+"""What to do with a call: render it, leave it out, or, where it may be a function or its name is built of
+other calls, decide once it is expanded."""
+
+_MOST_NAMES = 50_000
+_ACTIONS: dict[str, tuple[str, _Action]] = {}
+"""Normalised name and action by name as written, kept from page to page; names with a colon are not."""
+
+
+class _Call(NamedTuple):
     """A call whose arguments are being expanded."""
 
-    end: int
-    braces: int
-    renderer: Renderer | None
-    pieces: list[str] = field(default_factory=list)
+    close: int
+    name: str
+    action: _Action
+    outer: list[str]
+    """The pieces of the text around it."""
 
 
 class Expansion:
@@ -124,83 +177,102 @@ class Expansion:
         self.site = site
         self.images: list[ImageLink] = []
         self.names: set[str] = set()
-        """Normalised names of the calls that were not expanded."""
+        """Normalised names of the calls that were left out."""
         self.dropped: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.rendered = 0
+        self.brought_tags = False
+        """Whether a renderer brought tags."""
 
     def expand(self, text: str) -> str:
         """Gives `text` with every call expanded or dropped; braces without a partner stay as text."""
         if "{{" not in text:
             return text
-        pieces: list[str] = []
+        pieces, partners = cut_at_braces(text)
+        result = [pieces[0]]
         calls: list[_Call] = []
-        done = 0
-        for start, end, braces in pair_braces(text):
-            if start < done:
-                continue
-            while calls and calls[-1].end <= start:
-                done = self._close(text, done, calls, pieces)
-            (calls[-1].pieces if calls else pieces).append(text[done:start])
-            if braces == 3:
-                if len(calls) < MAX_DEPTH:
-                    calls.append(_Call(end, 3, None))
-                    done = start + 3
+        index = 1
+        end = len(pieces)
+        while index < end:
+            braces = pieces[index]
+            following = pieces[index + 1]
+            if braces[0] == "}":
+                if calls and calls[-1].close == index:
+                    value = self._close(calls.pop(), "".join(result), braces, bool(calls))
+                    result = self._outer
+                    result.append(value)
                 else:
-                    done = end
+                    result.append(braces)
+                result.append(following)
+                index += 2
                 continue
-            name = _NAME.match(text, start + 2)
-            assert name is not None
-            written_out = text[name.end()] in "|}"
-            if written_out and not name[0].strip():
-                # Without a name it is no call.
-                (calls[-1].pieces if calls else pieces).append("{\0{")
-                done = start + 2
+            close = partners.get(index, 0)
+            decision = self._decide(braces, following, close == index + 2, len(calls)) if close else None
+            if decision is None:
+                # Braces without a partner or a name are text; the mark keeps them from being read again.
+                result += (braces[:1], marks.JOINER, braces[1:], following)
+                index += 2
                 continue
-            action = self._action(name[0]) if written_out else None
-            if isinstance(action, str) or len(calls) >= MAX_DEPTH:
-                replacement = self._drop(
-                    text, start, end, name[0], action if isinstance(action, str) else "", bool(calls)
-                )
-                (calls[-1].pieces if calls else pieces).append(replacement)
-                done = end
+            name, action = decision
+            if isinstance(action, _Silent):
+                result.append(self._drop(pieces, index, close, name, action.kind, bool(calls)))
+                result.append(pieces[close + 1])
+                index = close + 2
             else:
-                calls.append(_Call(end, 2, action))
-                done = start + 2
-        while calls:
-            done = self._close(text, done, calls, pieces)
-        pieces.append(text[done:])
-        return "".join(pieces)
+                calls.append(_Call(close, name, action, result))
+                result = [following]
+                index += 2
+        return "".join(result)
 
-    def _action(self, name: str) -> Renderer | str | None:
-        """Gives the renderer of a call, a string where it is to be dropped, None where it may be a function."""
-        normalised = _normalise(name, self.site)
-        renderer = find_renderer(normalised)
-        if renderer is not None:
-            return renderer
-        kind = template_kind(normalised)
-        if kind is not None:
-            return kind
-        if ":" in name or name.upper() == name:
-            return None
-        return ""
+    def _decide(self, braces: str, following: str, whole: bool, depth: int) -> tuple[str, _Action] | None:
+        """Gives name and action of a call by the text that follows its braces; None where it has no name.
 
-    def _close(self, text: str, done: int, calls: list[_Call], pieces: list[str]) -> int:
-        """Renders the innermost open call, whose text since `done` is still to come; gives its end."""
-        call = calls.pop()
-        end = call.end
-        call.pieces.append(text[done : end - call.braces])
-        inside = "".join(call.pieces)
-        outer = calls[-1].pieces if calls else pieces
-        value = self._argument(inside) if call.braces == 3 else self._render(call, inside)
-        if not value.strip():
-            value = marks.REMOVED + value
-        elif calls:
-            value = value.replace("|", _PIPE).replace("=", _EQUALS)
+        `whole` tells that this text is all of the call's inside.
+        """
+        if depth >= MAX_DEPTH:
+            return "", _TOO_DEEP
+        if braces == "{{{":
+            return "", None
+        pipe = following.find("|")
+        written = following if pipe < 0 else following[:pipe]
+        known = _ACTIONS.get(written)
+        if known is not None and (whole or pipe >= 0):
+            return known
+        if pipe < 0 and not whole and ":" not in written:
+            # The name goes on behind an inner call.
+            return "", None
+        return self._action(written) if written.strip() else None
+
+    def _action(self, written: str) -> tuple[str, _Action]:
+        """Gives the normalised name of a call and what to do with it."""
+        name = _normalise(written, self.site)
+        action: _Action = find_renderer(name)
+        if action is None:
+            kind = template_kind(name)
+            if kind is not None:
+                action = _Silent(kind)
+            elif ":" not in written and written.upper() != written:
+                action = _Silent("")
+        if ":" not in written:
+            if len(_ACTIONS) > _MOST_NAMES:
+                _ACTIONS.clear()
+            _ACTIONS[written] = (name, action)
+        return name, action
+
+    def _close(self, call: _Call, inside: str, braces: str, inner: bool) -> str:
+        """Gives the wikitext for a call or an argument whose inside is expanded."""
+        self._outer = outer = call.outer
+        value = self._argument(inside) if braces == "}}}" else self._render(call, inside)
+        if not value or value.isspace():
+            return marks.REMOVED + value
+        if "<" in value:
+            self.brought_tags = True
+        if inner:
+            if "|" in value or "=" in value:
+                value = value.replace("|", _PIPE).replace("=", _EQUALS)
         elif value[0] in "*#:;{" and (value[0] != "{" or value[1:2] == "|") and not _at_line_start(outer):
             value = "\n" + value
-        outer.append(value)
-        return end
+        return value
 
     def _argument(self, inside: str) -> str:
         """``{{{name|default}}}`` on a page that is no template: the default, or the text as it stands."""
@@ -212,44 +284,49 @@ class Expansion:
         """Gives the wikitext for a call with its arguments expanded."""
         if "[[" in inside:
             inside = _LINK.sub(_hide, inside)
-        name, *parts = inside.split("|")
-        renderer = call.renderer
-        if renderer is None:
-            function = self._function(_reveal(name), [_reveal(part) for part in parts])
+        written, *parts = inside.split("|")
+        name, action = call.name, call.action
+        if action is None:
+            function = self._function(_reveal(written), [_reveal(part) for part in parts])
             if function is not None:
                 return function
-            renderer = find_renderer(_normalise(name, self.site))
-        normalised = _normalise(name, self.site)
-        if renderer is not None:
+            name, action = self._action(_reveal(written))
+        if action is not None and not isinstance(action, _Silent):
             arguments = read_arguments(parts)
             if _PIPE in inside or _EQUALS in inside:
                 arguments = {_reveal(key): _reveal(value) for key, value in arguments.items()}
-            value = renderer(TemplateCall(normalised, arguments, self.title, self.site))
+            value = action(TemplateCall(name, arguments, self.title, self.site))
             if value is not None:
                 self.rendered += 1
                 return value
-        self.unknown[normalised] += 1
+        if action is not None and isinstance(action, _Silent) and action.kind:
+            self.dropped[action.kind] += 1
+        else:
+            self.unknown[name] += 1
         return ""
 
     def _function(self, name: str, parts: list[str]) -> str | None:
         function, colon, argument = name.strip().partition(":")
         return call_parser_function(function.strip(), argument if colon else "", parts, self.title, self.site)
 
-    def _drop(self, text: str, start: int, end: int, name: str, kind: str, inner: bool) -> str:
+    def _drop(self, pieces: list[str], index: int, close: int, name: str, kind: str, inner: bool) -> str:
         """Counts a call that leaves nothing, collects its images, and gives the mark that stands for it."""
-        normalised = _normalise(name, self.site)
-        self.names.add(normalised)
-        inside = text[start + 2 : end - 2]
-        if "." in inside and _MEDIA.search(inside):
-            parts = split_arguments(inside)
-            self.images.extend(template_images(normalised, read_arguments(parts[1:]), self.site))
-        alone = not inner and _stands_alone(text, start, end)
+        self.names.add(name)
+        if kind not in _KINDS_WITHOUT_IMAGES:
+            inside = "".join(pieces[index + 1 : close])
+            if "." in inside and _MEDIA.search(inside):
+                arguments = read_arguments(split_arguments(inside)[1:])
+                self.images.extend(template_images(name, arguments, self.site))
+        alone = not inner and _stands_alone(pieces[index - 1], pieces[close + 1])
         if kind or alone:
             self.dropped[kind or "other"] += 1
         else:
-            self.unknown[normalised] += 1
+            self.unknown[name] += 1
         ends_paragraph = kind in _BLOCK_KINDS or (alone and kind not in _FOOTNOTE_KINDS)
         return marks.BREAK if ends_paragraph and not inner else marks.REMOVED
+
+
+_TOO_DEEP = _Silent("too deep")
 
 
 def _normalise(name: str, site: Site) -> str:
@@ -264,12 +341,15 @@ def _normalise(name: str, site: Site) -> str:
     return normalise_template_name(name)
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Tells whether nothing but other calls stands on the lines of a call."""
-    before = start
-    while before > 0 and text[before - 1] in " \t":
-        before -= 1
-    return (before == 0 or text[before - 1] in "\n}\x04\x05") and bool(_LINE_END.match(text, end))
+def _stands_alone(before: str, behind: str) -> bool:
+    """Tells whether nothing but other calls stands on the lines of a call, from the text around it."""
+    if before[-1:] == " ":
+        before = before[-80:].rstrip(" ")
+    if before[-1:] not in "\n":
+        return False
+    if behind[:1] == " ":
+        behind = behind[:80].lstrip(" ")
+    return behind[:1] in "\n"
 
 
 def _at_line_start(pieces: list[str]) -> bool:

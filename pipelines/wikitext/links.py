@@ -7,7 +7,6 @@ the text that it is, as in MediaWiki.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from pipelines.wikitext import marks
@@ -28,8 +27,12 @@ _RELATIVE = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
 _DISAMBIGUATION = re.compile(r"(?:[ _]{0,4}\([^()]*\)|[ _]{0,4}（[^（）]*）|[,，،][^(),，،]*)\Z")
 
 
-# A target that is an article's title as it stands: words and common signs with single spaces between.
-_PLAIN_TITLE = re.compile(r"[^\W_](?:[\w'(),.!–-]|(?<! ) (?! ))*(?<! )\Z")
+# What makes a target more than an article's title as it stands: signs with a meaning, odd spaces.
+_SPECIAL = re.compile(
+    r"[#%&/:<>\[\]_{}~\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff\ufffd]|  |\A[ .]| \Z"
+)
+# Marks of the direction of writing, which titles do not hold.
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e]")
 
 # An address, which is no title.
 _ADDRESS = re.compile(
@@ -37,20 +40,14 @@ _ADDRESS = re.compile(
 )
 _LINE_STARTS = "*#:;=- "
 
-_ARTICLE, _TEXT, _FILE, _NOTHING = range(4)
+_ARTICLE, _TEXT, _FILE, _NOTHING, _NO_TITLE = range(5)
 _MOST_TARGETS = 50_000
 """Targets that are kept resolved, for each site."""
 
 
-class _Target(NamedTuple):
-    """What the target of a link means."""
-
-    kind: int
-    opening: str
-    """Of an article: the marks and the title with which its anchors begin."""
-    text: str
-    """What is shown where the link has no text of its own."""
-
+_Target = tuple[int, str, str]
+"""What the target of a link means: its kind; of an article, the marks and the title with which its anchors
+begin; what is shown where the link has no text of its own."""
 
 _TARGETS: dict[int, tuple[Site, dict[str, _Target | None]]] = {}
 
@@ -86,6 +83,7 @@ class Links:
         pieces = [first]
         files: list[int] = []
         targets = self.targets
+        own_opening = self.own_opening
         is_trail = self.site.link_trail.match
         for piece in rest:
             inside, closed, after = piece.partition("]]")
@@ -95,26 +93,43 @@ class Links:
             except KeyError:
                 target = self._resolve(name)
             if not closed:
-                if target is not None and target.kind == _FILE:
+                if target is not None and target[0] == _FILE:
                     files.append(len(pieces))
                 pieces.append("[\0[" + piece)
                 continue
-            if target is None:
-                pieces.append("[\0[" + inside + "]]")
-            elif target.kind <= _TEXT:
-                if after[:1].isalpha() and (trail := is_trail(after)):
-                    pieces.append(self._anchor(target, pipe, surface, trail[0]))
-                    after = after[trail.end() :]
-                elif after[:1] == "]" and "[" in surface and after[1:2] != "]":
-                    pieces.append(self._anchor(target, pipe, surface, "]"))
+            kind, opening, text = target or _LITERAL
+            if kind <= _TEXT:
+                if not surface:
+                    surface = _pipe_trick(text) if pipe else text
+                begins = after[:1]
+                if begins.isalpha():
+                    if trail := is_trail(after):
+                        surface += trail[0]
+                        after = after[trail.end() :]
+                elif begins == "]" and "[" in surface and after[1:2] != "]":
+                    surface += "]"
                     after = after[1:]
+                if (
+                    kind == _ARTICLE
+                    and surface.isprintable()
+                    and surface[0] != " "
+                    and surface[-1] != " "
+                    and opening != own_opening
+                ):
+                    surface = f"{opening}{surface}\3"
                 else:
-                    pieces.append(self._anchor(target, pipe, surface, ""))
-            elif target.kind == _FILE:
+                    surface = _unusual(surface, "" if opening == own_opening else opening)
+                if not files:
+                    pieces.append(surface + after)
+                    continue
+                pieces.append(surface)
+            elif kind == _FILE:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
                     after = after[1:]
                 self._add_image(inside)
                 pieces.append(marks.REMOVED)
+            elif kind == _NO_TITLE:
+                pieces.append("[\0[" + inside + "]]")
             else:
                 # White space before a category or a language link goes with it.
                 pieces[-1] = pieces[-1].rstrip()
@@ -134,26 +149,6 @@ class Links:
             pieces.append(marks.REMOVED)
         return after
 
-    def _anchor(self, target: _Target, pipe: str, surface: str, trail: str) -> str:
-        """Gives the marks of an anchor with its surface; the surface alone where there is no article."""
-        if not surface:
-            surface = _pipe_trick(target.text) if pipe else target.text
-        if trail:
-            surface += trail
-        if not surface.isprintable():
-            surface = marks.join_lines(surface)
-        if target.kind == _TEXT or target.opening == self.own_opening:
-            # Not to be read as a list item where it begins a line.
-            return marks.JOINER + surface if surface[:1] in _LINE_STARTS else surface
-        if surface[:1] != " " and surface[-1:] != " ":
-            return f"{target.opening}{surface}\3" if surface else ""
-        visible = surface.strip(" ")
-        if not visible:
-            return " "
-        before = " " if surface[0] == " " else ""
-        behind = " " if surface[-1] == " " else ""
-        return f"{before}{target.opening}{visible}\3{behind}"
-
     def _add_image(self, inside: str) -> None:
         parts = inside.split("|")
         image = parse_file_link(parts, self.site)
@@ -163,8 +158,15 @@ class Links:
     def _resolve(self, written: str) -> _Target | None:
         """Gives what a link's target means, or None where it is no title."""
         target: _Target | None
-        if _PLAIN_TITLE.match(written):
-            target = _Target(_ARTICLE, _opening(self.site.normalise_title(written)), written)
+        if written and not _SPECIAL.search(written):
+            title = written.replace(" ", "_")
+            if self.site.first_letter_upper and not title[0].isupper():
+                title = title[0].upper() + title[1:]
+            target = (
+                (_ARTICLE, _opening(title), written)
+                if len(title) < 60
+                else _article(title, written, self.site)
+            )
         elif written.startswith(("/", "../")):
             return self._subpage(written.strip())
         else:
@@ -190,10 +192,27 @@ class Links:
         return _article(path, rest.rstrip("/") if rest[-1] == "/" else written, self.site)
 
 
+_LITERAL: _Target = (_NO_TITLE, "", "")
+
+
+def _unusual(surface: str, opening: str) -> str:
+    """Gives the marks of an anchor with white space or marks in its surface, or one that leads nowhere."""
+    surface = marks.join_lines(surface)
+    if not opening:
+        # Not to be read as a list item where it begins a line.
+        return marks.JOINER + surface if surface[:1] in _LINE_STARTS else surface
+    visible = surface.strip(" ")
+    if not visible:
+        return surface
+    before = " " if surface[0] == " " else ""
+    behind = " " if surface[-1] == " " else ""
+    return f"{before}{opening}{visible}\3{behind}"
+
+
 def _opening(title: str) -> str:
     """Gives the marks with which an anchor to the article `title` begins."""
     if "''" in title:
-        title = title.replace("'", marks.APOSTROPHE)
+        title = title.replace("''", "'\0'")
     return f"\1{title}\2"
 
 
@@ -210,7 +229,7 @@ def _read_target(written: str, site: Site) -> _Target | None:
         target = target[1:].strip()
         text = text[1:].strip()
     if target.startswith("#"):
-        return None if "\n" in target else _Target(_TEXT, "", text)
+        return None if "\n" in target else (_TEXT, "", text)
     if _ILLEGAL.search(target):
         return None
     prefix, colon, rest = target.partition(":")
@@ -220,25 +239,25 @@ def _read_target(written: str, site: Site) -> _Target | None:
             if not rest.strip():
                 return None
             if number == FILES and not plain:
-                return _Target(_FILE, "", text)
-            return _Target(_NOTHING if number == CATEGORIES and not plain else _TEXT, "", text)
+                return (_FILE, "", text)
+            return (_NOTHING if number == CATEGORIES and not plain else _TEXT, "", text)
         interwiki = prefix.strip().lower()
         if interwiki == site.language and rest.strip():
             return _article(rest, text, site)
         if site.is_interwiki(interwiki):
             shown = plain or not site.is_interlanguage(interwiki)
-            return _Target(_TEXT if shown else _NOTHING, "", text)
+            return (_TEXT if shown else _NOTHING, "", text)
     return _article(target, text, site)
 
 
 def _article(target: str, text: str, site: Site) -> _Target | None:
     """Gives the meaning of a target that can only be an article's title; None where it is none."""
-    title = site.normalise_title(target)
+    title = site.normalise_title(_DIRECTIONS.sub("", target))
     if not title or title[0] == ":" or len(title.encode(errors="replace")) > 255:
         return None
     if _ILLEGAL.search(target) or ("." in title and _RELATIVE.search(title)):
         return None
-    return _Target(_ARTICLE, _opening(title), text)
+    return (_ARTICLE, _opening(title), text)
 
 
 def _pipe_trick(text: str) -> str:

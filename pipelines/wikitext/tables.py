@@ -9,8 +9,12 @@ from pipelines.wikitext import marks
 
 __all__ = ["remove_tables"]
 
-# The start of a table, after indentation, and its end, each at the start of a line.
-_EDGE = re.compile(r"^[ \t:\x04-\x08]*(\{\|)|^[ \t\x04-\x08]*(\|\})(?!\})", re.MULTILINE)
+# What may be the start or the end of a table.
+_EDGE = re.compile(r"\{\||\|\}")
+_DEEPEST_INDENTATION = 200
+# What may stand before them on their line.
+_BEFORE_START = " \t:\x04\x05\x06\x07\x08"
+_BEFORE_END = " \t\x04\x05\x06\x07\x08"
 # The first line behind an unclosed table that cannot belong to it: after a blank line, no row, cell or caption.
 _BEHIND = re.compile(r"\n[ \t]*\n(?![ \t]*[|!])|\n(?==)")
 
@@ -39,9 +43,16 @@ def _outer_tables(text: str) -> list[tuple[int, int]]:
     opened: list[int] = []
     closed: list[tuple[int, int]] = []
     for edge in _EDGE.finditer(text):
-        if edge[1]:
-            opened.append(edge.start())
-        elif opened:
+        position = edge.start()
+        # Looked for not too far back, since a line may be long and hold many braces.
+        line_start = text.rfind("\n", max(0, position - _DEEPEST_INDENTATION), position) + 1
+        if line_start == 0 and position > _DEEPEST_INDENTATION:
+            continue
+        before = text[line_start:position]
+        if edge[0] == "{|":
+            if not before.strip(_BEFORE_START):
+                opened.append(line_start)
+        elif opened and not before.strip(_BEFORE_END):
             start = opened.pop()
             while closed and closed[-1][0] > start:
                 closed.pop()

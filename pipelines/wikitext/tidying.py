@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.entities import decode_entities
-from pipelines.wikitext.marks import REMOVED
+from pipelines.wikitext.marks import ANCHOR_END, REMOVED, SURFACE
 
 __all__ = ["tidy"]
 
-# Two or more spaces.
-_SPACES = re.compile("  +")
 _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
-# A space before a comma, or before a full stop that ends something.
-_SPACE_BEFORE_COMMA = re.compile(r" ,(?=[\s\x03\x04]|\Z)")
-_SPACE_BEFORE_STOP = re.compile(r" \.(?=[\s\x03\x04]|\Z)")
+# Two or more spaces; spaces before a comma or a full stop that end something.
+_SPACES = re.compile(r" (?: *[,.](?=[\s\x00\x03\x04]|\Z)| +)")
 # Brackets around nothing that are not part of a word.
-_EMPTY_BRACKETS = re.compile(r"[(\[] ?[)\]]")
+_EMPTY_BRACKETS = re.compile(r"\( ?\)")
 
 
 def tidy(text: str) -> str:
@@ -30,15 +27,13 @@ def tidy(text: str) -> str:
                 text = text.replace(space, " ")
     if REMOVED in text:
         text = _close_gaps(text)
-    if "()" in text or "( )" in text or "[]" in text:
-        text = _EMPTY_BRACKETS.sub(_empty_brackets, text)
-    if "  " in text:
-        text = _SPACES.sub(" ", text)
-    if " ," in text:
-        text = _SPACE_BEFORE_COMMA.sub(",", text)
-    if " ." in text:
-        text = _SPACE_BEFORE_STOP.sub(".", text)
-    return text
+    text = _EMPTY_BRACKETS.sub(_empty_brackets, text)
+    return _SPACES.sub(_space, text)
+
+
+def _space(spaces: re.Match[str]) -> str:
+    """Leaves a comma, a full stop, or one space."""
+    return spaces[0][-1]
 
 
 def _empty_brackets(brackets: re.Match[str]) -> str:
@@ -55,6 +50,8 @@ def _close_gaps(text: str) -> str:
     left, *rest = text.split(REMOVED)
     pieces: list[str] = []
     for right in rest:
+        if not right:
+            continue
         if left[-1:] in _BEFORE_GAP or right[:1] in _BEHIND_GAP:
             left = _join(left, right)
             if len(left) > _LONGEST_TAIL:
@@ -68,8 +65,8 @@ def _close_gaps(text: str) -> str:
 
 
 # What may need tidying before a removal and behind it; both hold the empty string.
-_BEFORE_GAP = " (["
-_BEHIND_GAP = ")]"
+_BEFORE_GAP = " ([\n" + SURFACE
+_BEHIND_GAP = ")]" + ANCHOR_END
 _SEPARATORS = " ,;:"
 _CLOSING = {"(": ")", "[": "]"}
 
@@ -78,8 +75,14 @@ def _join(left: str, right: str) -> str:
     """Joins the text on both sides of a removal: "(; born" -> "(born", "word ," -> "word,", "( )" -> ""."""
     before, behind = left.rstrip(" "), right.lstrip(" ")
     if not behind:
-        return left + right
+        return left + right if left[-1:] == " " else before + right
     last, first = before[-1:], behind[0]
+    if not last or last == "\n":
+        return before + behind.lstrip(_SEPARATORS)
+    if last == SURFACE:
+        return before + behind
+    if first == ANCHOR_END:
+        return _join(before + (ANCHOR_END + " " if len(before) < len(left) else ANCHOR_END), behind[1:])
     if last in _CLOSING:
         behind = behind.lstrip(_SEPARATORS)
         if behind[:1] == _CLOSING[last]:
@@ -88,11 +91,11 @@ def _join(left: str, right: str) -> str:
     if first in ")]":
         before = before.rstrip(_SEPARATORS)
         return _join(before, behind) if before[-1:] in _CLOSING else before + behind
-    if last and last in ",;":
+    if last in ",;":
         if before.rstrip(_SEPARATORS)[-1:] in ("(", "["):
             return before.rstrip(_SEPARATORS) + behind
         if first in ",;":
             return before + behind[1:]
-    if first in ",.;:!?\n" or last == "\n":
+    if first in ",.;:!?\n":
         return before + behind
     return f"{before} {behind}" if len(before) + len(behind) < len(left) + len(right) else before + behind

@@ -58,9 +58,9 @@ CASES = [
     ("''The parts are:''\n# bow", "The parts are:\nbow", []),
     ("The parts are:\nbow", "The parts are: bow", []),
     (
-        "The parts are:\n* bow\n* the stern, which is the hindmost part of a ship, and usually high and decorated",
+        "The parts are:\n* bow\n* the stern, which is the hindmost part of a ship, and is usually high and decorated",
         "The parts are:\nbow"
-        " ¶ the stern, which is the hindmost part of a ship, and usually high and decorated",
+        " ¶ the stern, which is the hindmost part of a ship, and is usually high and decorated",
         [],
     ),
     # Preformatted lines.

@@ -45,6 +45,9 @@ CASES = [
     ("{{about|x}}\n{{Use dmy dates}}\na", "a", []),
     ("a\n{{clear}}\nb", "a ¶ b", []),
     ("* {{no such template}} a", "a", []),
+    ("a [[b|before {{no such template}}]], c", "a before, c", [("before", "B")]),
+    ("a [[b|{{no such template}} c]] d", "a c d", [("c", "B")]),
+    ("* {{no such template}}: a", "a", []),
     # Functions and variables.
     ("{{PAGENAME}}", "Page", []),
     ("{{#if: x | y | z }}", "y", []),
