@@ -189,15 +189,51 @@ _FOREIGN_PARAMETERS = re.compile(
     r"(?:url|website|web|link|archive.*|accessdate|title|chapter|homepage|source)\Z"
 )
 _MULTIPLE = frozenset(
-    "multiple image|multiple images|multipleimage|multi image|auto images|double image|triple image|image stack"
-    "|image array|photomontage|photo montage|imagestackright".split("|")
+    [
+        "multiple image",
+        "multiple images",
+        "multipleimage",
+        "multi image",
+        "auto images",
+        "double image",
+        "triple image",
+        "image stack",
+        "image array",
+        "photomontage",
+        "photo montage",
+        "imagestackright",
+    ]
 )
 _GALLERIES = frozenset(("gallery", "image gallery", "photo gallery", "flag array"))
 _IN_RUNNING_PAGE = frozenset(
-    "wide image|wide image 2|tall image|panorama|css image crop|cssimagecrop|css crop|annotated image|image frame"
-    "|annotated image 4|listen|listen image|image label begin|superimpose|superimpose2|overlay|external media"
-    "|quote box|largest cities|stack|location map|location map+|location map many|location map~|side box"
-    "|external image".split("|")
+    [
+        "wide image",
+        "wide image 2",
+        "tall image",
+        "panorama",
+        "css image crop",
+        "cssimagecrop",
+        "css crop",
+        "annotated image",
+        "image frame",
+        "annotated image 4",
+        "listen",
+        "listen image",
+        "image label begin",
+        "superimpose",
+        "superimpose2",
+        "overlay",
+        "external media",
+        "quote box",
+        "largest cities",
+        "stack",
+        "location map",
+        "location map+",
+        "location map many",
+        "location map~",
+        "side box",
+        "external image",
+    ]
 )
 _TRAILING_NUMBER = re.compile(r"\d*[a-z]?\Z")
 _MAIN_CAPTIONS = [

@@ -38,7 +38,7 @@ def flag_icon(_call: TemplateCall) -> str:
 
 
 def _register_codes() -> None:
-    for code in country_codes():
+    for code in [*country_codes(), "UK"]:
 
         @template(code)
         def country(call: TemplateCall, code: str = code) -> str:
@@ -48,6 +48,14 @@ def _register_codes() -> None:
 
 
 _register_codes()
+
+
+@template("coat of arms", "coatofarms")
+def coat_of_arms(call: TemplateCall) -> str | None:
+    """``{{coat of arms|Aargau}}`` -> ``[[Aargau]]``: the name beside the arms."""
+    name = call.get("1")
+    return link(name, call.get("name", default=_shown(name))) if name else None
+
 
 # Templates that link a country's team: name, and what follows the country in the title.
 _TEAMS = {

@@ -166,9 +166,12 @@ def currency(call: TemplateCall) -> str | None:
 
 
 @template("inflation")
-def inflation(_call: TemplateCall) -> str:
-    """``{{inflation|US|100|1950}}`` -> ``…``: the sum in today's money is reckoned from an index not on the page."""
-    return "…"
+def inflation(call: TemplateCall) -> str:
+    """``{{inflation|US|100|1950}}`` -> ``…``: the sum in today's money is reckoned from an index not on the page.
+
+    Where the template would write the whole remark (``fmt=eq``), nothing is left of it.
+    """
+    return "" if call.get("fmt").lower() in ("eq", "equivalent") else "…"
 
 
 @template("inflation/year", "inflation-year")

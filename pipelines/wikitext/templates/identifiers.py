@@ -43,7 +43,7 @@ _LABELS = {
 def _register() -> None:
     for name, label in _LABELS.items():
 
-        @template(name)
+        @template(name, *({name.lower()} - {name}))
         def identifier(call: TemplateCall, label: str = label) -> str | None:
             """``{{ISBN|0-12-185860-X}}`` -> ``ISBN 0-12-185860-X``; several are joined by commas."""
             numbers = [number for number in call.positional() if number]

@@ -29,7 +29,8 @@ def block_quotation(call: TemplateCall) -> str | None:
     ):
         text, sides = call.get("text", "quote", "2"), 1
     if not text:
-        return None
+        # Without a text `quote without source` is a mere remark.
+        return "" if call.name == "quote without source" else None
     author = call.get("author", "by", "sign", "cite", "person", str(2 + sides))
     source = call.get("source", "title", "ts", str(3 + sides))
     if call.name.startswith("cquote") and not call.get("author", "sign"):

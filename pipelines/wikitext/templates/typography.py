@@ -214,7 +214,7 @@ def spaces(_call: TemplateCall) -> str:
         "tt",
         "pre2",
     ),
-    *("outdent text", "nocaps", "noitalics", "nowrap link", "shy words", "large text", "flatlist item"),
+    *("nocaps", "noitalics", "green", "red", "blue"),
 )
 def dressed(call: TemplateCall) -> str:
     """``{{nowrap|3 km}}`` -> ``3 km``; size, colour, weight and line breaks do not change the words."""

@@ -262,7 +262,7 @@ F-change,°F-change|!°F|degree Fahrenheit change|degrees Fahrenheit change|0.55
 /sqmi,/mi2|/sq mi|per square mile|per square mile|3.8610215854e-7|number/area|/km2
 /ha|/ha|per hectare|per hectare|1e-4|number/area|/acre
 /acre|/acre|per acre|per acre|0.0002471053814671653|number/area|/ha
-PD/km2,PD/sqkm,PD/km²|/km<sup>2</sup>|inhabitant per square kilometre|inhabitants per square kilometre|1e-6|number/area|PD/sqmi
+PD/km2,PD/sqkm|/km<sup>2</sup>|inhabitant per square kilometre|inhabitants per square kilometre|1e-6|number/area|PD/sqmi
 PD/sqmi,PD/mi2|/sq mi|inhabitant per square mile|inhabitants per square mile|3.8610215854e-7|number/area|PD/km2
 PD/ha|/ha|inhabitant per hectare|inhabitants per hectare|1e-4|number/area|PD/acre
 PD/acre|/acre|inhabitant per acre|inhabitants per acre|0.0002471053814671653|number/area|PD/ha
