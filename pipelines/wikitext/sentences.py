@@ -49,6 +49,8 @@ _ABBREVIATIONS = (
 )
 _ROMAN = re.compile(r"[IVXLC]+\b(?!\.\w)")
 _WORD = re.compile(r"\w+")
+# "3. " at the start of a paragraph numbers what follows.
+_ENUMERATION = re.compile(r"\s*\(?\d{1,4}[.)] +")
 _SPACE = re.compile(r"\s*")
 _OPENERS = "\"'“‘«(["
 _FIRST_GREEK = "\u0370"
@@ -136,6 +138,8 @@ def _true_ends(text: str, pieces: Sequence[str]) -> Iterator[int]:
         end += len(piece)
         word = piece[piece.rfind(" ", 0, -1) + 1 :].rstrip().rstrip(".").lstrip(_OPENERS)
         if (word in _ABBREVIATIONS or not following[0].isupper()) and _is_false_end(text, piece, word, end):
+            continue
+        if end == len(piece) and _ENUMERATION.fullmatch(piece) is not None:
             continue
         yield end
     if pieces:

@@ -11,6 +11,7 @@ from pipelines.wikitext.sentences import split_sentences
 
 # One case a line; "|" stands where one sentence ends and the next begins.
 HARD_CASES = """
+3. Find the key.
 He plays for Ft. Worth. | Then he left.
 Mt. Everest is high. | St. Louis is large. | Ste. Anne is small.
 See vol. 3. | It is approx. 5 km away. | It cost approx. $5 million.
