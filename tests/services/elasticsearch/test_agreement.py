@@ -1,0 +1,78 @@
+"""Both indices must give the same paragraphs for real tweets over real text."""
+
+from __future__ import annotations
+
+import bz2
+import math
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.text_index import Hit, open_index
+from pipelines.text_index.embedded_build import build_embedded_index
+from tests.pipelines.text_index.snapshots import write_snapshot
+from tests.services.elasticsearch.conftest import load
+from tests.services.elasticsearch.node import Node
+
+pytestmark = [pytest.mark.service, pytest.mark.shared_data]
+
+SHARED = Path(os.environ.get("SHARED_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
+TWEETS = SHARED / "ner" / "twitter17" / "test.txt"
+
+
+def read_tweets(path: Path) -> list[str]:
+    """The texts of a file in CoNLL columns."""
+    blocks = path.read_text(encoding="utf-8").split("\n\n")
+    tweets = [
+        " ".join(line.split("\t")[0] for line in block.splitlines() if not line.startswith("IMGID:"))
+        for block in blocks
+    ]
+    return [tweet for tweet in tweets if tweet.strip()]
+
+
+@pytest.fixture(scope="module")
+def kc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    wikicorpus = pytest.importorskip("gensim.corpora.wikicorpus")
+    from gensim.test.utils import datapath
+
+    dump = datapath("enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2")
+    pages = {}
+    with bz2.open(dump, "rb") as file:
+        for title, text, _ in wikicorpus.extract_pages(file, ("0",)):
+            paragraphs = wikicorpus.filter_wiki(text).split("\n")
+            kept = [re.split(r"(?<=[.!?]) +(?=[A-Z])", line.strip()) for line in paragraphs if len(line) > 60]
+            if kept:
+                pages[title] = kept
+    folder = write_snapshot(tmp_path_factory.mktemp("kc"), pages, rows_per_group=1024)
+    build_embedded_index(folder)
+    return folder
+
+
+TIE = 1e-4
+"""Relative difference of two scores below which they tie: sums of 32-bit floats in different orders."""
+
+
+def same_but_for_ties(one: list[Hit], other: list[Hit]) -> bool:
+    """Whether both hold the same paragraphs; which of those that tie with the last is left open."""
+    if len(one) != len(other):
+        return False
+    if not one:
+        return True
+    close = all(math.isclose(a.score, b.score, rel_tol=TIE) for a, b in zip(one, other, strict=True))
+    last = one[-1].score * (1 + TIE)
+    certain = [{hit.paragraph_id for hit in hits if hit.score > last} for hits in (one, other)]
+    return close and certain[0] == certain[1]
+
+
+@pytest.mark.skipif(not TWEETS.exists(), reason="no shared data")
+def test_the_top_ten_of_real_tweets_agree(node: Node, kc: Path) -> None:
+    load(kc, node.url, "agreement", request_bytes=1 << 20)
+    tweets = read_tweets(TWEETS)
+    with open_index(node.url, index_prefix="agreement") as cluster, open_index(kc) as embedded:
+        pairs = list(zip(cluster.search(tweets), embedded.search(tweets), strict=True))
+    agreeing = sum(same_but_for_ties(one, other) for one, other in pairs)
+    print(f"{agreeing} of {len(tweets)} tweets have the same ten paragraphs")
+    assert len(tweets) > 700
+    assert agreeing >= 0.95 * len(tweets)
