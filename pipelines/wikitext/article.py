@@ -42,12 +42,15 @@ class _Extraction:
         self.expansion = Expansion(title, site)
         self.links = Links(title, site)
         self.galleries: list[ImageLink] = []
+        self.literal = False
+        """Whether the page holds protected text."""
 
     def run(self, wikitext: str) -> Article:
         article = Article()
         text = marks.remove_marks(wikitext)
         if text.lstrip()[:1] == "#" and (redirect := self.site.redirect.match(text)):
             article.redirect = self.site.normalise_title(redirect[1].strip().lstrip(":"))
+            text = text[redirect.end() :]
         text = self.expand(text)
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
@@ -67,6 +70,7 @@ class _Extraction:
     def expand(self, text: str) -> str:
         """Takes out tags and templates; templates may bring tags."""
         text = strip_tags(text, self.collect)
+        self.literal = self.literal or marks.JOINER in text
         expanded = self.expansion.expand(text)
         if self.expansion.brought_tags:
             self.expansion.brought_tags = False
@@ -103,18 +107,22 @@ class _Extraction:
         return marks.restore(tidy(text)).strip()
 
     def images(self) -> list[ImageLink]:
-        images = [*self.expansion.images, *self.links.images, *self.galleries]
-        for image in images:
-            if image.caption:
-                image.caption = self.plain(image.caption)
-        return images
+        """Gives the page's images, each file once, with its first caption as plain text."""
+        images: dict[str, ImageLink] = {}
+        for image in (*self.expansion.images, *self.links.images, *self.galleries):
+            known = images.setdefault(image.file, image)
+            if image.caption and (known is image or not known.caption):
+                known.caption = self.plain(image.caption)
+        return list(images.values())
 
     def paragraphs(self, blocks: list[Block]) -> list[Paragraph]:
         """Gives the paragraphs of the blocks, each with its anchors and the headings above it."""
         self.introduction_length = -1
         if not blocks:
             return []
-        texts = tidy("\n".join([text for text, _, _ in blocks])).split("\n")
+        page = tidy("\n".join([text for text, _, _ in blocks]))
+        literal = self.literal or marks.JOINER in page
+        texts = page.split("\n")
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
@@ -127,7 +135,7 @@ class _Extraction:
                 headings.append((level, self.plain(text)))
                 section = " / ".join(name for _, name in headings if name)
                 continue
-            plain, anchors = _split_anchors(text)
+            plain, anchors = _split_anchors(marks.restore(text).strip() if literal else text)
             if plain:
                 paragraphs.append(Paragraph(plain, anchors, kind, section))
         if self.introduction_length < 0:
@@ -137,7 +145,6 @@ class _Extraction:
 
 def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
     """Gives the plain text and the anchors of a text with marks."""
-    text = marks.restore(text)
     if marks.NEWLINE in text:
         text = text.replace(marks.NEWLINE, "\n").strip()
     if marks.ANCHOR not in text:

@@ -278,7 +278,7 @@ class Expansion:
         """``{{{name|default}}}`` on a page that is no template: the default, or the text as it stands."""
         inside = _reveal(inside)
         _, pipe, default = inside.partition("|")
-        return default if pipe else marks.protect("{{{" + inside + "}}}")
+        return default if pipe else f"{{\0{{{{{inside}}}\0}}}}"
 
     def _render(self, call: _Call, inside: str) -> str:
         """Gives the wikitext for a call with its arguments expanded."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["LINK_TRAILS", "REDIRECT_WORDS"]
+__all__ = ["FILE_WORDS", "LINK_TRAILS", "REDIRECT_WORDS"]
 
 _CYRILLIC = "a-zабвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 
@@ -50,9 +50,43 @@ LINK_TRAILS: Mapping[str, str] = {
     "tt": "a-zабвгдеёжзийклмнопрстуфхцчшщъыьэюяӘәӨөҮүҖҗҢңҺһ",
     "uk": "a-zабвгґдеєжзиіїйклмнопрстуфхцчшщьєюяёъы“»",
     "uz": "a-zʻʼ",
+    "zh": "",
     "vi": "a-zàâçéèêîôûäëïöüùÇÉÂÊÎÔÛÄËÏÖÜÀÈÙ",
 }
 """Letters behind ``]]`` that belong to the link's surface, by language; ``a-z`` elsewhere."""
+
+FILE_WORDS: Mapping[str, tuple[str, ...]] = {
+    "ar": ("صورة",),
+    "bg": ("картинка",),
+    "ca": ("imatge",),
+    "cs": ("obrázek", "soubor"),
+    "da": ("billede",),
+    "de": ("bild",),
+    "eo": ("bildo",),
+    "es": ("imagen",),
+    "fa": ("تصویر",),
+    "fi": ("kuva",),
+    "fr": ("fichier",),
+    "he": ("תמונה",),
+    "hu": ("kép",),
+    "id": ("gambar",),
+    "it": ("immagine",),
+    "ja": ("画像",),
+    "ko": ("그림",),
+    "nl": ("afbeelding",),
+    "nn": ("bilde", "bilete"),
+    "no": ("bilde",),
+    "pl": ("grafika",),
+    "pt": ("imagem", "arquivo", "ficheiro"),
+    "ro": ("imagine",),
+    "ru": ("изображение",),
+    "sv": ("bild",),
+    "tr": ("resim",),
+    "uk": ("зображення", "изображение", "файл"),
+    "vi": ("hình",),
+    "zh": ("图像", "圖像", "档案", "檔案", "文件"),
+}
+"""Further names of the file namespace, which a dump's list of namespaces leaves out, in lower case."""
 
 REDIRECT_WORDS: Mapping[str, tuple[str, ...]] = {
     "ar": ("تحويل",),

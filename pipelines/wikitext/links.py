@@ -13,7 +13,7 @@ from pipelines.wikitext import marks
 from pipelines.wikitext.entities import decode_entities
 from pipelines.wikitext.images import is_interface_icon, parse_file_link
 from pipelines.wikitext.records import ImageLink
-from pipelines.wikitext.site import CATEGORIES, FILES, Site
+from pipelines.wikitext.site import CATEGORIES, FILES, Site, upper_first
 
 __all__ = ["Links", "strip_external_links"]
 
@@ -125,6 +125,7 @@ class Links:
                 pieces.append(surface)
             elif kind == _FILE:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
+                    inside += "]"
                     after = after[1:]
                 self._add_image(inside)
                 pieces.append(marks.REMOVED)
@@ -143,6 +144,9 @@ class Links:
         while files and "]]" in after:
             start = files.pop()
             caption, _, after = after.partition("]]")
+            if after[:1] == "]" and "[" in caption and after[1:2] != "]":
+                caption += "]"
+                after = after[1:]
             pieces.append(caption)
             self._add_image("".join(pieces[start:])[3:])
             del pieces[start:]
@@ -150,9 +154,11 @@ class Links:
         return after
 
     def _add_image(self, inside: str) -> None:
-        parts = inside.split("|")
+        name, *options = inside.split("|")
+        # The word for files is canonical from here on.
+        parts = ["File:" + name.partition(":")[2], *options]
         image = parse_file_link(parts, self.site)
-        if image.file and not is_interface_icon(image.file, parts[1:]):
+        if image.file and not is_interface_icon(image.file, options):
             self.images.append(image)
 
     def _resolve(self, written: str) -> _Target | None:
@@ -160,8 +166,8 @@ class Links:
         target: _Target | None
         if written and not _SPECIAL.search(written):
             title = written.replace(" ", "_")
-            if self.site.first_letter_upper and not title[0].isupper():
-                title = title[0].upper() + title[1:]
+            if self.site.first_letter_upper:
+                title = upper_first(title)
             target = (
                 (_ARTICLE, _opening(title), written)
                 if len(title) < 60
@@ -177,7 +183,7 @@ class Links:
     def _subpage(self, written: str) -> _Target | None:
         """Resolves ``/x``, ``/x/`` and ``../x`` against the page's title."""
         if written[0] == "/":
-            if not self.site.has_subpages(self.page):
+            if "/" not in self.page and not self.site.has_subpages(self.page):
                 return _article(written, written, self.site)
             path = written.rstrip("/")
             return _article(self.page + path, path[1:] if written[-1] == "/" else written, self.site)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pipelines.wikitext.interwiki import LANGUAGE_CODES, PROJECT_PREFIXES
-from pipelines.wikitext.languages import LINK_TRAILS, REDIRECT_WORDS
+from pipelines.wikitext.languages import FILE_WORDS, LINK_TRAILS, REDIRECT_WORDS
 
 __all__ = ["ENGLISH_WIKIPEDIA", "Site"]
 
@@ -86,7 +86,7 @@ class Site:
         """Gives `title` as anchors hold it: underscores, first letter by the site's rule, no section."""
         title = title.partition("#")[0].replace("_", " ")
         title = "_".join(title.split())
-        return title[:1].upper() + title[1:] if self.first_letter_upper else title
+        return upper_first(title) if self.first_letter_upper else title
 
     def namespace_number(self, name: str) -> int | None:
         """Gives the number of the namespace called `name` (any case, underscores or spaces), or None.
@@ -112,7 +112,8 @@ class Site:
     @cached_property
     def link_trail(self) -> re.Pattern[str]:
         """Letters that join a link before them (``[[peace]]ful``)."""
-        return re.compile(f"[{LINK_TRAILS.get(self.language, 'a-z')}]+")
+        letters = LINK_TRAILS.get(self.language, "a-z")
+        return re.compile(f"[{letters}]+" if letters else "(?!)")
 
     @cached_property
     def redirect(self) -> re.Pattern[str]:
@@ -126,8 +127,15 @@ class Site:
     @cached_property
     def _namespace_numbers(self) -> dict[str, int]:
         numbers = dict(_CANONICAL_NAMES)
+        numbers.update((name, FILES) for name in FILE_WORDS.get(self.language, ()))
         numbers.update((name.lower(), number) for name, number in self.namespaces.items() if name)
         return numbers
+
+
+def upper_first(title: str) -> str:
+    """Gives `title` with its first letter in upper case, where that is one letter (no ``ß``)."""
+    first = title[:1].upper()
+    return first + title[1:] if len(first) == 1 else title
 
 
 ENGLISH_WIKIPEDIA = Site(namespaces=dict((("", ARTICLES), *_CANONICAL_NAMES, *_ENGLISH_NAMES)))

@@ -22,6 +22,8 @@ Collector = Callable[[str, str], None]
 _TAG = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)>)")
 # An attribute that hides its element.
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+# The colons that indent a line of a poem.
+_VERSE_INDENTATION = re.compile("^:+", re.MULTILINE)
 # The opening and closing tags of HTML tables.
 _TABLE = re.compile(r"<(/?)table(?:[\s/][^<>]*)?>", re.IGNORECASE)
 
@@ -163,7 +165,7 @@ class _Stripper:
                 self.collect(name, body)
             return marks.BREAK
         if name == "poem":
-            lines = strip_tags(body.strip("\n"), self.collect)
+            lines = strip_tags(_VERSE_INDENTATION.sub("", body.strip("\n")), self.collect)
             return marks.QUOTE + lines.replace("\n", marks.NEWLINE) + marks.QUOTE_END
         if name in _PREFORMATTED:
             body = re.sub(r"</?nowiki>", "", body, flags=re.IGNORECASE) if name == "pre" else body

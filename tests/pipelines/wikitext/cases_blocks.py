@@ -87,7 +87,7 @@ CASES = [
     ("<dl><dt>a</dt><dd>b</dd></dl>", "a ¶ b", []),
     ("a <blockquote>b</blockquote> c", "a ¶ b ¶ c", []),
     ("<blockquote>\na\n\nb\n</blockquote>\nc", "a ¶ b ¶ c", []),
-    ("<poem>\na\n:b\n\nc</poem>", "a\n:b\n\nc", []),
+    ("<poem>\na\n:b\n\nc</poem>", "a\nb\n\nc", []),
     ("x <poem>''a''\n[[b]]</poem> y", "x ¶ a\nb ¶ y", [("b", "B")]),
     # Switches.
     ("__NOTOC__\na", "a", []),
