@@ -328,14 +328,14 @@ def _caption(key: str, arguments: Mapping[str, str]) -> str:
 
 def _caption_keys(key: str) -> Iterator[str]:
     lowered = key.lower()
-    if lowered.isdigit():
+    if lowered.isdecimal():
         # {{wide image|file|width|caption}}, {{double image|side|file|width|file|width|caption|caption}}
         position = int(lowered) if len(lowered) < 3 else 0
         yield from (("3", "caption") if position == 1 else ())
         yield from ((str(position // 2 + 5),) if position in (2, 4) else ())
         return
     match = _TRAILING_NUMBER.search(lowered)
-    number = match[0] if match and match[0][:1].isdigit() else ""
+    number = match[0] if match and match[0][:1].isdecimal() else ""
     stem = lowered[: len(lowered) - len(number)].rstrip("_ ")
     for separator in ("_", " ", ""):
         yield f"{stem}{number}{separator}caption"
@@ -372,7 +372,7 @@ def _gallery_template(arguments: Mapping[str, str], site: Site) -> list[ImageLin
     """Reads ``{{gallery|File:A.jpg|caption|File:B.jpg|caption}}`` and its older form, one picture an argument."""
     images: list[ImageLink] = []
     for key, value in arguments.items():
-        if not key.isdigit():
+        if not key.isdecimal():
             if (file := normalise_file_name(value, site)) is not None:
                 images.append(ImageLink(file, _caption(key, arguments), "gallery"))
         elif "\n" in value.strip() or "|" in value:

@@ -110,7 +110,7 @@ def _register_elements() -> None:
         def element_symbol(call: TemplateCall, element: str = element, symbol: str = symbol) -> str:
             """``{{carbon}}`` -> ``[[Carbon|C]]``; an argument is the number of atoms."""
             count = call.get("2", "1")
-            return link(element.capitalize(), symbol) + (f"<sub>{count}</sub>" if count.isdigit() else "")
+            return link(element.capitalize(), symbol) + (f"<sub>{count}</sub>" if count.isdecimal() else "")
 
 
 _register_elements()

@@ -277,7 +277,8 @@ class _Conversion:
             if style.spell_upper and first:
                 shown[0] = shown[0][:1].upper() + shown[0][1:]
         linked = style.link_in if first else style.link_out
-        text = self._side(shown, request.values[-1].singular, request.unit, symbol, linked, first=first)
+        singular = request.values[-1].singular and not any(between.is_change for between in request.ranges)
+        text = self._side(shown, singular, request.unit, symbol, linked, first=first)
         for value, unit in request.smaller:
             text += " " + self._side(
                 [value.shown], value.singular, unit, symbol, linked, first=False, inner=first
@@ -358,8 +359,9 @@ class _Conversion:
         if unit is None:
             return None
         numbers = []
-        for value in self._totals():
-            reckoned = _reckon(value, request.unit, unit)
+        for position, value in enumerate(self._totals()):
+            changes = position > 0 and request.ranges[position - 1].is_change
+            reckoned = _reckon(value, request.unit, unit, difference=changes)
             if reckoned is None:
                 return None
             numbers.append(reckoned)
@@ -469,13 +471,13 @@ def _magnitude(number: float) -> int:
     return math.floor(math.log10(abs(number)) + 1e-14) if number and math.isfinite(number) else 0
 
 
-def _reckon(value: float, given: Unit, wanted: Unit) -> float | None:
+def _reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False) -> float | None:
     """Gives `value` in the unit `wanted`, or None where the two measure different things."""
     if given.dimension != wanted.dimension and {given.dimension, wanted.dimension} != {"torque", "energy"}:
         return None
     if given.inverted != wanted.inverted:
         return 1 / (value * given.scale * wanted.scale) if value else None
-    if is_temperature(given):
+    if is_temperature(given) and not difference:
         return (value - given.offset) * (given.scale / wanted.scale) + wanted.offset
     result = value * (given.scale / wanted.scale)
     return result if math.isfinite(result) else None

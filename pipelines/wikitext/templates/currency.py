@@ -97,11 +97,15 @@ _SIGNS = {
     "kHR": "៛",
 }
 
+# Codes whose names in small letters redirect to them.
+_SMALL = frozenset(("usd", "gbp", "eur", "jpy", "cad", "aud", "nzd", "cny", "inr", "krw"))
+
 
 def _register_signs() -> None:
     for name, sign in _SIGNS.items():
+        small = {name.lower()} & _SMALL
 
-        @template(name)
+        @template(name, *small)
         def sum_of_currency(call: TemplateCall, sign: str = sign) -> str:
             """``{{US$|2 billion}}`` -> ``US$2 billion``; without a sum the sign alone."""
             return sign.rstrip() if not call.get("1") else f"{sign}{call.get('1')}"

@@ -19,7 +19,7 @@ _YES = frozenset(("y", "yes", "true", "1", "on"))
 
 def _number(text: str) -> int | None:
     text = plain(text).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 
 
 def _read_date(arguments: list[str]) -> tuple[int | None, int | None, int | None]:
@@ -71,7 +71,7 @@ def _today(call: TemplateCall) -> tuple[int | None, int | None, int | None]:
 def date(call: TemplateCall) -> str | None:
     """``{{birth date|1912|6|23|df=y}}`` -> ``23 June 1912``; without ``df`` ``June 23, 1912``."""
     arguments = call.positional()
-    if arguments and not arguments[0].isdigit():
+    if arguments and not arguments[0].isdecimal():
         return arguments[0] or None
     return _write_date(*_read_date(arguments), day_first=_day_first(call)) or None
 
@@ -93,7 +93,7 @@ def free_date(call: TemplateCall) -> str | None:
 def birth_date_and_age(call: TemplateCall) -> str | None:
     """``{{birth date and age|1969|7|20}}`` -> ``July 20, 1969 (age 52)``, the age at the dump's date."""
     arguments = call.positional()
-    if arguments and not arguments[0].isdigit():
+    if arguments and not arguments[0].isdecimal():
         return arguments[0] or None
     born = _read_date(arguments)
     text = _write_date(*born, day_first=_day_first(call))
@@ -114,7 +114,7 @@ def birth_year_and_age(call: TemplateCall) -> str | None:
 def death_date_and_age(call: TemplateCall) -> str | None:
     """``{{death date and age|1954|6|7|1912|6|23}}`` -> ``June 7, 1954 (aged 41)``."""
     arguments = call.positional()
-    if arguments and not arguments[0].isdigit():
+    if arguments and not arguments[0].isdecimal():
         return arguments[0] or None
     died, born = _read_date(arguments[:3]), _read_date(arguments[3:6])
     text = _write_date(*died, day_first=_day_first(call))
@@ -250,7 +250,7 @@ def as_of(call: TemplateCall) -> str | None:
     arguments = call.positional()
     if not arguments or not arguments[0]:
         return None
-    if not arguments[0].isdigit():
+    if not arguments[0].isdecimal():
         text = arguments[0]
     else:
         text = _write_date(*_read_date(arguments), day_first=call.get("df").lower() not in ("us", "mdy"))
@@ -372,7 +372,7 @@ def decade(call: TemplateCall) -> str | None:
 def shown_date(call: TemplateCall) -> str | None:
     """``{{date table sorting|1912|6|23}}`` -> ``23 June 1912``; a date in words stays as it is."""
     arguments = call.positional()
-    if len(arguments) > 1 and arguments[0].isdigit():
+    if len(arguments) > 1 and arguments[0].isdecimal():
         return _write_date(*_read_date(arguments), day_first=True) or None
     return call.get("1") or None
 

@@ -117,7 +117,7 @@ def _evaluate(tokens: list[str]) -> float:
     expects_operand = True
     for token in tokens:
         if expects_operand:
-            if token[0].isdigit() or token[0] == ".":
+            if token[0].isdecimal() or token[0] == ".":
                 values.append(float(token))
                 expects_operand = False
             elif token in _CONSTANTS:

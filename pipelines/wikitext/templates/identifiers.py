@@ -63,7 +63,7 @@ def us_patent(call: TemplateCall) -> str | None:
     if not number:
         return None
     shown = (
-        f"{int(number):,}" if number.isascii() and number.isdigit() and len(number) < 12 else call.get("1")
+        f"{int(number):,}" if number.isascii() and number.isdecimal() and len(number) < 12 else call.get("1")
     )
     return call.get("2", default=f"U.S. patent {shown}")
 
@@ -102,7 +102,7 @@ _register_conventions()
 @template("uSC", "uSCSub", "uSCSub2", "united States Code")
 def united_states_code(call: TemplateCall) -> str | None:
     """``{{USC|18|3553|a}}`` -> ``18 U.S.C. § 3553(a)``."""
-    title, section, *rest = [*call.positional(), ""]
+    title, section, *rest = [*call.positional(), "", ""]
     parts = "".join(f"({part})" for part in rest if part)
     return f"{title} U.S.C. § {section}{parts}" if title and section else None
 

@@ -55,7 +55,7 @@ def station(call: TemplateCall) -> str | None:
 )
 def event_in_match(call: TemplateCall) -> str:
     """``{{goal|45}}`` -> ``45'``: the minutes; medals and cards without words say nothing."""
-    minutes = [argument for argument in call.positional() if argument and argument[0].isdigit()]
+    minutes = [argument for argument in call.positional() if argument and argument[0].isdecimal()]
     return ", ".join(f"{minute}'" for minute in minutes)
 
 
@@ -65,7 +65,7 @@ def congressional_district(call: TemplateCall) -> str | None:
     state, number = call.get("1"), call.get("2")
     if not state or not number:
         return None
-    if number.isdigit():
+    if number.isdecimal():
         return link(f"{state}'s {ordinal(int(number[:4]))} congressional district")
     return link(f"{state}'s at-large congressional district")
 

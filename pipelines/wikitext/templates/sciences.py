@@ -55,7 +55,7 @@ def minor_planet(call: TemplateCall) -> str | None:
     arguments = [argument for argument in call.positional() if argument]
     if not arguments:
         return None
-    index = arguments.pop() if len(arguments) > 1 and arguments[-1].isdigit() else ""
+    index = arguments.pop() if len(arguments) > 1 and arguments[-1].isdecimal() else ""
     text = " ".join(arguments)
     shown = f"{text}<sub>{index}</sub>" if index else text
     return link(f"{text}{index}", shown) if call.name.startswith("mpl") else shown
@@ -126,6 +126,6 @@ def species_list(call: TemplateCall) -> str:
 def fossil_range(call: TemplateCall) -> str:
     """``{{fossil range|Jurassic|Cretaceous}}`` -> ``Jurassic–Cretaceous``."""
     first, second = call.get("1"), call.get("2")
-    if second and not second[:1].isdigit():
+    if second and not second[:1].isdecimal():
         return f"{first}–{second}"
     return f"{first}–{second} Ma" if second else first

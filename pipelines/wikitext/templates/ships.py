@@ -22,7 +22,7 @@ def _prefixes() -> list[str]:
 
 def _shown(prefix: str, name: str, number: str, display: str) -> str:
     """Gives what is shown of a ship's name; `display` adds 4 for the prefix, 2 for the name, 1 for the number."""
-    parts = int(display) if display.isdigit() and len(display) == 1 and display != "0" else 7
+    parts = int(display) if display.isdecimal() and len(display) == 1 and display != "0" else 7
     pieces = []
     if parts & 4 and prefix:
         pieces.append(prefix)

@@ -14,7 +14,7 @@ MONTHS = tuple(calendar.month_name)
 def month_number(text: str) -> int | None:
     """Gives the number of the month that `text` names or numbers: ``3``, ``03``, ``Mar``, ``March``."""
     text = text.strip().rstrip(".")
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdecimal():
         return int(text) if len(text) < 3 and 1 <= int(text) <= 12 else None
     if len(text) < 3:
         return None

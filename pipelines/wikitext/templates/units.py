@@ -553,8 +553,8 @@ def _engineering(code: str, depth: int) -> Unit | None:
     """Reads ``e6acre`` as millions of acres."""
     if code[0] != "e":
         return None
-    digits = code[1:3] if code[1:3].isdigit() else code[1:2]
-    if not digits.isdigit() or int(digits) not in _ENGINEERING:
+    digits = code[1:3] if code[1:3].isdecimal() else code[1:2]
+    if not digits.isdecimal() or int(digits) not in _ENGINEERING:
         return None
     unit = _find(code[1 + len(digits) :], depth + 1)
     if unit is None or unit.offset or unit.power_of_ten:

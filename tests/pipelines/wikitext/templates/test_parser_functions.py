@@ -1,0 +1,112 @@
+"""Parser functions, by https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions and Help:Magic_words."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.wikitext.site import Site
+from pipelines.wikitext.templates import call_parser_function
+from pipelines.wikitext.templates.expressions import evaluate
+
+SITE = Site(date=datetime.date(2022, 3, 4), namespaces={"": 0, "help": 12})
+
+
+def call(name: str, argument: str = "", *arguments: str, title: str = "Apple pie/Crust") -> str | None:
+    return call_parser_function(name, argument, list(arguments), title, SITE)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("#if", ("x", "yes", "no"), "yes"),
+        ("#if", (" ", "yes", "no"), "no"),
+        ("#if", ("", "yes"), ""),
+        ("#IF", ("x", "yes"), "yes"),
+        ("#ifeq", ("a", "a", "same", "other"), "same"),
+        ("#ifeq", ("1.0", "1", "same", "other"), "same"),
+        ("#ifeq", ("a", "A", "same", "other"), "other"),
+        ("#ifexpr", ("1 > 0", "yes", "no"), "yes"),
+        ("#ifexpr", ("1 >", "yes", "no"), "no"),
+        ("#ifexist", ("Page", "yes", "no"), "yes"),
+        ("#switch", ("b", "a=1", "b=2", "3"), "2"),
+        ("#switch", ("z", "a=1", "b=2", "3"), "3"),
+        ("#switch", ("a", "a", "b=2", "3"), "2"),
+        ("#switch", ("z", "#default=d", "a=1"), "d"),
+        ("#switch", ("z", "a=1"), ""),
+        ("#expr", ("2*(3+4) mod 5",), "4"),
+        ("#expr", ("-2^2",), "4"),
+        ("#expr", ("2400/100",), "24"),
+        ("#expr", ("1/3",), "0.33333333333333"),
+        ("#expr", ("2.345 round 2",), "2.35"),
+        ("#expr", ("1/0",), ""),
+        ("#expr", ("1 2",), ""),
+        ("#expr", ("not 0 and 1",), "1"),
+        ("formatnum", ("1234567.12345",), "1,234,567.12345"),
+        ("formatnum", (" 3003",), "3,003"),
+        ("formatnum", ("1,234", "R"), "1234"),
+        ("lc", ("ABC",), "abc"),
+        ("ucfirst", ("abc",), "Abc"),
+        ("lcfirst", ("ABC",), "aBC"),
+        ("padleft", ("7", "3"), "007"),
+        ("padright", ("a", "3", "xy"), "axy"),
+        ("padleft", ("7", "99999999"), "0" * 499 + "7"),
+        ("plural", ("1", "page", "pages"), "page"),
+        ("plural", ("2", "page", "pages"), "pages"),
+        ("#time", ("j F Y", "2001-02-03"), "3 February 2001"),
+        ("#time", ('"Y" Y',), "Y 2022"),
+        ("#time", ("Y", "gibberish"), ""),
+        ("#tag", ("ref", "text"), ""),
+        ("#tag", ("sub", "2"), "<sub>2</sub>"),
+        ("#titleparts", ("a/b/c", "1", "2"), "b"),
+        ("DEFAULTSORT", ("x",), ""),
+        ("DISPLAYTITLE", ("x",), ""),
+        ("anchorencode", ("a b",), "a_b"),
+        ("urlencode", ("a b&c",), "a+b%26c"),
+        ("urlencode", ("a b", "WIKI"), "a_b"),
+        ("ns", ("6",), "File"),
+        ("!", (), "|"),
+        ("=", (), "="),
+        ("CURRENTYEAR", (), "2022"),
+        ("cURRENTYEAR", (), "2022"),
+        ("CURRENTMONTHNAME", (), "March"),
+        ("PAGENAME", (), "Apple pie/Crust"),
+        ("BASEPAGENAME", (), "Apple pie"),
+        ("SUBPAGENAME", (), "Crust"),
+        ("PAGENAMEE", (), "Apple_pie/Crust"),
+        ("NAMESPACE", (), ""),
+        ("NAMESPACE", ("Help:Contents",), "Help"),
+        ("PAGENAME", ("Help:Contents",), "Contents"),
+    ],
+)
+def test_function(name: str, arguments: tuple[str, ...], text: str) -> None:
+    assert call(name, *arguments) == text
+
+
+@pytest.mark.parametrize("name", ["#invoke", "convert", "Infobox", "", "#nonsense", "pagename"])
+def test_what_is_no_function(name: str) -> None:
+    assert call(name, "x") is None
+
+
+def test_dates_are_empty_where_the_dump_has_none() -> None:
+    assert call_parser_function("CURRENTYEAR", "", [], "A", Site()) == ""
+
+
+@given(st.text(alphabet="0123456789.+-*/^() eroundmodpi<>=", max_size=60))
+def test_expressions_never_raise(expression: str) -> None:
+    value = evaluate(expression)
+    assert value is None or isinstance(value, (int, float))
+
+
+@given(
+    st.sampled_from(
+        ["#if", "#switch", "#expr", "#time", "formatnum", "padleft", "#titleparts", "ns", "PAGENAME", "#tag"]
+    ),
+    st.text(max_size=20),
+    st.lists(st.text(max_size=12), max_size=4),
+)
+def test_functions_never_raise(name: str, argument: str, arguments: list[str]) -> None:
+    assert isinstance(call_parser_function(name, argument, arguments, "A", SITE), str)
