@@ -21,6 +21,7 @@ from pipelines.wikitext.templates import (  # noqa: F401
     quotations,
     sciences,
     ships,
+    sports,
     typography,
 )
 from pipelines.wikitext.templates.formulas import plain_formula

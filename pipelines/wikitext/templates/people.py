@@ -1,4 +1,4 @@
-"""Titles behind names, teams, stations: what stands beside a name in a sentence."""
+"""Titles behind names, parties, stations: what stands beside a name in a sentence."""
 
 from __future__ import annotations
 
@@ -38,27 +38,6 @@ def station(call: TemplateCall) -> str | None:
     return link(f"{name} railway station", name) if name else None
 
 
-@template(
-    "goal", "yel", "sent off", "subon", "suboff", "pengoal", "penmiss", "yellow card", "red card", "sin bin"
-)
-@template(
-    "gold medal",
-    "silver medal",
-    "bronze medal",
-    "gold1",
-    "silver2",
-    "bronze3",
-    "gold01",
-    "silver02",
-    "bronze03",
-    "captain",
-)
-def event_in_match(call: TemplateCall) -> str:
-    """``{{goal|45}}`` -> ``45'``: the minutes; medals and cards without words say nothing."""
-    minutes = [argument for argument in call.positional() if argument and argument[0].isdecimal()]
-    return ", ".join(f"{minute}'" for minute in minutes)
-
-
 @template("ushr", "uSHR", "uS congressional district")
 def congressional_district(call: TemplateCall) -> str | None:
     """``{{ushr|Texas|5|X}}`` -> ``[[Texas's 5th congressional district|..]]`` as words."""
@@ -81,10 +60,11 @@ def road(call: TemplateCall) -> str | None:
     return " / ".join(roads) or None
 
 
-@template("title")
+@template("title", "pAGENAMEBASE")
 def page_title(call: TemplateCall) -> str:
-    """``{{title}}`` -> the page's title."""
-    return call.get("1", default=call.title)
+    """``{{title}}`` -> the page's title; ``{{PAGENAMEBASE}}`` without the bracket that tells pages apart."""
+    title = call.get("1", default=call.title)
+    return title.partition(" (")[0] if call.name == "pAGENAMEBASE" else title
 
 
 @template("uN population", "uN Population")

@@ -185,8 +185,6 @@ def spaces(_call: TemplateCall) -> str:
     *(
         "semxlit",
         "code2",
-        "keypress",
-        "key press",
         "key",
         "button",
         "citation needed span",
@@ -233,8 +231,26 @@ def dressed(call: TemplateCall) -> str:
     "background color",
 )
 def coloured(call: TemplateCall) -> str:
-    """``{{fgcolor|red|word}}`` -> ``word``."""
-    return call.get("2", "1")
+    """``{{fgcolor|red|word}}`` and ``{{font color|red|blue|word}}`` -> ``word``."""
+    return call.get("text", "3", "2", "1")
+
+
+@template("keypress", "key press")
+def keys(call: TemplateCall) -> str:
+    """``{{key press|Ctrl|C}}`` -> ``Ctrl+C``."""
+    return "+".join(key for key in call.positional() if key)
+
+
+@template("tl", "tlx", "tlc", "tlp", "template link")
+def template_name(call: TemplateCall) -> str:
+    """``{{tl|name}}`` -> ``{{name}}``, as text."""
+    return f"&#123;&#123;{call.get('1')}&#125;&#125;"
+
+
+@template("a.k.a.", "aka", "a.k.a")
+def also_known_as(call: TemplateCall) -> str:
+    """``{{a.k.a.|name}}`` -> ``a.k.a. name``."""
+    return f"a.k.a. {call.get('1')}".rstrip()
 
 
 @template("legend", "legend2", "legend0", "color box", "colorbox")
