@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ from pipelines.text_index.retry import PASSING_STATUSES, RetryPolicy
 __all__ = ["ElasticsearchIndex"]
 
 _QUERIES_PER_REQUEST = 128
-_DOCUMENTS_PER_REQUEST = 2048
+_DOCUMENTS_PER_REQUEST = 256
+_REQUESTS_AT_ONCE = 4
 _POLICY = RetryPolicy(first_seconds=0.2, most_seconds=5.0, give_up_seconds=30.0)
 _ORDER = [{"_score": "desc"}, {"sentence_id": "asc"}]
 
@@ -90,10 +92,11 @@ class ElasticsearchIndex:
         self._prefix = prefix
         self._max_document_frequency = max_document_frequency
         self._client = connection.open(retries=3)
+        self._threads = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="text-index")
         try:
             meta = self._find_meta()
         except BaseException:
-            self._client.close()
+            self.close()
             raise
         self._base = str(meta.get("base", ""))
         self._fingerprint = str(meta.get("fingerprint", ""))
@@ -117,7 +120,8 @@ class ElasticsearchIndex:
         return hits
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Ends the threads and closes the connections."""
+        self._threads.shutdown()
         self._client.close()
 
     def __enter__(self) -> ElasticsearchIndex:
@@ -227,21 +231,25 @@ class ElasticsearchIndex:
         raise QueryError(f"{self._connection.url}: query {question.number} cannot be answered: {reason}")
 
     def _sources(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
-        """Fetches documents by index and id."""
+        """Fetches documents by index and id; a node reads those of one request one after the other."""
+        chunks = [
+            wanted[start : start + _DOCUMENTS_PER_REQUEST]
+            for start in range(0, len(wanted), _DOCUMENTS_PER_REQUEST)
+        ]
         sources: dict[tuple[str, int], dict[str, Any]] = {}
-        for start in range(0, len(wanted), _DOCUMENTS_PER_REQUEST):
-            keys = wanted[start : start + _DOCUMENTS_PER_REQUEST]
-            documents = [{"_index": index, "_id": str(row)} for index, row in keys]
-            answers = self._ask(
-                lambda documents=documents: self._client.mget(docs=documents, realtime=False)["docs"]  # type: ignore[misc]
-            )
-            for key, answer in zip(keys, answers, strict=True):
-                if not answer.get("found"):
-                    raise TextIndexError(
-                        f"{self._connection.url}: {key[0]} has no document {key[1]}: {_why(answer)}; load it again"
-                    )
-                sources[key] = answer["_source"]
+        for fetched in self._threads.map(self._fetch, chunks):
+            sources.update(fetched)
         return sources
+
+    def _fetch(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+        documents = [{"_index": index, "_id": str(row)} for index, row in keys]
+        answers = self._ask(lambda: self._client.mget(docs=documents, realtime=False)["docs"])
+        for key, answer in zip(keys, answers, strict=True):
+            if not answer.get("found"):
+                raise TextIndexError(
+                    f"{self._connection.url}: {key[0]} has no document {key[1]}: {_why(answer)}; load it again"
+                )
+        return {key: answer["_source"] for key, answer in zip(keys, answers, strict=True)}
 
     def _queries(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """An OR of a text's terms; Lucene sums what a term that stands there twice adds."""

@@ -75,7 +75,7 @@ class RowLookup:
         self._lock = threading.Lock()
         self._opened: OrderedDict[int, pq.FileMetaData] = OrderedDict()
         self._kept: OrderedDict[int, pa.Table] = OrderedDict()
-        self._kept_bytes = 0
+        self.kept_bytes = 0
 
     def fetch(
         self, ids: Iterable[int], apply: Callable[..., Iterable[Any]] = map
@@ -126,13 +126,13 @@ class RowLookup:
         with self._lock:
             if place not in self._kept:
                 self._kept[place] = table
-                self._kept_bytes += table.nbytes
+                self.kept_bytes += table.nbytes
                 for dropped in self._too_much():
-                    self._kept_bytes -= dropped.nbytes
+                    self.kept_bytes -= dropped.nbytes
         return table
 
     def _too_much(self) -> Iterator[pa.Table]:
-        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
+        while self.kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
             yield self._kept.popitem(last=False)[1]
 
     def _metadata(self, part: int) -> pq.FileMetaData:

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.text_index.analysis import analyser
+
+ANALYSER = analyser()
+
+
+# What Elasticsearch's standard analyser (Lucene's StandardTokenizer) gives for the same texts.
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("Alan Turing", ["alan", "turing"]),
+        ("can't O'Neil's it’s", ["can't", "o'neil's", "it’s"]),
+        ("U.S.A. e.g. a:b", ["u.s.a", "e.g", "a:b"]),
+        ("1,000.50 3.5.1 3:15", ["1,000.50", "3.5.1", "3", "15"]),
+        ("snake_case _x _ x1y", ["snake_case", "_x", "x1y"]),
+        ("well-known and/or C++", ["well", "known", "and", "or", "c"]),
+        ("東京 とう カタカナ", ["東", "京", "と", "う", "カタカナ"]),
+        ("한국어 조선말", ["한국어", "조선말"]),
+        ("สวัสดีครับ ภาษา", ["สวัสดีครับ", "ภาษา"]),
+        ("नमस्ते العربية", ["नमस्ते", "العربية"]),
+        ("ארה\"ב רח' ג'ורג'", ['ארה"ב', "רח'", "ג'ורג'"]),
+        ("e\u0301te\u0301 a\u00adb", ["e\u0301te\u0301", "a\u00adb"]),
+        ("🇬🇧🇫🇷 👩🏽‍🚀 ❤️ 🏼", ["🇬🇧", "🇫🇷", "👩🏽‍🚀", "❤️", "🏼"]),
+        ("１２３ ΣΊΣΥΦΟΣ", ["１２３", "σίσυφοσ"]),
+        ("", []),
+        ("... \n\x00 \u200b –", []),
+    ],
+)
+def test_terms_are_those_of_the_standard_analyser(text: str, terms: list[str]) -> None:
+    assert ANALYSER.analyze(text) == terms
+
+
+@given(st.text())
+def test_any_text_gives_terms_that_are_terms_again(text: str) -> None:
+    for term in ANALYSER.analyze(text):
+        assert ANALYSER.analyze(term) == [term] or term != term.lower()
