@@ -22,14 +22,13 @@ from rich.console import Console
 from kc_schema.snapshot import Manifest, SnapshotError, read_manifest
 from pipelines.beam_run import (
     Engine,
-    RunError,
-    WorkerDiedError,
     choose_engine,
     default_workers,
     quiet_beam,
     run_pipeline,
     show_notes,
 )
+from pipelines.beam_workers import RunError, WorkerDiedError
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
 from pipelines.dump.site_information import read_site

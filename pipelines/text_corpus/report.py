@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from kc_schema.snapshot import Manifest
@@ -14,7 +15,7 @@ UNKNOWN_TEMPLATES_SHOWN = 20
 
 
 def show_summary(console: Console, output: Path, manifest: Manifest, *, seconds: float | None) -> None:
-    """Prints what the snapshot in `output` holds; `seconds` is the time of the build, None if it was there."""
+    """Prints what the snapshot in `output` holds; `seconds` is the time of the build, None without one."""
     dump = manifest.dump
     took = f", built in {seconds:,.1f} s" if seconds is not None else ""
     console.print(f"\n[bold]{output}[/]: {dump['name']} ({dump['wiki']}, language {dump['language']}){took}")
@@ -22,7 +23,9 @@ def show_summary(console: Console, output: Path, manifest: Manifest, *, seconds:
 
 
 def _grid(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     return table
@@ -58,8 +61,10 @@ def _templates(manifest: Manifest) -> RenderableType:
     templates = manifest.templates
     rendered, unknown = templates.get("rendered", 0), templates.get("unknown_total", 0)
     share = 100 * rendered / max(1, rendered + unknown)
-    title = f"Templates in running text: {rendered:,} rendered ({share:.1f}%), {unknown:,} unknown"
-    grid = _grid(title, "most frequent unknown", "count")
+    line = f"[bold]Templates in running text[/]: {rendered:,} rendered ({share:.1f}%), {unknown:,} unknown"
+    if not unknown:
+        return line
+    grid = _grid("", "most frequent unknown", "count")
     for name, count in list(templates.get("unknown", {}).items())[:UNKNOWN_TEMPLATES_SHOWN]:
-        grid.add_row(name, f"{count:,}")
-    return grid
+        grid.add_row(escape(name), f"{count:,}")
+    return Group(line, grid)

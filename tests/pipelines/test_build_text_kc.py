@@ -3,7 +3,7 @@
 import pytest
 
 from kc_schema.snapshot import open_snapshot
-from pipelines.beam_run import RunError
+from pipelines.beam_workers import RunError
 from pipelines.dump.errors import DumpError
 from pipelines.text_corpus.build import BuildError
 from tests.corpus_builder import all_rows, build, rows
