@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from kc_schema.retrieval_cache import Example
@@ -45,10 +46,13 @@ def read_dataset(name: str, folder: Path | str, *, columns: Columns | None = Non
         raise DatasetError(f"data set {name!r} is unknown; known are {', '.join(DATASETS)}")
     if columns is not None and name != "conll":
         raise DatasetError(f"columns and scheme are given, and {name} has its own; they are for conll")
+    if name == "conll":
+        columns = columns or Columns()
     files = find_split_files(Path(folder), _SUFFIXES[name])
-    dataset = Dataset(name, "ner", files, {}, Quirks())
+    dataset = Dataset(name, "ner", files, {}, Quirks(), None if columns is None else asdict(columns))
     for split, path in files.items():
         dataset.splits[split] = _read(dataset, path, split, columns)
+        _check_characters(path, dataset.splits[split])
     tasks = {examples[0].task for examples in dataset.splits.values()}
     if len(tasks) > 1:
         raise DatasetError(f"{folder}: labels in one split and relations in another; keep them apart")
@@ -66,7 +70,19 @@ def _read(dataset: Dataset, path: Path, split: str, columns: Columns | None) -> 
         return read_mnre(path, split, quirks)
     if dataset.name == "jsonl":
         return read_json_lines(path, split, quirks)
-    return read_posts(path, split, (columns or Columns()) if dataset.name == "conll" else IMAGE_POSTS, quirks)
+    return read_posts(path, split, columns or IMAGE_POSTS, quirks)
+
+
+def _check_characters(path: Path, examples: list[Example]) -> None:
+    """Refuses lone surrogates, which JSON can spell and no table can hold."""
+    for example in examples:
+        try:
+            "".join((*example.tokens, *(example.labels or ()), example.image or "")).encode()
+        except UnicodeEncodeError as error:
+            raise DatasetError(
+                f"{path}: example {example.example_id}: {error.object[error.start]!a} is no character but half of"
+                " one (a lone surrogate); write the whole character"
+            ) from error
 
 
 def _count_duplicates(dataset: Dataset, split: str, examples: list[Example]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kc_schema.retrieval_cache import Example
 from pipelines.datasets.quirks import Quirks
@@ -24,5 +25,7 @@ class Dataset:
     """Split (train, dev, test) -> examples in the order of the file. `Example.image` is the name that the data
     set gives; whether there is such an image is not looked at here."""
     quirks: Quirks
+    columns: dict[str, Any] | None = None
+    """Where plain CoNLL files keep what; None for data sets that have their own way."""
     other_image_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Image name -> names under which the same image is also handed around."""
