@@ -375,6 +375,8 @@ def ipa(call: TemplateCall) -> str:
     ``{{IPA|de|bɛʁˈliːn|lang}}`` with a language in front says how the subject is pronounced, and is dropped.
     """
     first, second = call.get("1"), call.get("2")
+    if second and first in ("all", "generic", "mul", "und"):
+        return second
     if second and is_language_code(first):
         return ""
     return first

@@ -34,39 +34,39 @@ def _grouped(number: str) -> str:
 
 @template("val", "value")
 def val(call: TemplateCall) -> str | None:
-    """``{{val|1234.5|0.5|e=3|u=km}}`` -> ``(1,234.5±0.5)×10<sup>3</sup> km``."""
-    arguments = call.positional()
-    number = arguments[0] if arguments else ""
-    exponent = call.get("e")
-    mantissa, power = _split_exponent(number)
-    number, exponent = mantissa, exponent or power
-    text = _grouped(number)
-    uncertain = ""
-    if len(arguments) > 2 and arguments[1] and arguments[2]:
-        uncertain = f"+{_grouped(arguments[1].lstrip('+'))}{MINUS}{_grouped(arguments[2].lstrip('-−'))}"
-    elif len(arguments) > 1 and arguments[1]:
-        uncertain = arguments[1] if arguments[1].startswith("(") else f"±{_grouped(arguments[1])}"
-    if call.get("end"):
-        text += call.get("end")
+    """``{{val|1234.5|0.5|e=3|u=km}}`` -> ``(1234.5±0.5)×10<sup>3</sup> km``.
+
+    The gaps that the template puts between groups of digits are only for show; ``fmt=commas`` writes commas.
+    """
+    commas = call.get("fmt") == "commas"
+    arguments = [*call.positional(), "", "", ""]
+    number, power = _split_exponent(arguments[0])
+    text = _digits(number, commas) + call.get("end")
+    uncertain = _uncertainty(arguments[1], arguments[2], commas)
     text += uncertain
-    if exponent:
-        power_text = f"10<sup>{_grouped(exponent)}</sup>"
-        if not text:
-            text = power_text
-        else:
-            text = (
-                f"({text})×{power_text}" if "±" in uncertain or MINUS in uncertain else f"{text}×{power_text}"
-            )
-    text = call.get("p", "fmt-p") + text + call.get("s")
-    unit = call.get("u", "ul")
-    if not unit and not call.get("up", "upl"):
-        return text or None
-    unit = _unit_symbol(unit)
+    if exponent := call.get("e", default=power):
+        power_text = f"10<sup>{_digits(exponent, commas)}</sup>"
+        bracketed = f"({text})" if "±" in uncertain or MINUS in uncertain else text
+        text = f"{bracketed}×{power_text}" if text else power_text
+    text = call.get("p") + text + call.get("s")
+    unit = _unit_symbol(call.get("u", "ul"))
     if per := call.get("up", "upl"):
         unit += f"/{_unit_symbol(per)}"
     if not unit or (unit[0] in "%°/′″" and not unit.startswith(("°C", "°F"))):
-        return text + unit
-    return f"{text} {unit}"
+        return text + unit or None
+    return f"{text} {unit}".strip()
+
+
+def _digits(number: str, commas: bool) -> str:
+    return _grouped(number) if commas else number.replace("-", MINUS).replace("&minus;", MINUS)
+
+
+def _uncertainty(above: str, below: str, commas: bool) -> str:
+    if above and below:
+        return f"+{_digits(above.lstrip('+'), commas)}{MINUS}{_digits(below.lstrip('-−'), commas)}"
+    if not above:
+        return ""
+    return above if above.startswith("(") else f"±{_digits(above, commas)}"
 
 
 def _split_exponent(number: str) -> tuple[str, str]:
@@ -77,10 +77,13 @@ def _split_exponent(number: str) -> tuple[str, str]:
 
 
 def _unit_symbol(code: str) -> str:
-    if not code or "[" in code or "<" in code:
+    """Gives a unit as it is written; codes with a power (``m/s2``) get it raised."""
+    if code in ("degC", "degF"):
+        return f"°{code[-1]}"
+    if not code or code[-1] not in "23" or "[" in code or "<" in code:
         return code
     unit = find_unit(code)
-    return unit.symbol if unit is not None and unit.always != "name" else code
+    return unit.symbol if unit is not None else code
 
 
 @template(
@@ -292,12 +295,30 @@ def volume(call: TemplateCall) -> str:
     return f"vol. {call.get('1')}".strip()
 
 
+# "3ft6in", "4ft8.5in", "15in", "5ft".
+_IMPERIAL_GAUGE = re.compile(r"(?:(\d{1,2})ft)?(?:(\d{1,2}(?:\.5|\.25|\.75)?)in)?\Z")
+_DECIMALS = {".5": " 1⁄2", ".25": " 1⁄4", ".75": " 3⁄4"}
+
+
+def _imperial_gauge(feet: float, inches: str, *, alone: bool) -> str | None:
+    if not feet and not inches:
+        return None
+    shown_inches = next(
+        (inches[: -len(end)] + half for end, half in _DECIMALS.items() if inches.endswith(end)), inches
+    )
+    pieces = ([f"{feet:.0f} ft"] if feet else []) + ([f"{shown_inches} in"] if inches else [])
+    millimetres = round((feet * 12 + float(inches or 0)) * 25.4)
+    return " ".join(pieces) if alone else f"{' '.join(pieces)} ({millimetres:,} mm)"
+
+
 @template("railGauge", "track gauge", "gauge", "trackgauge", "rail gauge")
 def track_gauge(call: TemplateCall) -> str | None:
     """``{{RailGauge|1435mm}}`` -> ``1,435 mm (4 ft 8 1⁄2 in)``; with ``disp=1`` the given measure alone."""
     text = call.get("1").replace(" ", "").replace("&nbsp;", "").lower()
     if text in ("sg", "standard"):
         text = "1435mm"
+    if imperial := _IMPERIAL_GAUGE.match(text):
+        return _imperial_gauge(float(imperial[1] or 0), imperial[2] or "", alone=call.get("disp") == "1")
     if not text.endswith("mm"):
         return call.get("1") or None
     number = parse_number(text[:-2])
@@ -308,8 +329,22 @@ def track_gauge(call: TemplateCall) -> str | None:
     return shown if alone else f"{shown} ({_feet_and_inches(float(number))})"
 
 
+# Gauges whose customary inches are not the nearest sixteenth.
+_GAUGES = {
+    381: "15 in",
+    600: "1 ft 11 5⁄8 in",
+    750: "2 ft 5 1⁄2 in",
+    891: "2 ft 11 3⁄32 in",
+    1050: "3 ft 5 11⁄32 in",
+    1520: "4 ft 11 27⁄32 in",
+    1668: "5 ft 5 21⁄32 in",
+}
+
+
 def _feet_and_inches(millimetres: float) -> str:
     """Gives a gauge in feet and sixteenths of an inch, as gauges are quoted."""
+    if millimetres in _GAUGES:
+        return _GAUGES[int(millimetres)]
     feet, sixteenths = divmod(round(millimetres / 25.4 * 16), 192)
     inches, part = divmod(sixteenths, 16)
     pieces = [f"{feet} ft"] if feet else []

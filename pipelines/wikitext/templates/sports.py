@@ -80,7 +80,7 @@ def _register_teams() -> None:
 
         @template(name)
         def season_of_team(call: TemplateCall, kind: str = kind) -> str | None:
-            """``{{cfb link|year=2010|team=Auburn Tigers|title=champions}}`` -> the linked season, shown as its title."""
+            """``{{cfb link|year=2010|team=Auburn Tigers|title=champions}}`` -> the season, linked."""
             year, team = call.get("year"), call.get("team")
             if not year or not team:
                 return None

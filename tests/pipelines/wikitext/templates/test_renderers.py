@@ -85,7 +85,9 @@ LANGUAGES = [
 ]
 NUMBERS = [
     ("val|6.241|e=18", "6.241×10<sup>18</sup>"),
-    ("val|30000|u=C", "30,000 °C"),
+    ("val|30000|u=C", "30000 C"),
+    ("val|30000|u=m/s2|fmt=commas", "30,000 m/s<sup>2</sup>"),
+    ("val|5|0.2|0.1|e=3", "(5+0.2−0.1)×10<sup>3</sup>"),
     ("val|1.5|0.2|u=km", "1.5±0.2 km"),
     ("val|1.2|(5)|e=-3", "1.2(5)×10<sup>−3</sup>"),
     ("val|90|u=%", "90%"),
@@ -103,6 +105,8 @@ NUMBERS = [
     ("height|ft=6|in=2", "6 ft 2 in (1.88 m)"),
     ("pop density|3645257|640081.87|km2|sqmi|prec=1", "5.7/km<sup>2</sup> (14.7/sq mi)"),
     ("RailGauge|1435mm", "1,435 mm (4 ft 8 1⁄2 in)"),
+    ("RailGauge|1668mm", "1,668 mm (5 ft 5 21⁄32 in)"),
+    ("track gauge|3ft6in", "3 ft 6 in (1,067 mm)"),
 ]
 DATES = [
     ("birth date|1912|6|23", "June 23, 1912"),
@@ -182,6 +186,15 @@ SUMS = [
     ("format price|3160384", "3.16 million"),
     ("£sd|l=1|s=2|d=6", "£1 2s 6d"),
 ]
+SPORTS = [
+    ("mlby|1990", "[[1990 Major League Baseball season|1990]]"),
+    ("nhly|1995", "[[1995–96 NHL season|1995–96]]"),
+    ("goal|45", "45'"),
+    (
+        "cfb link|year=2010|team=Auburn Tigers|title=champions",
+        "[[2010 Auburn Tigers football team|champions]]",
+    ),
+]
 SCIENCES = [
     ("math|1=''E''", "''E''"),
     ("mvar|x", "x"),
@@ -226,7 +239,7 @@ BLOCKS = [
 
 @pytest.mark.parametrize(
     ("source", "wikitext"),
-    TYPOGRAPHY + LANGUAGES + NUMBERS + DATES + SHIPS + LINKS + SUMS + SCIENCES + BLOCKS,
+    TYPOGRAPHY + LANGUAGES + NUMBERS + DATES + SHIPS + LINKS + SUMS + SPORTS + SCIENCES + BLOCKS,
 )
 def test_renders(render: Render, source: str, wikitext: str) -> None:
     assert render(source) == wikitext
