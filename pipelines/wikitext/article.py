@@ -6,7 +6,7 @@ from kc_schema.anchors import render
 from pipelines.wikitext import marks
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import strip_emphasis
-from pipelines.wikitext.expansion import Expansion
+from pipelines.wikitext.expansion import Expansion, outer_calls
 from pipelines.wikitext.images import gallery_images, is_interface_icon
 from pipelines.wikitext.links import Links, strip_external_links
 from pipelines.wikitext.records import Anchor, Article, ImageLink, Paragraph
@@ -71,6 +71,9 @@ class _Extraction:
         """Takes out tags and templates; templates may bring tags."""
         text = strip_tags(text, self.collect)
         self.literal = self.literal or marks.JOINER in text
+        if "{|" in text:
+            # Before the calls inside them are expanded for nothing.
+            text = remove_tables(text, self.collect_from_table, outer_calls(text))
         expanded = self.expansion.expand(text)
         if self.expansion.brought_tags:
             self.expansion.brought_tags = False
@@ -89,9 +92,9 @@ class _Extraction:
 
     def collect_from_table(self, wikitext: str) -> None:
         """Takes the image links inside a table, by reading its links; their text is not wanted."""
-        if "[[" in wikitext:
+        if first := self.site.file_link.search(wikitext):
             inner = Links(self.title, self.site)
-            inner.read(wikitext)
+            inner.read(wikitext[first.start() :])
             self.galleries.extend(inner.images)
 
     def plain(self, text: str) -> str:
@@ -132,7 +135,7 @@ class _Extraction:
                     self.introduction_length = len(paragraphs)
                 while headings and headings[-1][0] >= level:
                     headings.pop()
-                headings.append((level, self.plain(text)))
+                headings.append((level, marks.restore(marks.join_lines(marks.strip_anchors(text))).strip()))
                 section = " / ".join(name for _, name in headings if name)
                 continue
             plain, anchors = _split_anchors(marks.restore(text).strip() if literal else text)

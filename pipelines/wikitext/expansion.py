@@ -25,7 +25,7 @@ from pipelines.wikitext.templates.registry import (
     normalise_template_name,
 )
 
-__all__ = ["Expansion", "cut_at_braces", "read_arguments", "split_arguments"]
+__all__ = ["Expansion", "cut_at_braces", "outer_calls", "read_arguments", "split_arguments"]
 
 MAX_DEPTH = 40
 """Calls nested deeper than this leave nothing (MediaWiki's own limit on the depth of expansion)."""
@@ -110,6 +110,24 @@ def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
             first[pair] = len(pieces) - 1
     pieces.append(text[done:])
     return pieces, partners
+
+
+def outer_calls(text: str) -> list[tuple[int, int]]:
+    """Gives the spans of the calls in `text` that stand in no other, in order."""
+    pieces, partners = cut_at_braces(text)
+    spans: list[tuple[int, int]] = []
+    position = index = 0
+    while index < len(pieces):
+        close = partners.get(index)
+        if close is None:
+            position += len(pieces[index])
+            index += 1
+            continue
+        end = position + sum(map(len, pieces[index : close + 1]))
+        spans.append((position, end))
+        position = end
+        index = close + 1
+    return spans
 
 
 def split_arguments(inside: str) -> list[str]:

@@ -116,6 +116,12 @@ class Site:
         return re.compile(f"[{letters}]+" if letters else "(?!)")
 
     @cached_property
+    def file_link(self) -> re.Pattern[str]:
+        """What a link to a media file begins with, up to the colon."""
+        names = sorted(name for name, number in self._namespace_numbers.items() if number == FILES)
+        return re.compile(rf"\[\[[ _]*(?:{'|'.join(map(re.escape, names))})[ _]*:", re.IGNORECASE)
+
+    @cached_property
     def redirect(self) -> re.Pattern[str]:
         """What the wikitext of a redirect begins with; the group is the link's target."""
         words = ["redirect", *REDIRECT_WORDS.get(self.language, ())]
