@@ -18,9 +18,9 @@ from pathlib import Path
 
 DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 QUERIES = (
-    "Who was the first Roman emperor?",
-    "a philosophy that rejects the state",
-    "Alan Turing worked at Bletchley Park",
+    "Which mountain in Alaska is the highest?",
+    "political philosophy that wants a society without a state",
+    "novels about robots and a galactic empire by Asimov",
 )
 
 
