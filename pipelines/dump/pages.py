@@ -188,7 +188,9 @@ def _read_page(text: _Text) -> Page | BrokenPage:
 
 def _tail(unit: WorkUnit) -> bytes:
     """The end of the file's text, for a last unit that has only a piece of it, or nothing."""
-    start = unit.start if unit.format == "zst" else max(0, unit.size - _LAST_STREAM_BYTES)
+    start = max(0, unit.size - _LAST_STREAM_BYTES)
+    if unit.format == "zst":
+        start = max(frame for frame in frame_starts(unit.path, unit.size) if frame <= start)
     tail = b""
     for chunk in read_chunks(replace(unit, start=start)):
         tail = (tail + chunk.data)[-_TAIL_BYTES:]

@@ -112,6 +112,16 @@ def test_one_whole_stream_that_is_not_closed_is_read_with_a_warning(
     assert f"{path}: no </mediawiki>" in record.getMessage()
 
 
+@pytest.mark.parametrize("suffix", [".bz2", ".gz", ".zst"])
+def test_the_end_may_be_spread_over_streams(tmp_path: Path, suffix: str) -> None:
+    xml = write_dump(tmp_path / "whole.xml", PAGES).read_bytes()
+    expected = read(tmp_path / "whole.xml")
+    for cut in range(1, 16):
+        path = tmp_path / f"a{suffix}"
+        path.write_bytes(compress([xml[:-cut], xml[-cut:-1], xml[-1:]], suffix))
+        assert read(path, 1) == read(path) == expected
+
+
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     for suffix in (".xml", ".bz2", ".gz", ".zst"):
         path = tmp_path / f"a{suffix}"

@@ -246,6 +246,12 @@ class TestCuts:
         for unit_bytes in (None, 100):
             assert [page.title for page in read(path, unit_bytes) if isinstance(page, Page)] == ["A", "B"]
 
+    def test_skippable_frames_of_zstd_are_skipped(self, tmp_path: Path) -> None:
+        path = write_dump(tmp_path / "a.zst", MIXED)
+        skippable = (0x184D2A5E).to_bytes(4, "little") + (9).to_bytes(4, "little") + b"whatever."
+        path.write_bytes(skippable + path.read_bytes() + skippable)
+        assert read(path, 1) == read(path) == read(write_dump(tmp_path / "plain.xml", MIXED))
+
     def test_a_dump_without_pages_has_none(self, tmp_path: Path) -> None:
         for suffix in SUFFIXES:
             for unit_bytes in (None, 1):
