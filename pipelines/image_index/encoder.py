@@ -88,6 +88,14 @@ class Encoder:
         """Pixels of the shorter edge of what the network sees; images need not be larger than twice this."""
         return max(self.input_shape[-2:]) if len(self.input_shape) >= 2 else _DEFAULT_SIDE
 
+    @property
+    def device_name(self) -> str:
+        """Gives the device for a person, with the precision: ``cuda:0 (NVIDIA A100), float16``."""
+        import torch
+
+        name = f" ({torch.cuda.get_device_name(self.device)})" if self.device.type == "cuda" else ""
+        return f"{self.device}{name}, {str(self.dtype).removeprefix('torch.')}"
+
     def describe(self) -> dict[str, Any]:
         """Gives what manifests keep of the encoder."""
         return {
@@ -135,6 +143,11 @@ class Encoder:
                 inputs = self._normalise(inputs)
             features = self._encode_image(inputs)
             return np.asarray(features.to(torch.float32).cpu().numpy().reshape(len(batch), -1))
+
+    def blank_batch(self, size: int) -> torch.Tensor:
+        """Gives a batch of black images, preprocessed."""
+        one = self._preprocess_all([_blank()])
+        return one.expand(size, *one.shape[1:]).contiguous()
 
     def _normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Gives bytes as the numbers that the network was trained on."""

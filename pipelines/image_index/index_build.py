@@ -87,7 +87,7 @@ def build_index(
 
     Raises:
         ImageIndexError: no vectors, an index that Faiss cannot make, or one without the recall asked for.
-        pipelines.beam_run.RunError: the shards' pipeline failed.
+        pipelines.beam_workers.RunError: the shards' pipeline failed.
     """
     import faiss
 

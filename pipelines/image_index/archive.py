@@ -1,0 +1,126 @@
+"""Images of one part that came over the network: a tar file that only grows, readable by anything.
+
+Every image that was asked for has a member ``ID.json`` (what came of it), before it ``ID.img`` (its bytes)
+where it was had. Members are named by id: no name from the wiki is ever part of a path. A process that is
+killed leaves a broken tail, which the next one cuts off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pipelines.image_index.download import Outcome
+from pipelines.image_index.errors import FetchError
+
+__all__ = ["DownloadArchive", "compact", "read_content"]
+
+_BLOCK = 512
+
+
+class DownloadArchive:
+    """The archive of a part, opened to be continued."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self.outcomes: dict[int, dict[str, Any]] = {}
+        """What came of every image so far, by id: an `Outcome` without its content, and ``offset``, ``bytes``."""
+        end = self._read()
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        self._file.truncate(end)
+        self._file.seek(end)
+
+    def __enter__(self) -> DownloadArchive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, image: int, outcome: Outcome) -> None:
+        """Appends what came of an image; from here on it survives this process."""
+        offset = 0
+        if outcome.content:
+            offset = self._file.tell() + _BLOCK
+            self._append(f"{image}.img", outcome.content)
+        row = {**asdict(outcome), "bytes": len(outcome.content), "offset": offset}
+        del row["content"]
+        self._append(f"{image}.json", json.dumps(row, ensure_ascii=False).encode())
+        self.outcomes[image] = row
+
+    def sync(self) -> None:
+        """Makes everything durable."""
+        os.fsync(self._file.fileno())
+
+    def _append(self, name: str, content: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        header = member.tobuf(tarfile.USTAR_FORMAT)
+        self._file.write(header + content + b"\0" * (-len(content) % _BLOCK))
+
+    def _read(self) -> int:
+        """Takes in the outcomes that are whole; gives where the last of them ends."""
+        if not self._path.exists():
+            return 0
+        size = self._path.stat().st_size
+        end = place = 0
+        try:
+            with self._path.open("rb") as file:
+                while place + _BLOCK <= size:
+                    file.seek(place)
+                    member = tarfile.TarInfo.frombuf(file.read(_BLOCK), "utf-8", "strict")
+                    place += _BLOCK + -(-member.size // _BLOCK) * _BLOCK
+                    if place > size:
+                        break
+                    stem, _, suffix = member.name.partition(".")
+                    if suffix == "json":
+                        self.outcomes[int(stem)] = json.loads(file.read(member.size))
+                        end = place
+        except (tarfile.HeaderError, ValueError):
+            pass  # the broken tail begins here
+        except OSError as error:
+            raise FetchError(f"{self._path}: cannot be read: {error.strerror}") from error
+        return end  # an image without its outcome is part of the tail too
+
+
+def read_content(path: Path, offset: int, size: int) -> bytes:
+    """Gives the bytes of one image out of an archive.
+
+    Raises:
+        OSError: the archive cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def compact(path: Path, wanted: set[int]) -> bool:
+    """Writes an archive anew without images that are not `wanted`, if they are a quarter of it or more.
+
+    Returns:
+        Whether it was written anew; offsets have changed then.
+    """
+    with DownloadArchive(path) as archive:
+        rows = dict(archive.outcomes)
+    unwanted = sum(row["bytes"] for image, row in rows.items() if image not in wanted)
+    if unwanted * 4 <= path.stat().st_size or not unwanted:
+        return False
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    with DownloadArchive(temporary) as kept, path.open("rb") as source:
+        for image, row in rows.items():
+            if image in wanted:
+                source.seek(row["offset"])
+                content = source.read(row["bytes"])
+                fields = {name: row[name] for name in ("url", "error", "width", "height", "mime", "sha256")}
+                kept.add(image, Outcome(**fields, content=content))
+        kept.sync()
+    temporary.replace(path)
+    return True

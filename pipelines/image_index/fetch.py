@@ -1,0 +1,307 @@
+"""The fetch stage: every file of the plan is asked for once, part by part, from a server or a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from pipelines.image_index.archive import DownloadArchive, compact
+from pipelines.image_index.download import Outcome, download_image
+from pipelines.image_index.errors import FetchError
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.local_folder import LocalFolder, open_folder
+from pipelines.image_index.media_urls import PUBLIC_SERVER, MediaServer
+from pipelines.image_index.plan import Plan, read_planned
+from pipelines.image_index.politeness import HostGate, Limits
+from pipelines.image_index.progress import StageProgress
+from pipelines.image_index.records import Row, outcome_row, read_records, write_records
+from pipelines.image_index.transport import Transport, host_of
+
+__all__ = ["FetchOptions", "fetch", "fetched_states"]
+
+_PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
+_CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """Where images come from, and how they are asked for."""
+
+    images: str = PUBLIC_SERVER
+    """Address of a media server, or a folder."""
+    wiki: str = "wikipedia/en"
+    """Folder of the wiki's own files on the server."""
+    width: int = 500
+    contact: str = ""
+    """Mail address or URL under which the operator can be reached."""
+    limits: Limits = field(default_factory=Limits)
+    redirect_hosts: tuple[str, ...] = ()
+    """Hosts to which the server may send us, beside itself."""
+    private_addresses: bool = False
+    max_bytes: int = 50_000_000
+    max_seconds: float = 120.0
+    """Longest time that one body may take."""
+    retry_failed: bool = False
+    workers: int = 1
+    """Processes that read and check a folder's images."""
+
+    @property
+    def is_address(self) -> bool:
+        """Whether images come over the network."""
+        return urlsplit(self.images).scheme in ("http", "https")
+
+
+def fetch(layout: Layout, plan: Plan, options: FetchOptions, console: Console) -> None:
+    """Fetches what is missing of the plan, or what failed with ``retry_failed``; each part is then recorded.
+
+    Raises:
+        FetchError: the source cannot be used, or must not be asked any more; what was had is kept.
+        KeyboardInterrupt: Ctrl-C; what was had is kept.
+    """
+    open_parts = [
+        number for number in range(len(plan.planned)) if not _is_done(layout, plan, number, options)
+    ]
+    _remove_stray_parts(layout, plan)
+    if not open_parts:
+        return
+    done = sum(state["parts"][0]["rows"] for state in fetched_states(layout, plan).values())
+    with StageProgress(console, "fetching", plan.files, done=done) as progress:
+        if options.is_address:
+            _fetch_from_server(layout, plan, open_parts, options, progress)
+        else:
+            _fetch_from_folder(layout, plan, open_parts, options, progress)
+
+
+def fetched_states(layout: Layout, plan: Plan) -> dict[int, dict[str, Any]]:
+    """Gives the states of the parts whose records are there and current, by number."""
+    states = {}
+    for number, planned in enumerate(plan.planned):
+        state = layout.read_state("records", number, planned)
+        if state is not None:
+            states[number] = state
+    return states
+
+
+def _is_done(layout: Layout, plan: Plan, number: int, options: FetchOptions) -> bool:
+    state = layout.read_state("records", number, plan.planned[number])
+    return state is not None and not (options.retry_failed and state["failed"])
+
+
+def _remove_stray_parts(layout: Layout, plan: Plan) -> None:
+    for table in ("records", "downloads"):
+        for path in (layout.images / table).glob("part-*"):
+            if int(path.stem.partition("-")[2]) >= len(plan.planned):
+                path.unlink()
+
+
+def _known_rows(layout: Layout, number: int, archived: Mapping[int, Mapping[str, Any]]) -> dict[int, Row]:
+    """Gives what is known of a part's files from before: what came over the network is in its archive."""
+    rows = {
+        image: row
+        for image, row in read_records(layout, number).items()
+        if row["url"].startswith("file:") or row["status"] == "failed"
+    }
+    for image, outcome in archived.items():
+        if image not in rows or rows[image]["status"] == "failed":
+            rows[image] = outcome_row(image, "", outcome)
+    return rows
+
+
+def _split(
+    planned: list[tuple[int, str]], known: Mapping[int, Row], options: FetchOptions
+) -> tuple[dict[int, Row], list[tuple[int, str]]]:
+    """Gives the rows that stay, and the files that are to be asked for."""
+    kept: dict[int, Row] = {}
+    asked: list[tuple[int, str]] = []
+    for image, file in planned:
+        row = known.get(image)
+        if row is None or (options.retry_failed and row["status"] == "failed"):
+            asked.append((image, file))
+        else:
+            kept[image] = {**row, "file": file}
+    return kept, asked
+
+
+def _fetch_from_server(
+    layout: Layout, plan: Plan, parts: list[int], options: FetchOptions, progress: StageProgress
+) -> None:
+    server = MediaServer(options.images.rstrip("/"), options.wiki, options.width)
+    host = host_of(server.base)
+    gate = HostGate(host, options.limits)
+    transport = Transport(
+        gate,
+        [host, *options.redirect_hosts],
+        user_agent=_user_agent(host, options.contact),
+        max_bytes=options.max_bytes,
+        max_seconds=options.max_seconds,
+        private_addresses=options.private_addresses,
+    )
+    executor = ThreadPoolExecutor(options.limits.connections, thread_name_prefix="fetch")
+    try:
+        for number in parts:
+            _fetch_part(layout, plan, number, server, transport, executor, options, progress)
+    except BaseException:
+        gate.stop("stopped")
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+        transport.close()
+
+
+def _fetch_part(
+    layout: Layout,
+    plan: Plan,
+    number: int,
+    server: MediaServer,
+    transport: Transport,
+    executor: Executor,
+    options: FetchOptions,
+    progress: StageProgress,
+) -> None:
+    planned = read_planned(layout, number)
+    archive_path = layout.archive(number)
+    if archive_path.exists():
+        compact(archive_path, {image for image, _ in planned})
+    with DownloadArchive(archive_path) as archive:
+        known = _known_rows(layout, number, archive.outcomes)
+        rows, asked = _split(planned, known, options)
+        progress.add(len(rows))
+        names = dict(asked)
+        waiting: dict[Future[Outcome], int] = {}
+        try:
+            for image, file in asked:
+                if len(waiting) >= 2 * options.limits.connections:
+                    _collect(waiting, archive, progress)
+                waiting[executor.submit(download_image, file, server, transport)] = image
+            while waiting:
+                _collect(waiting, archive, progress)
+        except BaseException:
+            transport.gate.stop("stopped")
+            _collect_finished(waiting, archive)
+            raise
+        archive.sync()
+        rows.update(
+            (image, outcome_row(image, file, archive.outcomes[image])) for image, file in names.items()
+        )
+    if not archive.outcomes:
+        archive_path.unlink()
+    write_records(layout, number, list(rows.values()), plan.planned[number])
+
+
+def _collect(waiting: dict[Future[Outcome], int], archive: DownloadArchive, progress: StageProgress) -> None:
+    """Waits until a download is finished, and keeps every one that is."""
+    finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in finished:
+        outcome = future.result()
+        archive.add(waiting.pop(future), outcome)
+        progress.add(1, len(outcome.content), {outcome.error: 1} if outcome.error else None)
+
+
+def _collect_finished(waiting: dict[Future[Outcome], int], archive: DownloadArchive) -> None:
+    """Keeps what was had when everything is stopped."""
+    for future in waiting:
+        future.cancel()
+    wait(waiting)
+    for future, image in waiting.items():
+        if not future.cancelled() and future.exception() is None:
+            archive.add(image, future.result())
+
+
+def _user_agent(host: str, contact: str) -> str:
+    """Gives the User-Agent; the public server's policy asks for a contact in it.
+
+    https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy
+    """
+    if contact and not _CONTACT.fullmatch(contact):
+        raise FetchError(f"--contact {contact}: give a mail address or a URL under which you can be reached")
+    if not contact and _PUBLIC_HOSTS.fullmatch(host.partition(":")[0]):
+        raise FetchError(
+            f"{host} asks for a contact in the User-Agent of every request: give --contact with your mail address"
+            " or the URL of a page about your project"
+        )
+    try:
+        number = version("entity-knowledge-corpus")
+    except PackageNotFoundError:
+        number = "0"
+    about = f" ({contact})" if contact else ""
+    return f"entity-knowledge-corpus/{number}{about} python-requests/{version('requests')}"
+
+
+def _fetch_from_folder(
+    layout: Layout, plan: Plan, parts: list[int], options: FetchOptions, progress: StageProgress
+) -> None:
+    folder = open_folder(Path(options.images), options.wiki, width=options.width, max_bytes=options.max_bytes)
+    if options.workers == 1 or len(parts) == 1:
+        for number in parts:
+            _report(progress, _read_part(layout, folder, number, plan.planned[number], options))
+        return
+    with _processes(min(options.workers, len(parts))) as pool:
+        tasks = {
+            pool.submit(_read_part, layout, folder, number, plan.planned[number], options) for number in parts
+        }
+        while tasks:
+            finished, tasks = wait(tasks, return_when=FIRST_COMPLETED)
+            for task in finished:
+                _report(progress, task.result())
+
+
+def _report(progress: StageProgress, state: Mapping[str, Any]) -> None:
+    progress.add(state["parts"][0]["rows"], state["bytes"], state["failed"])
+
+
+def _read_part(
+    layout: Layout, folder: LocalFolder, number: int, fingerprint: str, options: FetchOptions
+) -> dict[str, Any]:
+    """Looks for the files of a part in a folder and records them."""
+    archived: dict[int, dict[str, Any]] = {}
+    if layout.archive(number).exists():
+        with DownloadArchive(layout.archive(number)) as archive:
+            archived = archive.outcomes
+    rows, asked = _split(read_planned(layout, number), _known_rows(layout, number, archived), options)
+    for image, file in asked:
+        outcome = folder.find(file)
+        fields = {**asdict(outcome), "bytes": len(outcome.content), "offset": 0}
+        rows[image] = outcome_row(image, file, fields)
+    return write_records(layout, number, list(rows.values()), fingerprint)
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Gives worker processes that end with this one, however it ends."""
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that the user started
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,127 @@
+"""Decoded, preprocessed batches: worker processes make them ahead of the device, in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import DataLoader, Dataset
+
+from pipelines.image_index.archive import read_content
+from pipelines.image_index.decoding import decode_image
+from pipelines.image_index.errors import BrokenImageError, EncoderError
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.records import Row, read_records
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+__all__ = ["Batch", "ImageBatches", "Item", "load_batches"]
+
+Item = tuple[int, int]
+"""Number of a part, and id of an image in it."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some items, preprocessed."""
+
+    items: list[Item]
+    """The items whose images are in `pixels`, in order."""
+    pixels: torch.Tensor | None
+    """Shape [len(items), ...]; None without items."""
+    failures: dict[Item, str] = field(default_factory=dict)
+    """Why the others of the batch are not."""
+    bytes: int = 0
+
+
+class ImageBatches(Dataset[Batch]):
+    """Batches of items by number."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        items: npt.NDArray[np.int64],
+        batch_size: int,
+        preprocess: Callable[[Image.Image], Any],
+        side: int,
+    ) -> None:
+        self._layout = layout
+        self._items = items
+        self._batch_size = batch_size
+        self._preprocess = preprocess
+        self._side = side
+        self._records: dict[int, dict[int, Row]] = {}
+
+    def __len__(self) -> int:
+        """Gives the number of batches."""
+        return -(-len(self._items) // self._batch_size)
+
+    def __getitem__(self, number: int) -> Batch:
+        """Gives a batch; what cannot be decoded is among its failures."""
+        import torch
+
+        start = number * self._batch_size
+        batch = Batch([], None)
+        tensors: list[torch.Tensor] = []
+        for part, image in self._items[start : start + self._batch_size].tolist():
+            try:
+                content = self._read(part, image)
+                batch.bytes += len(content)
+                tensors.append(torch.as_tensor(self._preprocess(decode_image(content, side=self._side))))
+                batch.items.append((part, image))
+            except BrokenImageError as error:
+                batch.failures[part, image] = error.reason
+        if tensors:
+            batch.pixels = torch.stack(tensors)
+        return batch
+
+    def _read(self, part: int, image: int) -> bytes:
+        row = self._part(part)[image]
+        try:
+            if row["url"].startswith("file:"):
+                content = Path(unquote(urlsplit(row["url"]).path)).read_bytes()
+            else:
+                content = read_content(self._layout.archive(part), row["offset"], row["bytes"])
+        except OSError as error:
+            raise BrokenImageError("file is gone", str(error)) from error
+        if hashlib.sha256(content).hexdigest() != row["sha256"]:
+            raise BrokenImageError("changed since it was fetched")
+        return content
+
+    def _part(self, number: int) -> dict[int, Row]:
+        if number not in self._records:
+            self._records = {number: read_records(self._layout, number)}
+        return self._records[number]
+
+
+def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> Iterator[Batch]:
+    """Gives all batches in order, made by worker processes; by this one with one worker.
+
+    Raises:
+        EncoderError: a worker process died.
+    """
+    loader: DataLoader[Batch] = DataLoader(
+        batches,
+        batch_size=None,
+        shuffle=False,
+        num_workers=workers if workers > 1 else 0,
+        pin_memory=pin_memory,
+        prefetch_factor=4 if workers > 1 else None,
+    )
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise EncoderError(
+            "a process that decodes images died (killed, perhaps for memory); the same command goes on, with fewer"
+            " --workers in less memory"
+        ) from error

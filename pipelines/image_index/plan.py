@@ -1,0 +1,243 @@
+"""The plan: image links of a snapshot become files to be had, each with the articles that show it.
+
+Links come by page, the tables are cut by image, so rows are sorted outside of memory: sorted runs with one
+batch a part, then part by part from all runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kc_schema.files import write_atomically
+from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
+from kc_schema.snapshot import Snapshot, checksum
+from pipelines.image_index.file_names import file_kind, name_problem
+from pipelines.image_index.layout import Layout
+from pipelines.wikitext.images import is_interface_icon
+
+__all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned"]
+
+IMAGES_PER_PART = 8192
+"""Images of a part, on average: what is done again at most after a kill."""
+_LINKS_PER_IMAGE = 1.5
+_ROWS_IN_MEMORY = 50_000
+_ROWS_PER_GROUP = 256
+_FORMAT = 1
+
+PLANNED = pa.schema([("image_id", pa.int64()), ("file", pa.string())])
+_SORTED = pa.schema([*ARTICLES, pa.field("file", pa.string(), nullable=False)])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be fetched."""
+
+    part_bits: int
+    files: int
+    """Distinct files."""
+    planned: tuple[str, ...]
+    """A checksum of the list of files of every part."""
+    parts: tuple[dict[str, Any], ...]
+    """The parts of the table of articles, as manifests list them."""
+    counts: dict[str, int]
+    drops: dict[str, dict[str, int]]
+
+
+def make_plan(
+    snapshot: Snapshot,
+    layout: Layout,
+    *,
+    kinds: Sequence[str],
+    part_bits: int | None,
+    images_per_part: int = IMAGES_PER_PART,
+) -> Plan:
+    """Writes the articles of every image and the list of files, or finds that they are there and current.
+
+    Args:
+        kinds: kinds of files that are wanted (`file_names.KINDS`).
+        part_bits: tables are cut into ``2 ** part_bits`` parts; chosen by the number of links with None.
+    """
+    if part_bits is None:
+        links = snapshot.manifest.rows("image_links")
+        parts = links / _LINKS_PER_IMAGE / images_per_part
+        part_bits = max(0, math.ceil(math.log2(parts))) if parts > 1 else 0
+    state = [_FORMAT, snapshot.fingerprint, sorted(kinds), part_bits]
+    fingerprint = hashlib.sha256(json.dumps(state).encode()).hexdigest()
+    result = layout.read_state("plan", 0, fingerprint)
+    if result is None:
+        result = _write(snapshot, layout, frozenset(kinds), part_bits)
+        layout.write_state("plan", 0, {"fingerprint": fingerprint, **result})
+    return Plan(
+        part_bits,
+        result["files"],
+        tuple(result["planned"]),
+        tuple(result["parts"]),
+        result["counts"],
+        result["drops"],
+    )
+
+
+def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:
+    """Gives id and name of the files of a part, by id."""
+    table = pq.read_table(layout.planned(number))
+    return list(zip(table["image_id"].to_pylist(), table["file"].to_pylist(), strict=True))
+
+
+def _write(snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int) -> dict[str, Any]:
+    runs = layout.state / "runs"
+    shutil.rmtree(runs, ignore_errors=True)
+    runs.mkdir(parents=True)
+    counts: Counter[str] = Counter()
+    drops: Counter[str] = Counter()
+    paths = list(_write_runs(_article_rows(snapshot, kinds, counts, drops), runs, part_bits))
+    readers = [pa.ipc.open_file(pa.memory_map(str(path))) for path in paths]
+    planned: list[str] = []
+    parts: list[dict[str, Any]] = []
+    for number in range(1 << part_bits):
+        table = _merge([reader.get_batch(number) for reader in readers], drops)
+        files = (
+            table.select(["image_id", "file"])
+            .group_by("image_id", use_threads=False)
+            .aggregate([("file", "min")])
+        )
+        files = pa.table([files["image_id"], files["file_min"]], schema=PLANNED)
+        _write_table(files, layout.planned(number), _ROWS_PER_GROUP * 16)
+        path = layout.part("articles", number)
+        articles = table.select(ARTICLES.names).cast(ARTICLES)
+        _write_table(articles, path, _ROWS_PER_GROUP)
+        planned.append(hashlib.sha256(json.dumps(files.to_pydict()).encode()).hexdigest())
+        counts["files"] += len(files)
+        counts["articles of files"] += len(articles)
+        parts.append(
+            {
+                "file": f"articles/{path.name}",
+                "rows": len(articles),
+                "bytes": path.stat().st_size,
+                "sha256": checksum(path),
+            }
+        )
+    del readers
+    shutil.rmtree(runs, ignore_errors=True)
+    for stray in set((layout.images / "articles").iterdir()) - {
+        layout.part("articles", n) for n in range(1 << part_bits)
+    }:
+        stray.unlink()
+    return {
+        "files": counts["files"],
+        "planned": planned,
+        "parts": parts,
+        "counts": dict(sorted(counts.items())),
+        "drops": {"links": dict(sorted(drops.items()))},
+    }
+
+
+def _article_rows(
+    snapshot: Snapshot, kinds: frozenset[str], counts: Counter[str], drops: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    """Gives a row for every link that counts, joined with its page: both tables ascend by page id."""
+    pages = _page_rows(snapshot)
+    page = next(pages, None)
+    for batch in snapshot.batches("image_links", ["page_id", "file", "caption", "place"]):
+        for link in batch.to_pylist():
+            counts["links"] += 1
+            reason = _drop_reason(link["file"], kinds)
+            while page is not None and page["page_id"] < link["page_id"]:
+                page = next(pages, None)
+            if reason is None and (page is None or page["page_id"] != link["page_id"]):
+                reason = "page not in the corpus"
+            if reason is not None or page is None:
+                drops[str(reason)] += 1
+                continue
+            yield {**link, **page, "image_id": image_id(link["file"])}
+
+
+def _page_rows(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    for batch in snapshot.batches("pages", ["page_id", "title", "introduction"], rows=1024):
+        yield from batch.to_pylist()
+
+
+def _drop_reason(file: str, kinds: frozenset[str]) -> str | None:
+    if is_interface_icon(file):
+        return "interface icon"
+    problem = name_problem(file)
+    if problem is not None:
+        return problem
+    kind = file_kind(file)
+    return None if kind in kinds else f"type {kind}"
+
+
+def _write_runs(rows: Iterator[dict[str, Any]], folder: Path, part_bits: int) -> Iterator[Path]:
+    chunk: list[dict[str, Any]] = []
+    number = 0
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _ROWS_IN_MEMORY:
+            yield _write_run(chunk, folder / f"run-{number:05d}.arrow", part_bits)
+            chunk, number = [], number + 1
+    if chunk or number == 0:
+        yield _write_run(chunk, folder / f"run-{number:05d}.arrow", part_bits)
+
+
+def _write_run(rows: list[dict[str, Any]], path: Path, part_bits: int) -> Path:
+    """Writes one batch a part; the rows of a part stay in the order of pages and places on them."""
+    table = pa.Table.from_pylist(rows, schema=_SORTED)
+    numbers = pc.shift_right(table["image_id"], IMAGE_ID_BITS - part_bits) if part_bits else None
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(str(path), _SORTED, options=options) as writer:
+        for number in range(1 << part_bits):
+            rows_here = table if numbers is None else table.filter(pc.equal(numbers, number))
+            batches = rows_here.combine_chunks().to_batches()
+            empty = pa.RecordBatch.from_pylist([], schema=_SORTED)
+            writer.write_batch(batches[0] if batches else empty)
+    return path
+
+
+def _merge(batches: Sequence[pa.RecordBatch], drops: Counter[str]) -> pa.Table:
+    """Gives a part's rows by image and page, each pair once, with the first caption that there is."""
+    table = pa.Table.from_batches(batches, schema=_SORTED)
+    order = pa.array(range(len(table)), pa.int64())
+    no_caption = pc.equal(table["caption"], "")
+    table = table.append_column("no_caption", no_caption).append_column("order", order)
+    keys = [
+        ("image_id", "ascending"),
+        ("page_id", "ascending"),
+        ("no_caption", "ascending"),
+        ("order", "ascending"),
+    ]
+    table = table.sort_by(keys).combine_chunks()
+    ids, pages = table["image_id"].to_pylist(), table["page_id"].to_pylist()
+    files = table["file"].to_pylist()
+    kept: list[int] = []
+    image_before = page_before = -1
+    file_of_image = ""
+    for row, (image, page, file) in enumerate(zip(ids, pages, files, strict=True)):
+        if image != image_before:
+            image_before, page_before, file_of_image = image, -1, file
+        if file != file_of_image:
+            drops["id taken by another file"] += 1
+        elif page == page_before:
+            drops["again on the same page"] += 1
+        else:
+            page_before = page
+            kept.append(row)
+    return table.take(pa.array(kept, pa.int64()))
+
+
+def _write_table(table: pa.Table, path: Path, rows_per_group: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(
+        path,
+        lambda temporary: pq.write_table(table, temporary, compression="zstd", row_group_size=rows_per_group),
+    )

@@ -1,0 +1,133 @@
+"""What keeps a download polite: connections, bandwidth, pauses that the server asks for, and when to stop."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pipelines.image_index.errors import FetchError
+
+__all__ = ["HostGate", "Limits", "Stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is asked of one host, and how failures are met."""
+
+    connections: int = 2
+    megabits_per_second: float = 25.0
+    attempts: int = 5
+    """Requests of one address before its failure is final."""
+    first_delay: float = 1.0
+    """Seconds; the delay is drawn from 0 up to this, doubled with every attempt."""
+    longest_delay: float = 60.0
+    longest_pause: float = 900.0
+    """Seconds that a server may ask to wait before the run ends instead, to be started again later."""
+    failures_in_a_row: int = 20
+    """Images that fail for want of an answer before the host is taken for unreachable."""
+
+    def delay(self, attempt: int) -> float:
+        """Gives the seconds to wait before another attempt: exponential, with full jitter."""
+        return random.uniform(0.0, min(self.longest_delay, self.first_delay * 2.0**attempt))
+
+
+class Stopped(FetchError):  # noqa: N818 - the end of a run, not a defect
+    """Nothing more is asked of the host; the message says why."""
+
+
+class HostGate:
+    """Lets the threads of one process ask one host, within its limits."""
+
+    def __init__(self, host: str, limits: Limits) -> None:
+        self.host = host
+        self.limits = limits
+        self._slots = threading.Semaphore(limits.connections)
+        self._lock = threading.Lock()
+        self._seconds_per_byte = 8e-6 / limits.megabits_per_second
+        self._next_byte = 0.0
+        self._paused_until = 0.0
+        self._reason: str | None = None
+        self._stop = threading.Event()
+        self._failures = 0
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """Holds one of the host's connections, after any pause.
+
+        Raises:
+            Stopped: the host is not to be asked any more.
+        """
+        with self._slots:
+            while (left := self._paused_until - time.monotonic()) > 0:
+                self.sleep(left)
+            self._check()
+            yield
+
+    def consume(self, size: int) -> None:
+        """Takes note of bytes that arrived, and waits as long as the bandwidth asks for."""
+        with self._lock:
+            now = time.monotonic()
+            self._next_byte = max(now, self._next_byte) + size * self._seconds_per_byte
+            wait = self._next_byte - now
+        if wait > 0:
+            self.sleep(wait)
+
+    def sleep(self, seconds: float) -> None:
+        """Waits; ends at once when the host is stopped.
+
+        Raises:
+            Stopped: the host is not to be asked any more.
+        """
+        self._stop.wait(seconds)
+        self._check()
+
+    def pause(self, seconds: float) -> None:
+        """Keeps every thread from asking for some seconds, as the server wants it.
+
+        Raises:
+            Stopped: it is longer than a run should wait.
+        """
+        if seconds > self.limits.longest_pause:
+            self.stop(f"{self.host} asks to wait {seconds:,.0f} s; run the same command again after that")
+            self._check()
+        with self._lock:
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+
+    def answered(self) -> None:
+        """Takes note that the host answered."""
+        self._failures = 0
+
+    def unanswered(self) -> None:
+        """Takes note of an image for which the host gave no answer, however often it was asked.
+
+        Raises:
+            Stopped: it was one too many.
+        """
+        with self._lock:
+            self._failures += 1
+            too_many = self._failures >= self.limits.failures_in_a_row
+        if too_many:
+            self.stop(
+                f"{self.host} gave no answer for {self._failures} images in a row; run the same command again"
+                " when it can be reached (with --retry-failed for these)"
+            )
+            self._check()
+
+    def stop(self, reason: str) -> None:
+        """Ends all asking; threads that wait or read wake up."""
+        with self._lock:
+            self._reason = self._reason or reason
+        self._stop.set()
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing is asked any more, or None."""
+        return self._reason
+
+    def _check(self) -> None:
+        if self._reason is not None:
+            raise Stopped(self._reason)
