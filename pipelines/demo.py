@@ -20,7 +20,7 @@ DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 QUERIES = (
     "Which mountain in Alaska is the highest?",
     "political philosophy that wants a society without a state",
-    "novels about robots and a galactic empire by Asimov",
+    "Who killed Achilles with an arrow?",
 )
 
 
