@@ -172,7 +172,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
     introduced = False
     for text, (_, kind, level) in zip(texts, blocks, strict=True):
         text = text.strip()
-        if not text:
+        if not text or (kind == LIST and not text.strip(_BULLETS)):
             continue
         if introduced and kind == LIST and not level:
             before, first, term = joined[-1]
@@ -187,6 +187,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
     return joined
 
 
+_BULLETS = "*#:; "
 _INTRODUCTION_ENDS = ":" + marks.ANCHOR_END
 
 
