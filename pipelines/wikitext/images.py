@@ -162,26 +162,27 @@ _GALLERY_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 def gallery_images(body: str, site: Site) -> list[ImageLink]:
     """Gives the image links of the body of a ``<gallery>``: one a line, ``File:Name.jpg|caption``."""
-    images = []
+    images: list[ImageLink] = []
     for line in _GALLERY_COMMENT.sub("", body).splitlines():
-        parts = line.strip().strip("[]").split("|") if "[[" in line[:8] else line.strip().split("|", 1)
-        file = normalise_file_name(parts[0], site)
-        if file is None:
-            continue
-        rest = "|".join(parts[1:]).strip()
-        while (option := rest.partition("|"))[1] and _is_option(option[0].strip().lower()):
-            rest = option[2].strip()
-        if _NAMED.match(rest) and "|" not in rest:
-            rest = ""
-        images.append(ImageLink(file, _strip_trailing_options(rest), "gallery"))
+        line = line.strip()
+        if line.startswith("[["):
+            line = line.strip("[]")
+        name, _, rest = line.partition("|")
+        file = normalise_file_name(name, site)
+        if file is not None:
+            images.append(ImageLink(file, _gallery_caption(rest), "gallery"))
     return images
 
 
-def _strip_trailing_options(caption: str) -> str:
-    """Drops ``|alt=...`` behind a caption."""
-    while (position := caption.rfind("|")) >= 0 and _NAMED.match(caption, position + 1):
-        caption = caption[:position].rstrip()
-    return caption
+def _gallery_caption(rest: str) -> str:
+    """Gives the caption among the parts of a gallery's line: what stands between options before and behind it."""
+    parts = rest.split("|")
+    first, last = 0, len(parts)
+    while first < last and _is_option(parts[first].strip().lower()):
+        first += 1
+    while last > first and _NAMED.match(parts[last - 1].strip()):
+        last -= 1
+    return "|".join(parts[first:last]).strip()
 
 
 # Parameters whose file is no illustration, or is no file of the wiki.
@@ -347,7 +348,8 @@ def _caption_keys(key: str) -> Iterator[str]:
             yield f"{subject}{separator}caption{number}"
         yield f"caption_{subject}{number}"
         yield f"image_{subject}_caption{number}"
-    yield f"caption{number}"
+    if number:
+        yield f"caption{number}"
     if number in ("", "1") and (stem in _MAIN_PARAMETERS or lowered in _MAIN_PARAMETERS):
         yield from (
             "caption",

@@ -21,7 +21,7 @@ def chem(call: TemplateCall) -> str:
     """``{{chem|H|2|O}}`` -> ``H<sub>2</sub>O``, ``{{chem|SO|4|2-}}`` -> ``SO<sub>4</sub><sup>2−</sup>``."""
     pieces: list[str] = []
     previous_was_index = False
-    for argument in call.positional()[:60]:
+    for argument in call.positional():
         if _CHARGE.match(argument) and pieces and (previous_was_index or argument[-1:] in "+-−–"):
             pieces.append(f"<sup>{argument.replace('-', MINUS)}</sup>")
         elif _INDEX.match(argument) and pieces:

@@ -95,8 +95,13 @@ def _names() -> dict[str, str]:
     return dict(pairs)
 
 
+_LONGEST_CODE = 40
+
+
 def language_name(code: str) -> str | None:
     """Gives the English name of the language with the code `code` (``de``, ``grc-x-koine``, ``sr-Latn``)."""
+    if len(code) > _LONGEST_CODE:
+        return None
     code = code.strip().replace("_", "-").lower()
     names = _names()
     while code:

@@ -434,7 +434,7 @@ def etymology(call: TemplateCall) -> str | None:
     """``{{etymology|la|albedo|whiteness}}`` -> ``from [[Latin]] ''albedo'' 'whiteness'``; more follow by threes."""
     arguments = call.positional()
     pieces = []
-    for start in range(0, min(len(arguments), 60), 3):
+    for start in range(0, len(arguments), 3):
         code, word, meaning = [*arguments[start : start + 3], "", ""][:3]
         name = language_name(code) if code else ""
         source = link(language_article(name), name) if name else code

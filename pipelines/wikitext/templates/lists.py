@@ -6,11 +6,9 @@ from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
 
-_MOST = 500
-
 
 def _items(call: TemplateCall) -> list[str]:
-    return [item for item in call.positional()[:_MOST] if item]
+    return [item for item in call.positional() if item]
 
 
 @template("hlist", "hlist2", "horizontal list", "pipelist", "dotlist", "slashlist", "cslist")

@@ -119,7 +119,7 @@ def pitch(call: TemplateCall) -> str:
 @template("tuple")
 def row(call: TemplateCall) -> str:
     """``{{tuple|1|2}}`` -> ``(1, 2)``."""
-    return f"({', '.join(call.positional()[:50])})"
+    return f"({', '.join(call.positional())})"
 
 
 @template("oiint", "oiiint")

@@ -112,7 +112,7 @@ def taxon_author(call: TemplateCall) -> str:
 )
 def species_list(call: TemplateCall) -> str:
     """``{{species list|Felis catus|Linnaeus}}`` -> a line for each name and its author."""
-    arguments = call.positional()[:400]
+    arguments = call.positional()
     lines = []
     for start in range(0, len(arguments), 2):
         name, author = [*arguments[start : start + 2], ""][:2]

@@ -80,6 +80,11 @@ def test_galleries() -> None:
             [("Flag_of_X.svg", "", "infobox"), ("M.png", "where", "infobox")],
         ),
         ("infobox x", {"image": "[[File:A.jpg|200px|see [[b|c]]]]"}, [("A.jpg", "see [[b|c]]", "infobox")]),
+        (
+            "infobox x",
+            {"image": "a.jpg", "caption": "C", "signature": "s.svg"},
+            [("A.jpg", "C", "infobox"), ("S.svg", "", "infobox")],
+        ),
         ("infobox x", {"image": "[[File:A.jpg|20px]]"}, []),
         ("infobox x", {"image": "[[Link]]", "logo": "none", "website": "example.jpg"}, []),
         ("infobox x", {"photo1": "a.jpg", "photo1_caption": "one"}, [("A.jpg", "one", "infobox")]),
