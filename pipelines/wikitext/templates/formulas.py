@@ -10,6 +10,7 @@ import re
 __all__ = ["plain_formula"]
 
 _LONGEST = 20_000
+_DEEPEST = 100
 
 # A command, an escaped sign, a brace or script mark, a run of anything else.
 _TOKEN = re.compile(r"\\([A-Za-z]+)\*?|\\(.)|([{}^_&~])|([^\\{}^_&~]+)", re.DOTALL)
@@ -93,6 +94,7 @@ class _Reader:
         self.tokens = _TOKEN.finditer(tex)
         # Each open group: its pieces, and what is to be done with it (see `_finish`).
         self.groups: list[tuple[list[str], list[str]]] = [([], [])]
+        self.left_out = 0
 
     def read(self) -> str:
         for token in self.tokens:
@@ -102,7 +104,7 @@ class _Reader:
             elif escaped is not None:
                 self.emit(_ESCAPED.get(escaped, escaped))
             elif sign == "{":
-                self.groups.append(([], []))
+                self.open()
             elif sign == "}":
                 self.close()
             elif sign in ("^", "_"):
@@ -111,9 +113,10 @@ class _Reader:
                 self.emit(" ")
             else:
                 self.text(text)
+        self.left_out = 0
         while len(self.groups) > 1:
             self.close()
-        return "".join(self.groups[0][0])
+        return _over("".join(self.groups[0][0]))
 
     @property
     def pending(self) -> list[str]:
@@ -150,6 +153,8 @@ class _Reader:
             self.groups[-1][0].append("¬")
         elif name in ("pmod", "bmod"):
             self.emit(" mod ")
+        elif name == "over":
+            self.groups[-1][0].append(_OVER)
         elif name in _SPACES:
             self.emit(" ")
         elif name in _TRANSPARENT:
@@ -157,12 +162,23 @@ class _Reader:
         else:
             self.emit(_SYMBOLS.get(name, ""))
 
+    def open(self) -> None:
+        """Begins a group; beyond a depth that no formula has, braces are left out."""
+        if len(self.groups) > _DEEPEST:
+            self.left_out += 1
+        else:
+            self.groups.append(([], []))
+
     def close(self) -> None:
         """Ends a group, whose text becomes the argument of what waits for one."""
+        if self.left_out:
+            self.left_out -= 1
+            return
         if len(self.groups) == 1:
             return
         pieces, _ = self.groups.pop()
-        self.emit("".join(pieces).strip() if self.pending else "".join(pieces))
+        text = _over("".join(pieces))
+        self.emit(text.strip() if self.pending else text)
 
     def emit(self, argument: str) -> None:
         """Adds `argument` to the open group, in the way that the innermost waiting command wants it."""
@@ -192,13 +208,29 @@ class _Reader:
         elif role == "binom":
             pieces.append(f", {argument})")
         elif role == "sqrt":
-            pieces.append(f"√{_group(argument)}")
+            pieces.append(
+                f"√{argument}" if argument.isalnum() and _ONE_TERM.match(argument) else f"√({argument})"
+            )
         elif role == "^":
             pieces.append(argument if argument in ("′", "∘", "°", "*", "†") else f"^{_group(argument)}")
         elif role == "_":
             pieces.append(f"_{_group(argument)}")
         else:
             pieces.append(argument)
+
+
+# A number or a single letter: what a root needs no brackets around.
+_ONE_TERM = re.compile(r"(?:\d+|\w)\Z")
+# Stands for ``\over`` until its group ends.
+_OVER = "\x00"
+
+
+def _over(text: str) -> str:
+    r"""Writes ``a \over b`` as a fraction."""
+    if _OVER not in text:
+        return text
+    top, _, bottom = text.partition(_OVER)
+    return f"{_group(top)}/{_group(bottom.replace(_OVER, '/'))}"
 
 
 # An operator between two terms, which needs brackets around them in a fraction.

@@ -161,7 +161,7 @@ def _labelled(call: TemplateCall, code: str, arguments: list[str]) -> str | None
         words = link(romanized, "romanized") if links and romanized else "romanized"
         pieces.append(f"{words}: {italic(transliteration)}")
     if literal:
-        pieces.append(f"{link('Literal translation', 'lit.') if links else 'lit.'} '{literal}'")
+        pieces.append(f"lit. '{literal}'")
     return ", ".join(pieces)
 
 
