@@ -186,7 +186,7 @@ def _vectors(build: Build, chunk: Chunk, places: Sequence[int]) -> npt.NDArray[n
     """Gives a vector a place to search images by, those of images where there are any."""
     table = encode_examples(build.corpora.encoder, chunk.only(places))
     columns = [table.column(name).drop_null().to_pylist() for name in ("image_vector", "text_vector")]
-    known = next((vectors for vectors in columns if vectors), [])
+    known: list[Any] = next((vectors for vectors in columns if vectors), [])
     return np.array([known[place % len(known)] for place in places] if known else [], np.float32)
 
 
