@@ -16,7 +16,23 @@ from training.errors import TrainingError
 from training.steps import Step
 from training.task import Task, load_task
 
-__all__ = ["Plan", "member_seeds", "open_run"]
+__all__ = ["Plan", "member_seeds", "open_config", "open_run"]
+
+
+def open_config(folder: Path | str) -> RunConfig:
+    """Gives the configuration of a run from its folder, which may have been moved.
+
+    Raises:
+        TrainingError: the folder holds no run.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise TrainingError(
+            f"{path}: not found, so {folder} is no run; see python -m training.run --help"
+        ) from None
+    return replace(build_config(values), output=str(folder))
 
 
 def open_run(folder: Path | str) -> Plan:
@@ -26,14 +42,7 @@ def open_run(folder: Path | str) -> Plan:
         TrainingError: the folder holds no run.
         CacheError: the run's cache is not where it was.
     """
-    path = Path(folder) / "config.json"
-    try:
-        config = build_config(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise TrainingError(
-            f"{path}: not found, so {folder} is no run; see python -m training.run --help"
-        ) from None
-    config = replace(config, output=str(folder))
+    config = open_config(folder)
     cache = open_cache(config.cache)
     return Plan(config, cache, load_task(cache, config))
 

@@ -19,7 +19,7 @@ from kc_schema.retrieval_cache import CacheError, open_cache
 from training.config import ConfigError, RunConfig, load_config, preset_names
 from training.errors import TrainingError
 
-__all__ = ["main", "run"]
+__all__ = ["main", "quiet_libraries", "run", "say_progress"]
 
 _EXAMPLE = """example:
   python -m training.run --config twitter17 --set cache=caches/twitter17 --set seeds=[1] --dry-run
@@ -29,7 +29,7 @@ _EXAMPLE = """example:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit status: 2 for a wrong configuration, 1 for a run that cannot go on."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    say_progress()
     try:
         run(load_config(arguments.config, arguments.changes), dry_run=arguments.dry_run)
     except ConfigError as error:
@@ -48,7 +48,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         CacheError: the cache cannot be read, or its files are not those of its manifest.
         TrainingError: the cache does not fit the configuration, or training cannot go on.
     """
-    _quiet_libraries()
+    quiet_libraries()
     from training.cost import describe_plan
     from training.plan import Plan
     from training.steps import run_steps
@@ -66,7 +66,12 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     print(f"report: {plan.output / 'report' / 'report.html'}")
 
 
-def _quiet_libraries() -> None:
+def say_progress() -> None:
+    """Lets the lines of a run's progress be seen, with the time in front."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+def quiet_libraries() -> None:
     """Our lines say what happens; progress bars of model loading and advertisements do not."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from transformers.utils import logging as transformers_logging

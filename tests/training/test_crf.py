@@ -3,12 +3,11 @@
 import itertools
 
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-torch = pytest.importorskip("torch")
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-
-from training.models.crf import FORBIDDEN, LinearChainCrf, viterbi  # noqa: E402
+from training.models.crf import FORBIDDEN, LinearChainCrf, viterbi
 
 pytestmark = pytest.mark.torch
 

@@ -1,0 +1,166 @@
+"""Task models on a tiny encoder: evidence is read and never scored, bfloat16 never reaches the CRF."""
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel, XLMRobertaConfig
+
+from training.data.batching import Collator, batches_by_length
+from training.data.labels import TagSet
+from training.devices import choose_device
+from training.errors import TrainingError
+from training.models.alignment import aligned_loss, alignment
+from training.models.encoder import encoder_limit
+from training.models.relation_classifier import RelationClassifier
+from training.models.tagger import Tagger
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def encoder():
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    return BertModel(config, add_pooling_layer=False)
+
+
+def batch(*rows, targets, both_views=False):
+    """Rows are (sentence ids, context ids); word i begins at position i + 1."""
+    collate = Collator(pad=0, close=2, both_views=both_views)
+    items = []
+    for row, ((sentence, context), target) in enumerate(zip(rows, targets, strict=True)):
+        places = list(range(1, len(sentence) + 1)) if isinstance(target, list) else [1, 2]
+        items.append(
+            {
+                "input_ids": [1, *sentence, *context, 2],
+                "places": places,
+                "sentence_end": len(sentence) + 1,
+                "targets": target,
+                "row": row,
+            }
+        )
+    return collate(items)
+
+
+def test_the_plain_view_is_the_sentence_alone(encoder):
+    with_context = batch(([5, 6, 7], [9] * 8), ([8], [9]), targets=[[1, 0, 2], [0]], both_views=True)
+    alone = batch(([5, 6, 7], []), ([8], []), targets=[[1, 0, 2], [0]])
+    assert torch.equal(with_context["plain_ids"], alone["input_ids"])
+    assert torch.equal(with_context["plain_mask"], alone["attention_mask"])
+    assert torch.equal(with_context["places"], alone["places"])
+
+
+def test_contexts_are_neither_scored_nor_decoded(encoder):
+    model = Tagger(encoder, 3, dropout=0, temperature=1).eval()
+    given = batch(([5, 6], [9] * 8), ([5], []), targets=[[1, 0], [2]])
+    scores = model.scores(given["input_ids"], given["attention_mask"], given["places"])
+    assert scores.shape == (2, 2, 3)
+    marginals = model.posteriors(scores, given["place_mask"])
+    assert marginals.sum().item() == pytest.approx(3)
+    other = batch(([5, 6], [4] * 8), ([5], []), targets=[[1, 0], [2]])
+    changed = model.scores(other["input_ids"], other["attention_mask"], other["places"])
+    assert not torch.allclose(scores[0], changed[0])  # evidence is read,
+    torch.testing.assert_close(scores[1], changed[1])  # by its own example only
+
+
+@pytest.mark.parametrize("kind", [Tagger, RelationClassifier])
+def test_loss_with_both_views_by_hand(encoder, kind):
+    model = kind(encoder, 3, dropout=0, temperature=2.0).eval()
+    targets = [[1, 0], [2, 2]] if kind is Tagger else [1, 2]
+    given = batch(([5, 6], [9] * 4), ([7, 8], [4] * 2), targets=targets, both_views=True)
+    mask = model.token_mask(given["place_mask"])
+    views = [
+        model.scores(given[ids], given[attention], given["places"])
+        for ids, attention in (("input_ids", "attention_mask"), ("plain_ids", "plain_mask"))
+    ]
+    nll = [model.negative_log_likelihood(view, given["targets"], mask) for view in views]
+    powered = [model.posteriors(view, mask).double() ** 0.5 for view in views]
+    teacher, student = (part / part.sum(-1, keepdim=True) for part in powered)
+    divergence = 4.0 * (teacher * (teacher / student).log()).sum((1, 2))
+    expected = (0.5 * (nll[0] + nll[1]) + 0.5 * divergence).mean()
+    torch.testing.assert_close(model(**given)["loss"].double(), expected.double(), rtol=1e-5, atol=1e-5)
+    del given["plain_ids"], given["plain_mask"]
+    torch.testing.assert_close(model(**given)["loss"].double(), nll[0].mean().double(), rtol=1e-5, atol=1e-5)
+
+
+def test_alignment_teaches_the_plain_view_only():
+    teacher = torch.tensor([[[0.7, 0.3], [0.5, 0.5]]], requires_grad=True)
+    student = torch.tensor([[[0.4, 0.6], [0.5, 0.5]]], requires_grad=True)
+    mask = torch.tensor([[True, True]])
+    loss = alignment(teacher, student, mask, 1.0)
+    expected = 0.7 * torch.tensor(0.7 / 0.4).log() + 0.3 * torch.tensor(0.3 / 0.6).log()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    loss.sum().backward()
+    assert teacher.grad is None
+    assert student.grad is not None
+    assert alignment(teacher, teacher, mask, 3.0).item() == pytest.approx(0, abs=1e-9)
+    assert alignment(teacher, student, torch.tensor([[False, True]]), 1.0).item() == pytest.approx(
+        0, abs=1e-9
+    )
+    both = aligned_loss(torch.tensor([1.0]), torch.tensor([3.0]), torch.tensor([4.0]))
+    assert both.item() == 4.0
+
+
+def test_a_posterior_of_zero_leaves_finite_gradients():
+    student = torch.tensor([[[1.0, 0.0]]], requires_grad=True)
+    alignment(torch.tensor([[[0.5, 0.5]]]), student, torch.tensor([[True]]), 1.0).sum().backward()
+    assert torch.isfinite(student.grad).all()
+
+
+@pytest.mark.parametrize("kind", [Tagger, RelationClassifier])
+def test_autocast_leaves_the_head_in_float32(encoder, kind):
+    model = kind(encoder, 3, dropout=0, temperature=1).eval()
+    targets = [[1, 0]] if kind is Tagger else [1]
+    given = batch(([5, 6], [9] * 4), targets=targets, both_views=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores = model.scores(given["input_ids"], given["attention_mask"], given["places"])
+        loss = model(**given)["loss"]
+    assert scores.dtype == loss.dtype == torch.float32
+    loss.backward()
+    assert all(torch.isfinite(part.grad).all() for part in model.parameters() if part.grad is not None)
+
+
+def test_constraints_reach_the_crf(encoder):
+    tags = TagSet(("LOC",), "bioes")
+    model = Tagger(encoder, 5, dropout=0, temperature=1, legal_moves=tags.legal_moves()).eval()
+    scores = torch.zeros(1, 2, 5)
+    scores[..., tags.tags.index("I-LOC")] = 9.0
+    best = model.decode(scores, torch.ones(1, 2, dtype=torch.bool))[0].tolist()
+    assert [tags.tags[label] for label in best] in (
+        ["O", "O"],
+        ["S-LOC", "S-LOC"],
+        ["B-LOC", "E-LOC"],
+        ["O", "S-LOC"],
+        ["S-LOC", "O"],
+    )
+
+
+def test_relation_vector_is_subject_then_object(encoder):
+    model = RelationClassifier(encoder, 2, dropout=0, temperature=1).eval()
+    ids, mask = torch.tensor([[1, 5, 6, 2]]), torch.ones(1, 4, dtype=torch.bool)
+    seen = []
+    model.head.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    model.scores(ids, mask, torch.tensor([[2, 1]]))
+    torch.testing.assert_close(seen[0][0], torch.cat([hidden[0, 2], hidden[0, 1]]))
+
+
+def test_xlmr_positions_begin_at_two():
+    config = XLMRobertaConfig(max_position_embeddings=514, pad_token_id=1)
+    assert encoder_limit(config, 512) == 512
+    assert encoder_limit(config, 600) == 512
+    assert encoder_limit(BertConfig(max_position_embeddings=512), 600) == 512
+    assert encoder_limit(config, 128) == 128
+
+
+def test_a_device_that_is_not_there_is_an_error():
+    assert choose_device("cpu").type == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(TrainingError, match="device: 'cuda' is not there"):
+            choose_device("cuda")
+
+
+def test_batches_of_like_length_cover_every_row():
+    batches = list(batches_by_length([3, 9, 1, 9, 5], 2))
+    assert batches == [[1, 3], [4, 0], [2]]

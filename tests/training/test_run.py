@@ -1,0 +1,332 @@
+"""Whole runs with a tiny encoder: what is written, what is skipped, what survives kill -9."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from kc_schema.retrieval_cache import CacheWriter, open_cache
+from training import predict, report
+from training.config import build_config
+from training.demo.planted import write_planted
+from training.errors import TrainingError
+from training.experts import load_expert
+from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
+from training.mixture import load_mixture
+from training.plan import member_seeds, open_run
+from training.run import main, run
+from training.steps import is_current
+
+pytestmark = pytest.mark.torch
+
+SIZES = {"train": 24, "dev": 12, "test": 16}
+
+
+def settings(folder: Path, encoder: str, **changes):
+    return {
+        "cache": str(folder / "cache"),
+        "output": str(folder / "run"),
+        "seeds": [1, 2],
+        "device": "cpu",
+        "encoder": {"name": encoder, "max_length": 120},
+        "fit": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "head_learning_rate": 1e-2},
+        "experts": {"baseline": {}, "text": {"source": "text"}, "image": {"source": "image"}},
+        "gate": {"epochs": 3, "batch_size": 8, "learning_rate": 1e-2},
+        "mixtures": {
+            "average": {"experts": ["text", "image"], "kind": "average"},
+            "moe": {"experts": ["text", "image"]},
+            "moe-text": {"experts": ["text", "text"], "gate": {"weights": "example", "normalised": False}},
+        },
+        "evaluation": {"resamples": 50},
+        **changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, tiny_encoder) -> Path:
+    """A finished NER run."""
+    folder = tmp_path_factory.mktemp("ner")
+    write_planted(folder / "cache", task="ner", sizes=SIZES)
+    run(build_config(settings(folder, tiny_encoder)))
+    return folder
+
+
+def test_everything_in_the_tables_is_filled_in(finished):
+    results = json.loads((finished / "run/results/results.json").read_text())
+    assert [variant["name"] for variant in results["variants"]] == [
+        *["baseline", "text", "image"],
+        *["average", "moe", "moe-text"],
+    ]
+    for variant in results["variants"]:
+        assert [seed["seed"] for seed in variant["seeds"]] == [1, 2]
+        for seed in variant["seeds"]:
+            assert set(seed["test"]) == {"viterbi", "marginal"}
+            for scores in seed["test"].values():
+                assert 0 <= scores["interval"][0] <= scores["f1"] <= scores["interval"][1] <= 100
+    page = (finished / "run/report/report.html").read_text()
+    text = (finished / "run/report/report.md").read_text()
+    for title in (
+        "Table 2",
+        "Table 3",
+        "Table 4",
+        "Table 6",
+        "Table 7",
+        "Calibration",
+        "Learning curves",
+        "Cases",
+    ):
+        assert title in page, title
+        assert title in text, title
+    assert "Weight of text in moe, by label" in page
+    assert "http" not in page  # self-contained
+
+
+def test_a_second_run_does_nothing(finished, tiny_encoder, monkeypatch):
+    monkeypatch.setattr("training.experts.fit_expert", None)
+    run(build_config(settings(finished, tiny_encoder)))
+    plan = open_run(finished / "run")
+    assert all(is_current(step) for step in plan.steps)
+
+
+def test_a_changed_setting_makes_stale_what_depends_on_it(finished, tiny_encoder):
+    from training.plan import Plan
+    from training.task import load_task
+
+    changed = settings(finished, tiny_encoder)
+    changed["experts"]["image"] = {"source": "image", "fit": {"epochs": 3}}
+    config = build_config(changed)
+    cache = open_cache(config.cache)
+    plan = Plan(config, cache, load_task(cache, config))
+    stale = {
+        step.name.split("/")[-2] if "/" in step.name else step.name
+        for step in plan.steps
+        if not is_current(step)
+    }
+    assert stale == {"image", "average", "moe", "results", "report"}
+
+
+def test_a_lost_file_makes_a_step_stale(finished):
+    plan = open_run(finished / "run")
+    step = plan.mixtures["average", 1]
+    content = (step.folder / "mixture.json").read_bytes()
+    (step.folder / "mixture.json").unlink()
+    try:
+        assert not is_current(step)
+    finally:
+        (step.folder / "mixture.json").write_bytes(content)
+    assert is_current(step)
+
+
+def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):
+    changed = settings(finished, tiny_encoder, output=str(tmp_path / "other"))
+    run(build_config(changed), dry_run=True)
+    said = capsys.readouterr().out
+    assert "to run   experts/text/seed-2" in said
+    assert "sub-tokens, about" in said
+    assert "memory: about" in said
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_saved_mixture_loads_with_one_call_and_predicts_the_same(finished):
+    folder = finished / "run/mixtures/moe/seed-1"
+    cache = open_cache(finished / "cache")
+    found = load_mixture(folder, "cpu").predict(cache, "test")
+    cached = load_file(folder / "test.safetensors")
+    assert abs(found.probabilities - cached["probabilities"]).max() < 1e-5
+    card = (folder / "README.md").read_text()
+    assert "text (seed 1, evidence: text)" in card
+    assert "one weight for every label" in card
+
+
+def test_two_seeds_of_one_expert_take_part():
+    assert member_seeds(["text", "text"], [1, 2, 3], 2) == [3, 1]
+    assert member_seeds(["text", "image"], [1, 2, 3], 1) == [2, 2]
+
+
+@pytest.mark.parametrize("variant", [None, "baseline"])
+def test_predictions_as_json_lines(finished, tmp_path, variant):
+    output = tmp_path / "predictions.jsonl"
+    arguments = ["--run", str(finished / "run"), "--cache", str(finished / "cache"), "--output", str(output)]
+    chosen = [] if variant is None else ["--variant", variant, "--seed", "2"]
+    assert predict.main([*arguments, *chosen, "--device", "cpu"]) == 0
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert len(rows) == SIZES["test"]
+    for row in rows:
+        assert len(row["labels"]) == len(row["tokens"])
+        for entity in row["entities"]:
+            assert entity["text"] == " ".join(row["tokens"][entity["start"] : entity["end"]])
+            assert 0 <= entity["probability"] <= 1
+
+
+def test_prediction_names_what_a_run_has(finished, capsys):
+    arguments = ["--run", str(finished / "run"), "--cache", str(finished / "cache")]
+    assert predict.main([*arguments, "--variant", "nothing"]) == 1
+    assert "it has average, moe, moe-text, baseline, text, image" in capsys.readouterr().err
+    assert predict.main(["--run", str(finished), "--cache", str(finished / "cache")]) == 1
+    assert "is no run" in capsys.readouterr().err
+
+
+def test_report_with_images(finished, tmp_path):
+    example = open_cache(finished / "cache").examples("test")
+    for item in example:
+        if item.image:
+            (tmp_path / item.image).write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path)]) == 0
+    assert "data:image/jpeg;base64," in (finished / "run/report/report.html").read_text()
+    assert report.main(["--run", str(tmp_path)]) == 1
+
+
+def test_relations_end_to_end(tmp_path, tiny_encoder):
+    write_planted(tmp_path / "cache", task="re", sizes=SIZES)
+    mixtures = {"moe": {"experts": ["baseline", "text", "image"]}}
+    fit = {"epochs": 1, "batch_size": 8, "accumulation": 2, "search": [1e-4, 1e-3]}
+    experts = {"baseline": {"fit": {"search": []}}, "text": {"source": "text"}, "image": {"source": "image"}}
+    run(
+        build_config(settings(tmp_path, tiny_encoder, seeds=[1], mixtures=mixtures, fit=fit, experts=experts))
+    )
+    results = json.loads((tmp_path / "run/results/results.json").read_text())
+    (scores,) = results["variants"][-1]["seeds"][0]["test"].values()
+    assert set(scores["by_type"]) == {"per", "loc", "org"}
+    assert (tmp_path / "run/search/text/0.001/fit.json").exists()
+    kept = json.loads((tmp_path / "run/experts/text/seed-1/fit.json").read_text())["learning_rate"]
+    tried = [json.loads(path.read_text()) for path in (tmp_path / "run/search/text").glob("*/fit.json")]
+    assert (
+        kept == max(tried, key=lambda record: (record["dev_f1"], -record["learning_rate"]))["learning_rate"]
+    )
+    assert "Table 4" in (tmp_path / "run/report/report.md").read_text()
+    expert = load_expert(tmp_path / "run/experts/text/seed-1", "cpu")
+    assert expert.task.label_names[0] == "None"
+    output = tmp_path / "p.jsonl"
+    paths = ["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--output", str(output)]
+    assert predict.main([*paths, "--device", "cpu"]) == 0
+    assert {"relation", "probability"} <= set(json.loads(output.read_text().splitlines()[0]))
+
+
+def command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "training.run", "--config", str(folder / "config.yaml")]
+
+
+def killed_at(folder: Path, line: str) -> None:
+    """Runs the command and kills it with -9 at the first line that holds `line`."""
+    process = subprocess.Popen(command(folder), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    for said in process.stderr:
+        if line in said:
+            process.kill()
+            break
+    process.stderr.close()
+    assert process.wait() == -signal.SIGKILL
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    """All weights, distributions, gates and results of a run, and its report without the timings."""
+    kept = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix == ".safetensors" or path.name in ("results.json", "fit.json", "mixture.json")
+    }
+    lines = (folder / "report/report.md").read_text().splitlines()
+    kept["report"] = "\n".join(line for line in lines if "model prediction" not in line).encode()
+    return kept
+
+
+def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, tiny_encoder):
+    for name in ("undisturbed", "killed"):
+        folder = tmp_path / name
+        write_planted(folder / "cache", task="ner", sizes=SIZES)
+        mixtures = {"moe": {"experts": ["baseline", "text"]}}
+        experts = {"baseline": {}, "text": {"source": "text"}}
+        values = settings(folder, tiny_encoder, seeds=[1], mixtures=mixtures, experts=experts)
+        values["fit"] = {**values["fit"], "epochs": 3, "accumulation": 2}
+        (folder / "config.yaml").write_text(yaml.safe_dump(values))
+    subprocess.run(command(tmp_path / "undisturbed"), check=True, capture_output=True)
+    folder = tmp_path / "killed"
+    for line in ("baseline/seed-1: epoch 2/3", "text/seed-1: epoch 1, dev", "] mixtures/moe"):
+        killed_at(folder, line)
+    again = subprocess.run(command(folder), check=True, capture_output=True, text=True)
+    assert "[1/7] experts/baseline/seed-1: current" in again.stderr
+    assert outcome(folder / "run") == outcome(tmp_path / "undisturbed/run")
+    assert not list(folder.rglob("checkpoint-*"))
+
+
+def test_a_half_written_checkpoint_is_recognised(tmp_path):
+    for number in (10, 20, 30):
+        folder = tmp_path / f"checkpoint-{number}"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(bytes(number))
+        note_checkpoint(folder)
+    (tmp_path / "checkpoint-30" / NOTE).unlink()
+    (tmp_path / "checkpoint-20" / "model.safetensors").write_bytes(bytes(19))
+    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert not (tmp_path / "checkpoint-20").exists()
+    (tmp_path / "checkpoint-10" / NOTE).write_text("{")
+    assert last_whole_checkpoint(tmp_path) is None
+
+
+def test_a_loss_that_is_no_number_names_the_examples(tmp_path, tiny_encoder):
+    write_planted(tmp_path / "cache", task="ner", sizes=SIZES)
+    values = settings(tmp_path, tiny_encoder, seeds=[1], experts={"baseline": {}}, mixtures={})
+    values["fit"] = {**values["fit"], "head_learning_rate": 1e38, "learning_rate": 1e38}
+    with pytest.raises(
+        TrainingError, match=r"seed-1: the loss is .* at step \d+ \(examples train-\d.*lower fit"
+    ):
+        run(build_config(values))
+
+
+def test_a_missing_source_split_or_evidence_is_named(finished, tmp_path, tiny_encoder):
+    values = settings(finished, tiny_encoder, output=str(tmp_path / "run"))
+    wrong = values | {"experts": {"text": {"source": "txt"}}, "mixtures": {}}
+    with pytest.raises(TrainingError, match="no source 'txt'; it has image, random_image, random_text, text"):
+        run(build_config(wrong))
+    with pytest.raises(
+        TrainingError, match=r"dev: the cache .* has no split 'valid'; it has dev, test, train"
+    ):
+        run(build_config(values | {"dev": "valid"}))
+    writer = CacheWriter(tmp_path / "empty", dataset="toy", task="ner")
+    for split in SIZES:
+        writer.write_examples(split, open_cache(finished / "cache").examples(split))
+        writer.write_hits("text", split, [])
+    writer.commit()
+    lone = {"experts": {"text": {"source": "text"}}, "mixtures": {}, "cache": str(tmp_path / "empty")}
+    with pytest.raises(TrainingError, match=r"hits/text/train\.parquet of .* is empty"):
+        run(build_config(values | lone))
+    gated = {
+        "cache": str(tmp_path / "empty"),
+        "experts": {"a": {}, "b": {}},
+        "mixtures": {"m": {"experts": ["a", "b"]}},
+    }
+    with pytest.raises(TrainingError, match=r"mixtures\.m: the cache .* has no features"):
+        run(build_config(values | gated))
+
+
+def test_splits_must_share_one_label_set(finished, tmp_path, tiny_encoder):
+    cache = open_cache(finished / "cache")
+    writer = CacheWriter(tmp_path / "cache", dataset="toy", task="ner")
+    for split in SIZES:
+        examples = cache.examples(split)
+        if split != "test":
+            examples = [
+                item for item in examples if not any(label.endswith("LOC") for label in item.labels or ())
+            ]
+        writer.write_examples(split, examples)
+    writer.commit()
+    values = settings(tmp_path, tiny_encoder, experts={"baseline": {}}, mixtures={})
+    with pytest.raises(TrainingError, match=r"test, example 'test-\d+-\w+': the entity type 'LOC' is not in"):
+        run(build_config(values))
+
+
+def test_the_command_says_what_is_wrong(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text("cahce: x\n")
+    assert main(["--config", str(path)]) == 2
+    assert "cahce: unknown key; did you mean 'cache'?" in capsys.readouterr().err
+    assert main(["--config", "twitter17", "--set", f"cache={tmp_path}/none"]) == 1
+    assert "holds no finished cache" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "example:" in capsys.readouterr().out
