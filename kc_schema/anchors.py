@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 
 __all__ = ["Anchor", "AnchorError", "Spelling", "escape", "parse", "render", "strip", "unescape"]
 
@@ -46,7 +47,8 @@ class Anchor:
 _LITERAL = re.compile(r"<(\\*)(e:|/e>)")
 _ESCAPED = re.compile(r"<\\(\\*)(e:|/e>)")
 # No title of a wiki holds any of these (MediaWiki, $wgLegalTitleChars), so they cannot end a tag early.
-_ILLEGAL_IN_TITLE = re.compile(r"[<>\n]")
+_TITLE = re.compile(r"[_ ]*[^<>\n_ ][^<>\n]*")
+_place = attrgetter("start", "end")
 _TAG = {
     Spelling.MORE: re.compile(r"<e: (?P<title>[^<>\n]+)> |(?P<end> </e>)|(?P<stray><e:|</e>)"),
     Spelling.KB_NER: re.compile(r"<e:(?P<title>[^<>\n]+)>|(?P<end></e>)|(?P<stray><e:)"),
@@ -74,20 +76,25 @@ def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spellin
     """
     pieces: list[str] = []
     done = 0
-    for anchor in sorted(anchors, key=lambda anchor: (anchor.start, anchor.end)):
+    size = len(text)
+    may_hold_tags = "<" in text
+    underscores = spelling is Spelling.MORE
+    for anchor in sorted(anchors, key=_place):
         start, end, title = anchor.start, anchor.end, anchor.title
-        if not done <= start <= end <= len(text):
-            raise AnchorError(f"anchor {anchor} overlaps the one before it or leaves the text of {len(text)}")
-        if not title.strip("_ ") or _ILLEGAL_IN_TITLE.search(title):
+        if not done <= start <= end <= size:
+            raise AnchorError(f"anchor {anchor} overlaps the one before it or leaves the text of {size}")
+        if _TITLE.fullmatch(title) is None:
             raise AnchorError(f"anchor {anchor}: not a title")
-        pieces.append(escape(text[done:start]))
-        surface = escape(text[start:end])
-        if spelling is Spelling.MORE:
-            pieces.append(f"<e: {title.replace(' ', '_')}> {surface} </e>")
+        before, surface = text[done:start], text[start:end]
+        if may_hold_tags:
+            before, surface = escape(before), escape(surface)
+        if underscores:
+            pieces.append(f"{before}<e: {title.replace(' ', '_')}> {surface} </e>")
         else:
-            pieces.append(f"<e:{title.replace('_', ' ')}>{surface}</e>")
+            pieces.append(f"{before}<e:{title.replace('_', ' ')}>{surface}</e>")
         done = end
-    pieces.append(escape(text[done:]))
+    rest = text[done:]
+    pieces.append(escape(rest) if may_hold_tags else rest)
     return "".join(pieces)
 
 

@@ -70,7 +70,7 @@ def fragment_reason(text: str, kind: str) -> str | None:
 
 
 def _is_one_word(text: str, kind: str) -> bool:
-    if any(character.isspace() for character in text) or _WITHOUT_SPACES.search(text) is not None:
+    if " " in text or len(text.split()) > 1 or _WITHOUT_SPACES.search(text) is not None:
         return False
     ends = text.rstrip("\"'”’»)]")[-1:]
     return ends not in _SENTENCE_ENDS or (kind == "list" and ends == ".")
