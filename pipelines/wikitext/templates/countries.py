@@ -13,7 +13,7 @@ def _shown(name: str) -> str:
     return name.removesuffix(" (country)")
 
 
-@template("flag", "flag2", "flag country", "flagcountry", "flagc", "flaglist", "flagg")
+@template("flag", "flag2", "flag country", "flagcountry", "flagc", "flaglist", "flaglink", "flagg")
 def flag(call: TemplateCall) -> str | None:
     """``{{flag|Germany}}``, ``{{flagcountry|DEU}}`` -> ``[[Germany]]``; ``name=`` shows another name."""
     code = call.get("1")

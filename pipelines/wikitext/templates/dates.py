@@ -410,3 +410,36 @@ def million_years_ago(call: TemplateCall) -> str | None:
     if call.name == "ma":
         noun = "Ma"
     return f"{first} to {second} {noun}" if parse_number(second) is not None else f"{first} {noun}"
+
+
+@template("bCE", "bC", "cE", "aD")
+def era(call: TemplateCall) -> str:
+    """``{{BCE|500}}`` -> ``500 BCE``."""
+    letters = call.name.upper()
+    return f"{letters} {call.get('1')}".rstrip() if letters == "AD" else f"{call.get('1')} {letters}".lstrip()
+
+
+# Templates that link a year to an article on it: what follows the year in the title.
+_YEARS_IN = {"fy": "film", "film year": "film", "avy": "aviation", "tvy": "television", "music year": "music"}
+
+
+def _register_years() -> None:
+    for name, subject in _YEARS_IN.items():
+
+        @template(name)
+        def year_in(call: TemplateCall, subject: str = subject) -> str | None:
+            """``{{fy|1990}}`` -> ``[[1990 in film|1990]]``."""
+            year = call.get("1")
+            return link(f"{year} in {subject}", year) if year else None
+
+
+_register_years()
+
+
+@template("duration", "hms")
+def duration(call: TemplateCall) -> str | None:
+    """``{{duration|m=3|s=45}}`` -> ``3:45``."""
+    hours, minutes, seconds = call.get("h", "1"), call.get("m", "2"), call.get("s", "3")
+    parts = [hours, minutes, seconds] if hours else [minutes, seconds]
+    shown = ":".join(part.rjust(2, "0") if place else part or "0" for place, part in enumerate(parts))
+    return shown if any(parts) else None

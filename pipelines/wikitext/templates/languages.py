@@ -474,3 +474,11 @@ def name_of_language(call: TemplateCall) -> str | None:
 def name_of_language_family(call: TemplateCall) -> str | None:
     """``{{ISO 639 name de}}`` -> ``German``."""
     return language_name(call.name.rpartition(" ")[2])
+
+
+@template("pIE", "proto")
+def reconstructed(call: TemplateCall) -> str:
+    """``{{PIE|*ḱerd-}}`` -> ``''*ḱerd-''``, ``{{proto|Celtic|kerd}}`` -> ``''*kerd''``."""
+    if call.name == "proto":
+        return italic(f"*{call.get('2')}") if call.get("2") else ""
+    return italic(call.get("1"))

@@ -22,7 +22,7 @@ def horizontal_list(call: TemplateCall) -> str:
     return ", ".join(items)
 
 
-@template("unbulleted list", "ubl", "ubt", "unbullet", "unbulleted", "ublist", "vunblist")
+@template("unbulleted list", "ubl", "ubt", "unbullet", "unbulleted", "ublist", "ubli", "vunblist")
 @template("bulleted list", "blist", "bulletlist", "unordered list", "bullet list")
 def vertical_list(call: TemplateCall) -> str:
     """``{{ubl|red|green}}`` -> a list of an item a line."""

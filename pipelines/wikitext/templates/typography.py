@@ -57,6 +57,12 @@ _SIGNS = (
     ('"', '-"|"-'),
     ("<br>", "break|br|crlf|crlf2|line break|newline"),
     ("\n\n", "pb|paragraph break|parabr|paragraph"),
+    ("LORD", "lORD|lord"),
+    ("GOD", "gOD"),
+    ("½", "1/2|½"),
+    ("¼", "1/4|¼"),
+    ("¾", "3/4|¾"),
+    ("", "rint|rail-interchange|rail color box|bSsplit|bSicon"),
     ("✓", "tick|aye|check mark|checkmark"),
     ("✗", "cross|nay|x mark"),
 )
@@ -265,12 +271,6 @@ def legend(call: TemplateCall) -> str:
 def small_capitals(call: TemplateCall) -> str:
     """``{{sc|ad}}`` -> ``AD``: small capitals are capitals."""
     return call.get("1").upper() if "[[" not in call.get("1") and "&" not in call.get("1") else call.get("1")
-
-
-@template("bc dates")
-def era(call: TemplateCall) -> str:
-    """``{{bc dates|44}}`` -> ``44 BC``."""
-    return f"{call.get('1')} BC".strip()
 
 
 @template("sup", "superscript", "sups", "exp", "power")

@@ -129,6 +129,10 @@ DATES = [
     ("reign|1066|1087", "r. 1066–1087"),
     ("née|Kaplan", "née Kaplan"),
     ("OldStyleDate|February 2|1905|January 20", "February 2 &#91;O.S. January 20&#93; 1905"),
+    ("BCE|500", "500 BCE"),
+    ("fy|1990", "[[1990 in film|1990]]"),
+    ("duration|m=3|s=5", "3:05"),
+    ("duration|h=1|m=2|s=3", "1:02:03"),
     ("mya|70|66", "70 to 66 million years ago"),
 ]
 SHIPS = [
