@@ -6,11 +6,13 @@ wikitext, and returns wikitext (links as ``[[...]]``, emphasis as ``''``), which
 
 # Importing the modules of renderers fills the registry.
 from pipelines.wikitext.templates import (  # noqa: F401
+    ages,
     chemistry,
     convert,
     countries,
     currency,
     dates,
+    east_asian,
     identifiers,
     languages,
     links,
@@ -18,6 +20,7 @@ from pipelines.wikitext.templates import (  # noqa: F401
     mathematics,
     numbers,
     people,
+    pronunciation,
     quotations,
     sciences,
     ships,

@@ -9,12 +9,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from pipelines.wikitext.templates.conversion_rounding import (
+    default_places,
+    magnitude,
+    reckon,
+    rounded,
+    scientific,
+)
 from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.number_words import spell_number
 from pipelines.wikitext.templates.numerals import MINUS, group_digits, parse_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
-from pipelines.wikitext.templates.units import COMBINATIONS, Unit, engineering_word, find_unit, is_temperature
+from pipelines.wikitext.templates.units import COMBINATIONS, Unit, engineering_word, find_unit
 
 __all__ = ["convert"]
 
@@ -361,7 +368,7 @@ class _Conversion:
         numbers = []
         for position, value in enumerate(self._totals()):
             changes = position > 0 and request.ranges[position - 1].is_change
-            reckoned = _reckon(value, request.unit, unit, difference=changes)
+            reckoned = reckon(value, request.unit, unit, difference=changes)
             if reckoned is None:
                 return None
             numbers.append(reckoned)
@@ -381,7 +388,7 @@ class _Conversion:
         singular = shown[-1].strip("0") in ("1.", "1") or shown[-1] == "1"
         if self.style.spell_out or (self.style.spell_in and first):
             shown = [
-                self._spell(_rounded(number, place), text)
+                self._spell(rounded(number, place), text)
                 for number, place, text in zip(numbers, digits, shown, strict=True)
             ]
             if first and self.style.spell_upper:
@@ -394,9 +401,10 @@ class _Conversion:
         if self.request.precision is not None:
             return [self.request.precision] * len(numbers)
         if self.style.sigfig is not None:
-            return [self.style.sigfig - 1 - _magnitude(number) for number in numbers]
+            return [self.style.sigfig - 1 - magnitude(number) for number in numbers]
+        smallest = self.request.smaller[-1][1] if self.request.smaller else None
         places = [
-            _default_places(value, total, number, self.request, unit)
+            default_places(value, total, number, self.request.unit, unit, smallest)
             for value, total, number in zip(self.request.values, self._totals(), numbers, strict=True)
         ]
         return [max(places)] * len(places)
@@ -412,7 +420,7 @@ class _Conversion:
         sign = MINUS if number < 0 else ""
         size = abs(number)
         if 0 < size < 1e-4 and places > 4:
-            return sign + _scientific(size, places)
+            return sign + scientific(size, places)
         if places >= 0:
             text = f"{size + (2e-14 if places <= 8 else 0):.{places}f}"
         else:
@@ -430,7 +438,7 @@ class _Conversion:
         units = [unit for code in codes if (unit := find_unit(code, self.style.american))]
         sides = []
         for total in self._totals():
-            size = _reckon(abs(total), self.request.unit, units[-1])
+            size = reckon(abs(total), self.request.unit, units[-1])
             if size is None or not math.isfinite(size):
                 return None
             places = max(0, min(self.request.precision or 0, 6))
@@ -453,62 +461,3 @@ class _Conversion:
         adjective = self.style.adjective and first and not symbol
         text = self._unit_text(unit, symbol, singular or adjective, linked, adjective=adjective)
         return f"{shown}{'-' if adjective else ' '}{text}"
-
-
-def _scientific(size: float, places: int) -> str:
-    """Writes a small number as ``1.5×10<sup>−10</sup>``."""
-    magnitude = _magnitude(size)
-    digits = f"{size * 10.0**-magnitude:.{max(0, min(places + magnitude, 14))}f}"
-    return f"{digits}×10<sup>{MINUS}{-magnitude}</sup>"
-
-
-def _rounded(number: float, places: int) -> float:
-    scale = 10.0 ** max(-30, min(places, 30))
-    return math.floor(abs(number) * scale + 0.5) / scale * (1 if number >= 0 else -1)
-
-
-def _magnitude(number: float) -> int:
-    return math.floor(math.log10(abs(number)) + 1e-14) if number and math.isfinite(number) else 0
-
-
-def _reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False) -> float | None:
-    """Gives `value` in the unit `wanted`, or None where the two measure different things."""
-    if given.dimension != wanted.dimension and {given.dimension, wanted.dimension} != {"torque", "energy"}:
-        return None
-    if given.inverted != wanted.inverted:
-        return 1 / (value * given.scale * wanted.scale) if value else None
-    if is_temperature(given) and not difference:
-        return (value - given.offset) * (given.scale / wanted.scale) + wanted.offset
-    result = value * (given.scale / wanted.scale)
-    return result if math.isfinite(result) else None
-
-
-def _default_places(value: Value, total: float, result: float, request: _Request, unit: Unit) -> int:
-    """Gives the places behind the point that the precision of the value suggests for the result."""
-    places = _given_places(value, composite=bool(request.smaller))
-    if is_temperature(request.unit):
-        kelvin = abs((total - request.unit.offset) * request.unit.scale)
-        smallest = 2 if kelvin < 1e-8 else 2 - math.floor(math.log10(kelvin) + 1e-14)
-        return max(math.floor(places), smallest)
-    if total == 0 or result == 0:
-        return 0
-    if request.smaller and request.smaller[-1][1].code == "in":
-        shift = math.log10(unit.scale) + 2
-    else:
-        shift = math.log10(abs(total / result))
-    return max(math.floor(places + shift + math.log10(2)), 1 - _magnitude(result))
-
-
-def _given_places(value: Value, *, composite: bool) -> float:
-    """Gives the places behind the point that a value was given with; zeros at its end count as not known."""
-    if value.denominator:
-        return max(math.log10(value.denominator), 1.0)
-    digits, _, exponent = value.clean.lower().partition("e")
-    whole, point, decimals = digits.partition(".")
-    if point:
-        places = len(decimals)
-    else:
-        places = 0 if composite else len(whole.rstrip("0")) - len(whole)
-    if not exponent:
-        return places
-    return places - int(exponent.replace(MINUS, "-") or 0)

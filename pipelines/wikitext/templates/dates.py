@@ -1,11 +1,10 @@
-"""Dates, ages and spans of time."""
+"""Dates and years, and the words that stand in front of them."""
 
 from __future__ import annotations
 
-import calendar
-import datetime
 import re
 
+from pipelines.wikitext.templates.date_parts import YES, read_date, wants_day_first, write_date
 from pipelines.wikitext.templates.markup import link, plain, sentence_case
 from pipelines.wikitext.templates.number_words import ordinal
 from pipelines.wikitext.templates.numerals import parse_number
@@ -13,57 +12,6 @@ from pipelines.wikitext.templates.registry import TemplateCall, template
 from pipelines.wikitext.templates.time_formats import MONTHS, month_number
 
 __all__: list[str] = []
-
-_YES = frozenset(("y", "yes", "true", "1", "on"))
-
-
-def _number(text: str) -> int | None:
-    text = plain(text).strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
-
-
-def _read_date(arguments: list[str]) -> tuple[int | None, int | None, int | None]:
-    """Gives year, month and day of ``1912|6|23``; None for what is missing or no number."""
-    year, month, day = [*arguments, "", "", ""][:3]
-    number = _number(day)
-    return _number(year), month_number(plain(month)), number if number and number <= 31 else None
-
-
-def _write_date(year: int | None, month: int | None, day: int | None, *, day_first: bool) -> str:
-    """Writes ``June 23, 1912`` or ``23 June 1912``, leaving out what is missing."""
-    if month is None:
-        return str(year or "")
-    if day is None:
-        return f"{MONTHS[month]} {year or ''}".rstrip()
-    if day_first:
-        return f"{day} {MONTHS[month]} {year or ''}".rstrip()
-    return f"{MONTHS[month]} {day}, {year}" if year else f"{MONTHS[month]} {day}"
-
-
-def _day_first(call: TemplateCall) -> bool:
-    return call.get("df").lower() in _YES
-
-
-def _years_between(
-    start: tuple[int | None, int | None, int | None], end: tuple[int | None, int | None, int | None]
-) -> str:
-    """Gives the age in whole years; ``59–60`` where days or months are not known."""
-    if start[0] is None or end[0] is None:
-        return ""
-    years = end[0] - start[0]
-    if years < 0 or years > 200:
-        return ""
-    start_day, end_day = (start[1], start[2]), (end[1], end[2])
-    if None in start_day or None in end_day:
-        if start[1] and end[1] and start[1] != end[1]:
-            return str(years - (end[1] < start[1]))
-        return f"{years - 1}–{years}" if years else "0"
-    return str(years - ((end[1] or 0, end[2] or 0) < (start[1] or 0, start[2] or 0)))
-
-
-def _today(call: TemplateCall) -> tuple[int | None, int | None, int | None]:
-    date = call.site.date
-    return (date.year, date.month, date.day) if date else (None, None, None)
 
 
 @template("birth date", "dob", "birthdate", "date of birth", "birth year")
@@ -73,7 +21,7 @@ def date(call: TemplateCall) -> str | None:
     arguments = call.positional()
     if arguments and not arguments[0].isdecimal():
         return arguments[0] or None
-    return _write_date(*_read_date(arguments), day_first=_day_first(call)) or None
+    return write_date(*read_date(arguments), day_first=wants_day_first(call)) or None
 
 
 @template("birth-date", "death-date", "start-date", "end-date", "birth based on age as of date")
@@ -82,59 +30,10 @@ def free_date(call: TemplateCall) -> str | None:
     return call.get("1") or None
 
 
-@template(
-    "birth date and age",
-    "birthdate and age",
-    "bda",
-    "dob and age",
-    "birth-date and age",
-    "birth date and age2",
-)
-def birth_date_and_age(call: TemplateCall) -> str | None:
-    """``{{birth date and age|1969|7|20}}`` -> ``July 20, 1969 (age 52)``, the age at the dump's date."""
-    arguments = call.positional()
-    if arguments and not arguments[0].isdecimal():
-        return arguments[0] or None
-    born = _read_date(arguments)
-    text = _write_date(*born, day_first=_day_first(call))
-    years = _years_between(born, _today(call))
-    return f"{text} (age {years})" if text and years else text or None
-
-
-@template("birth year and age", "birth-year and age", "bya")
-def birth_year_and_age(call: TemplateCall) -> str | None:
-    """``{{birth year and age|1950}}`` -> ``1950 (age 71–72)``."""
-    born = (_number(call.get("1")), month_number(call.get("2")), None)
-    years = _years_between(born, _today(call))
-    text = _write_date(*born, day_first=False)
-    return f"{text} (age {years})" if text and years else text or None
-
-
-@template("death date and age", "death-date and age", "dda")
-def death_date_and_age(call: TemplateCall) -> str | None:
-    """``{{death date and age|1954|6|7|1912|6|23}}`` -> ``June 7, 1954 (aged 41)``."""
-    arguments = call.positional()
-    if arguments and not arguments[0].isdecimal():
-        return arguments[0] or None
-    died, born = _read_date(arguments[:3]), _read_date(arguments[3:6])
-    text = _write_date(*died, day_first=_day_first(call))
-    years = _years_between(born, died)
-    return f"{text} (aged {years})" if text and years else text or None
-
-
 @template("death date", "dod", "death year")
 def death_date(call: TemplateCall) -> str | None:
     """``{{death date|1954|6|7}}`` -> ``June 7, 1954``."""
     return date(call)
-
-
-@template("death year and age", "death-year and age", "dya")
-def death_year_and_age(call: TemplateCall) -> str | None:
-    """``{{death year and age|1600|1550}}`` -> ``1600 (aged 49–50)``."""
-    died, born = _number(call.get("1")), _number(call.get("2"))
-    years = _years_between((born, None, None), (died, None, None))
-    text = _write_date(died, month_number(call.get("3")), None, day_first=False)
-    return f"{text} (aged {years})" if text and years else text or None
 
 
 @template("start date and age", "start date and years ago", "sda", "release date and age")
@@ -143,109 +42,15 @@ def start_date_and_age(call: TemplateCall) -> str | None:
     return date(call)
 
 
-@template("age", "aged", "age in years", "calculate age", "aged in years", "age in years nts")
-def age(call: TemplateCall) -> str | None:
-    """``{{age|1969|7|20}}`` -> the years up to the dump's date, ``{{age|1969|7|20|1999|7|19}}`` -> ``29``."""
-    arguments = call.positional()
-    start = _read_date(arguments[:3])
-    end = _read_date(arguments[3:6]) if len(arguments) > 3 and arguments[3] else _today(call)
-    return _years_between(start, end) or None
-
-
-def _span(start: datetime.date, end: datetime.date) -> tuple[int, int, int]:
-    """Gives the whole years, the months behind them and the days behind those between two dates."""
-    months = (end.year - start.year) * 12 + end.month - start.month
-    days = end.day - start.day
-    if days < 0:
-        months -= 1
-        before = end.month - 1 or 12
-        days += calendar.monthrange(end.year - (end.month == 1), before)[1]
-    return months // 12, months % 12, days
-
-
-def _calendar_date(
-    call: TemplateCall, arguments: list[str], prefix: str, position: int
-) -> datetime.date | None:
-    year, month, day = _read_date(arguments[position : position + 3])
-    if year is None:
-        year, month, day = _read_date(
-            [call.get(f"year{prefix}"), call.get(f"month{prefix}"), call.get(f"day{prefix}")]
-        )
-    if year is None or not 0 < year < 10000:
-        return call.site.date if prefix == "2" else None
-    try:
-        return datetime.date(year, month or 1, day or 1)
-    except ValueError:
-        return None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-@template(
-    "age in years and days",
-    "ayd",
-    "age in years, months and days",
-    "ymd",
-    "age in years and months",
-    "age in months",
-)
-@template(
-    "age in days",
-    "age in years, months, weeks and days",
-    "age in weeks and days",
-    "age in years and days nts",
-)
-@template(
-    "number of days",
-    "days elapsed",
-    "age for infant",
-    "ayd nts",
-    "age in days nts",
-    "duration in years and months",
-)
-def age_in_parts(call: TemplateCall) -> str | None:
-    """``{{age in years and days|1861|3|4|1865|4|15}}`` -> ``4 years, 42 days``."""
-    arguments = call.positional()
-    start, end = _calendar_date(call, arguments, "1", 0), _calendar_date(call, arguments, "2", 3)
-    if start is None or end is None or end < start:
-        return None
-    years, months, days = _span(start, end)
-    name = call.name.lower()
-    if ("days" in name and "years" not in name) or name.startswith("age in days"):
-        return _count((end - start).days, "day")
-    if name == "age in months":
-        return _count(years * 12 + months, "month")
-    if ("and days" in name and "months" not in name) or name.startswith("ayd"):
-        days = (end - _shift_years(start, years)).days
-        parts = [(years, "year"), (days, "day")]
-    elif name.endswith("and months"):
-        parts = [(years, "year"), (months, "month")]
-    else:
-        parts = [(years, "year"), (months, "month"), (days, "day")]
-    shown = [_count(number, noun) for number, noun in parts if number]
-    if not shown:
-        return "0 days"
-    return ", ".join(shown) if "and months" not in name else " and ".join(shown)
-
-
-def _shift_years(start: datetime.date, years: int) -> datetime.date:
-    try:
-        return start.replace(year=start.year + years)
-    except ValueError:
-        return start.replace(year=start.year + years, day=28)
-
-
 @template("as of", "asof")
 def as_of(call: TemplateCall) -> str | None:
     """``{{as of|2014|5|lc=y}}`` -> ``as of May 2014``; ``since=y`` says ``since``, ``alt=`` says it all."""
     if alternative := call.get("alt"):
         return alternative
-    start = "since" if call.get("since").lower() in _YES else "as of"
-    if call.get("lc").lower() not in _YES:
+    start = "since" if call.get("since").lower() in YES else "as of"
+    if call.get("lc").lower() not in YES:
         start = sentence_case(start)
-    if call.get("bare").lower() in _YES:
+    if call.get("bare").lower() in YES:
         start = ""
     arguments = call.positional()
     if not arguments or not arguments[0]:
@@ -253,7 +58,7 @@ def as_of(call: TemplateCall) -> str | None:
     if not arguments[0].isdecimal():
         text = arguments[0]
     else:
-        text = _write_date(*_read_date(arguments), day_first=call.get("df").lower() not in ("us", "mdy"))
+        text = write_date(*read_date(arguments), day_first=call.get("df").lower() not in ("us", "mdy"))
     post = call.get("post")
     return f"{start} {text}{post}".strip()
 
@@ -373,7 +178,7 @@ def shown_date(call: TemplateCall) -> str | None:
     """``{{date table sorting|1912|6|23}}`` -> ``23 June 1912``; a date in words stays as it is."""
     arguments = call.positional()
     if len(arguments) > 1 and arguments[0].isdecimal():
-        return _write_date(*_read_date(arguments), day_first=True) or None
+        return write_date(*read_date(arguments), day_first=True) or None
     return call.get("1") or None
 
 

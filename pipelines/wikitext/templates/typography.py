@@ -98,128 +98,20 @@ def spaces(_call: TemplateCall) -> str:
     return " "
 
 
-@template(
-    *(
-        "nowrap",
-        "nobr",
-        "nobreak",
-        "avoid wrap",
-        "no wrap",
-        "j",
-        "nobold",
-        "normal",
-        "small",
-        "smaller",
-        "small2",
-    ),
-    *(
-        "smaller2",
-        "big",
-        "larger",
-        "large",
-        "resize",
-        "midsize",
-        "huge",
-        "font",
-        "plainlink",
-        "noitalic",
-        "bold",
-    ),
-    *(
-        "strong",
-        "italics",
-        "em",
-        "emphasis",
-        "underline",
-        "u",
-        "ul",
-        "uline",
-        "strikethrough",
-        "strike",
-        "del",
-        "ins",
-    ),
-    *(
-        "highlight",
-        "mark",
-        "code",
-        "mono",
-        "monospace",
-        "kbd",
-        "samp",
-        "var",
-        "mxt",
-        "xt",
-        "!xt",
-        "dc",
-        "allcaps",
-    ),
-    *(
-        "deprecated code",
-        "nosc",
-        "all caps",
-        "fontsize",
-        "dfn",
-        "noprint",
-        "screen reader-only",
-        "sronly",
-        "serif",
-    ),
-    *(
-        "sans-serif",
-        "not a typo",
-        "notatypo",
-        "as written",
-        "proper name",
-        "typo",
-        "chem name",
-        "block indent",
-    ),
-    *(
-        "blockindent",
-        "bi",
-        "align",
-        "center",
-        "centre",
-        "left",
-        "right",
-        "aligned",
-        "unicode",
-        "polytonic",
-        "runic",
-    ),
-    *(
-        "semxlit",
-        "code2",
-        "key",
-        "button",
-        "citation needed span",
-        "cn span",
-        "fact span",
-    ),
-    *(
-        "clarify span",
-        "dubious span",
-        "failed verification span",
-        "disputed span",
-        "no selflink",
-        "delink",
-        "crossref",
-    ),
-    *(
-        "crossreference",
-        "see below",
-        "see above",
-        "trim",
-        "hyphenation",
-        "raised",
-        "lowered",
-        "smallest",
-        "tt",
-        "pre2",
-    ),
-    *("nocaps", "noitalics", "green", "red", "blue"),
-)
+# Templates that change only how their words look.
+_DRESSES = """
+nowrap|nobr|nobreak|avoid wrap|no wrap|j|nobold|normal|small|smaller|small2|smaller2|big|larger|large|resize
+midsize|huge|font|plainlink|noitalic|bold|strong|italics|em|emphasis|underline|u|ul|uline|strikethrough|strike
+del|ins|highlight|mark|code|mono|monospace|kbd|samp|var|mxt|xt|!xt|dc|allcaps|deprecated code|nosc|all caps
+fontsize|dfn|noprint|screen reader-only|sronly|serif|sans-serif|not a typo|notatypo|as written|proper name|typo
+chem name|block indent|blockindent|bi|align|center|centre|left|right|aligned|unicode|polytonic|runic|semxlit
+code2|key|button|citation needed span|cn span|fact span|clarify span|dubious span|failed verification span
+disputed span|no selflink|delink|crossref|crossreference|see below|see above|trim|hyphenation|raised|lowered
+smallest|tt|pre2|nocaps|noitalics|green|red|blue
+"""
+
+
+@template(*_DRESSES.strip().replace("\n", "|").split("|"))
 def dressed(call: TemplateCall) -> str:
     """``{{nowrap|3 km}}`` -> ``3 km``; size, colour, weight and line breaks do not change the words."""
     return call.get("1", "text", "content")
