@@ -85,9 +85,17 @@ def convert(call: TemplateCall) -> str | None:
     style = _read_style(call)
     request = _read_request(call.positional(), style.american)
     if request is None:
-        return None
+        return _as_given(call.positional())
     adjective = call.get("adj").lower()
     return _Conversion(request, style, adjective).text()
+
+
+def _as_given(arguments: list[str]) -> str | None:
+    """Gives a value in a unit that is not known as it was given: ``5 pyramid inches``; None without a value."""
+    if len(arguments) < 2 or not arguments[1] or find_unit(arguments[1]) or find_range(arguments[1]):
+        return None
+    value = read_value(arguments[0])
+    return f"{value.shown} {arguments[1].replace('_', ' ')}" if value is not None else None
 
 
 def _read_style(call: TemplateCall) -> _Style:

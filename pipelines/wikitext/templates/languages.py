@@ -138,23 +138,25 @@ def lang(call: TemplateCall) -> str:
 
 
 def _labelled(call: TemplateCall, code: str, arguments: list[str]) -> str | None:
-    """Gives a word with its language in front, and behind it the transliteration and the literal meaning."""
+    """Gives a word with its language in front, and behind it the transliteration and the literal meaning.
+
+    A language without a name in the table has no label.
+    """
     text, transliteration, literal = [*arguments, "", "", ""][:3]
     text = text or call.get("text")
     transliteration = transliteration or call.get("translit", "tr", "rtgs")
     literal = literal or call.get("lit", "translation")
-    name = language_name(code)
-    if name is None and not call.get("label"):
+    if not text:
         return None
+    name = language_name(code)
     label = call.get("label")
     links = call.get("link", "links").lower() not in _NO
     if label.lower() in _NO:
         label = ""
-    elif not label:
-        assert name is not None
-        label = (link(language_article(name), name) if links else name) + ": "
-    else:
+    elif label:
         label += ": "
+    elif name is not None:
+        label = (link(language_article(name), name) if links else name) + ": "
     pieces = [label + _foreign(call, code, text)]
     if transliteration:
         romanized = f"Romanization of {name}" if name else ""

@@ -126,10 +126,14 @@ def test_cvt_abbreviates_both_sides(render: Render) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["", "x", "5", "5|", "5|nounit", "five|km", "5|to|km", "|km|mi", "5|-|km", "1e9999|km", "1/0|in"],
+    ["", "x", "5", "5|", "five|km", "5|to|km", "|km|mi", "5|-|km", "1e9999|km", "1/0|in"],
 )
 def test_what_is_no_measurement_is_left_to_the_unknown(render: Render, source: str) -> None:
     assert render(f"convert|{source}") is None
+
+
+def test_an_unknown_unit_leaves_the_value_as_given(render: Render) -> None:
+    assert render("convert|1234|pyramid inch|m") == "1,234 pyramid inch"
 
 
 def test_an_unknown_or_unfit_output_leaves_the_value(render: Render) -> None:

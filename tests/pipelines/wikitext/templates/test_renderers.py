@@ -49,6 +49,7 @@ LANGUAGES = [
     ),
     ("lang-ru|Москва|translit=Moskva|link=no", "Russian: Москва, romanized: ''Moskva''"),
     ("lang-myz|x|lit=Helper|link=no", "Mandaic: ''x'', lit. 'Helper'"),
+    ("lang-xyzzy|x", "''x''"),
     ("lang-grc|Ἀπόλλωνος|label=genitive", "genitive: Ἀπόλλωνος"),
     ("langx|fr|link=no|anarchiste", "French: ''anarchiste''"),
     ("lang-rus|Аляска|r=Alyáska|links=no", "Russian: Аляска, tr. ''Alyáska''"),
@@ -252,7 +253,8 @@ def test_renders(render: Render, source: str, wikitext: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "lang-xyzzy|x",
+        "lang-de",
+        "langx|de",
         "quote",
         "ill",
         "ship|HMS",
