@@ -1,6 +1,6 @@
 """Bytes to pixels: what an image is, is told by its content; every image ends as RGB, upright, without alpha.
 
-What cannot be decoded in full is refused with one reason of `REASONS`.
+What cannot be decoded in full is refused with a reason.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from pipelines.image_index.errors import BrokenImageError
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-__all__ = ["MAX_PIXELS", "REASONS", "CheckedImage", "check_image", "decode_image", "to_rgb"]
+__all__ = ["MAX_PIXELS", "CheckedImage", "check_image", "decode_image", "to_rgb"]
 
 MAX_PIXELS = 89_478_485
 """Pixels that are decoded at most: a quarter of a gigabyte of RGB, where Pillow itself begins to warn."""
-
-REASONS = ("no content", "not an image", "too many pixels", "truncated", "broken image")
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
 _LONGEST_SHAPE = 4

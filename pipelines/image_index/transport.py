@@ -126,16 +126,16 @@ class Transport:
                 return Answer(status, url, self._read(response, started), wait), None
         except _PrivateAddressError as error:
             raise TransportError("private address", transient=False) from error
-        except requests.exceptions.Timeout as error:
+        except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
             raise TransportError("timeout", transient=True) from error
-        except requests.exceptions.ChunkedEncodingError as error:
-            raise TransportError("wrong length", transient=True) from error
-        except requests.exceptions.ContentDecodingError as error:
+        except urllib3.exceptions.DecodeError as error:
             raise TransportError("broken encoding", transient=False) from error
+        except urllib3.exceptions.ProtocolError as error:
+            raise TransportError("wrong length", transient=True) from error
         except requests.exceptions.ConnectionError as error:
             reason = "timeout" if "timed out" in str(error) else "no connection"
             raise TransportError(reason, transient=True) from error
-        except (requests.exceptions.RequestException, ValueError) as error:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise TransportError("unusable address or answer", transient=False) from error
 
     def _read(self, response: requests.Response, started: float) -> bytes:
@@ -144,7 +144,8 @@ class Transport:
             raise TransportError("too many bytes", transient=False)
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(_CHUNK):
+        # What is there is read at once: a body that drips must not hold a thread beyond its time.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             size += len(chunk)
             if size > self._max_bytes:
                 raise TransportError("too many bytes", transient=False)

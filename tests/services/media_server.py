@@ -1,0 +1,255 @@
+"""A media server of the tests' own: the public one's layout, generated images, and every way to misbehave.
+
+What a file does is told by its name: ``Fine_...`` is served; ``Local_...`` only from the wiki's own folder;
+``Small_...`` is too small for a thumbnail, so that only the file itself can be had. The others are named in
+`BEHAVIOURS`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from PIL import Image
+
+BEHAVIOURS = {
+    "Missing": "404",
+    "Forbidden": "403",
+    "Broken": "500 always",
+    "Shaky": "500 twice, then fine",
+    "Busy": "429 with Retry-After once, then fine",
+    "Stubborn": "429 always",
+    "Short": "fewer bytes than announced",
+    "Cut": "a JPEG without its second half, with the right length",
+    "Html": "a page of text as image/jpeg",
+    "Empty": "no bytes",
+    "Away": "a redirect to another host",
+    "Moved": "a redirect to the right place",
+    "Circle": "a redirect to itself",
+    "Bomb": "a small PNG of 30,000 x 30,000 pixels",
+    "Huge": "more bytes than are allowed, announced",
+    "Endless": "more bytes than are allowed, not announced",
+    "Slow": "a body that drips",
+}
+
+
+def draw(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
+    """Gives a picture that looks like no other: smooth colours from a small random grid."""
+    grid = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC)
+
+
+def encode_as(image: Image.Image, kind: str) -> bytes:
+    """Gives an image as bytes of a format."""
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": 90} if kind == "JPEG" else {}
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb(side: int = 30_000) -> bytes:
+    """Gives a PNG of `side` x `side` grey pixels in a few kilobytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    row = b"\0" + b"\0" * (side // 8)
+    data = zlib.compress(row * side, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@dataclass
+class MediaServer:
+    """The running server, with what it saw."""
+
+    port: int
+    requests: list[str] = field(default_factory=list)
+    """Paths that were asked for, in order."""
+    agents: set[str] = field(default_factory=set)
+    most_connections: int = 0
+    """Requests that were being answered at one time, at most."""
+    bytes_sent: int = 0
+    delay: float = 0.0
+    """Seconds before every answer."""
+    _running: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _seen: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def begin(self, path: str, agent: str) -> int:
+        with self._lock:
+            self.requests.append(path)
+            self.agents.add(agent)
+            self._running += 1
+            self.most_connections = max(self.most_connections, self._running)
+            self._seen[path] += 1
+            return self._seen[path]
+
+    def end(self, sent: int) -> None:
+        with self._lock:
+            self._running -= 1
+            self.bytes_sent += sent
+
+
+def content_of(name: str, thumbnail: bool) -> tuple[str, bytes]:
+    """Gives type and bytes of a file or of its thumbnail."""
+    seed = zlib.crc32(name.encode())
+    image = draw(seed)
+    extension = name.rpartition(".")[2].lower()
+    if extension in ("svg", "xcf", "png", "webp"):
+        return "image/png", encode_as(image.convert("RGBA"), "PNG")
+    if extension == "gif":
+        return "image/gif", encode_as(image.convert("P"), "GIF")
+    return "image/jpeg", encode_as(image, "JPEG")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_ref: MediaServer
+    limit = 200_000
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        media = self.server_ref
+        self.sent = 0
+        count = media.begin(self.path, self.headers.get("User-Agent", ""))
+        try:
+            time.sleep(media.delay)
+            self._answer(unquote(self.path).strip("/").split("/"), count)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+        finally:
+            media.end(self.sent)
+
+    def _answer(self, parts: list[str], count: int) -> None:
+        repository, thumbnail = parts[1], parts[2] == "thumb"
+        name = parts[5] if thumbnail else parts[4]
+        behaviour = name.partition("_")[0]
+        if (behaviour == "Local") != (repository != "commons"):
+            return self._send(404)
+        if behaviour == "Small" and thumbnail:
+            return self._send(400)
+        if not thumbnail and name.rpartition(".")[2].lower() not in ("jpg", "png", "gif", "jpeg"):
+            return self._send(404)
+        act = getattr(self, f"_{behaviour.lower()}", None)
+        if act is not None:
+            return act(name, thumbnail, count)
+        return self._fine(name, thumbnail, count)
+
+    def _send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.sent += len(body)
+
+    def _fine(self, name: str, thumbnail: bool, count: int) -> None:
+        mime, body = content_of(name, thumbnail)
+        self._send(200, body, Content_Type=mime)
+
+    def _missing(self, *_: Any) -> None:
+        self._send(404)
+
+    def _forbidden(self, *_: Any) -> None:
+        self._send(403)
+
+    def _broken(self, *_: Any) -> None:
+        self._send(502)
+
+    def _shaky(self, name: str, thumbnail: bool, count: int) -> None:
+        self._send(502) if count <= 2 else self._fine(name, thumbnail, count)
+
+    def _busy(self, name: str, thumbnail: bool, count: int) -> None:
+        self._send(429, Retry_After="1") if count == 1 else self._fine(name, thumbnail, count)
+
+    def _stubborn(self, *_: Any) -> None:
+        self._send(429, Retry_After="0")
+
+    def _short(self, name: str, thumbnail: bool, count: int) -> None:
+        body = content_of(name, thumbnail)[1]
+        self._send(200, body, Content_Length=str(len(body) + 1000))
+        self.close_connection = True
+
+    def _cut(self, name: str, thumbnail: bool, count: int) -> None:
+        body = content_of(name, thumbnail)[1]
+        self._send(200, body[: len(body) // 2], Content_Type="image/jpeg")
+
+    def _html(self, *_: Any) -> None:
+        self._send(200, b"<html><body>Not here</body></html>", Content_Type="image/jpeg")
+
+    def _empty(self, *_: Any) -> None:
+        self._send(200, b"", Content_Type="image/jpeg")
+
+    def _away(self, *_: Any) -> None:
+        self._send(302, Location="http://elsewhere.invalid/x.jpg")
+
+    def _moved(self, name: str, thumbnail: bool, count: int) -> None:
+        if self.path.endswith("?again"):
+            return self._fine(name, thumbnail, count)
+        return self._send(302, Location=f"{self.path}?again")
+
+    def _circle(self, *_: Any) -> None:
+        self._send(302, Location=self.path)
+
+    def _bomb(self, *_: Any) -> None:
+        self._send(200, bomb(), Content_Type="image/png")
+
+    def _huge(self, *_: Any) -> None:
+        self._send(200, b"x" * (self.limit * 2), Content_Type="image/jpeg")
+
+    def _endless(self, *_: Any) -> None:
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        for _ in range(1000):
+            self.wfile.write(b"x" * 10_000)
+            self.sent += 10_000
+
+    def _slow(self, name: str, thumbnail: bool, count: int) -> None:
+        body = content_of(name, thumbnail)[1]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            self.sent += 1
+            time.sleep(0.02)
+
+
+@contextmanager
+def media_server() -> Iterator[MediaServer]:
+    """Runs the server on this machine until the block ends."""
+    media = MediaServer(0)
+    handler = type("Handler", (_Handler,), {"server_ref": media})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    media.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield media
+    finally:
+        server.shutdown()
+        server.server_close()
