@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from kc_schema.anchors import render
 from pipelines.wikitext import marks
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
@@ -156,13 +158,13 @@ def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
     fields = (
         text.replace(marks.SURFACE, marks.ANCHOR).replace(marks.ANCHOR_END, marks.ANCHOR).split(marks.ANCHOR)
     )
-    anchors: list[Anchor] = []
-    end = 0
-    for index in range(1, len(fields), 3):
-        start = end + len(fields[index - 1])
-        end = start + len(fields[index + 1])
-        anchors.append(Anchor(start, end, fields[index]))
+    titles = fields[1::3]
     del fields[1::3]
+    bounds = list(accumulate(map(len, fields)))
+    anchors = [
+        Anchor(start, end, title)
+        for start, end, title in zip(bounds[::2], bounds[1::2], titles, strict=False)
+    ]
     return "".join(fields), anchors
 
 

@@ -10,6 +10,7 @@ import re
 from urllib.parse import unquote
 
 from pipelines.wikitext import marks
+from pipelines.wikitext.emphasis import strip_emphasis
 from pipelines.wikitext.entities import decode_entities
 from pipelines.wikitext.images import is_interface_icon, parse_file_link
 from pipelines.wikitext.records import ImageLink
@@ -81,6 +82,7 @@ class Links:
         if not rest:
             return text
         pieces = [first]
+        append = pieces.append
         files: list[int] = []
         targets = self.targets
         own_opening = self.own_opening
@@ -95,12 +97,15 @@ class Links:
             if not closed:
                 if target is not None and target[0] == _FILE:
                     files.append(len(pieces))
-                pieces.append("[\0[" + piece)
+                append("[\0[" + piece)
                 continue
             kind, opening, text = target or _LITERAL
             if kind <= _TEXT:
                 if not surface:
                     surface = _pipe_trick(text) if pipe else text
+                if "''" in surface:
+                    # Emphasis is paired within a link; a target shown as it stands has none.
+                    surface = (strip_emphasis(surface) if pipe else surface).replace("''", "'\0'")
                 begins = after[:1]
                 if begins.isalpha():
                     if trail := is_trail(after):
@@ -120,23 +125,23 @@ class Links:
                 else:
                     surface = _unusual(surface, "" if opening == own_opening else opening)
                 if not files:
-                    pieces.append(surface + after)
+                    append(surface + after)
                     continue
-                pieces.append(surface)
+                append(surface)
             elif kind == _FILE:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
                     inside += "]"
                     after = after[1:]
                 self._add_image(inside)
-                pieces.append(marks.REMOVED)
+                append(marks.REMOVED)
             elif kind == _NO_TITLE:
-                pieces.append("[\0[" + inside + "]]")
+                append("[\0[" + inside + "]]")
             else:
                 # White space before a category or a language link goes with it.
                 pieces[-1] = pieces[-1].rstrip()
             if files:
                 after = self._close_files(pieces, files, after)
-            pieces.append(after)
+            append(after)
         return "".join(pieces)
 
     def _close_files(self, pieces: list[str], files: list[int], after: str) -> str:
@@ -164,6 +169,11 @@ class Links:
     def _resolve(self, written: str) -> _Target | None:
         """Gives what a link's target means, or None where it is no title."""
         target: _Target | None
+        if marks.REMOVED in written:
+            # A call or a footnote stood in the target; without it, it may still name a page.
+            written = written.replace(marks.REMOVED, "")
+            if not written.strip():
+                return (_TEXT, "", "")
         if written and not _SPECIAL.search(written):
             title = written.replace(" ", "_")
             if self.site.first_letter_upper:
@@ -273,10 +283,12 @@ def _pipe_trick(text: str) -> str:
     return _DISAMBIGUATION.sub("", name, count=1) or name
 
 
-# A link in single brackets: the address, then its text, in which no further such link begins.
+# What an address consists of, apart from apostrophes.
+_URL = r"[^\[\]<>\"\s\x00-\x08\x0b-\x1f']"
+# A link in single brackets: the address, up to two apostrophes, then its text, in which no such link begins.
 _BRACKETED = re.compile(
     r"\[(?:(?:https?|ftps?|ircs?|news|mailto|gopher|telnet|nntp|worldwind|svn|git|mms|bitcoin|magnet|urn|geo|sips?|sms"
-    r"|tel|xmpp|ssh|sftp|redis):|//)[^\[\]<>\"\s\x00\x05-\x1f]+(?![^\[\]<>\"\s\x00\x05-\x1f])"
+    rf"|tel|xmpp|ssh|sftp|redis):|//){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
     r"([^\[\]\n]*(?:\[(?![a-z]+:|//)[^\[\]\n]*)*)\]",
     re.IGNORECASE,
 )

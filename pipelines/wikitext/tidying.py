@@ -11,7 +11,7 @@ __all__ = ["tidy"]
 
 _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
 # Two or more spaces; spaces before a comma or a full stop that end something.
-_SPACES = re.compile(r" (?: *[,.](?=[\s\x00\x03\x04]|\Z)| +)")
+_SPACES = re.compile(r" (?=[ ,.])(?: *[,.](?=[\s\x00\x03\x04]|\Z)| +)")
 # Brackets around nothing that are not part of a word.
 _EMPTY_BRACKETS = re.compile(r"\( ?\)")
 

@@ -34,7 +34,7 @@ RESIDUE = {
     "table opens": r"\{\|",
     "table closes": r"\|\}",
     "footnote": r"</?ref\b",
-    "HTML tag": r"</?(?:b|br|big|blockquote|center|code|div|font|i|li|nowiki|p|small|span|su[bp]|table|td|tr|ul)\b[^<>]*>",
+    "HTML tag": r"</?(?:b|br|blockquote|center|code|div|font|i|li|nowiki|p|small|span|su[bp]|table|td|tr|ul)\b[^<>]*>",
     "thumb": r"\bthumb\|",
     "pixels": r"\|\s*\d+px\b",
     "entity": r"&(?:[a-z]{2,8}|#\d+|#x[0-9a-f]+);",

@@ -47,6 +47,11 @@ CASES = [
     ("''[[Iliad]]'''s hero", "Iliad's hero", [("Iliad", "Iliad")]),
     ("[[Iliad|The '''Iliad''']]s", "The Iliads", [("The Iliads", "Iliad")]),
     ("'''[[a|b]] c", "b c", [("b", "A")]),
+    # Paired inside a link, shown where the target itself has them.
+    ("[[a''b]]", "a''b", [("a''b", "A''b")]),
+    ("''[[a|b'' c]] d", "b c d", [("b c", "A")]),
+    ("[[a|b'''c]] ''d", "bc d", [("bc", "A")]),
+    ("[[a|''''b'']]", "''b", [("''b", "A")]),
     # An apostrophe template keeps the marks apart.
     ("''Iliad''{{'}}s", "Iliad's", []),
     ("''Iliad''{{'s}} end", "Iliad's end", []),
