@@ -15,6 +15,7 @@ from functools import lru_cache
 __all__ = ["template_kind"]
 
 _HATNOTES = """
+mainarticle|redirects here|nahmc
 about|about other people|about year|about-distinguish|about2|also|arabic name|basque name|broader|burmese name
 catalan name|category see also|catseealso|chinese name|confused|contains special characters|contrast|correct title
 dablink|details|details2|details3|distinguish|distinguish-redirect|distinguish2|eastern name order

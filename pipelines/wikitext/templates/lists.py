@@ -92,3 +92,11 @@ def definition(call: TemplateCall) -> str:
 def glossary_link(call: TemplateCall) -> str:
     """``{{gli|word|shown}}`` -> ``shown``."""
     return call.get("3", "2", "1") if call.name == "glossary link" else call.get("2", "1")
+
+
+@template("columns", "columns2")
+def columns(call: TemplateCall) -> str:
+    """``{{columns|col1=* red|col2=* green}}`` -> the columns one below the other."""
+    texts = [call.get(f"col{number}") for number in range(1, 21)]
+    shown = "\n".join(text for text in texts if text)
+    return f"\n{shown}\n" if shown else ""

@@ -238,6 +238,7 @@ BLOCKS = [
     ("olist|red|green", "\n# red\n# green\n"),
     ("plainlist|* red", "\n* red\n"),
     ("plainlist", ""),
+    ("columns|col1=* red|col2=* green", "\n* red\n* green\n"),
     ("pb", "\n\n"),
 ]
 
