@@ -1,6 +1,8 @@
 """CoNLL files with every quirk of the known releases, and files that are no such thing."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.datasets import Columns, DatasetError, read_dataset
 from pipelines.datasets.entities import entities_of, labels_of, strict_count
@@ -174,11 +176,9 @@ def test_a_folder_without_files_says_what_is_there(tmp_path):
 
 def test_entities_by_the_lenient_reading_are_seqevals():
     seqeval = pytest.importorskip("seqeval.metrics.sequence_labeling")
-    from hypothesis import given
-    from hypothesis import strategies as st
-
     labels = st.lists(st.sampled_from(["O", "B-A", "I-A", "B-B", "I-B", "E-A", "S-B"]), max_size=12)
 
+    @settings(deadline=None)
     @given(labels)
     def check(sentence):
         ours = [(entity.type, entity.start, entity.end - 1) for entity in entities_of(sentence)]
@@ -188,9 +188,7 @@ def test_entities_by_the_lenient_reading_are_seqevals():
 
 
 def test_labels_and_entities_are_inverse():
-    from hypothesis import given
-    from hypothesis import strategies as st
-
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(["O", "B-A", "I-A", "B-B"]), max_size=12))
     def check(sentence):
         entities = entities_of(sentence)

@@ -1,0 +1,320 @@
+"""Whole builds of caches from text: contents, resume, refusal, what works without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kc_schema.retrieval_cache import open_cache
+from kc_schema.tables import paragraph_id
+from pipelines.build_retrieval_cache import main
+from pipelines.text_index.embedded_build import build_embedded_index
+from tests.pipelines.text_index.snapshots import write_snapshot
+
+PAGES = {
+    "Oslo": [
+        ["<e: Oslo> Oslo </e> is a city by the sea.", "Ships leave Oslo at noon."],
+        ["The harbour of Oslo is old."],
+        ["Rain falls in Oslo again and again and again."],
+    ],
+    "Harbour": [["A harbour is where ships rest."], ["Cranes stand in a harbour."]],
+    "Ada Byron": [["<e: Ada_Byron> Ada Byron </e> wrote programs."], ["Byron met Babbage in London."]],
+    "Cheese": [["Brie is a soft cheese."], ["Cheddar is a cheese of England."]],
+}
+POSTS = {
+    "train": "IMGID:1\nAda\tB-PER\nByron\tI-PER\nin\tO\nOslo\tB-LOC\n\nIMGID:2\nRT\tO\n@x\tO\n:\tO\nhttps://t.co/a\tO\n\n",
+    "test": "IMGID:3\nrain\tO\nfalls\tO\nin\tO\nOslo\tB-LOC\nagain\tO\n",
+}
+CAPTIONS = [
+    {"image": "1.jpg", "text": "lost, for there are no images"},
+    {"example_id": "train-1", "text": "a hen"},
+]
+
+
+@pytest.fixture(scope="module")
+def kc(tmp_path_factory):
+    folder = write_snapshot(tmp_path_factory.mktemp("corpus") / "kc", PAGES, parts=2)
+    build_embedded_index(folder, workers=1)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for split, text in POSTS.items():
+        (folder / f"{split}.txt").write_text(text)
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, CAPTIONS)))
+    return folder
+
+
+def arguments(kc, data, output, *more, sources="text,random_text"):
+    return [
+        "--kc", str(kc), "--dataset", "twitter17", "--data", str(data), "--sources", sources,
+        "--output", str(output), *more,
+    ]  # fmt: skip
+
+
+def build(kc, data, output, *more, **options):
+    assert main(arguments(kc, data, output, *more, **options)) == 0
+    return open_cache(output, verify=True)
+
+
+def refused(capsys, kc, data, output, *more, **options):
+    assert main(arguments(kc, data, output, *more, **options)) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error[error.index("error: ") :]
+
+
+def content(folder: Path):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cache_holds_examples_and_evidence(kc, data, tmp_path, capsys):
+    output = tmp_path / "cache"
+    cache = build(kc, data, output, "--k", "3", "--json")
+    assert (cache.splits, cache.sources, cache.feature_widths) == (
+        ("test", "train"),
+        ("random_text", "text"),
+        {},
+    )
+    hits = cache.hits("text", "test")["test-0"]
+    assert (hits[0].title, hits[0].key, hits[0].record_id) == (
+        "Oslo",
+        "Rain falls in Oslo again and again and again.",
+        paragraph_id(1, 2),
+    )
+    assert [hit.rank for hit in hits] == [0, 1, 2]
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    drawn = cache.hits("random_text", "train")["train-0"]
+    assert len({hit.record_id for hit in drawn}) == 3
+    assert all(hit.title in PAGES and hit.key and hit.score == 0.0 for hit in drawn)
+    assert cache.manifest["drops"] == {"image missing": 3}
+    assert cache.manifest["encoder"] is None
+    assert set(cache.manifest["snapshots"]) == {"text"}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["report"] == json.loads((output / "report.json").read_text())
+    assert printed["report"]["splits"]["test"]["sources"]["text"]["gold mentions"]["in a title"] == 1
+    assert [speed["step"] for speed in printed["speeds"]] == ["text retrieval"]
+    assert not (output / ".work").exists()
+
+
+def test_built_twice_it_is_the_same_and_found_the_third_time(kc, data, tmp_path, capsys):
+    options = ("--k", "2", "--seed", "3", "--mark-leaks", "--drop-near-duplicates")
+    build(kc, data, tmp_path / "one", *options)
+    build(kc, data, tmp_path / "two", *options)
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "two").rglob("*")}
+    capsys.readouterr()
+    build(kc, data, tmp_path / "two", *options)
+    assert "there already" in capsys.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "two").rglob("*")}
+
+
+def test_seeds_draw_differently(kc, data, tmp_path):
+    one, two = (
+        build(kc, data, tmp_path / seed, "--seed", seed, "--k", "4", sources="random_text") for seed in "01"
+    )
+    drawn = [[hit.record_id for hit in cache.hits("random_text", "train")["train-0"]] for cache in (one, two)]
+    assert drawn[0] != drawn[1]
+    # No more paragraphs than the corpus has.
+    every = build(kc, data, tmp_path / "all", "--k", "50", sources="random_text").hits("random_text", "train")
+    assert len(every["train-0"]) == 9
+
+
+def test_cleaned_queries_may_be_empty(kc, data, tmp_path):
+    cache = build(kc, data, tmp_path / "cache", "--clean-query", sources="text")
+    assert cache.hits("text", "train")["train-1"] == []
+    report = json.loads((tmp_path / "cache" / "report.json").read_text())["splits"]["train"]
+    assert (report["empty queries"], report["sources"]["text"]["queries without hits"]) == (1, 1)
+
+
+def test_limits_hold_for_each_source(kc, data, tmp_path):
+    cache = build(
+        kc, data, tmp_path / "cache", "--k", "5", "--k", "random_text=1", "--per-title", "text=1", "--minimum-score",
+        "text=0.5",
+    )  # fmt: skip
+    found = cache.hits("text", "train")["train-0"]
+    assert len(found) == len({hit.title for hit in found}) > 1
+    assert all(hit.score >= 0.5 for hit in found)
+    assert all(len(hits) == 1 for hits in cache.hits("random_text", "test").values())
+    assert cache.manifest["options"]["sources"]["text"] == {
+        "k": 5, "minimum_score": 0.5, "per_title": 1, "candidates": 20,
+    }  # fmt: skip
+
+
+def test_leaks_are_marked(kc, data, tmp_path):
+    table = build(kc, data, tmp_path / "cache", "--mark-leaks").hits_table("text", "test")
+    assert table.column("leak").to_pylist()[0] is True
+    assert sum(table.column("leak").to_pylist()) == 1
+
+
+def test_evidence_from_elsewhere_is_a_source(kc, data, tmp_path):
+    evidence = f"captions={tmp_path / 'captions.jsonl'}"
+    cache = build(kc, data, tmp_path / "cache", "--evidence", evidence, sources="text,captions")
+    assert [hit.text for hit in cache.hits("captions", "train")["train-1"]] == ["a hen"]
+    assert cache.hits("captions", "test") == {"test-0": []}
+    counts = json.loads((tmp_path / "cache/report.json").read_text())["splits"]["train"]["sources"][
+        "captions"
+    ]
+    assert counts["counts"] == {"evidence for an unknown image": 1}
+
+
+def test_a_cache_of_evidence_from_elsewhere_needs_no_corpus(data, tmp_path):
+    evidence = f"captions={tmp_path / 'captions.jsonl'}"
+    cache = build(
+        tmp_path / "no-corpus", data, tmp_path / "cache", "--evidence", evidence, sources="captions"
+    )
+    assert (cache.sources, cache.manifest["snapshots"]) == (("captions",), {})
+
+
+def test_a_cache_made_from_something_else_is_refused_or_replaced(kc, data, tmp_path, capsys):
+    output = tmp_path / "cache"
+    before = build(kc, data, output).manifest
+    assert "options: seed: 0 then, 1 now); give --overwrite" in refused(
+        capsys, kc, data, output, "--seed", "1"
+    )
+    other = write_snapshot(tmp_path / "other", {**PAGES, "Bergen": [["Bergen is a city."]]})
+    build_embedded_index(other, workers=1)
+    assert "snapshots: text" in refused(capsys, other, data, output)
+    (data / "train.txt").write_text(POSTS["train"].replace("Ada", "Eda"))
+    assert "options: data" in refused(capsys, kc, data, output)
+    assert open_cache(output, verify=True).manifest == before
+    after = build(other, data, output, "--overwrite", sources="random_text")
+    assert after.sources == ("random_text",)
+    assert not (output / "hits" / "text").exists()
+
+
+def test_a_folder_with_something_else_is_left_alone(kc, data, tmp_path, capsys):
+    assert "it is no retrieval cache" in refused(capsys, kc, data, data)
+    assert sorted(path.name for path in data.iterdir()) == ["test.txt", "train.txt"]
+
+
+@pytest.mark.parametrize(
+    ("more", "sources", "message"),
+    [
+        ((), "text,captions", "'captions' is none of text, .*needs --evidence captions=FILE"),
+        ((), ",", "names none"),
+        (("--k", "image=3"), "text", "'image' is not among --sources"),
+        (("--k", "many"), "text", "--k many: 'many' is not a number"),
+        (("--k", "0"), "text", "k is 1 or more"),
+        (("--candidates", "3"), "text", "candidates are at least k"),
+        (("--grid", "2x2"), "text", "go with the source object"),
+        (("--rerank-by-sources",), "text", "needs two of"),
+        (("--drop-near-duplicates",), "random_text", "--sources has none of them"),
+        (("--evidence", "text=x"), "text", "the name text is taken"),
+        (("--evidence", "a b=x"), "text", "give NAME=FILE"),
+        (("--evidence", "captions=/nowhere"), "text", "no such file"),
+        ((), "image", "no image index|needs faiss"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(kc, data, tmp_path, capsys, more, sources, message):
+    import re
+
+    error = refused(capsys, kc, data, tmp_path / "cache", *more, sources=sources)
+    assert re.search(message, error.replace("\n", " ")), error
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_missing_index_says_what_to_do(data, tmp_path, capsys):
+    kc = write_snapshot(tmp_path / "kc", PAGES)
+    assert "build it with: python -m pipelines.index_text" in refused(capsys, kc, data, tmp_path / "cache")
+
+
+def run(kc, data, output, *more, **options):
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.build_retrieval_cache",
+        *arguments(kc, data, output, *more, **options),
+    ]
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.Popen(
+        command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ}
+    )
+
+
+def test_killed_and_started_again_it_is_the_same(kc, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    words = [
+        "Oslo",
+        "harbour",
+        "rain",
+        "ships",
+        "Byron",
+        "Ada",
+        "cheese",
+        "city",
+        "sea",
+        "London",
+        "old",
+        "England",
+    ]
+    posts = [
+        f"IMGID:{number}\n" + "".join(f"{words[(number * step) % 12]}\tO\n" for step in range(1, 7))
+        for number in range(3000)
+    ]
+    (data / "train.txt").write_text("\n".join(posts))
+    (data / "test.txt").write_text("\n".join(posts[:300]))
+    build(kc, data, tmp_path / "whole", "--mark-leaks")
+    output = tmp_path / "killed"
+    killed = 0
+    for wanted in (1, 4, 8):
+        process = run(kc, data, output, "--mark-leaks")
+        while process.poll() is None and len(list((output / ".work").rglob("*.parquet"))) < wanted:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        if (output / "manifest.json").exists():
+            break
+    assert killed
+    build(kc, data, output, "--mark-leaks")
+    assert content(output) == content(tmp_path / "whole")
+
+
+def test_parts_of_another_state_are_not_taken_over(kc, data, tmp_path):
+    output = tmp_path / "cache"
+    process = run(kc, data, output, "--k", "1")
+    assert process.wait() == 0
+    whole = content(output)
+    # A cache whose manifest is gone is one that was stopped: its files are of another state for other options.
+    (output / "manifest.json").unlink()
+    (output / ".work").mkdir()
+    build(kc, data, output, "--k", "2", "--seed", "9", sources="text")
+    assert not (output / "hits" / "random_text").exists()
+    build(kc, data, tmp_path / "fresh", "--k", "2", "--seed", "9", sources="text")
+    assert content(output) == content(tmp_path / "fresh") != whole
+
+
+def test_two_builds_do_not_write_at_once(kc, data, tmp_path, capsys):
+    import fcntl
+
+    work = tmp_path / "cache" / ".work"
+    work.mkdir(parents=True)
+    with (work / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "another build is writing there" in refused(capsys, kc, data, tmp_path / "cache")
+
+
+def test_text_alone_imports_neither_torch_nor_faiss(kc, data, tmp_path):
+    program = (
+        "import sys; from pipelines.build_retrieval_cache import main\n"
+        "for name in ('torch', 'faiss', 'open_clip', 'PIL', 'apache_beam'): sys.modules[name] = None\n"
+        f"sys.exit(main({arguments(kc, data, tmp_path / 'cache')!r}))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert open_cache(tmp_path / "cache").feature_widths == {}
