@@ -177,7 +177,7 @@ class ClusterIndices:
 
     def _check_mapping(self, index: str, wanted: dict[str, Any]) -> None:
         there = self._mapping(index) or {}
-        for name in ("dynamic", "_source", "properties"):
+        for name in ("dynamic", "properties"):
             if there.get(name) != wanted.get(name):
                 raise self.error(
                     f"{index} has another mapping ({name}: {there.get(name)}): it was not made by this command;"

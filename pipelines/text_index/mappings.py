@@ -53,13 +53,13 @@ def generation(snapshot: Snapshot, prefix: str) -> Generation:
 def mappings(table: str) -> dict[str, Any]:
     """Gives a table's mapping, as the cluster gives it back (nothing that is a default is stated).
 
-    Sentences: terms with frequencies and norms, no positions; the id as a column, to order ties; of the source
-    only the text. Paragraphs: nothing is indexed, they are fetched by their document's id.
+    Sentences: terms with frequencies and norms, no positions; the id as a column, to order ties. The source is
+    kept as it is: one without the id would be stored twice, as the cluster keeps what was sent for recovery.
+    Paragraphs: nothing is indexed, they are fetched by their document's id.
     """
     if table == "sentences":
         return {
             "dynamic": "strict",
-            "_source": {"includes": ["text"]},
             "properties": {
                 "sentence_id": {"type": "long", "index": False},
                 "text": {"type": "text", "index_options": "freqs", "analyzer": "standard"},

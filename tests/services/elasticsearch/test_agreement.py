@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import bz2
 import math
 import os
-import re
 from pathlib import Path
 
 import pytest
 
+from pipelines.demo import find_dump
 from pipelines.text_index import Hit, open_index
 from pipelines.text_index.embedded_build import build_embedded_index
-from tests.pipelines.text_index.snapshots import write_snapshot
+from tests.corpus_builder import build
 from tests.services.elasticsearch.conftest import load
 from tests.services.elasticsearch.node import Node
 
-pytestmark = [pytest.mark.service, pytest.mark.shared_data]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.shared_data,
+    pytest.mark.xdist_group("elasticsearch"),
+]
 
 SHARED = Path(os.environ.get("SHARED_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
 TWEETS = SHARED / "ner" / "twitter17" / "test.txt"
@@ -32,20 +35,10 @@ def read_tweets(path: Path) -> list[str]:
     return [tweet for tweet in tweets if tweet.strip()]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kc(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    wikicorpus = pytest.importorskip("gensim.corpora.wikicorpus")
-    from gensim.test.utils import datapath
-
-    dump = datapath("enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2")
-    pages = {}
-    with bz2.open(dump, "rb") as file:
-        for title, text, _ in wikicorpus.extract_pages(file, ("0",)):
-            paragraphs = wikicorpus.filter_wiki(text).split("\n")
-            kept = [re.split(r"(?<=[.!?]) +(?=[A-Z])", line.strip()) for line in paragraphs if len(line) > 60]
-            if kept:
-                pages[title] = kept
-    folder = write_snapshot(tmp_path_factory.mktemp("kc"), pages, rows_per_group=1024)
+    folder = tmp_path_factory.mktemp("agreement") / "kc"
+    build(find_dump(), folder)
     build_embedded_index(folder)
     return folder
 

@@ -21,7 +21,7 @@ from tests.services.elasticsearch.conftest import POLICY, load, start
 from tests.services.elasticsearch.node import Node
 from tests.services.elasticsearch.proxy import Exchange, Proxy, Rules
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("elasticsearch")]
 
 MANY = {
     f"Page {page}": [

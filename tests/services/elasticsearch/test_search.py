@@ -17,7 +17,7 @@ from tests.services.elasticsearch.conftest import load
 from tests.services.elasticsearch.node import Node
 from tests.services.elasticsearch.proxy import Proxy, Rules, basic, write_certificate
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("elasticsearch")]
 
 PAGES = {
     "Alan Turing": [
