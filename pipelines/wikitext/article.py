@@ -174,7 +174,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
     introduced = False
     for text, (_, kind, level) in zip(texts, blocks, strict=True):
         text = text.strip()
-        if not text or (kind == LIST and not text.strip(_BULLETS)):
+        if not text or (kind == LIST and not text.strip(_LEFTOVERS)):
             continue
         if introduced and kind == LIST and not level:
             before, first, term = joined[-1]
@@ -189,7 +189,8 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
     return joined
 
 
-_BULLETS = "*#:; "
+# What stands alone in a list item only where all else was removed: a bullet, a source's full stop.
+_LEFTOVERS = "*#:;,.()[] "
 _INTRODUCTION_ENDS = ":" + marks.ANCHOR_END
 
 

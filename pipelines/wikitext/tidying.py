@@ -32,8 +32,13 @@ def tidy(text: str) -> str:
 
 
 def _space(spaces: re.Match[str]) -> str:
-    """Leaves a comma, a full stop, or one space."""
-    return spaces[0][-1]
+    """Leaves a comma, a full stop, or one space; dots with spaces between (``. . .``) stay apart."""
+    last = spaces[0][-1]
+    if last == ".":
+        text, start, end = spaces.string, spaces.start(), spaces.end()
+        if text[start - 1 : start] == "." or text.startswith(" .", end):
+            return " ."
+    return last
 
 
 def _empty_brackets(brackets: re.Match[str]) -> str:
@@ -68,6 +73,8 @@ def _close_gaps(text: str) -> str:
 _BEFORE_GAP = " ([\n" + SURFACE
 _BEHIND_GAP = ")]" + ANCHOR_END
 _SEPARATORS = " ,;:"
+# What announces nothing once it stands alone in its brackets.
+_ANNOUNCEMENTS = ("(pronounced", "(pronunciation", "(IPA", "(listen")
 _CLOSING = {"(": ")", "[": "]"}
 
 
@@ -90,6 +97,8 @@ def _join(left: str, right: str) -> str:
         return before + behind
     if first in ")]":
         before = before.rstrip(_SEPARATORS)
+        if before.endswith(_ANNOUNCEMENTS):
+            before = before[: before.rindex("(") + 1]
         return _join(before, behind) if before[-1:] in _CLOSING else before + behind
     if last in ",;":
         if before.rstrip(_SEPARATORS)[-1:] in ("(", "["):

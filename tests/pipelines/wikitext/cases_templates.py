@@ -48,6 +48,8 @@ CASES = [
     ("a [[b|before {{no such template}}]], c", "a before, c", [("before", "B")]),
     ("a [[b|{{no such template}} c]] d", "a c d", [("c", "B")]),
     ("* {{no such template}}: a", "a", []),
+    ("a (pronounced {{no such template}}) b", "a b", []),
+    ("* {{cite book|title=a}}.\n* b", "b", []),
     # Functions and variables.
     ("{{PAGENAME}}", "Page", []),
     ("{{#if: x | y | z }}", "y", []),
