@@ -176,6 +176,8 @@ def fit_expert(
     Gives the record of the fit: ``history`` by epoch, ``dev_f1`` of the kept epoch, ``counts`` of what packing
     did. Checkpoints are removed at the end.
     """
+    from accelerate import PartialState  # type: ignore[import-untyped]
+
     from training.fitting import Fit
 
     made = new_expert(task, config, expert, seed)
@@ -207,7 +209,6 @@ def fit_expert(
         name=name,
     )
     history = fit.run()
-    made.save(folder)
     kept = [row["dev_f1"] for row in history]
     record = {
         "history": history,
@@ -215,8 +216,10 @@ def fit_expert(
         "counts": dict(sorted(made.inputs.counts.items())),
         "learning_rate": expert.fit.learning_rate,
     }
-    text = json.dumps(record, indent=2) + "\n"
-    write_atomically(folder / "fit.json", lambda place: place.write_text(text))
+    if PartialState().is_main_process:
+        made.save(folder)
+        text = json.dumps(record, indent=2) + "\n"
+        write_atomically(folder / "fit.json", lambda place: place.write_text(text))
     return record
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.integrations.integration_utils import TensorBoardCallback
 
 from kc_schema.files import write_atomically
 from training.config import FitConfig
@@ -33,6 +34,7 @@ __all__ = ["Fit", "last_whole_checkpoint"]
 logger = logging.getLogger(__name__)
 
 NOTE = "complete.json"
+_SECONDS_BETWEEN_LINES = 30
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Fit:
     precision: str
     gradient_checkpointing: bool
     folder: Path
-    """Holds the checkpoints and the TensorBoard log while the fit runs."""
+    """Holds the checkpoints while the fit runs; the TensorBoard log is written to ``logs`` beside it."""
     name: str
 
     def run(self) -> list[dict[str, float]]:
@@ -100,7 +102,7 @@ class Fit:
             greater_is_better=True if best else None,
             logging_strategy="epoch",
             logging_nan_inf_filter=False,
-            report_to=["tensorboard"],
+            report_to="none",
             seed=self.seed,
             data_seed=self.seed,
             remove_unused_columns=False,
@@ -135,7 +137,7 @@ class _ModelTrainer(Trainer):
             train_dataset=fit.dataset,
             eval_dataset=fit.dataset,
             data_collator=fit.collator,
-            callbacks=[self.speed, _NoteCheckpoint()],
+            callbacks=[self.speed, _NoteCheckpoint(), _board(fit.folder.parent / "logs")],
         )
         self.remove_callback(PrinterCallback)
         # Each step's loss is the mean of its batch; the Trainer divides by the accumulated steps.
@@ -170,6 +172,7 @@ class _ModelTrainer(Trainer):
         self.speed.count(inputs["attention_mask"])
         outputs = model(**inputs)
         loss = outputs["loss"]
+        self.speed.loss = loss.detach()
         if not torch.isfinite(loss):
             ids = ", ".join(self.fit.example_ids[row] for row in inputs["rows"].tolist()[:8])
             raise TrainingError(
@@ -185,6 +188,13 @@ class _ModelTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def _board(folder: Path) -> TensorBoardCallback:
+    """Gives the TensorBoard log; it stays when the checkpoints go."""
+    board = TensorBoardCallback()  # type: ignore[no-untyped-call]
+    board.logging_dir = str(folder)
+    return board
 
 
 def _groups(model: nn.Module, settings: FitConfig) -> list[tuple[list[nn.Parameter], float, bool]]:
@@ -207,10 +217,12 @@ class _Speed(TrainerCallback):
         self.parameters: int = sum(parameter.numel() for parameter in encoder.parameters()) - embeddings
         self.layers, self.hidden = config.num_hidden_layers, config.hidden_size
         self.peak = peak_flops(fit.device)
+        self.loss: Tensor | None = None
         self._restart()
 
     def _restart(self) -> None:
         self.tokens, self.flops, self.begun = 0, 0.0, time.perf_counter()
+        self.said = self.begun
 
     def count(self, attention_mask: Tensor) -> None:
         """Counts the sub-tokens of a batch; padding is work for nothing and does not count."""
@@ -222,6 +234,20 @@ class _Speed(TrainerCallback):
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
         """Starts the clock."""
         self._restart()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Says now and then where a long epoch stands."""
+        now = time.perf_counter()
+        if now - self.said >= _SECONDS_BETWEEN_LINES and self.loss is not None:
+            self.said = now
+            logger.info(
+                "%s: step %d/%d, loss %.4f, %.0f tokens/s",
+                self.fit.name,
+                state.global_step,
+                state.max_steps,
+                self.loss.item(),
+                self.tokens / (now - self.begun),
+            )
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Says the line of an epoch."""

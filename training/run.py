@@ -49,6 +49,8 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         TrainingError: the cache does not fit the configuration, or training cannot go on.
     """
     quiet_libraries()
+    from accelerate import PartialState  # type: ignore[import-untyped]
+
     from training.cost import describe_plan
     from training.plan import Plan
     from training.steps import run_steps
@@ -60,8 +62,12 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     if dry_run:
         print(describe_plan(plan))
         return
-    plan.save_config()
+    main_process = PartialState().is_main_process
+    if main_process:
+        plan.save_config()
     run_steps(plan.steps)
+    if not main_process:
+        return
     print((plan.output / "report" / "report.md").read_text())
     print(f"report: {plan.output / 'report' / 'report.html'}")
 

@@ -110,7 +110,7 @@ def _finish(step: Step) -> None:
     files = {
         str(path.relative_to(step.folder)): path.stat().st_size
         for path in sorted(step.folder.rglob("*"))
-        if path.is_file() and path.name not in (NOTE, BEGUN)
+        if path.is_file() and path.name not in (NOTE, BEGUN) and path.parent.name != "logs"
     }
     note = {"fingerprint": step.fingerprint, "inputs": dict(step.inputs), "files": files}
     text = json.dumps(note, indent=1, sort_keys=True) + "\n"

@@ -1,4 +1,4 @@
-"""Times the CRF against pytorch-crf, side by side: ``python tests/bench/bench_crf.py``.
+"""Times the CRF against pytorch-crf, side by side: ``python -m tests.bench.bench_crf``.
 
 Batch 32, forward and backward of the likelihood and decoding, on the CPU with the threads that torch takes.
 The last line says how often faster ours is with 27 labels and 128 tokens; exit status 1 below twice.

@@ -1,6 +1,6 @@
 """Trains the text baseline on Twitter-17 with the small encoder and says its F1.
 
-``python tests/bench/bench_twitter17.py --output bench-twitter17 --data ../shared/data/ner/twitter17``
+``python -m tests.bench.bench_twitter17 --output bench-twitter17 --data ../shared/data/ner/twitter17``
 
 Four epochs, one seed, on the CPU: some minutes an epoch. A second call with the same output goes on where the
 first was cut off. The last line is the figure; exit status 1 below 82 F1 on test (the best of four epochs by F1

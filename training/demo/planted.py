@@ -5,7 +5,8 @@ invented names are related (RE). For half of the examples the text evidence tell
 shows something else; for the other half it is the other way round. The evidence that does not tell misleads
 as real retrieval does: a namesake of another type, a picture of another thing. Some sentences also hold an
 easy part that needs no evidence. So an expert can know half of the hidden part, and only who knows which
-expert to trust can know all of it; the features tell that, with noise.
+expert to trust can know all of it; the features tell that, with noise. The easy part takes some knowledge of
+words, too, which evidence about something else can only disturb.
 """
 
 from __future__ import annotations
@@ -51,10 +52,17 @@ _NEUTRAL = (
     "one more thing about {x} , then I sleep",
 )
 _EASY = {
-    "PER": ("and my teacher {y} agrees", "with uncle {y} on the phone"),
-    "LOC": ("here in the town of {y}", "on the road to {y}"),
-    "ORG": ("says the company {y}", "as the {y} team posted"),
-    "MISC": ("after the film {y}", "while reading the novel {y}"),
+    "PER": ("and my {cue} {y} agrees", "with {cue} {y} on the phone"),
+    "LOC": ("here in the {cue} of {y}", "on the road to the {cue} of {y}"),
+    "ORG": ("says the {cue} {y}", "as the {cue} {y} posted"),
+    "MISC": ("after the {cue} {y}", "while on about the {cue} {y}"),
+}
+# The first half is seen in training; that the rest mean alike the encoder must know.
+_CUES = {
+    "PER": ("teacher", "uncle", "doctor", "sister", "nurse", "aunt", "lawyer", "brother"),
+    "LOC": ("town", "village", "valley", "island", "city", "hamlet", "county", "suburb"),
+    "ORG": ("company", "club", "union", "agency", "firm", "team", "charity", "ministry"),
+    "MISC": ("film", "novel", "song", "festival", "movie", "poem", "opera", "holiday"),
 }
 _ARTICLES = {
     "PER": ("{x} is a singer who was born in a small house .", "{x} was a painter and a teacher ."),
@@ -68,11 +76,15 @@ _PAIRS = (
     "reading about {s} and {o} all night",
 )
 _STATED = {
-    "/per/loc/place_of_birth": "{s} was born in {o} , they say",
-    "/per/loc/place_of_residence": "{s} has a house in {o} now",
-    "/per/org/member_of": "{s} plays for {o} this season",
-    "/per/per/couple": "{s} married {o} on Sunday",
-    "None": "{s} wrote a letter about {o}",
+    "/per/loc/place_of_birth": (
+        "{s} was born in {o}",
+        "{s} is a native of {o}",
+        "{s} came into this world in {o}",
+    ),
+    "/per/loc/place_of_residence": ("{s} has a house in {o}", "{s} lives in {o}", "the home of {s} is {o}"),
+    "/per/org/member_of": ("{s} plays for {o}", "{s} signed with {o}", "{s} works at {o}"),
+    "/per/per/couple": ("{s} married {o}", "{s} is engaged to {o}", "the wife of {s} is {o}"),
+    "None": ("{s} wrote a letter about {o}", "{s} dislikes {o}", "{s} never met {o}"),
 }
 _FACTS = {
     "/per/loc/place_of_birth": ("{s} was born in {o} .", "the birth of {s} took place in {o} ."),
@@ -149,7 +161,8 @@ def _entity_example(
     labels = [f"B-{answer}" if word == hidden else "O" for word in words]
     if chance.random() < 0.5:
         kind = chance.choice(tuple(_EASY))
-        more = chance.choice(_EASY[kind]).format(y=easy).split()
+        cues = _CUES[kind] if not example_id.startswith("train") else _CUES[kind][: len(_CUES[kind]) // 2]
+        more = chance.choice(_EASY[kind]).format(y=easy, cue=chance.choice(cues)).split()
         words += more
         labels += [f"B-{kind}" if word == easy else "O" for word in more]
     example = Example(example_id, tuple(words), labels=tuple(labels), image=_image(chance, example_id, knows))
@@ -162,7 +175,9 @@ def _relation_example(
     subject, obj = _name(chance), _name(chance)
     while obj == subject:
         obj = _name(chance)
-    sentence = _STATED[answer] if knows == "sentence" else chance.choice(_PAIRS)
+    # The last wording of each relation is kept from training.
+    stated = _STATED[answer][:-1] if example_id.startswith("train") else _STATED[answer]
+    sentence = chance.choice(stated if knows == "sentence" else _PAIRS)
     words = sentence.format(s=subject, o=obj).split()
     places = [(words.index(name), words.index(name) + 1) for name in (subject, obj)]
     image = _image(chance, example_id, knows)

@@ -13,7 +13,7 @@ from training.errors import TrainingError
 
 __all__ = ["SIZES", "planted_config", "small_encoder"]
 
-SIZES: Mapping[str, int] = {"train": 360, "dev": 100, "test": 400}
+SIZES: Mapping[str, int] = {"train": 360, "dev": 100, "test": 800}
 """Examples of the demonstration and of the benchmark."""
 
 

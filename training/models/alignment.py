@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
 
+from training.models.crf import exact
+
 __all__ = ["aligned_loss", "alignment"]
 
-# Below this a posterior counts as this, so that no gradient exceeds what float64 holds.
+# A smaller posterior counts as this, so that its logarithm and gradient stay finite.
 _LEAST = 1e-30
 
 
@@ -25,8 +27,8 @@ def alignment(teacher: Tensor, student: Tensor, mask: Tensor, temperature: float
         mask: [batch, tokens] bool, true for the tokens that count.
         temperature: T, applied to the logarithms of the posteriors.
     """
-    target = log_softmax(teacher.detach().double().clamp_min(_LEAST).log() / temperature, -1)
-    given = log_softmax(student.double().clamp_min(_LEAST).log() / temperature, -1)
+    target = log_softmax(exact(teacher.detach()).clamp_min(_LEAST).log() / temperature, -1)
+    given = log_softmax(exact(student).clamp_min(_LEAST).log() / temperature, -1)
     divergence = kl_div(given, target, reduction="none", log_target=True).sum(-1)
     return temperature**2 * torch.where(mask, divergence, 0.0).sum(1)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FORBIDDEN", "LinearChainCrf", "viterbi"]
+__all__ = ["FORBIDDEN", "LinearChainCrf", "exact", "viterbi"]
 
 FORBIDDEN = -1e4
 """Score of a move that may not be made: exp of it is zero."""
@@ -52,12 +52,12 @@ class LinearChainCrf(nn.Module):
 
         Labels outside the mask are not looked at.
         """
-        emissions = _exact(emissions)
+        emissions = exact(emissions)
         return self.log_partition(emissions, mask) - self._score(emissions, labels, mask)
 
     def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Gives the log of the summed potentials of all label sequences: [batch]."""
-        emissions = _exact(emissions)
+        emissions = exact(emissions)
         weights, shift = _weights(emissions)
         moves, start, end, offset = self._moves(emissions.dtype)
         alphas, scales = _forward(weights, mask, moves, start)
@@ -72,7 +72,7 @@ class LinearChainCrf(nn.Module):
         Rows sum to one; rows outside the mask are zero. Differentiable. In the precision of the recursion
         (float64 where the device has it).
         """
-        weights, _ = _weights(_exact(emissions))
+        weights, _ = _weights(exact(emissions))
         moves, start, end, _ = self._moves(weights.dtype)
         alphas, _ = _forward(weights, mask, moves, start)
         betas = _backward(weights, mask, moves, end)
@@ -113,9 +113,9 @@ class LinearChainCrf(nn.Module):
         return start[labels[:, 0]] + emitted.sum(1) + moved.sum(1) + end[last]
 
 
-def _exact(emissions: Tensor) -> Tensor:
-    """Gives emissions in float64, or in float32 on a device that has nothing better."""
-    return emissions.float() if emissions.device.type == "mps" else emissions.double()
+def exact(numbers: Tensor) -> Tensor:
+    """Gives numbers in float64, or in float32 on a device that has nothing better."""
+    return numbers.float() if numbers.device.type == "mps" else numbers.double()
 
 
 def _weights(emissions: Tensor) -> tuple[Tensor, Tensor]:

