@@ -40,3 +40,13 @@ def tokenize(texts: list[str]) -> torch.Tensor:
 
 def build() -> tuple[Any, Any, Any]:
     return ColourModel(), preprocess, tokenize
+
+
+def build_other() -> tuple[Any, Any, Any]:
+    model = ColourModel()
+    model.weight.data *= 2
+    return model, preprocess, tokenize
+
+
+def build_blind() -> tuple[Any, Any]:
+    return ColourModel(), preprocess
