@@ -36,7 +36,7 @@ class ImageManifest:
     encoder: dict[str, Any] = field(default_factory=dict)
     """``name``, ``weights_sha256``, ``dimension``; empty before the images are encoded."""
     index: dict[str, Any] = field(default_factory=dict)
-    """Size and checksum of ``index.faiss``; empty before it is built."""
+    """Kind and number of vectors of ``index.faiss``; empty before it is built."""
     counts: dict[str, int] = field(default_factory=dict)
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (links, images, ...), then by reason."""

@@ -61,7 +61,6 @@ RECORDS = _schema(
         ),
         "mime": (pa.string(), "type by content, such as image/jpeg; empty where it is not known"),
         "bytes": (pa.int64(), "size of what was fetched; 0 where there is nothing"),
-        "offset": (pa.int64(), "where its bytes start in the part's archive of downloads; 0 in a folder"),
     }
 )
 ARTICLES = _schema(

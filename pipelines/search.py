@@ -1,6 +1,7 @@
-"""Searches a text corpus: the paragraphs whose sentences fit best.
+"""Searches a corpus: the paragraphs whose sentences fit a text best, or the images nearest to an image.
 
 python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
+python -m pipelines.search --image photo.jpg --kc kc
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
 from kc_schema.snapshot import SnapshotError
+from pipelines.image_index.command import add_image_search_options, search_by_image
+from pipelines.image_index.errors import ImageIndexError
 from pipelines.text_index import Hit, TextIndex, TextIndexError
 from pipelines.text_index.options import add_search_options, open_chosen_index
 
@@ -30,6 +33,7 @@ examples:
   python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
   python -m pipelines.search --queries tweets.txt --kc kc --k 3 --json
   python -m pipelines.search "Alan Turing worked at Bletchley" --elasticsearch-url https://localhost:9200
+  python -m pipelines.search --image photo.jpg --kc kc --thumbnails found.html
 """
 
 BATCH = 256
@@ -42,19 +46,23 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Gives the command's options."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.search",
-        description="Search the sentences of a text corpus and show their paragraphs, best first, each once.",
+        description="Search the sentences of a text corpus and show their paragraphs, best first, each once;"
+        " or the images of an image corpus.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("query", nargs="?", help="the text to look for, in quotes")
     parser.add_argument("--queries", metavar="FILE", help="a file of queries in UTF-8, one a line")
-    parser.add_argument("--k", type=int, default=10, metavar="N", help="paragraphs a query (default: 10)")
+    parser.add_argument("--k", type=int, default=10, metavar="N", help="hits a query (default: 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
     add_search_options(parser)
+    add_image_search_options(parser)
     arguments = parser.parse_args(argv)
-    if (arguments.query is None) == (arguments.queries is None):
-        parser.error("give either a query or --queries FILE")
+    if sum(given is not None for given in (arguments.query, arguments.queries, arguments.image)) != 1:
+        parser.error("give either a query or --queries FILE, or --image FILE")
+    if arguments.image is None and (arguments.thumbnails or arguments.distinct_articles or arguments.encoder):
+        parser.error("--thumbnails, --distinct-articles and --encoder belong to --image FILE")
     if arguments.k < 1:
         parser.error(f"argument --k: {arguments.k} is not 1 or more")
     return arguments
@@ -64,12 +72,15 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
     arguments = parse_arguments(argv)
     try:
+        if arguments.image is not None:
+            search_by_image(arguments)
+            return 0
         with closing(open_chosen_index(arguments)) as index:
             search(index, arguments)
     except BrokenPipeError:
         # The reader has seen enough; what Python would still write at its end has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (SnapshotError, TextIndexError) as error:
+    except (SnapshotError, TextIndexError, ImageIndexError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

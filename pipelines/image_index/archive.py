@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.image_index.download import Outcome
 from pipelines.image_index.errors import FetchError
 
-__all__ = ["DownloadArchive", "compact", "read_content"]
+__all__ = ["DownloadArchive", "compact"]
 
 _BLOCK = 512
 
@@ -88,17 +88,6 @@ class DownloadArchive:
         except OSError as error:
             raise FetchError(f"{self._path}: cannot be read: {error.strerror}") from error
         return end  # an image without its outcome is part of the tail too
-
-
-def read_content(path: Path, offset: int, size: int) -> bytes:
-    """Gives the bytes of one image out of an archive.
-
-    Raises:
-        OSError: the archive cannot be read.
-    """
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
 
 
 def compact(path: Path, wanted: set[int]) -> bool:

@@ -105,7 +105,7 @@ def write_manifest(
         part_bits=plan.part_bits,
         tables=tables,
         encoder=encoder if encoder and "embeddings" in tables else {},
-        index={name: index[name] for name in ("factory", "vectors", "bytes", "sha256")} if index else {},
+        index={name: index[name] for name in ("factory", "vectors")} if index else {},
         counts={
             **plan.counts,
             "images": _total(records.values(), "ok"),

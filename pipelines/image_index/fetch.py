@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from pipelines.image_index.archive import DownloadArchive, compact
+from pipelines.image_index.content import write_archive_index
 from pipelines.image_index.download import Outcome, download_image
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.layout import Layout
@@ -203,7 +204,9 @@ def _fetch_part(
         rows.update(
             (image, outcome_row(image, file, archive.outcomes[image])) for image, file in names.items()
         )
-    if not archive.outcomes:
+    if archive.outcomes:
+        write_archive_index(layout, number, archive.outcomes)
+    else:
         archive_path.unlink()
     write_records(layout, number, list(rows.values()), plan.planned[number])
 
@@ -280,7 +283,7 @@ def _read_part(
     rows, asked = _split(read_planned(layout, number), _known_rows(layout, number, archived), options)
     for image, file in asked:
         outcome = folder.find(file)
-        fields = {**asdict(outcome), "bytes": len(outcome.content), "offset": 0}
+        fields = {**asdict(outcome), "bytes": len(outcome.content)}
         rows[image] = outcome_row(image, file, fields)
     return write_records(layout, number, list(rows.values()), fingerprint)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
-from pipelines.image_index.archive import read_content
+from pipelines.image_index.content import PartContent
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError
 from pipelines.image_index.layout import Layout
@@ -58,7 +56,7 @@ class ImageBatches(Dataset[Batch]):
         self._batch_size = batch_size
         self._preprocess = preprocess
         self._side = side
-        self._records: dict[int, dict[int, Row]] = {}
+        self._parts: dict[int, tuple[dict[int, Row], PartContent]] = {}
 
     def __len__(self) -> int:
         """Gives the number of batches."""
@@ -84,22 +82,20 @@ class ImageBatches(Dataset[Batch]):
         return batch
 
     def _read(self, part: int, image: int) -> bytes:
-        row = self._part(part)[image]
+        records, content_of = self._part(part)
+        row = records[image]
         try:
-            if row["url"].startswith("file:"):
-                content = Path(unquote(urlsplit(row["url"]).path)).read_bytes()
-            else:
-                content = read_content(self._layout.archive(part), row["offset"], row["bytes"])
+            content = content_of.read(row)
         except OSError as error:
             raise BrokenImageError("file is gone", str(error)) from error
         if hashlib.sha256(content).hexdigest() != row["sha256"]:
             raise BrokenImageError("changed since it was fetched")
         return content
 
-    def _part(self, number: int) -> dict[int, Row]:
-        if number not in self._records:
-            self._records = {number: read_records(self._layout, number)}
-        return self._records[number]
+    def _part(self, number: int) -> tuple[dict[int, Row], PartContent]:
+        if number not in self._parts:  # one at a time: batches come part after part
+            self._parts = {number: (read_records(self._layout, number), PartContent(self._layout, number))}
+        return self._parts[number]
 
 
 def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> Iterator[Batch]:

@@ -4,7 +4,8 @@
 
     kc/images/manifest.json
     kc/images/{records,articles,embeddings}/part-00007.parquet
-    kc/images/downloads/part-00007.tar      bytes of images that came over the network
+    kc/images/downloads/part-00007.tar      bytes of images that came over the network, with
+    kc/images/downloads/part-00007.parquet  the places where they start
     kc/images/index.faiss, index.json
     kc/images/.state/                       plan and results of finished steps, so that none is done twice
 """
@@ -48,6 +49,10 @@ class Layout:
     def archive(self, number: int) -> Path:
         """Gives the place of the images of a part that came over the network."""
         return self.images / "downloads" / f"part-{number:05d}.tar"
+
+    def archive_index(self, number: int) -> Path:
+        """Gives the place of the list of where images lie in that archive."""
+        return self.images / "downloads" / f"part-{number:05d}.parquet"
 
     @property
     def index(self) -> Path:

@@ -23,7 +23,7 @@ _ROWS_PER_GROUP = 1024
 
 
 def outcome_row(image: int, file: str, outcome: Mapping[str, Any]) -> Row:
-    """Gives the record of a file from what came of it (an `Outcome`'s fields, with ``bytes`` and ``offset``)."""
+    """Gives the record of a file from what came of it (an `Outcome`'s fields, with ``bytes``)."""
     return {
         "image_id": image,
         "file": file,

@@ -22,10 +22,7 @@ def show_summary(console: Console, kc: Path, manifest: ImageManifest) -> None:
         size = sum(part.bytes for part in parts) / 1e6
         tables.add_row(name, f"{manifest.rows(name):,}", str(len(parts)), f"{size:,.1f}")
     if manifest.index:
-        size = manifest.index["bytes"] / 1e6
-        tables.add_row(
-            f"index ({manifest.index['factory']})", f"{manifest.index['vectors']:,}", "1", f"{size:,.1f}"
-        )
+        tables.add_row(f"index ({manifest.index['factory']})", f"{manifest.index['vectors']:,}", "1", "")
     counts = _grid("Counts", "what", "count")
     for name, count in manifest.counts.items():
         counts.add_row(name, f"{count:,}")

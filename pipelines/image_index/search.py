@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kc_schema.image_manifest import read_image_manifest
+from kc_schema.image_tables import part_number
 from kc_schema.snapshot import SnapshotError
+from pipelines.image_index.content import PartContent
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.rows_by_image import RowsByImage
@@ -55,7 +57,8 @@ class ImageIndex:
     def __init__(self, layout: Layout, description: dict[str, Any], index: Any, part_bits: int) -> None:
         self._layout = layout
         self._index = index
-        self._records = RowsByImage(layout, "records", ["file", "url"], part_bits)
+        self._part_bits = part_bits
+        self._records = RowsByImage(layout, "records", ["image_id", "file", "url", "bytes"], part_bits)
         columns = ["page_id", "title", "introduction", "caption", "place"]
         self._articles = RowsByImage(layout, "articles", columns, part_bits)
         self.description = description
@@ -108,6 +111,20 @@ class ImageIndex:
             images *= 4
         return [hits.get(query, []) for query in range(len(queries))]
 
+    def content(self, image: int) -> bytes:
+        """Gives the bytes of an image as they were fetched.
+
+        Raises:
+            ImageIndexError: the corpus has no such image, or not any more.
+        """
+        record = self._records.fetch([image]).get(image)
+        if record is None:
+            raise ImageIndexError(f"{self._layout.images}: no image {image}")
+        try:
+            return PartContent(self._layout, part_number(image, self._part_bits)).read(record[0])
+        except OSError as error:
+            raise ImageIndexError(f"{record[0]['url']}: cannot be read: {error.strerror}") from error
+
     def nearest(self, queries: npt.NDArray[np.float32], k: int) -> list[list[tuple[float, int]]]:
         """Gives score and id of the `k` images nearest to each of the normalised `queries`, best first."""
         if not len(queries):
@@ -146,7 +163,8 @@ class ImageIndex:
                             rank=len(hits) + 1,
                             score=round(score, 6),
                             image_id=image,
-                            **records[image][0],
+                            file=records[image][0]["file"],
+                            url=records[image][0]["url"],
                             **article,
                         )
                     )

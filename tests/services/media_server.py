@@ -238,13 +238,19 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(0.02)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # clients that go away are part of the tests
+
+
 @contextmanager
 def media_server() -> Iterator[MediaServer]:
     """Runs the server on this machine until the block ends."""
     media = MediaServer(0)
     handler = type("Handler", (_Handler,), {"server_ref": media})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     media.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

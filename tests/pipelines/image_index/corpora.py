@@ -95,7 +95,6 @@ def _record(image: int, place: int) -> dict[str, Any]:
         "sha256": "",
         "mime": "image/jpeg",
         "bytes": 1,
-        "offset": 0,
     }
 
 

@@ -1,0 +1,131 @@
+"""What ``python -m pipelines.search --image`` does: an image in, the images nearest to it out."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kc_schema.anchors import strip
+from kc_schema.files import write_atomically
+from pipelines.image_index.decoding import decode_image
+from pipelines.image_index.errors import BrokenImageError, EncoderError, ImageIndexError
+from pipelines.image_index.search import ImageHit, ImageIndex, open_index
+
+__all__ = ["add_image_search_options", "search_by_image", "thumbnail_sheet"]
+
+_SIDE = 240
+_SHOWN = 300
+
+
+def add_image_search_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a search by image."""
+    group = parser.add_argument_group("search by image")
+    group.add_argument("--image", metavar="FILE", help="look for images near this one, in place of a text")
+    group.add_argument(
+        "--distinct-articles",
+        action="store_true",
+        help="show every article once, with the nearest of its images",
+    )
+    group.add_argument(
+        "--thumbnails", metavar="FILE", help="write an HTML page that shows the images that were found"
+    )
+    group.add_argument(
+        "--encoder",
+        metavar="SPEC",
+        help="where the encoder is, if not where the index says (a file of weights)",
+    )
+    group.add_argument("--encoder-cache", metavar="DIR", help="folder of downloaded weights")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
+
+
+def search_by_image(arguments: argparse.Namespace) -> None:
+    """Looks for the image and prints what is found.
+
+    Raises:
+        ImageIndexError: the image, the index or its encoder cannot be had.
+    """
+    from pipelines.image_index.encoder import open_encoder
+
+    index = open_index(arguments.kc)
+    image = Path(arguments.image)
+    try:
+        query = decode_image(image.read_bytes())
+    except OSError as error:
+        raise ImageIndexError(f"--image {image}: cannot be read: {error.strerror}") from error
+    except BrokenImageError as error:
+        raise ImageIndexError(f"--image {image}: {error}") from error
+    encoder = open_encoder(
+        arguments.encoder or index.encoder["name"], device=arguments.device, cache=arguments.encoder_cache
+    )
+    if encoder.fingerprint != index.encoder["fingerprint"]:
+        raise EncoderError(
+            f"{encoder.name} is not the encoder of this index ({index.encoder['name']}, weights"
+            f" {index.encoder['weights_sha256'][:16]}); give it with --encoder"
+        )
+    (hits,) = index.search(
+        encoder.encode_images([query]), arguments.k, distinct_articles=arguments.distinct_articles
+    )
+    if arguments.json:
+        for hit in hits:
+            print(json.dumps(asdict(hit), ensure_ascii=False), flush=True)
+    else:
+        Console().print(_hits_table(hits))
+    if arguments.thumbnails:
+        sheet = thumbnail_sheet(index, hits, title=image.name)
+        write_atomically(Path(arguments.thumbnails), lambda path: path.write_text(sheet, encoding="utf-8"))
+
+
+def thumbnail_sheet(index: ImageIndex, hits: Sequence[ImageHit], *, title: str) -> str:
+    """Gives an HTML page, whole in itself, with the images of the hits and what their articles say."""
+    figures = []
+    for hit in hits:
+        try:
+            picture = decode_image(index.content(hit.image_id), side=_SIDE)
+            picture.thumbnail((_SIDE, _SIDE))
+            buffer = io.BytesIO()
+            picture.save(buffer, "JPEG", quality=80)
+            data = base64.b64encode(buffer.getvalue()).decode()
+            shown = f'<img alt="" src="data:image/jpeg;base64,{data}">'
+        except ImageIndexError as error:
+            shown = f"<p>{html.escape(str(error))}</p>"
+        caption = f"{hit.rank}. {hit.title} ({hit.score:.3f})"
+        figures.append(
+            f"<figure>{shown}<figcaption><b>{html.escape(caption)}</b><br>{html.escape(hit.file)}<br>"
+            f"{html.escape(_shortened(hit.caption or hit.introduction))}</figcaption></figure>"
+        )
+    style = f"main{{display:flex;flex-wrap:wrap}}figure{{width:{_SIDE}px;font:13px sans-serif;overflow-wrap:anywhere}}"
+    return (
+        f'<!doctype html><html><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{style}</style></head><body><main>{''.join(figures)}</main></body></html>\n"
+    )
+
+
+def _hits_table(hits: Sequence[ImageHit]) -> Table:
+    table = Table(show_lines=True, expand=True)
+    table.add_column("rank", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("image", ratio=2, overflow="fold")
+    table.add_column("article", ratio=4, overflow="fold")
+    for hit in hits:
+        article = Text(hit.title, style="bold")
+        article.append(f"\n{_shortened(hit.introduction)}", style="not bold")
+        image = Text(hit.file)
+        if hit.caption:
+            image.append(f"\n{_shortened(hit.caption)}", style="dim")
+        table.add_row(str(hit.rank), f"{hit.score:.3f}", image, article)
+    return table
+
+
+def _shortened(text: str) -> str:
+    plain = " ".join(strip(text).split())
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}..."
