@@ -47,8 +47,10 @@ class Engine:
 
     options: Any
     """Beam's `PipelineOptions`."""
+    local: bool = False
+    """Whether Beam runs it on this machine, in this process or in worker processes."""
     processes: int = 0
-    """Worker processes on this machine; 0 where the options say what runs the pipeline."""
+    """Worker processes on this machine that Beam is to start; 0 where its options say what runs."""
 
 
 def choose_engine(arguments: Sequence[str], *, workers: int) -> Engine:
@@ -81,11 +83,11 @@ def choose_engine(arguments: Sequence[str], *, workers: int) -> Engine:
     if "--direct_running_mode" in given:
         if "--direct_num_workers" not in given:
             options.view_as(DirectOptions).direct_num_workers = workers
-        return Engine(options)
+        return Engine(options, local=True)
     if "--direct_num_workers" in given:
         workers = options.view_as(DirectOptions).direct_num_workers or default_workers()
     options.view_as(DirectOptions).direct_num_workers = workers
-    return Engine(options, workers if workers > 1 else 0)
+    return Engine(options, local=True, processes=workers if workers > 1 else 0)
 
 
 def _unknown_options(arguments: Sequence[str]) -> list[str]:
@@ -139,16 +141,28 @@ def run_pipeline(draw_graph: Callable[[Any], None], engine: Engine, look: Callab
         WorkerDiedError: a worker process died.
         KeyboardInterrupt: Ctrl-C; the workers end by themselves.
     """
+    make_importable()
+    if engine.local:
+        _run_watched(draw_graph, engine, look)
+    else:
+        _run_elsewhere(draw_graph, engine, look)
+
+
+def _run(draw_graph: Callable[[Any], None], engine: Engine) -> None:
     import apache_beam as beam
 
-    make_importable()
+    runner = _local_runner() if engine.processes else None
+    with beam.Pipeline(runner=runner, options=engine.options) as pipeline:
+        draw_graph(pipeline)
+
+
+def _run_watched(draw_graph: Callable[[Any], None], engine: Engine, look: Callable[[], None]) -> None:
+    """Runs on this machine: Beam in a thread of its own, so that this one can watch the workers."""
     failure: list[BaseException] = []
 
     def run() -> None:
         try:
-            runner = _local_runner() if engine.processes else None
-            with beam.Pipeline(runner=runner, options=engine.options) as pipeline:
-                draw_graph(pipeline)
+            _run(draw_graph, engine)
         except BaseException as error:  # handed to the thread that waits
             failure.append(error)
 
@@ -166,6 +180,25 @@ def run_pipeline(draw_graph: Callable[[Any], None], engine: Engine, look: Callab
             raise
     if failure:
         raise _explain(failure[0]) from failure[0]
+
+
+def _run_elsewhere(draw_graph: Callable[[Any], None], engine: Engine, look: Callable[[], None]) -> None:
+    """Runs on the engine that Beam's options name, from this thread: its job server sets signal handlers."""
+    done = threading.Event()
+
+    def keep_looking() -> None:
+        while not done.wait(SECONDS_BETWEEN_LOOKS):
+            look()
+
+    looking = threading.Thread(target=keep_looking, name="progress", daemon=True)
+    looking.start()
+    try:
+        _run(draw_graph, engine)
+    except Exception as error:
+        raise _explain(error) from error
+    finally:
+        done.set()
+        looking.join()
 
 
 def _explain(error: BaseException) -> BaseException:
