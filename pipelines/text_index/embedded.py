@@ -14,7 +14,7 @@ import pyarrow.feather as feather
 import tantivy
 
 from kc_schema.snapshot import open_snapshot
-from pipelines.text_index.analysis import ANALYSER, analyser
+from pipelines.text_index.analysis import ANALYSER, analyser, foldable
 from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, read_description
 from pipelines.text_index.protocol import Hit, TextIndexError, check_queries
 from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rows_to_ask
@@ -137,7 +137,7 @@ class EmbeddedIndex:
 
     def _query(self, text: str) -> tantivy.Query | None:
         """An OR of the distinct terms, each boosted by its frequency in the query, as Lucene weights them."""
-        frequencies = self._without_frequent(Counter(self._analyser.analyze(text)))
+        frequencies = self._without_frequent(Counter(self._analyser.analyze(foldable(text))))
         if not frequencies:
             return None
         terms = []

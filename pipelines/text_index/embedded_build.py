@@ -20,7 +20,7 @@ import pyarrow.feather as feather
 import tantivy
 
 from kc_schema.snapshot import Snapshot, open_snapshot
-from pipelines.text_index.analysis import ANALYSER, analyser
+from pipelines.text_index.analysis import ANALYSER, analyser, foldable
 from pipelines.text_index.protocol import TextIndexError
 from pipelines.text_index.row_lookup import list_row_groups
 
@@ -156,7 +156,7 @@ def _add_sentences(index: tantivy.Index, snapshot: Snapshot, threads: int, progr
         for sentence_id, text in zip(batch[0].to_pylist(), batch[1].to_pylist(), strict=True):
             document = tantivy.Document()
             document.add_unsigned("sentence_id", sentence_id)
-            document.add_text("text", text)
+            document.add_text("text", foldable(text))
             writer.add_document(document)
         done += len(batch)
         if progress is not None:

@@ -21,8 +21,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.table import Table
 
 from kc_schema.snapshot import Manifest, Part, Snapshot, checksum, open_snapshot, write_manifest
 from kc_schema.tables import TEXT_TABLES
@@ -126,30 +124,38 @@ def overlap(one: Sequence[Sequence[Hit]], other: Sequence[Sequence[Hit]]) -> flo
     )
 
 
+def print_row(name: str, *cells: str) -> None:
+    """Prints a line as soon as it is measured: the whole takes a while."""
+    print(f"{name:48}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
+
+
 def measure(
-    name: str, place: str | Path, prefix: str, tweets: Sequence[str], load: float, size: float, table: Table
+    name: str,
+    place: str | Path,
+    prefix: str,
+    tweets: Sequence[str],
+    load: float,
+    size: float,
 ) -> None:
     """Adds an index' line for all terms and one without the frequent terms."""
     with open_index(place, index_prefix=prefix) as index:
         every = index.search(tweets)
         rates = [rate_one_by_one(index, tweets[:200]), rate_in_batches(index, tweets)]
-        table.add_row(name, f"{load:,.0f}", f"{size:,.0f}", *(f"{rate:,.0f}" for rate in rates), "")
+        print_row(name, f"{load:,.0f}", f"{size:,.0f}", *(f"{rate:,.0f}" for rate in rates), "")
     with open_index(place, index_prefix=prefix, max_document_frequency=0.05) as index:
         rare = index.search(tweets)
         rates = [rate_one_by_one(index, tweets[:200]), rate_in_batches(index, tweets)]
         shared = f"{overlap(every, rare):.2f}"
-        table.add_row(f"{name}, terms in 5% at most", "", "", *(f"{rate:,.0f}" for rate in rates), shared)
+        print_row(f"{name}, terms in 5% at most", "", "", *(f"{rate:,.0f}" for rate in rates), shared)
 
 
-def bench(
-    count: int, snapshot: Snapshot, tweets: Sequence[str], url: str, table: Table, folder: Path
-) -> None:
+def bench(count: int, snapshot: Snapshot, tweets: Sequence[str], url: str, folder: Path) -> None:
     """Builds, loads and searches one size."""
     from elasticsearch import Elasticsearch
 
     kc = grow(snapshot, folder / str(count), count, seed=0)
     built = build_embedded_index(kc, workers=default_workers())
-    measure(f"{count:,} embedded", kc, "", tweets, built.sentences / built.seconds, built.bytes / 1e6, table)
+    measure(f"{count:,} embedded", kc, "", tweets, built.sentences / built.seconds, built.bytes / 1e6)
     prefix = f"bench-{count}"
     runner = functools.partial(run_parts, engine=choose_engine([], workers=default_workers()))
     from pipelines.text_index.connection import Connection
@@ -161,13 +167,13 @@ def bench(
             for part in ("sentences", "paragraphs")
         }
     sizes = {part: store["size_in_bytes"] / 1e6 for part, store in stores.items()}
-    Console().print(f"{count:,} sentences on Elasticsearch: {sizes} MB", highlight=False)
+    print(f"{count:,} sentences on Elasticsearch: {sizes} MB", flush=True)
     rate = loaded.sentences / loaded.seconds
-    measure(f"{count:,} Elasticsearch", url, prefix, tweets, rate, sum(sizes.values()), table)
+    measure(f"{count:,} Elasticsearch", url, prefix, tweets, rate, sum(sizes.values()))
 
 
 def main() -> None:
-    """Runs the benchmark and prints its table."""
+    """Runs the benchmark and prints a line for each index."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -195,8 +201,7 @@ def main() -> None:
             url = node.url
         try:
             for count in arguments.sentences:
-                bench(count, open_snapshot(arguments.kc), tweets, url, table, folder)
-                Console(width=160).print(table)
+                bench(count, open_snapshot(arguments.kc), tweets, url, folder)
         finally:
             if node is not None:
                 node.kill()
