@@ -1,0 +1,267 @@
+"""Reading a retrieval cache; take its names from `kc_schema.retrieval_cache`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kc_schema.cache_tables import HITS, CacheError
+from kc_schema.snapshot import checksum
+
+__all__ = ["FORMAT", "MANIFEST", "Example", "Hit", "RetrievalCache", "open_cache"]
+
+FORMAT = 1
+"""Version of the layout; a reader refuses any other."""
+MANIFEST = "manifest.json"
+_MANIFEST_KEYS = {"format", "dataset", "task", "snapshots", "encoder", "options"} | {
+    "splits",
+    "sources",
+    "features",
+    "drops",
+    "files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sentence of a data set with its gold annotation.
+
+    NER examples have `labels`, one a token; RE examples have `relation` and the spans `subject` and
+    `object`, counted in tokens, end exclusive. `image` is a file name, or None where there is no image.
+    """
+
+    example_id: str
+    tokens: tuple[str, ...]
+    labels: tuple[str, ...] | None = None
+    relation: str | None = None
+    subject: tuple[int, int] | None = None
+    object: tuple[int, int] | None = None
+    image: str | None = None
+
+    @property
+    def task(self) -> str:
+        """``"ner"`` or ``"re"``."""
+        return "ner" if self.labels is not None else "re"
+
+    def as_row(self) -> dict[str, Any]:
+        """Gives the example as a row of the table `EXAMPLES`."""
+        return {
+            "example_id": self.example_id,
+            "task": self.task,
+            "tokens": list(self.tokens),
+            "labels": None if self.labels is None else list(self.labels),
+            "relation": self.relation,
+            "subject": None if self.subject is None else list(self.subject),
+            "object": None if self.object is None else list(self.object),
+            "image": self.image,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One piece of evidence for an example, as a row of the table `HITS`."""
+
+    example_id: str
+    rank: int
+    score: float
+    key: str
+    title: str
+    text: str
+    record_id: int
+
+    def as_row(self) -> dict[str, Any]:
+        """Gives the hit as a row of the table `HITS`."""
+        return {name: getattr(self, name) for name in HITS.names}
+
+
+@dataclass(frozen=True)
+class RetrievalCache:
+    """A finished cache, open for reading (made by `open_cache`)."""
+
+    folder: Path
+    manifest: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return str(self.manifest["dataset"])
+
+    @property
+    def task(self) -> str:
+        """``"ner"`` or ``"re"``."""
+        return str(self.manifest["task"])
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits, in alphabetical order."""
+        return tuple(self.manifest["splits"])
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources of evidence, in alphabetical order."""
+        return tuple(self.manifest["sources"])
+
+    @property
+    def feature_widths(self) -> dict[str, int]:
+        """Vector column -> numbers a vector; empty for a cache without features."""
+        return dict(self.manifest["features"])
+
+    def examples(self, split: str) -> list[Example]:
+        """Gives the examples of a split, in the data set's order."""
+        return [_example(row) for row in self.examples_table(split).to_pylist()]
+
+    def example_ids(self, split: str) -> list[str]:
+        """Gives the ids of a split's examples, in order."""
+        ids: list[str] = self._read(f"examples/{split}.parquet", ["example_id"])["example_id"].to_pylist()
+        return ids
+
+    def examples_table(self, split: str) -> pa.Table:
+        """Gives the examples of a split with all their columns."""
+        return self._read(f"examples/{split}.parquet")
+
+    def hits(self, source: str, split: str) -> dict[str, list[Hit]]:
+        """Gives example id -> its hits, best first; an example without hits has an empty list."""
+        found: dict[str, list[Hit]] = {example_id: [] for example_id in self.example_ids(split)}
+        for row in self._read(f"hits/{source}/{split}.parquet", HITS.names).to_pylist():
+            found[row["example_id"]].append(Hit(**row))
+        return found
+
+    def hits_table(self, source: str, split: str) -> pa.Table:
+        """Gives the hits of a source with all their columns."""
+        return self._read(f"hits/{source}/{split}.parquet")
+
+    def features_table(self, split: str) -> pa.Table:
+        """Gives the features of a split with all their columns, rows in the order of the examples.
+
+        Vectors are `pyarrow.FixedSizeListType` of float16.
+        """
+        table = self._read(f"features/{split}.parquet")
+        for name, width in self.feature_widths.items():
+            if name in table.column_names:
+                place = table.column_names.index(name)
+                fixed = table.column(name).cast(pa.list_(pa.float16(), width))
+                table = table.set_column(place, name, fixed)
+        return table
+
+    def vectors(self, split: str, column: str, *, raw: bool = False) -> npt.NDArray[np.float32]:
+        """Gives the vectors of a column as float32 [examples, width]; a missing vector is all zeros.
+
+        Args:
+            split: the split.
+            column: a key of `feature_widths`, as ``text_vector``.
+            raw: multiply each vector by its stored norm, which undoes the L2 normalisation.
+
+        Raises:
+            CacheError: the cache has no such column.
+        """
+        if column not in self.feature_widths:
+            known = ", ".join(self.feature_widths) or "no features at all"
+            raise CacheError(f"cache {self.folder}: no feature column {column!r}; it has {known}")
+        norm_column = column.removesuffix("_vector") + "_norm"
+        table = self._read(f"features/{split}.parquet", [column, norm_column])
+        vectors = np.zeros((table.num_rows, self.feature_widths[column]), dtype=np.float32)
+        values = table.column(column).combine_chunks()
+        present = np.asarray(values.is_valid())
+        if present.any():
+            flat = values.drop_null().flatten().to_numpy(zero_copy_only=False)
+            vectors[present] = flat.astype(np.float32).reshape(-1, vectors.shape[1])
+        if raw:
+            norms = table.column(norm_column).fill_null(0.0).to_numpy()
+            vectors *= norms.astype(np.float32)[:, None]
+        return vectors
+
+    def checksum(self, name: str) -> str:
+        """Gives the sha256 that the manifest notes for a file, as ``examples/train.parquet``.
+
+        Raises:
+            CacheError: the cache has no such file; what it has is named.
+        """
+        self._require(name)
+        return str(self.manifest["files"][name]["sha256"])
+
+    def verify(self) -> None:
+        """Reads every file and compares it with the manifest.
+
+        Raises:
+            CacheError: files that are missing or differ, all of them named.
+        """
+        broken = []
+        for name, entry in self.manifest["files"].items():
+            path = self.folder / name
+            if not path.is_file():
+                broken.append(f"{name} is missing")
+            elif path.stat().st_size != entry["bytes"] or checksum(path) != entry["sha256"]:
+                broken.append(f"{name} is not the file that was written")
+        if broken:
+            raise CacheError(f"cache {self.folder}: {'; '.join(broken)}; build the cache again")
+
+    def _require(self, name: str) -> None:
+        if name in self.manifest["files"]:
+            return
+        kind, *middle, file = name.split("/")
+        split = file.removesuffix(".parquet")
+        if split not in self.splits:
+            raise CacheError(f"cache {self.folder}: no split {split!r}; it has {', '.join(self.splits)}")
+        if kind == "hits":
+            known = ", ".join(self.sources) or "none"
+            raise CacheError(f"cache {self.folder}: no source {middle[0]!r}; it has {known}")
+        raise CacheError(f"cache {self.folder}: no {kind} for the split {split!r}")
+
+    def _read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        self._require(name)
+        try:
+            return pq.read_table(self.folder / name, columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise CacheError(f"cache {self.folder}: {name} cannot be read: {error}") from error
+
+
+def open_cache(folder: Path | str, *, verify: bool = False) -> RetrievalCache:
+    """Gives the cache in `folder`.
+
+    Args:
+        folder: the cache's folder.
+        verify: read every file and compare checksums; without it only the manifest is read.
+
+    Raises:
+        CacheError: there is no manifest, it is not one of a retrieval cache of this format, or (with
+            `verify`) a file is missing or differs.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CacheError(
+            f"{path}: not found, so {folder} holds no finished cache; run pipelines.build_retrieval_cache"
+        ) from None
+    except ValueError as error:
+        raise CacheError(f"{path}: not JSON: {error}") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= _MANIFEST_KEYS:
+        raise CacheError(f"{path}: not the manifest of a retrieval cache")
+    if manifest["format"] != FORMAT:
+        raise CacheError(f"{path}: format {manifest['format']!r}, this version reads {FORMAT}")
+    cache = RetrievalCache(folder, manifest)
+    if verify:
+        cache.verify()
+    return cache
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    pair: Callable[[Any], tuple[int, int] | None] = lambda span: None if span is None else (span[0], span[1])  # noqa: E731
+    return Example(
+        example_id=row["example_id"],
+        tokens=tuple(row["tokens"]),
+        labels=None if row["labels"] is None else tuple(row["labels"]),
+        relation=row["relation"],
+        subject=pair(row["subject"]),
+        object=pair(row["object"]),
+        image=row["image"],
+    )
