@@ -161,11 +161,7 @@ def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
     titles = fields[1::3]
     del fields[1::3]
     bounds = list(accumulate(map(len, fields)))
-    anchors = [
-        Anchor(start, end, title)
-        for start, end, title in zip(bounds[::2], bounds[1::2], titles, strict=False)
-    ]
-    return "".join(fields), anchors
+    return "".join(fields), list(map(Anchor, bounds[::2], bounds[1::2], titles))
 
 
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:

@@ -237,6 +237,11 @@ class Expansion:
                 continue
             name, action = decision
             if isinstance(action, _Silent):
+                if action.kind in _FOOTNOTE_KINDS:
+                    self.dropped[action.kind] += 1
+                    result += (marks.REMOVED, pieces[close + 1])
+                    index = close + 2
+                    continue
                 result.append(self._drop(pieces, index, close, name, action.kind, bool(calls)))
                 result.append(pieces[close + 1])
                 index = close + 2
@@ -344,8 +349,8 @@ class Expansion:
             self.dropped[kind or "other"] += 1
         else:
             self.unknown[name] += 1
-        ends_paragraph = kind in _BLOCK_KINDS or (alone and kind not in _FOOTNOTE_KINDS)
-        return marks.BREAK if ends_paragraph and not inner else marks.REMOVED
+        ends_paragraph = not inner and (alone or kind in _BLOCK_KINDS)
+        return marks.BREAK if ends_paragraph else marks.REMOVED
 
 
 _TOO_DEEP = _Silent("too deep")

@@ -27,12 +27,12 @@ LINE_BREAK = "\x0c"
 
 _LITERALS = "<>&[]{}|'=*#:;"
 _STAND_INS = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b"
+# A joiner goes with each, so that looking for joiners finds every one of them.
 _TO_STAND_INS = str.maketrans(
-    dict(zip(_LITERALS, _STAND_INS, strict=True)) | {"_": "_\x00", "-": "-\x00", "\n": " "}
+    {literal: JOINER + stand_in for literal, stand_in in zip(_LITERALS, _STAND_INS, strict=True)}
+    | {"_": "_\x00", "-": "-\x00", "\n": " "}
 )
 _TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS, strict=True)) | {"\x00": None})
-# A character that stands for a literal one, or joins.
-_STAND_IN = re.compile("[\x00\x0e-\x1b]")
 _CONTROL_CHARACTERS = bytes((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)))
 # An anchor's marks with its title; what is left without them is its surface.
 _ANCHOR_MARK = re.compile("\x01[^\x02]*\x02|\x03")
@@ -61,7 +61,7 @@ def protect_lines(text: str) -> str:
 
 def restore(text: str) -> str:
     """Gives the text that `protect` was given, wherever `text` holds such."""
-    return text.translate(_TO_LITERALS) if _STAND_IN.search(text) else text
+    return text.translate(_TO_LITERALS) if JOINER in text else text
 
 
 def strip_anchors(text: str) -> str:

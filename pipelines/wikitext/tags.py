@@ -18,8 +18,10 @@ __all__ = ["Collector", "strip_tags"]
 Collector = Callable[[str, str], None]
 """Takes the name and the body of what holds pictures: ``gallery``, ``imagemap``, ``table``."""
 
-# A comment's start, or a whole tag: slash, name, attributes.
-_TAG = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)>)")
+# A footnote without further tags (most tags are footnotes), a comment's start, or any tag: slash, name, attributes.
+_TAG = re.compile(
+    r"<(?:ref(?:[\s/][^<>]*)?(?:(?<=/)>|>[^<]*</ref>)|!--|(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)>)"
+)
 # An attribute that hides its element.
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 # The colons that indent a line of a poem.
@@ -92,8 +94,12 @@ class _Stripper:
                 continue
             slash, name, attributes = tag.groups()
             if name is None:
-                start, end = self.comment(start, done)
-                replacement = ""
+                if text[start + 1] == "r":
+                    end = tag.end()
+                    replacement = marks.REMOVED
+                else:
+                    start, end = self.comment(start, done)
+                    replacement = ""
             else:
                 end = tag.end()
                 name = name.lower()
