@@ -9,9 +9,11 @@ DEMO ?= demo
 # What each kind of work installs; the text corpus needs none of the heavy extras.
 DEMO_EXTRAS := demo
 LIGHT_EXTRAS := elasticsearch,dev-light
+BENCH_EXTRAS := demo,bench
+TRAINING_EXTRAS := training,small-encoder
 TEST_EXTRAS := elasticsearch,image,training,explore,dev
 
-.PHONY: help setup demo test test-light lint format bench constraints clean
+.PHONY: help setup demo demo-training test test-light lint format bench bench-planted constraints clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -30,9 +32,17 @@ $(VENV)/.installed-light: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(LIGHT_EXTRAS)]'
 	@touch $@
 
+$(VENV)/.installed-bench: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(BENCH_EXTRAS)]'
+	@touch $@
+
+$(VENV)/.installed-training: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(TRAINING_EXTRAS)]'
+	@touch $@
+
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[$(TEST_EXTRAS)]'
-	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-light
+	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-light $(VENV)/.installed-training
 
 demo: $(VENV)/.installed-demo  ## build the corpus of 106 real Wikipedia articles and search it
 	$(PY) -m pipelines.demo --output $(DEMO)/kc
@@ -52,8 +62,16 @@ format: $(VENV)/.installed-light  ## format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: $(VENV)/.installed-light  ## time the whole build of a grown dump against bz2 decompression (DUMP=...)
+bench: $(VENV)/.installed-bench  ## the whole build against bz2 decompression, the extractor beside its peers (DUMP=...)
 	$(PY) -m tests.bench.bench_build $(if $(DUMP),--dump '$(DUMP)')
+	$(PY) -m tests.bench.bench_extract --peers $(if $(DUMP),--dump '$(DUMP)')
+	$(PY) -m tests.bench.bench_hostile
+
+bench-planted: $(VENV)/.installed-test  ## show on planted data that experts, gate and mixture do their work
+	$(PY) -m tests.bench.bench_planted
+
+demo-training: $(VENV)/.installed-training  ## from nothing to a trained mixture and its report, on planted data
+	$(PY) -m training.demo --output $(DEMO)/training
 
 constraints:  ## pin everything anew
 	$(PYTHON) -m venv $(VENV)-pin && $(VENV)-pin/bin/python -m pip install --quiet uv
