@@ -28,13 +28,13 @@ from pipelines.datasets.images import ImageFolder, keep_readable_images
 from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
 from pipelines.datasets.records import Dataset
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.retrieval.building import REPORT, Build, build_cache, chunks_of
+from pipelines.retrieval.building import Build, build_cache, chunks_of
 from pipelines.retrieval.chunks import Chunk, encode_examples
 from pipelines.retrieval.corpora import Corpora
 from pipelines.retrieval.display import BuildProgress, show_report, show_speeds
 from pipelines.retrieval.errors import RetrievalError
 from pipelines.retrieval.options import add_evidence_options, read_cropper, read_named, read_settings
-from pipelines.retrieval.output import find_finished
+from pipelines.retrieval.output import REPORT, find_finished
 from pipelines.retrieval.settings import DEFAULT_K, Settings
 from pipelines.retrieval.speed import SAMPLE, Speed, measure
 from pipelines.text_index.options import IndexProgress, add_search_options, connection
@@ -112,12 +112,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(arguments: argparse.Namespace, console: Console) -> tuple[dict[str, Any], list[Speed]]:
     """Reads, builds, reports; gives the report, and the speeds where something was built."""
     dataset = read_chosen_dataset(arguments)
-    images = look_at_images(dataset, arguments, console)
-    cropper = read_cropper(arguments, {name for paths in images.values() for name in paths})
-    settings = read_settings(arguments, cropper)
+    # Options and corpora come first: whoever mistypes one should not wait for thousands of images.
+    settings = read_settings(arguments)
     named, named_counts = read_named(arguments, dataset.splits)
     output = Path(arguments.output)
     with open_corpora(arguments, settings) as corpora:
+        corpora.snapshots()
+        images = look_at_images(dataset, arguments, console)
+        cropper = read_cropper(arguments, {name for paths in images.values() for name in paths})
+        settings = dataclasses.replace(settings, objects=cropper.describe())
         build = Build(output, dataset, images, settings, corpora, cropper, named, named_counts)
         made_from = build.manifest_settings()
         if find_finished(output, made_from, overwrite=arguments.overwrite) is not None:

@@ -22,7 +22,7 @@ from pipelines.retrieval.consistency import refine
 from pipelines.retrieval.corpora import Corpora
 from pipelines.retrieval.crops import Cropper
 from pipelines.retrieval.evidence import Evidence, evidence_of, table_of
-from pipelines.retrieval.output import locked, remove_strangers
+from pipelines.retrieval.output import REPORT, locked, remove_strangers
 from pipelines.retrieval.parts import Parts
 from pipelines.retrieval.queries import sentence_query
 from pipelines.retrieval.report import report_split
@@ -30,9 +30,8 @@ from pipelines.retrieval.settings import CONTROL, IMAGE_SOURCES, RETRIEVED, Sett
 from pipelines.retrieval.tables import hits_table, with_mean_vectors
 from pipelines.retrieval.text_source import find_by_text
 
-__all__ = ["REPORT", "Build", "build_cache", "chunks_of"]
+__all__ = ["Build", "build_cache", "chunks_of"]
 
-REPORT = "report.json"
 RECIPE = 1
 """Version of what is computed; raised when the same settings would give other evidence."""
 

@@ -85,8 +85,8 @@ def _grid(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def read_settings(arguments: argparse.Namespace, cropper: Cropper) -> Settings:
-    """Gives the settings that the options ask for.
+def read_settings(arguments: argparse.Namespace) -> Settings:
+    """Gives the settings that the options ask for, but for the description of the crops.
 
     Raises:
         RetrievalError: a source that is not there, or numbers that make no sense.
@@ -114,7 +114,6 @@ def read_settings(arguments: argparse.Namespace, cropper: Cropper) -> Settings:
         drop_near_duplicates=arguments.drop_near_duplicates,
         mark_leaks=arguments.mark_leaks,
         max_document_frequency=arguments.max_document_frequency,
-        objects=cropper.describe(),
         evidence={name: checksum(path) for name, path in sorted(files.items())},
     )
 

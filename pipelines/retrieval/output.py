@@ -14,7 +14,10 @@ from kc_schema.retrieval_cache import MANIFEST, CacheError, RetrievalCache, open
 from pipelines.retrieval.errors import RetrievalError
 from pipelines.retrieval.parts import WORK
 
-__all__ = ["find_finished", "locked", "remove_strangers"]
+__all__ = ["REPORT", "find_finished", "locked", "remove_strangers"]
+
+REPORT = "report.json"
+"""What the evidence is worth (`pipelines.retrieval.report`); no part of the cache that training reads."""
 
 
 def find_finished(output: Path, settings: Mapping[str, Any], *, overwrite: bool) -> RetrievalCache | None:
@@ -37,8 +40,7 @@ def find_finished(output: Path, settings: Mapping[str, Any], *, overwrite: bool)
         return None
     changed = [name for name, value in settings.items() if cache.manifest[name] != value]
     if not changed:
-        cache.verify()
-        return cache
+        return _whole(cache, overwrite=overwrite)
     if not overwrite:
         first = changed[0]
         was, now = cache.manifest[first], settings[first]
@@ -50,6 +52,16 @@ def find_finished(output: Path, settings: Mapping[str, Any], *, overwrite: bool)
             f" {_short(now)} now); give --overwrite to build it anew, or another --output"
         )
     return None
+
+
+def _whole(cache: RetrievalCache, *, overwrite: bool) -> RetrievalCache | None:
+    try:
+        cache.verify()
+    except CacheError as error:
+        if not overwrite:
+            raise RetrievalError(f"{error} with --overwrite") from error
+        return None
+    return cache if (cache.folder / REPORT).is_file() else None
 
 
 def _short(value: Any) -> str:

@@ -67,8 +67,8 @@ class Settings:
     """Evidence that contains the query itself is marked."""
     max_document_frequency: float | None = None
     """Text queries without words found in more than this share of the sentences."""
-    objects: dict[str, Any] = field(default_factory=lambda: {"grid": [2, 2]})
-    """Where crops come from: ``grid`` (rows, columns), ``boxes`` or ``crops`` (checksums)."""
+    objects: dict[str, Any] = field(default_factory=dict)
+    """Where crops come from (`pipelines.retrieval.crops.Cropper.describe`)."""
     evidence: dict[str, str] = field(default_factory=dict)
     """Named source -> checksum of the files that it was read from."""
 

@@ -33,7 +33,8 @@ POSTS = {
     "test": "IMGID:3\nrain\tO\nfalls\tO\nin\tO\nOslo\tB-LOC\nagain\tO\n",
 }
 CAPTIONS = [
-    {"image": "1.jpg", "text": "lost, for there are no images"},
+    {"image": "1.jpg", "text": "a harbour"},
+    {"image": "9.jpg", "text": "of nobody"},
     {"example_id": "train-1", "text": "a hen"},
 ]
 
@@ -160,7 +161,9 @@ def test_leaks_are_marked(kc, data, tmp_path):
 def test_evidence_from_elsewhere_is_a_source(kc, data, tmp_path):
     evidence = f"captions={tmp_path / 'captions.jsonl'}"
     cache = build(kc, data, tmp_path / "cache", "--evidence", evidence, sources="text,captions")
-    assert [hit.text for hit in cache.hits("captions", "train")["train-1"]] == ["a hen"]
+    # The image itself is not there, its caption is.
+    found = {name: [hit.text for hit in hits] for name, hits in cache.hits("captions", "train").items()}
+    assert found == {"train-0": ["a harbour"], "train-1": ["a hen"]}
     assert cache.hits("captions", "test") == {"test-0": []}
     counts = json.loads((tmp_path / "cache/report.json").read_text())["splits"]["train"]["sources"][
         "captions"
@@ -191,6 +194,22 @@ def test_a_cache_made_from_something_else_is_refused_or_replaced(kc, data, tmp_p
     after = build(other, data, output, "--overwrite", sources="random_text")
     assert after.sources == ("random_text",)
     assert not (output / "hits" / "text").exists()
+
+
+def test_a_damaged_cache_is_named_and_can_be_replaced(kc, data, tmp_path, capsys):
+    output = tmp_path / "cache"
+    build(kc, data, output)
+    whole = content(output)
+    path = output / "hits" / "text" / "train.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    error = refused(capsys, kc, data, output)
+    assert "hits/text/train.parquet is not the file that was written" in error
+    assert "--overwrite" in error
+    build(kc, data, output, "--overwrite")
+    assert content(output) == whole
+    (output / "report.json").unlink()
+    build(kc, data, output)
+    assert content(output) == whole
 
 
 def test_a_folder_with_something_else_is_left_alone(kc, data, tmp_path, capsys):
