@@ -184,14 +184,8 @@ def main() -> None:
     arguments = parser.parse_args()
     quiet_beam()
     tweets = arguments.tweets.read_text(encoding="utf-8").splitlines()
-    columns = (
-        "sentences a second",
-        "MB",
-        "queries/s one by one",
-        "queries/s in batches",
-        "overlap of top 10",
-    )
-    table = Table("index", *columns, title=f"{len(tweets)} queries, {os.cpu_count()} cores")
+    print(f"{len(tweets)} queries, {os.cpu_count()} cores; load: sentences a second; rates: queries a second")
+    print_row("index", "load", "MB", "one by one", "in batches", "overlap top 10")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         node = None
