@@ -176,7 +176,7 @@ _Action = Renderer | _Silent | None
 """What to do with a call: render it, leave it out, or, where it may be a function or its name is built of
 other calls, decide once it is expanded."""
 
-_MOST_NAMES = 50_000
+_MOST_NAMES = 20_000
 _ACTIONS: dict[str, tuple[str, _Action]] = {}
 """Normalised name and action by name as written, kept from page to page; names with a colon are not."""
 

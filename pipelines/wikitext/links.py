@@ -42,7 +42,7 @@ _ADDRESS = re.compile(
 _LINE_STARTS = "*#:;=- "
 
 _ARTICLE, _TEXT, _FILE, _NOTHING, _NO_TITLE = range(5)
-_MOST_TARGETS = 50_000
+_MOST_TARGETS = 20_000
 """Targets that are kept resolved, for each site."""
 
 

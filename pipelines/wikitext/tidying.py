@@ -10,8 +10,8 @@ from pipelines.wikitext.marks import ANCHOR_END, REMOVED, SURFACE
 __all__ = ["tidy"]
 
 _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
-# Two or more spaces; spaces before a comma or a full stop that end something.
-_SPACES = re.compile(r" (?=[ ,.])(?: *[,.](?=[\s\x00\x03\x04]|\Z)| +)")
+# Two or more spaces; spaces before a comma or a full stop that end something; spaces between dots.
+_SPACES = re.compile(r" (?=[ ,.])(?: *[,.](?=[\s\x00\x03\x04]|\Z)|(?<=\. )\.(?!\d)| +)")
 # Brackets around nothing that are not part of a word.
 _EMPTY_BRACKETS = re.compile(r"\( ?\)")
 
@@ -32,13 +32,8 @@ def tidy(text: str) -> str:
 
 
 def _space(spaces: re.Match[str]) -> str:
-    """Leaves a comma, a full stop, or one space; dots with spaces between (``. . .``) stay apart."""
-    last = spaces[0][-1]
-    if last == ".":
-        text, start, end = spaces.string, spaces.start(), spaces.end()
-        if text[start - 1 : start] == "." or text.startswith(" .", end):
-            return " ."
-    return last
+    """Leaves a comma, a full stop, or one space."""
+    return spaces[0][-1]
 
 
 def _empty_brackets(brackets: re.Match[str]) -> str:
