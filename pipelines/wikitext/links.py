@@ -146,17 +146,17 @@ class Links:
 
     def _close_files(self, pieces: list[str], files: list[int], after: str) -> str:
         """Ends the innermost open files at each further ``]]``; gives the text behind the last."""
-        while files and "]]" in after:
+        parts = after.split("]]", len(files))
+        for index, caption in enumerate(parts[:-1], 1):
             start = files.pop()
-            caption, _, after = after.partition("]]")
-            if after[:1] == "]" and "[" in caption and after[1:2] != "]":
+            if parts[index][:1] == "]" and "[" in caption and parts[index][1:2] != "]":
                 caption += "]"
-                after = after[1:]
+                parts[index] = parts[index][1:]
             pieces.append(caption)
             self._add_image("".join(pieces[start:])[3:])
             del pieces[start:]
             pieces.append(marks.REMOVED)
-        return after
+        return parts[-1]
 
     def _add_image(self, inside: str) -> None:
         name, *options = inside.split("|")
