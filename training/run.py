@@ -52,6 +52,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     from accelerate import PartialState  # type: ignore[import-untyped]
 
     from training.cost import describe_plan
+    from training.devices import choose_device
     from training.plan import Plan
     from training.steps import run_steps
     from training.task import load_task
@@ -62,9 +63,12 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     if dry_run:
         print(describe_plan(plan))
         return
-    main_process = PartialState().is_main_process
+    # The first to ask decides on which kind of device processes find each other.
+    main_process = PartialState(cpu=choose_device(config.device).type == "cpu").is_main_process
     if main_process:
         plan.save_config()
+    else:
+        logging.getLogger("training").setLevel(logging.WARNING)
     run_steps(plan.steps)
     if not main_process:
         return

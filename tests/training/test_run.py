@@ -335,3 +335,21 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
 def test_the_tensorboard_log_stays(finished):
     assert list((finished / "run/experts/text/seed-1/logs").glob("events*"))
     assert not (finished / "run/experts/text/seed-1/fit").exists()
+
+
+def test_two_processes_share_a_batch(tmp_path, tiny_encoder):
+    """What `accelerate launch` starts on two GPUs, on two CPU processes."""
+    write_planted(tmp_path / "cache", task="ner", sizes=SIZES)
+    experts = {"baseline": {}, "text": {"source": "text"}}
+    mixtures = {"moe": {"experts": ["baseline", "text"]}}
+    values = settings(tmp_path, tiny_encoder, seeds=[1], experts=experts, mixtures=mixtures)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*launch, *command(tmp_path)[1:]], check=False, capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("[7/7] report: done") == 1
+    assert (tmp_path / "run/report/report.html").exists()
+    history = json.loads((tmp_path / "run/experts/text/seed-1/fit.json").read_text())["history"]
+    assert [row["epoch"] for row in history] == [1, 2]
