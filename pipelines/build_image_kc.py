@@ -19,7 +19,13 @@ from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
 from pipelines.beam_run import choose_engine, default_workers, quiet_beam
 from pipelines.beam_workers import RunError
-from pipelines.image_index.corpus import described_encoder, fetched_source, lock_images, planned_part_bits, write_manifest
+from pipelines.image_index.corpus import (
+    described_encoder,
+    fetched_source,
+    lock_images,
+    planned_part_bits,
+    write_manifest,
+)
 from pipelines.image_index.encode import EncodeOptions, embeddings_of, encode, encoded_states
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetch import FetchOptions, fetch, fetched_states
@@ -280,19 +286,21 @@ def build_image_corpus(
         ImageIndexError: a stage failed, or one before it was not run.
         RunError: the pipeline that fills shards failed.
     """
-    plan = make_plan(
-        snapshot,
-        layout,
-        kinds=kinds,
-        part_bits=planned_part_bits(layout),
-        images_per_part=images_per_part,
-    )
-    source = {
+    source: dict[str, Any] = {
         "images": fetching.images,
         "wiki": fetching.wiki,
         "width": fetching.width,
         "types": sorted(kinds),
     }
+    if "fetch" not in stages:  # the later stages go on with what was fetched, from wherever
+        source = fetched_source(layout)
+    plan = make_plan(
+        snapshot,
+        layout,
+        kinds=source["types"],
+        part_bits=planned_part_bits(layout),
+        images_per_part=images_per_part,
+    )
     encoder = _encoder_there(layout)
     if "fetch" in stages:
         _say(console, f"{plan.files:,} files in {len(plan.planned)} parts")

@@ -255,7 +255,7 @@ def _results(
     pin_memory = encoder.device.type == "cuda"
     loaded = load_batches(batches, workers=options.workers, pin_memory=pin_memory)
     for number, batch in enumerate(loaded):
-        asked = items[number * size : (number + 1) * size].tolist()
+        asked = batches.items(number)
         results: dict[tuple[int, int], Vector | str] = dict(batch.failures)
         if batch.pixels is not None:
             vectors = _encode_batch(encoder, batch.pixels)

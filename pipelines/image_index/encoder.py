@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -310,7 +310,8 @@ def _load_folder(folder: Path) -> Network:
 def _load_function(module: str, function: str) -> Network:
     spec = f"{module}:{function}"
     try:
-        made = getattr(importlib.import_module(module), function)()
+        with redirect_stdout(sys.stderr):  # what it prints must not end up among results
+            made = getattr(importlib.import_module(module), function)()
     except (ImportError, AttributeError) as error:
         raise EncoderError(f"--encoder {spec}: cannot be imported: {error}") from error
     if not isinstance(made, tuple) or len(made) not in (2, 3) or not all(map(callable, made[:2])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,23 +54,27 @@ class ImageBatches(Dataset[Batch]):
     ) -> None:
         self._layout = layout
         self._items = items
-        self._batch_size = batch_size
+        self._bounds = _bounds(items[:, 0], batch_size)
         self._preprocess = preprocess
         self._side = side
         self._parts: dict[int, tuple[dict[int, Row], PartContent]] = {}
 
     def __len__(self) -> int:
         """Gives the number of batches."""
-        return -(-len(self._items) // self._batch_size)
+        return len(self._bounds)
+
+    def items(self, number: int) -> list[Item]:
+        """Gives the items of a batch, those that cannot be decoded too."""
+        start, end = self._bounds[number]
+        return [(part, image) for part, image in self._items[start:end].tolist()]
 
     def __getitem__(self, number: int) -> Batch:
         """Gives a batch; what cannot be decoded is among its failures."""
         import torch
 
-        start = number * self._batch_size
         batch = Batch([], None)
         tensors: list[torch.Tensor] = []
-        for part, image in self._items[start : start + self._batch_size].tolist():
+        for part, image in self.items(number):
             try:
                 content = self._read(part, image)
                 batch.bytes += len(content)
@@ -121,3 +126,17 @@ def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> It
             "a process that decodes images died (killed, perhaps for memory); the same command goes on, with fewer"
             " --workers in less memory"
         ) from error
+
+
+def _bounds(parts: npt.NDArray[np.int64], batch_size: int) -> list[tuple[int, int]]:
+    """Gives where batches begin and end: no batch holds images of two parts.
+
+    So the batches of a part are the same whichever parts are finished already, and with them the last bits of
+    its vectors.
+    """
+    edges = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
+    return [
+        (start, min(start + batch_size, end))
+        for first, end in itertools.pairwise(edges)
+        for start in range(first, end, batch_size)
+    ]
