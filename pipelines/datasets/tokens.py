@@ -10,6 +10,7 @@ from pipelines.datasets.quirks import Quirks
 
 __all__ = ["count_token_quirks", "divide", "fold"]
 
+_SIGN = re.compile(r"[^\w\s]+|_+")
 _URL = re.compile(r"https?://|www\.", re.IGNORECASE)
 # Words with what may stand inside them (don't, U.S., co-op, 3.5), else single signs.
 _TOKEN = re.compile(r"\w+(?:[.,'’\-]\w+)*|[^\w\s]")
@@ -33,8 +34,7 @@ def count_token_quirks(tokens: Sequence[str], split: str, place: str, quirks: Qu
 
 def fold(tokens: Iterable[str]) -> str:
     """Gives the letters and digits of a text in lower case, words divided by one space: what it says."""
-    words = ("".join(filter(str.isalnum, token)) for token in tokens)
-    return " ".join(word.casefold() for word in words if word)
+    return " ".join(_SIGN.sub("", " ".join(tokens)).casefold().split())
 
 
 def divide(text: str, cuts: Iterable[int]) -> tuple[list[tuple[int, int]], int]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from kc_schema.anchors import strip
 from pipelines.datasets.tokens import fold
 from pipelines.retrieval.evidence import Evidence
+from pipelines.retrieval.folding import folded
 from pipelines.retrieval.settings import RETRIEVED, Settings, SourceSettings
 
 __all__ = ["is_leak", "near_duplicates", "refine"]
@@ -44,7 +44,7 @@ def refine(found: Found, settings: Settings, counts: Mapping[str, Counter[str]])
                 counts[source]["examples whose first hit changed"] += 1
             enough = [enough[place] for place in order]
             if settings.drop_near_duplicates:
-                again = near_duplicates([strip(piece.text) for piece in enough])
+                again = near_duplicates([folded(piece.text) for piece in enough])
                 counts[source]["dropped: near-duplicate"] += len(again)
                 enough = [piece for place, piece in enumerate(enough) if place not in again]
         kept[source] = _limited(enough, limits, counts[source])
@@ -101,7 +101,7 @@ def _first_ranks(pieces: Sequence[Evidence]) -> dict[str, int]:
 
 
 def near_duplicates(texts: Sequence[str]) -> set[int]:
-    """Gives the places of texts that nearly repeat an earlier one of those that stay."""
+    """Gives the places of texts (`folded`) that nearly repeat an earlier one of those that stay."""
     again: set[int] = set()
     kept: list[set[tuple[str, ...]]] = []
     for place, text in enumerate(texts):
@@ -119,7 +119,7 @@ def near_duplicates(texts: Sequence[str]) -> set[int]:
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:
-    words = fold(text.split()).split()
+    words = text.split()
     if len(words) < 3:
         return {tuple(words)}
     return set(zip(words, words[1:], words[2:], strict=False))
@@ -127,5 +127,5 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
 
 def is_leak(query: str, text: str) -> bool:
     """Tells whether `text` contains the words of `query` in their order: the query was found, not evidence."""
-    words = fold(query.split())
-    return words.count(" ") + 1 >= LEAK_WORDS and f" {words} " in f" {fold(strip(text).split())} "
+    words = fold((query,))
+    return words.count(" ") + 1 >= LEAK_WORDS and f" {words} " in f" {folded(text)} "

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from kc_schema.anchors import AnchorError, parse, strip
+from kc_schema.anchors import AnchorError, parse
 from kc_schema.retrieval_cache import Example
 from pipelines.datasets.entities import entities_of
 from pipelines.datasets.tokens import fold
 from pipelines.retrieval.consistency import is_leak
-from pipelines.retrieval.evidence import Evidence, Found
+from pipelines.retrieval.evidence import Found
+from pipelines.retrieval.folding import folded
 
 __all__ = ["gold_mentions", "report_split"]
 
@@ -87,13 +89,13 @@ def _coverage(examples: Sequence[Example], found: Found) -> dict[str, int]:
     """
     covered = Counter({"all": 0, "in a title": 0, "in an anchor": 0, "in the text": 0})
     for example in examples:
-        mentions = [f" {words} " for text in gold_mentions(example) if (words := fold(text.split()))]
+        mentions = [f" {words} " for text in gold_mentions(example) if (words := fold((text,)))]
         covered["all"] += len(mentions)
         pieces = found.get(example.example_id, ())
         places = {
-            "in a title": [fold(piece.title.split()) for piece in pieces],
-            "in an anchor": [fold(text.split()) for piece in pieces for text in _anchors(piece)],
-            "in the text": [fold(strip(piece.text).split()) for piece in pieces],
+            "in a title": [fold((piece.title,)) for piece in pieces],
+            "in an anchor": [text for piece in pieces for text in _anchors(piece.text)],
+            "in the text": [folded(piece.text) for piece in pieces],
         }
         for place, texts in places.items():
             # One text of all, with a sign between that no folded text has.
@@ -102,13 +104,16 @@ def _coverage(examples: Sequence[Example], found: Found) -> dict[str, int]:
     return dict(covered)
 
 
-def _anchors(piece: Evidence) -> list[str]:
-    """Gives surfaces and titles of the anchors in a piece; none where its tags do not pair."""
+@lru_cache(maxsize=1 << 16)
+def _anchors(tagged: str) -> tuple[str, ...]:
+    """Gives surfaces and titles of the anchors in a text, folded; none where its tags do not pair."""
     try:
-        plain, anchors = parse(piece.text)
+        plain, anchors = parse(tagged)
     except AnchorError:
-        return []
-    return [text for a in anchors for text in (plain[a.start : a.end], a.title.replace("_", " "))]
+        return ()
+    return tuple(
+        fold((text,)) for a in anchors for text in (plain[a.start : a.end], a.title.replace("_", " "))
+    )
 
 
 def _leaks(examples: Sequence[Example], queries: Sequence[str], found: Found) -> int:

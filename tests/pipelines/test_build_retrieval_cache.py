@@ -16,6 +16,7 @@ from kc_schema.retrieval_cache import open_cache
 from kc_schema.tables import paragraph_id
 from pipelines.build_retrieval_cache import main
 from pipelines.text_index.embedded_build import build_embedded_index
+from tests.corpus_builder import build as build_corpus
 from tests.pipelines.text_index.snapshots import write_snapshot
 
 PAGES = {
@@ -337,3 +338,22 @@ def test_text_alone_imports_neither_torch_nor_faiss(kc, data, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert open_cache(tmp_path / "cache").feature_widths == {}
+
+
+@pytest.mark.shared_data
+def test_real_tweets_over_real_text(shared_data, tmp_path):
+    kc = tmp_path / "kc"
+    build_corpus(shared_data / "dumps" / "enwiki-2025-tiny.xml.bz2", kc)
+    build_embedded_index(kc, workers=1)
+    data = tmp_path / "tweets"
+    data.mkdir()
+    (data / "test.txt").write_bytes((shared_data / "ner" / "twitter17" / "test.txt").read_bytes())
+    cache = build(kc, data, tmp_path / "cache", "--clean-query", "--mark-leaks", "--drop-near-duplicates")
+    found = cache.hits("text", "test")
+    assert len(found) == 723
+    assert sum(map(len, found.values())) > 6000
+    for hits in found.values():
+        assert len({hit.record_id for hit in hits}) == len(hits) <= 10
+    assert cache.examples("test")[0].tokens[0] == "Citifield"
+    report = json.loads((tmp_path / "cache" / "report.json").read_text())["splits"]["test"]
+    assert report["sources"]["text"]["gold mentions"]["all"] == 1351
