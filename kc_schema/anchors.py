@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
-from operator import attrgetter
+from operator import itemgetter
+from typing import NamedTuple
 
 __all__ = ["Anchor", "AnchorError", "Spelling", "escape", "parse", "render", "strip", "unescape"]
 
@@ -31,8 +31,7 @@ class Spelling(str, Enum):
     """``<e:Alan Turing>Alan Turing</e>``, as in KB-NER's release: spaces in the title, no inner spaces."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Anchor:
+class Anchor(NamedTuple):
     """A link in a plain text: the surface is ``text[start:end]`` (code points), the target is `title`.
 
     `title` is normalised: underscores for spaces, the first letter by the site's rule, no ``#section``.
@@ -48,7 +47,7 @@ _LITERAL = re.compile(r"<(\\*)(e:|/e>)")
 _ESCAPED = re.compile(r"<\\(\\*)(e:|/e>)")
 # No title of a wiki holds any of these (MediaWiki, $wgLegalTitleChars), so they cannot end a tag early.
 _TITLE = re.compile(r"[_ ]*[^<>\n_ ][^<>\n]*")
-_place = attrgetter("start", "end")
+_place = itemgetter(0, 1)
 _TAG = {
     Spelling.MORE: re.compile(r"<e: (?P<title>[^<>\n]+)> |(?P<end> </e>)|(?P<stray><e:|</e>)"),
     Spelling.KB_NER: re.compile(r"<e:(?P<title>[^<>\n]+)>|(?P<end></e>)|(?P<stray><e:)"),
@@ -80,7 +79,7 @@ def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spellin
     may_hold_tags = "<" in text
     underscores = spelling is Spelling.MORE
     for anchor in sorted(anchors, key=_place):
-        start, end, title = anchor.start, anchor.end, anchor.title
+        start, end, title = anchor
         if not done <= start <= end <= size:
             raise AnchorError(f"anchor {anchor} overlaps the one before it or leaves the text of {size}")
         if _TITLE.fullmatch(title) is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,7 +65,7 @@ def extract_unit(unit: WorkUnit, build: Build) -> UnitResult:
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with UnitProgress(build, unit) as progress:
+    with UnitProgress(build, unit) as progress, _rare_collections():
         result = _write_parts(unit, build, temporary, progress)
     write_finished(temporary / RESULT, result)
     shutil.rmtree(folder, ignore_errors=True)
@@ -75,6 +78,17 @@ def extract_unit(unit: WorkUnit, build: Build) -> UnitResult:
             raise
         shutil.rmtree(temporary)
     return result
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Looks for circles of objects hardly ever: an article's many objects make none, and die by themselves."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _write_parts(unit: WorkUnit, build: Build, folder: Path, progress: UnitProgress) -> UnitResult:

@@ -4,7 +4,7 @@
 
 Prints megabytes of wikitext (characters) per CPU second of `extract_article`, of bz2 decompression of the same
 files, and with ``--peers`` of mwparserfromhell and wikiextractor, each on the same sample of
-pages; then what must not be left in any paragraph, by mark, and the share of inline templates rendered.
+pages, and of wikipedia2vec's command on the whole first dump (start-up and decompression included); then what must not be left in any paragraph, by mark, and the share of inline templates rendered.
 Gives 1 where a mark is left that the page's wikitext does not spell out as literal text.
 """
 
@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import argparse
 import bz2
+import os
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +27,7 @@ from pipelines.dump.parts import find_parts
 from pipelines.dump.site_information import read_site
 from pipelines.dump.work_units import plan_work_units
 from pipelines.wikitext import Article, Site, extract_article
+from tests.bench.bench_build import default_dump
 
 RESIDUE = {
     "apostrophes": r"''",
@@ -92,6 +96,24 @@ def peers() -> dict[str, Callable[[str, str], object]]:
     return found
 
 
+def time_wikipedia2vec(dump: Path) -> None:
+    """Prints the rate of wikipedia2vec's own command over a dump, where it is installed."""
+    command = Path(sys.executable).with_name("wikipedia2vec")
+    if not command.exists():
+        return
+    _, pages = read_articles(dump)
+    megabytes = sum(len(page.text or "") for page in pages) / 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        build = [str(command), "build-dump-db", str(dump), f"{folder}/dump.db", "--pool-size", "1"]
+        before = os.times()
+        status = subprocess.run(build, capture_output=True, check=False).returncode
+        after = os.times()
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    print(
+        f"  {'wikipedia2vec':18}{megabytes / seconds:8.2f} MB/s" if not status else "  wikipedia2vec: failed"
+    )
+
+
 def report_residue(articles: list[tuple[Page, Article]], examples: int) -> int:
     """Prints the marks left in paragraphs, by name; gives the number on pages that spell out nothing."""
     print(f"\n{'left in paragraphs':24}{'all':>6}{'unexplained':>13}")
@@ -117,7 +139,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dump", type=Path, action="append", required=True, help="a dump; may be repeated")
+    parser.add_argument(
+        "--dump", type=Path, action="append", help="a dump; may be repeated (default: as in make bench)"
+    )
     parser.add_argument("--peers", action="store_true", help="time other extractors too")
     parser.add_argument("--pages", type=int, default=60, help="pages that the other extractors read")
     parser.add_argument("--examples", type=int, default=0, help="examples to print for each mark")
@@ -125,7 +149,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     articles: list[tuple[Page, Article]] = []
     sample: list[Page] = []
-    for dump in options.dump:
+    dumps = options.dump or [default_dump()]
+    for dump in dumps:
         site, pages = read_articles(dump)
         sample += pages
         megabytes = sum(len(page.text or "") for page in pages) / 1e6
@@ -156,6 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name, tool in tools.items():
             seconds = cpu_seconds(lambda tool=tool: [tool(page.title, page.text or "") for page in chosen])  # type: ignore[misc]
             print(f"  {name:18}{megabytes / seconds:8.2f} MB/s")
+        time_wikipedia2vec(dumps[0])
 
     rendered = sum(article.rendered_templates for _, article in articles)
     unknown: Counter[str] = Counter()
