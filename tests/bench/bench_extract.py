@@ -3,8 +3,9 @@
     python -m tests.bench.bench_extract --dump DUMP [--dump DUMP ...] [--peers] [--pages 60]
 
 Prints megabytes of wikitext (characters) per CPU second of `extract_article`, of bz2 decompression of the same
-files, and with ``--peers`` of mwparserfromhell and wikiextractor, each on the same sample of
-pages, and of wikipedia2vec's command on the whole first dump (start-up and decompression included); then what must not be left in any paragraph, by mark, and the share of inline templates rendered.
+files, and with ``--peers`` of mwparserfromhell and wikiextractor, each on the same sample of pages, and of
+wikipedia2vec's command on the whole first dump (start-up and decompression included); then what must not be
+left in any paragraph, by mark, and the share of inline templates rendered.
 Gives 1 where a mark is left that the page's wikitext does not spell out as literal text.
 """
 
