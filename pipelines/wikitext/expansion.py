@@ -322,7 +322,8 @@ class Expansion:
             arguments = read_arguments(parts)
             if _PIPE in inside or _EQUALS in inside:
                 arguments = {_reveal(key): _reveal(value) for key, value in arguments.items()}
-            value = action(TemplateCall(name, arguments, self.title, self.site))
+            before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
+            value = action(TemplateCall(name, arguments, self.title, self.site, before))
             if value is not None:
                 self.rendered += 1
                 return value
@@ -354,6 +355,9 @@ class Expansion:
 
 
 _TOO_DEEP = _Silent("too deep")
+# How much of what stands before a call its renderer sees.
+_PIECES_BEFORE = 3
+_CHARACTERS_BEFORE = 40
 
 
 def _normalise(name: str, site: Site) -> str:

@@ -44,6 +44,8 @@ class TemplateCall:
     title: str = ""
     """Title of the page, as displayed."""
     site: Site = ENGLISH_WIKIPEDIA
+    before: str = ""
+    """The last words before the call, as far as they are expanded: what the sentence says of it."""
 
     def get(self, *keys: str, default: str = "") -> str:
         """Gives the first of the arguments `keys` that is there and not blank, trimmed; else `default`."""

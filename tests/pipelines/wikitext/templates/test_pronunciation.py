@@ -1,0 +1,22 @@
+import pytest
+
+from pipelines.wikitext import extract_article
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("The name is pronounced {{IPAc-en|ˈ|ɑː|k}}.", "The name is pronounced /ˈɑːk/."),
+        ("'''Ark''' ({{IPAc-en|ˈ|ɑː|k}} {{respell|ARK}}; ''Arca'') is a box.", "Ark (Arca) is a box."),
+        ("It is pronounced {{respell|prə|NOWN|sing}} there.", "It is pronounced prə-NOWN-sing there."),
+        ("'''Ulm''' ({{IPA-de|ʊlm|lang|Ulm.ogg}}) is a city.", "Ulm is a city."),
+        ("'''Oui''' (pronounced {{IPA-fr|wi|}}) means yes.", "Oui (pronounced [wi]) means yes."),
+        (
+            "In German pronunciation: {{IPA|de|ʊlm}} it is short.",
+            "In German pronunciation: [ʊlm] it is short.",
+        ),
+        ("The sound {{IPA|/a/}} is open.", "The sound /a/ is open."),
+    ],
+)
+def test_a_pronunciation_stays_where_the_sentence_speaks_of_it(wikitext, text):
+    assert extract_article(wikitext, title="Page").paragraphs[0].text == text
