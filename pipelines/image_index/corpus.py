@@ -42,6 +42,8 @@ def lock_images(layout: Layout) -> Iterator[None]:
             raise ImageIndexError(
                 f"{layout.images}: another build is writing there; wait for it or stop it"
             ) from error
+        for path in layout.images.rglob(".*.tmp"):  # what a killed build was just writing
+            path.unlink()
         yield
 
 
