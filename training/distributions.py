@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kc_schema.files import write_atomically
 
-__all__ = ["Distributions", "load_distributions", "save_distributions"]
+__all__ = ["Distributions", "Part", "join", "load_distributions", "save_distributions"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Distributions:
     """[tokens] labels of the best path (Viterbi; RE: the most likely relation)."""
     lengths: npt.NDArray[np.int64]
     """[examples] tokens of each example."""
+    legal: npt.NDArray[np.int64] | None = None
+    """[tokens] labels of the best path whose moves are legal; None for RE and for mixtures."""
 
     @property
     def independent(self) -> npt.NDArray[np.int64]:
@@ -38,13 +40,25 @@ class Distributions:
         return [labels[end - length : end].tolist() for end, length in zip(ends, self.lengths, strict=True)]
 
 
-def join(parts: Sequence[tuple[int, npt.NDArray[np.float32], npt.NDArray[np.int64]]]) -> Distributions:
-    """Gives the distributions of (row, probabilities, best) parts, by row."""
-    ordered = sorted(parts, key=lambda part: part[0])
+@dataclass(frozen=True)
+class Part:
+    """What an expert says about one example, in whatever order it was asked."""
+
+    row: int
+    probabilities: npt.NDArray[np.float32]
+    best: npt.NDArray[np.int64]
+    legal: npt.NDArray[np.int64] | None
+
+
+def join(parts: Sequence[Part]) -> Distributions:
+    """Gives the distributions of all examples, by row."""
+    ordered = sorted(parts, key=lambda part: part.row)
+    legal = [part.legal for part in ordered if part.legal is not None]
     return Distributions(
-        np.concatenate([probabilities for _, probabilities, _ in ordered]),
-        np.concatenate([best for _, _, best in ordered]),
-        np.array([len(best) for _, _, best in ordered], dtype=np.int64),
+        np.concatenate([part.probabilities for part in ordered]),
+        np.concatenate([part.best for part in ordered]),
+        np.array([len(part.best) for part in ordered], dtype=np.int64),
+        np.concatenate(legal) if legal else None,
     )
 
 
@@ -57,6 +71,8 @@ def save_distributions(path: Path, found: Distributions) -> None:
         "best": found.best,
         "lengths": found.lengths,
     }
+    if found.legal is not None:
+        arrays["legal"] = found.legal
     write_atomically(path, lambda place: save_file(arrays, place))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from kc_schema.retrieval_cache import Example, Hit, RetrievalCache
 from training.config import ContextConfig, ExpertConfig, RunConfig, as_mapping
 from training.data.batching import Collator, EncodedDataset, batches_by_length
 from training.data.inputs import EncodedInput, InputEncoder, load_tokenizer
+from training.data.labels import TagSet
 from training.devices import choose_device
-from training.distributions import Distributions, join
+from training.distributions import Distributions, Part, join
 from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import headline_f1
 from training.models.encoder import encoder_limit, load_encoder, restore_encoder
@@ -60,7 +61,9 @@ class Expert:
         self.model.eval()
         items = EncodedDataset(inputs, [0] * len(inputs))
         collate = Collator(self.inputs.tokenizer.pad_token_id, self.inputs.tokenizer.sep_token_id, False)
-        parts = []
+        parts: list[Part] = []
+        labels = self.task.labels
+        legal_moves = labels.legal_moves().to(self.device) if isinstance(labels, TagSet) else None
         advice = "lower evaluation_batch_size"
         with out_of_memory_explained("prediction", advice):
             for rows in batches_by_length([len(item.input_ids) for item in inputs], batch_size):
@@ -70,15 +73,25 @@ class Expert:
                 }
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                     scores = self.model.scores(batch["input_ids"], batch["attention_mask"], batch["places"])
-                mask = self.model.token_mask(batch["place_mask"])
-                probabilities = self.model.posteriors(scores, mask).float().cpu().numpy()
-                best = self.model.decode(scores, mask).cpu().numpy()
-                for row, length, some, path in zip(
-                    rows, mask.sum(1).tolist(), probabilities, best, strict=True
-                ):
-                    parts.append((row, some[:length].copy(), path[:length].astype(np.int64)))
+                parts += self._parts(rows, scores, self.model.token_mask(batch["place_mask"]), legal_moves)
         self.model.train(training)
         return join(parts)
+
+    def _parts(
+        self, rows: Sequence[int], scores: torch.Tensor, mask: torch.Tensor, legal_moves: torch.Tensor | None
+    ) -> Iterator[Part]:
+        """Gives what the scores of a batch say about each of its rows."""
+        probabilities = self.model.posteriors(scores, mask).float().cpu().numpy()
+        best = self.model.decode(scores, mask).cpu().numpy()
+        found = None if legal_moves is None else self.model.decode_legally(scores, mask, legal_moves)
+        legal = None if found is None else found.cpu().numpy()
+        for place, (row, length) in enumerate(zip(rows, mask.sum(1).tolist(), strict=True)):
+            yield Part(
+                row,
+                probabilities[place, :length].copy(),
+                best[place, :length].astype(np.int64),
+                None if legal is None else legal[place, :length].astype(np.int64),
+            )
 
     def save(self, folder: Path) -> None:
         """Writes weights (safetensors), tokenizer and a readable description."""

@@ -74,9 +74,13 @@ def _seed(plan: Plan, step: Step, seed: int, role: str) -> dict[str, Any]:
 
 
 def _decodings(labels: Any, found: Distributions, role: str) -> dict[str, Any]:
-    """Gives decoding -> labels: for NER both the best path and each token by itself, the role's own first."""
+    """Gives decoding -> labels, the role's own first.
+
+    For NER the best path, for experts also the best one whose moves are legal, and each token by itself.
+    """
     if not isinstance(labels, TagSet):
         return {"argmax": found.independent}
     if role == "mixture":
         return {"marginal": found.independent, "viterbi": decode_legally(found, labels)}
-    return {"viterbi": found.best, "marginal": found.independent}
+    legal = {} if found.legal is None else {"legal": found.legal}
+    return {"viterbi": found.best, **legal, "marginal": found.independent}

@@ -127,6 +127,11 @@ def test_constraints_reach_the_crf(encoder):
     scores = torch.zeros(1, 2, 5)
     scores[..., tags.tags.index("I-LOC")] = 9.0
     best = model.decode(scores, torch.ones(1, 2, dtype=torch.bool))[0].tolist()
+    free = Tagger(encoder, 5, dropout=0, temperature=1).eval()
+    every = torch.ones(1, 2, dtype=torch.bool)
+    assert [tags.tags[label] for label in free.decode(scores, every)[0]] == ["I-LOC", "I-LOC"]
+    legally = [tags.tags[label] for label in free.decode_legally(scores, every, tags.legal_moves())[0]]
+    assert "I-LOC" not in legally
     assert [tags.tags[label] for label in best] in (
         ["O", "O"],
         ["S-LOC", "S-LOC"],

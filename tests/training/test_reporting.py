@@ -70,7 +70,7 @@ def test_the_papers_figures_stand_beside_ours():
     assert {row[0]: row[-1] for row in table("Table 3").rows} == {"average": "89.86", "moe": "90.67"}
     assert table("Table 5").rows[1][-1] == "88.53"
     decoding = {row[0]: row for row in table("Table 6").rows}
-    assert decoding["text"] == ("text", "85.00 ± 1.00", "84.90 ± 1.00", "-0.10", "89.40")
+    assert decoding["text"] == ("text", "85.00 ± 1.00", "–", "84.90 ± 1.00", "-0.10", "89.40")
     assert table("Table 7").rows[0] == ("model prediction, text on cpu", "3.1", "8.2")
     assert table("Both").rows[0] == ("baseline", "81.00 ± 1.00", "80.00 ± 1.00")
     assert table("Differences").rows[1][1] == "+4.00 (0.008)"

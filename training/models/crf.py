@@ -82,17 +82,21 @@ class LinearChainCrf(nn.Module):
         return joint / torch.where(mask.unsqueeze(-1), total, total.new_ones(()))
 
     @torch.no_grad()
-    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """Gives the labels of the most likely sequence: [batch, length] int64, 0 outside the mask."""
-        transitions, start, end = self._scores()
+    def decode(self, emissions: Tensor, mask: Tensor, legal_moves: Tensor | None = None) -> Tensor:
+        """Gives the labels of the most likely sequence: [batch, length] int64, 0 outside the mask.
+
+        `legal_moves` forbids moves for this call, as those given at the beginning do always.
+        """
+        transitions, start, end = self._scores(legal_moves)
         return viterbi(emissions.float(), mask, transitions, start, end)
 
-    def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _scores(self, legal_moves: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Gives transitions, start and end in float32 or better, forbidden moves at `FORBIDDEN`."""
         found = (self.transitions, self.start, self.end)
         transitions, start, end = (part if part.dtype == torch.float64 else part.float() for part in found)
-        legal = self.legal_moves
-        if legal is not None:
+        for legal in (self.legal_moves, legal_moves):
+            if legal is None:
+                continue
             transitions = transitions.masked_fill(~legal[:-1, :-1], FORBIDDEN)
             start = start.masked_fill(~legal[-1, :-1], FORBIDDEN)
             end = end.masked_fill(~legal[:-1, -1], FORBIDDEN)

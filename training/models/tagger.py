@@ -58,6 +58,10 @@ class Tagger(TaskModel):
         """Gives the best path by Viterbi: [batch, words]."""
         return self.crf.decode(scores, mask)
 
+    def decode_legally(self, scores: Tensor, mask: Tensor, legal_moves: Tensor) -> Tensor:
+        """Gives the best path among those whose moves are legal: [batch, words]."""
+        return self.crf.decode(scores, mask, legal_moves)
+
     def token_mask(self, place_mask: Tensor) -> Tensor:
         """Every word counts."""
         return place_mask

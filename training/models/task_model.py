@@ -42,6 +42,10 @@ class TaskModel(nn.Module, ABC):
     def decode(self, scores: Tensor, mask: Tensor) -> Tensor:
         """Gives the best labels: [batch, tokens] int64."""
 
+    def decode_legally(self, scores: Tensor, mask: Tensor, legal_moves: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Gives the best labels whose moves are legal, None where labels do not follow one another."""
+        return None
+
     @abstractmethod
     def token_mask(self, place_mask: Tensor) -> Tensor:
         """Gives which of the scored tokens count: [batch, tokens] bool."""
