@@ -6,6 +6,7 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 DUMP ?=
 DEMO ?= demo
+KC ?= kc
 # What each kind of work installs; the text corpus needs none of the heavy extras.
 DEMO_EXTRAS := demo
 LIGHT_EXTRAS := elasticsearch,dev-light
@@ -13,7 +14,7 @@ BENCH_EXTRAS := demo,bench
 TRAINING_EXTRAS := training,small-encoder
 TEST_EXTRAS := elasticsearch,image,training,explore,dev
 
-.PHONY: help setup demo demo-training test test-light lint format bench bench-planted constraints clean
+.PHONY: help setup demo demo-training test test-light lint format bench bench-text-index bench-planted constraints clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -66,6 +67,9 @@ bench: $(VENV)/.installed-bench  ## the whole build against bz2 decompression, t
 	$(PY) -m tests.bench.bench_build $(if $(DUMP),--dump '$(DUMP)')
 	$(PY) -m tests.bench.bench_extract --peers $(if $(DUMP),--dump '$(DUMP)')
 	$(PY) -m tests.bench.bench_hostile
+
+bench-text-index: $(VENV)/.installed-light  ## time both text indices (KC=kc TWEETS=a file of queries)
+	$(PY) -m tests.bench.bench_text_index --kc $(KC) --tweets $(TWEETS)
 
 bench-planted: $(VENV)/.installed-test  ## show on planted data that experts, gate and mixture do their work
 	$(PY) -m tests.bench.bench_planted

@@ -138,7 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             overwrite=arguments.overwrite,
             console=console,
         )
-        index_snapshot(Path(arguments.output), arguments, workers=workers, console=console)
+        engine = choose_engine(beam_arguments, workers=workers) if beam_arguments else None
+        index_snapshot(Path(arguments.output), arguments, workers=workers, console=console, engine=engine)
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on where this one was")
         _leave(130)

@@ -28,7 +28,7 @@ UnitResult = dict[str, Any]
 whether its pages ascend, rows by table, statistics."""
 
 RESULT = "result.json"
-FLUSH_ROWS = ROWS_PER_GROUP["sentences"]
+FLUSH_ROWS = 16 * ROWS_PER_GROUP["sentences"]
 
 # The resolve step writes these again, so they are compressed for speed only.
 _WRITTEN_AGAIN = ("pages", "redirects", "paragraphs")

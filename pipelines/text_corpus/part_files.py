@@ -21,11 +21,11 @@ _DELTA = ["page_id", "paragraph_id", "sentence_id", "position", "revision_id"]
 ROWS_PER_GROUP = {
     "pages": 4096,
     "redirects": 1 << 16,
-    "paragraphs": 4096,
-    "sentences": 1 << 15,
+    "paragraphs": 1024,
+    "sentences": 2048,
     "image_links": 1 << 16,
 }
-"""Rows of a row group. Paragraphs are fetched one by one by id, so their groups are small."""
+"""Rows of a row group. A search fetches paragraphs and sentences one by one, by id, so their groups are small."""
 
 
 def open_writer(path: Path, table: str, *, fingerprint: str, compression: str = "zstd") -> pq.ParquetWriter:
