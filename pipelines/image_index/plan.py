@@ -119,6 +119,7 @@ def _write(snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits:
         _write_table(articles, path, _ROWS_PER_GROUP)
         planned.append(hashlib.sha256(json.dumps(files.to_pydict()).encode()).hexdigest())
         counts["files"] += len(files)
+        counts.update(f"files, {file_kind(file)}" for file in files["file"].to_pylist())
         counts["articles of files"] += len(articles)
         parts.append(
             {

@@ -48,11 +48,11 @@ def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArr
     for start in range(0, rows, 20_000):
         end = min(rows, start + 20_000)
         cluster = rng.zipf(1.3, end - start) % clusters
-        weights = rng.normal(size=(end - start, 1, DIRECTIONS)).astype(np.float32) * 0.5
+        weights = rng.normal(size=(end - start, 1, DIRECTIONS)).astype(np.float32) * 0.25
         along = np.concatenate(
             [weights[i : i + 2000] @ common[cluster[i : i + 2000] % 64] for i in range(0, end - start, 2000)]
         )[:, 0]
-        noise = rng.normal(size=(end - start, dimension)).astype(np.float32) * (0.4 / np.sqrt(dimension))
+        noise = rng.normal(size=(end - start, dimension)).astype(np.float32) * (0.3 / np.sqrt(dimension))
         block = centres[cluster] + along + noise
         vectors[start:end] = block / np.linalg.norm(block, axis=1, keepdims=True)
     return vectors

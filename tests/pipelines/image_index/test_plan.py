@@ -52,7 +52,8 @@ def test_every_file_has_all_its_articles(tmp_path: Path) -> None:
         (image_id("C.svg"), "Second"): (3, "", "thumbnail"),
     }
     assert rows[0]["introduction"].startswith("This is <e: ")  # type: ignore[attr-defined]
-    assert plan.counts == {"articles of files": 4, "files": 3, "links": 6}
+    kinds = {"files, jpeg": 1, "files, png": 1, "files, svg": 1}
+    assert plan.counts == {"articles of files": 4, "files": 3, "links": 6, **kinds}
     assert plan.drops == {"links": {"again on the same page": 2}}
     planned = [pair for number in range(4) for pair in read_planned(Layout(kc), number)]
     assert planned == sorted((image_id(f), f) for f in ("A.jpg", "B.png", "C.svg"))
