@@ -48,7 +48,9 @@ def test_text_that_looks_like_tags_survives(text, spelling):
 
 # Pieces that collide with the tags' spelling far more often than random letters would.
 TRICKY = st.lists(
-    st.sampled_from(["<", "\\", "e:", "/e>", "<e: ", "</e>", " </e>", " ", ">", "a", "é", "𝔸", "\n", "<e:A>"]),
+    st.sampled_from(
+        ["<", "\\", "e:", "/e>", "<e: ", "</e>", " </e>", " ", ">", "a", "é", "𝔸", "\n", "<e:A>"]
+    ),
     max_size=12,
 ).map("".join)
 TITLES = st.text(st.sampled_from("ABcd_é:/'\"-,.&!()"), min_size=1).filter(lambda title: title.strip("_"))

@@ -30,7 +30,9 @@ def test_chains_are_followed_over_parts(tmp_path):
 
 
 def test_circles_and_what_leads_into_them_are_dropped_and_counted(tmp_path):
-    rows, drops = resolve(tmp_path, [("A", "B"), ("B", "A"), ("Self", "Self"), ("Tail", "A"), ("Good", "Page")])
+    rows, drops = resolve(
+        tmp_path, [("A", "B"), ("B", "A"), ("Self", "Self"), ("Tail", "A"), ("Good", "Page")]
+    )
     assert rows == [("Good", "Page")]
     assert drops == {"leads in a circle": 4}
 
