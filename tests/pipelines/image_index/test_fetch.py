@@ -148,14 +148,14 @@ def test_a_failure_that_went_away_is_mended(tmp_path: Path, server: MediaServer)
 
 def test_connections_and_bandwidth_are_kept(tmp_path: Path, server: MediaServer) -> None:
     server.delay = 0.02
-    kc = write_snapshot(tmp_path, {"Page": [f"Fine_{n}.png" for n in range(24)]})
-    limits = Limits(connections=2, megabits_per_second=10)
+    kc = write_snapshot(tmp_path, {"Page": [f"Fine_{n}.png" for n in range(12)]})
+    limits = Limits(connections=2, megabits_per_second=1.5)
     started = time.monotonic()
     run(kc, options(server, limits=limits))
     seconds = time.monotonic() - started
     assert server.most_connections == 2
-    assert server.bytes_sent > 500_000
-    assert server.bytes_sent * 8 / seconds <= 10e6 * 1.02
+    assert server.bytes_sent > 200_000
+    assert server.bytes_sent * 8 / seconds <= 1.5e6 * 1.02
 
 
 def test_retry_after_holds_the_whole_host(tmp_path: Path, server: MediaServer) -> None:
@@ -265,13 +265,25 @@ def test_an_archive_with_a_broken_tail_goes_on(tmp_path: Path) -> None:
     for size in (0, 100, 512, len(whole) // 2, len(whole) - 600, len(whole) - 1, len(whole)):
         path.write_bytes(whole[:size] if size != 100 else b"\xff" * 100)
         with DownloadArchive(path) as archive:
+            kept = set(archive.outcomes)
+            if 5 not in archive.outcomes:
+                archive.add(5, Outcome("u5", "not found"))
+            for image in set(range(5)) - kept:
+                archive.add(image, Outcome(f"u{image}", "", content, 320, 240, "image/jpeg", "aa"))
+        with DownloadArchive(path) as archive:  # as the next process finds it
+            assert set(archive.outcomes) - {9} == set(range(6))
             for image in range(5):
-                if image not in archive.outcomes:
-                    archive.add(image, Outcome(f"u{image}", "", content, 320, 240, "image/jpeg", "aa"))
-            found = dict(archive.outcomes)
-        for row in found.values():
-            assert path.read_bytes()[row["offset"] : row["offset"] + row["bytes"]] == content[: row["bytes"]]
-        assert set(found) >= set(range(5))
+                row = archive.outcomes[image]
+                assert path.read_bytes()[row["offset"] : row["offset"] + row["bytes"]] == content
+    # A tail that is longer than what is written over it does not come back to life.
+    path.write_bytes(whole[:-1])
+    with DownloadArchive(path) as archive:
+        archive.add(9, Outcome("u9", "timeout"))
+    assert path.stat().st_size == len(whole)
+    path.write_bytes(whole[:512])
+    with DownloadArchive(path) as archive:
+        pass
+    assert path.stat().st_size == 0
 
 
 def test_an_archive_is_a_tar_file(tmp_path: Path) -> None:
