@@ -27,18 +27,19 @@ from pipelines.image_index.corpus import (
     write_manifest,
 )
 from pipelines.image_index.encode import EncodeOptions, embeddings_of, encode, encoded_states
+from pipelines.image_index.encoder import PRECISIONS
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetch import FetchOptions, fetch, fetched_states
 from pipelines.image_index.file_names import KINDS, THUMBNAIL_WIDTHS
 from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.media_urls import PUBLIC_SERVER, wiki_folder
+from pipelines.image_index.networks import DEFAULT_ENCODER
 from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
 from pipelines.image_index.politeness import Limits
 from pipelines.image_index.report import show_summary
 
 STAGES = ("fetch", "encode", "index")
-DEFAULT_ENCODER = "ViT-B-32-quickgelu:openai"
 
 EXAMPLE = """\
 examples:
@@ -152,7 +153,7 @@ def _add_encode_options(group: Any) -> None:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
     group.add_argument(
         "--precision",
-        choices=("auto", "float32", "float16", "bfloat16"),
+        choices=PRECISIONS,
         default="auto",
         help="numbers that the network computes in (default: 16 bits on a GPU, 32 elsewhere)",
     )
