@@ -46,7 +46,7 @@ def report_split(
             source: {
                 **_source(examples, by_example),
                 **({"leaks": _leaks(examples, queries, by_example)} if leaks else {}),
-                "counts": dict(sorted(counts.get(source, Counter()).items())),
+                "counts": {name: count for name, count in sorted(counts[source].items()) if count},
             }
             for source, by_example in found.items()
         },

@@ -98,7 +98,7 @@ def test_boxes_come_from_a_file(place, tmp_path):
     ]
     report = json.loads((tmp_path / "cache" / "report.json").read_text())
     counts = report["splits"]["train"]["sources"]["object"]["counts"]
-    assert counts == {"crops": 0, "examples without a query": 1, "image without boxes": 1}
+    assert counts == {"examples without a query": 1, "image without boxes": 1}
 
 
 def test_features_keep_their_norms_and_are_null_without_an_image(place, tmp_path):

@@ -28,7 +28,13 @@ def test_a_report():
         },
         "image": {"a": [Evidence(0.3, "", "Oslo (city)", "")], "b": [Evidence(0.2, "", "Rome", "")]},
     }
-    report = report_split(EXAMPLES, ["Ada Byron in Oslo", " "], found, {"text": Counter(x=2)}, leaks=True)
+    report = report_split(
+        EXAMPLES,
+        ["Ada Byron in Oslo", " "],
+        found,
+        {"text": Counter(x=2, y=0), "image": Counter()},
+        leaks=True,
+    )
     assert (report["examples"], report["examples with an image"], report["empty queries"]) == (2, 1, 1)
     text = report["sources"]["text"]
     assert (text["hits"], text["hits a query"], text["queries without hits"]) == (2, 1.0, 1)
