@@ -176,6 +176,8 @@ def _run_watched(draw_graph: Callable[[Any], None], engine: Engine, look: Callab
                 workers.look()
                 look()
         except BaseException:
+            # What Beam's threads say of workers that we end ourselves helps nobody.
+            threading.excepthook = lambda _: None
             workers.kill()
             raise
     if failure:

@@ -19,6 +19,10 @@ def show_summary(console: Console, output: Path, manifest: Manifest, *, seconds:
     dump = manifest.dump
     took = f", built in {seconds:,.1f} s" if seconds is not None else ""
     console.print(f"\n[bold]{output}[/]: {dump['name']} ({dump['wiki']}, language {dump['language']}){took}")
+    if not manifest.rows("sentences"):
+        console.print(
+            "[bold yellow]nothing to search[/]: no page of the article namespace has text; see what was left out"
+        )
     console.print(Group(_tables(manifest), _counts(manifest), _drops(manifest), _templates(manifest)))
 
 

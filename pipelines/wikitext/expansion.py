@@ -41,7 +41,7 @@ _MEDIA = re.compile(
     r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
 )
 # Kinds of templates that end the paragraph they stand in, even in the middle of a line.
-_BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote", "table", "chart"))
+_BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
 # Kinds that show no picture of the page's subject.
@@ -242,7 +242,8 @@ class Expansion:
                     result += (marks.REMOVED, pieces[close + 1])
                     index = close + 2
                     continue
-                result.append(self._drop(pieces, index, close, name, action.kind, bool(calls)))
+                alone = not calls and _stands_alone(result, pieces, close, partners)
+                result.append(self._drop(pieces, index, close, name, action.kind, bool(calls), alone))
                 result.append(pieces[close + 1])
                 index = close + 2
             else:
@@ -337,7 +338,9 @@ class Expansion:
         function, colon, argument = name.strip().partition(":")
         return call_parser_function(function.strip(), argument if colon else "", parts, self.title, self.site)
 
-    def _drop(self, pieces: list[str], index: int, close: int, name: str, kind: str, inner: bool) -> str:
+    def _drop(
+        self, pieces: list[str], index: int, close: int, name: str, kind: str, inner: bool, alone: bool
+    ) -> str:
         """Counts a call that leaves nothing, collects its images, and gives the mark that stands for it."""
         self.names.add(name)
         if kind not in _KINDS_WITHOUT_IMAGES:
@@ -345,7 +348,6 @@ class Expansion:
             if "." in inside and _MEDIA.search(inside):
                 arguments = read_arguments(split_arguments(inside)[1:])
                 self.images.extend(template_images(name, arguments, self.site))
-        alone = not inner and _stands_alone(pieces[index - 1], pieces[close + 1])
         if kind or alone:
             self.dropped[kind or "other"] += 1
         else:
@@ -372,15 +374,30 @@ def _normalise(name: str, site: Site) -> str:
     return normalise_template_name(name)
 
 
-def _stands_alone(before: str, behind: str) -> bool:
-    """Tells whether nothing but other calls stands on the lines of a call, from the text around it."""
-    if before[-1:] == " ":
-        before = before[-80:].rstrip(" ")
-    if before[-1:] not in "\n":
-        return False
-    if behind[:1] == " ":
-        behind = behind[:80].lstrip(" ")
-    return behind[:1] in "\n"
+def _stands_alone(result: list[str], pieces: list[str], close: int, partners: dict[int, int]) -> bool:
+    """Tells whether nothing shows on the lines of a call but other calls: `result` is the text before it."""
+    for piece in reversed(result[-_MOST_NEIGHBOURS:]):
+        shown = piece.rstrip(_SHOWS_NOTHING)
+        if shown:
+            if shown[-1] not in _LINE_ENDS:
+                return False
+            break
+    position = close + 1
+    for _ in range(_MOST_NEIGHBOURS):
+        shown = pieces[position].lstrip(" ")
+        if shown or position + 1 >= len(pieces):
+            return shown[:1] in "\n"
+        following = partners.get(position + 1)
+        if following is None:
+            return False
+        position = following + 1
+    return True
+
+
+# How many calls side by side are looked at, so that a line of nothing but calls takes linear time.
+_MOST_NEIGHBOURS = 20
+_SHOWS_NOTHING = " " + marks.REMOVED
+_LINE_ENDS = "\n" + marks.BREAK
 
 
 def _at_line_start(pieces: list[str]) -> bool:

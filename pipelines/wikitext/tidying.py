@@ -42,7 +42,7 @@ def _empty_brackets(brackets: re.Match[str]) -> str:
     return "" if start == 0 or brackets.string[start - 1] in " \n" else brackets[0]
 
 
-_LONGEST_TAIL = 400
+_LONGEST_TAIL, _SHORTEST_TAIL = 400, 80
 
 
 def _close_gaps(text: str) -> str:
@@ -53,10 +53,15 @@ def _close_gaps(text: str) -> str:
         if not right:
             continue
         if left[-1:] in _BEFORE_GAP or right[:1] in _BEHIND_GAP:
+            if pieces and left.isspace():
+                # Two removals with a space between them: what stands before both is to be seen.
+                before = pieces.pop()
+                pieces.append(before[:-_SHORTEST_TAIL])
+                left = before[-_SHORTEST_TAIL:] + left
             left = _join(left, right)
             if len(left) > _LONGEST_TAIL:
-                pieces.append(left[:-80])
-                left = left[-80:]
+                pieces.append(left[:-_SHORTEST_TAIL])
+                left = left[-_SHORTEST_TAIL:]
         else:
             pieces.append(left)
             left = right

@@ -9,6 +9,7 @@ from pipelines.wikitext.templates import (  # noqa: F401
     ages,
     chemistry,
     convert,
+    coordinates,
     countries,
     currency,
     dates,

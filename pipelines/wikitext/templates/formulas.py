@@ -6,6 +6,7 @@ It is no typesetting: what a reader of the line would say is kept, and what only
 from __future__ import annotations
 
 import re
+import unicodedata
 
 __all__ = ["plain_formula"]
 
@@ -58,6 +59,13 @@ vphantom smash substack pmod bmod xrightarrow xleftarrow sideset rlap llap mathr
 emph nonumber notag tfrac dfrac cfrac
 """
 _TRANSPARENT = frozenset(_TRANSPARENT_WORDS.split())
+# Accents as the characters that combine with the letter before them.
+_ACCENTS = {
+    "hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303", "widetilde": "\u0303", "bar": "\u0304",
+    "overline": "\u0304", "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308", "check": "\u030c",
+    "breve": "\u0306", "acute": "\u0301", "grave": "\u0300", "mathring": "\u030a", "not": "\u0338",
+}  # fmt: skip
+_COMBINING = frozenset(_ACCENTS.values())
 _FRACTIONS = frozenset(("frac", "tfrac", "dfrac", "cfrac", "sfrac"))
 _BINOMIALS = frozenset(("binom", "tbinom", "dbinom", "choose"))
 _NAMED_ENVIRONMENTS = frozenset(("begin", "end", "color", "label", "tag", "phantom", "hphantom", "vphantom"))
@@ -149,8 +157,8 @@ class _Reader:
             self.pending.append("drop")
         elif name in ("overset", "underset", "stackrel"):
             self.pending.extend(("keep", "drop"))
-        elif name == "not":
-            self.groups[-1][0].append("¬")
+        elif name in _ACCENTS:
+            self.pending.append(_ACCENTS[name])
         elif name in ("pmod", "bmod"):
             self.emit(" mod ")
         elif name == "over":
@@ -215,6 +223,9 @@ class _Reader:
             pieces.append(argument if argument in ("′", "∘", "°", "*", "†") else f"^{_group(argument)}")
         elif role == "_":
             pieces.append(f"_{_group(argument)}")
+        elif role in _COMBINING and len(argument.strip()) == 1:
+            # An accent; over more than one letter it is left out.
+            pieces.append(unicodedata.normalize("NFC", argument.strip() + role))
         else:
             pieces.append(argument)
 

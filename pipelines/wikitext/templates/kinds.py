@@ -172,8 +172,8 @@ book bar|books-inline|bots|british english|british english oxford spelling|cat m
 check completeness|commons|commons and category|commons cat|commons category|commons category inline
 commons category multi|commons category show2|commons category-inline|commons gallery|commons-inline|commonscat
 commonscat inline|commonscat-inline|commonscatinline|compact toc|compact toc2|compacttoc|compacttoc8|contains text
-cookbook|coor d|coor dm|coor dms|coor title d|coor title dm|coor title dms|coord|coord missing|coordinates
-coordmissing|coords|copied|copied multi|dab|date format|defaultsort|disamb|disambig|disambig-cleanup|disambiguation
+cookbook|coor d|coor dm|coor dms|coor title d|coor title dm|coor title dms|coord missing
+coordmissing|copied|copied multi|dab|date format|defaultsort|disamb|disambig|disambig-cleanup|disambiguation
 disambiguation cleanup|displaytitle|dmy|documentation|en-oxford|eng|engvar|engvarb|eu country|fa|featured
 featured article|featured list|featured portal|featured topic|ga|geobox coor|geodis|geographic location|given name
 good article|good topic|hidden category|hndis|horizontal toc|human name disambiguation|in title|incubator|index
@@ -202,8 +202,8 @@ wiktionary redirect|wiktionary-inline
 """
 
 _TABLES = """
-24hlm|acid table|adjacent stations|ahnentafel|ahnentafel bottom|ahnentafel end|ahnentafel top|ahnentafel-compact5
-alabama weatherbox|album chart|album ratings|album reviews|albumchart|aligned table|awards table|bar|bar box
+acid table|adjacent stations|ahnentafel|ahnentafel bottom|ahnentafel end|ahnentafel top|ahnentafel-compact5
+alabama weatherbox|album chart|album ratings|album reviews|albumchart|aligned table|awards table|bar box
 bar chart|bar graph|bar percent|bar pixel|barlabel|bartable|brick chart|bs-map|bs-table|canada census|cast list
 cast listing|cbb schedule end|cbb schedule entry|cbb schedule start|certification table bottom
 certification table entry|certification table top|cfb schedule|charmap|chart|chart bottom|chart top|chart/end
@@ -213,7 +213,7 @@ dentalformula|dunno|election box begin|election box candidate|election box end|e
 end|end box|end-box|endbox|episode list|episode list/sublist|episode table|eqm|family tree|family tree/end
 family tree/start|familytree|familytree/end|familytree/start|fb cl header|football box|football squad end
 football squad mid|football squad player|football squad start|footballbox|footballbox collapsible|fs end|fs mid
-fs player|fs start|fs2 player|go board|goals|gph|graph|graph chart|graph:chart|graph:lines
+fs player|fs start|fs2 player|go board|goals|graph|graph chart|graph:chart|graph:lines
 graph:street map with marks|graphchart|graphical timeline|hidden begin|hidden bottom|hidden end|hidden top
 historical population|historical populations|horizontal timeline|hs listed building row|human timeline|import style
 include timeline|infobox weather|ipa consonants|ipa vowels|isotopes table|largest cities|latin letter info|lcons

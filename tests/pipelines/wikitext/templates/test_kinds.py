@@ -44,7 +44,6 @@ from pipelines.wikitext.templates import template_kind
         ("distinguish", "hatnote"),
         ("short description", "metadata"),
         ("use dmy dates", "metadata"),
-        ("coord", "metadata"),
         ("authority control", "metadata"),
         ("commons category", "metadata"),
         ("physics-stub", "metadata"),
