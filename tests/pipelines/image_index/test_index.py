@@ -17,7 +17,7 @@ pytest.importorskip("faiss")
 
 from pipelines.image_index import ImageIndexError, open_index, recall
 from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
-from pipelines.image_index.index_choice import plan_index
+from pipelines.image_index.index_choice import plan_index, unwrap
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.recall import exact_neighbours
 from tests.pipelines.image_index.corpora import ENCODER, clustered_vectors, random_ids, write_corpus
@@ -262,3 +262,14 @@ def test_a_build_that_is_killed_ends_the_same(tmp_path: Path) -> None:
     build(undisturbed, write_corpus(undisturbed, ids, vectors), factory="IVF64,SQfp16", shards=1)
     assert survived == open_index(undisturbed).nearest(queries, 10)
     assert not (tmp_path / "images" / ".state" / "index").exists()
+
+
+def test_a_mapped_index_starts_no_threads_for_a_query(tmp_path: Path) -> None:
+    import faiss
+
+    build(tmp_path, write_corpus(tmp_path, random_ids(500), clustered_vectors(500)), factory="IVF8,SQfp16")
+    index = open_index(tmp_path)  # must outlive what points into it
+    base, _ = unwrap(index._index)
+    lists = faiss.downcast_InvertedLists(base.invlists)
+    assert isinstance(lists, faiss.OnDiskInvertedLists)  # mapped, not read
+    assert lists.prefetch_nthread == 0
