@@ -194,7 +194,7 @@ def _check_anchors(tagged: str, place: str, redirects: RedirectTitles, findings:
         findings.add("anchors do not parse", f"{place}: {error}")
         return
     for anchor in anchors:
-        findings.checked["anchors"] += 1
+        findings.checked["anchors" if place.startswith("paragraph") else "anchors of introductions"] += 1
         if _NOT_NORMALISED.search(anchor.title):
             findings.add("anchors: title is not normalised", f"{place}: {anchor.title!r}")
         elif anchor.title in redirects:

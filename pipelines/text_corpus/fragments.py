@@ -1,4 +1,4 @@
-"""Rules that leave out what is no text to retrieve: numbers alone, coordinates, single words, rests of citations.
+"""Rules that leave out what is no text to retrieve: numbers alone, coordinates, bare names, rests of citations.
 
 A rule holds for a whole paragraph or a whole sentence, never for a part of one, and none of them can hold for a
 sentence with a subject and a verb.
@@ -15,6 +15,7 @@ FRAGMENT_RULES = {
     "coordinates": "geographic coordinates and nothing else",
     "citation_rest": "what is left of a citation: page numbers, ISBN, DOI, an address, a date of retrieval",
     "one_word": "a single word that is no sentence (list items with a full stop, too)",
+    "short_item": "a list item of fewer than four words that is no sentence: a bare name, a number and a name",
 }
 """What is left out, by the name under which it is counted and can be switched off."""
 
@@ -49,6 +50,7 @@ _WITHOUT_SPACES = re.compile(
 _SENTENCE_ENDS = ".!?…。！？।"
 # Longer texts are no fragments; a look at their length spares the patterns.
 _LONGEST = 200
+_WORDS_OF_AN_ITEM = 4
 
 
 def fragment_reason(text: str, kind: str) -> str | None:
@@ -66,7 +68,17 @@ def fragment_reason(text: str, kind: str) -> str | None:
         return "coordinates"
     if _CITATION.fullmatch(text) is not None:
         return "citation_rest"
-    return "one_word" if _is_one_word(text.strip(), kind) else None
+    if _is_one_word(text.strip(), kind):
+        return "one_word"
+    return "short_item" if kind == "list" and _is_short_item(text.strip()) else None
+
+
+def _is_short_item(text: str) -> bool:
+    return (
+        text.rstrip("\"'”’»)]")[-1:] not in _SENTENCE_ENDS
+        and len(text.split()) < _WORDS_OF_AN_ITEM
+        and _WITHOUT_SPACES.search(text) is None
+    )
 
 
 def _is_one_word(text: str, kind: str) -> bool:
