@@ -63,7 +63,8 @@ def test_a_sound_snapshot_holds(tmp_path, capsys):
     findings = verify(write_snapshot(tmp_path / "kc", ROWS))
     assert not findings.counts
     assert dict(findings.checked) == {
-        "pages": 1, "redirects": 1, "paragraphs": 2, "sentences": 3, "image_links": 1, "anchors": 2, "anchors of introductions": 1
+        "pages": 1, "redirects": 1, "paragraphs": 2, "sentences": 3, "image_links": 1,
+        "anchors": 2, "anchors of introductions": 1,
     }  # fmt: skip
     assert main([str(tmp_path / "kc")]) == 0
     assert "everything holds (" in capsys.readouterr().out
