@@ -105,7 +105,12 @@ def time_wikipedia2vec(dump: Path) -> None:
     _, pages = read_articles(dump)
     megabytes = sum(len(page.text or "") for page in pages) / 1e6
     with tempfile.TemporaryDirectory() as folder:
-        build = [str(command), "build-dump-db", str(dump), f"{folder}/dump.db", "--pool-size", "1"]
+        closed = Path(folder) / dump.name
+        data = dump.read_bytes()
+        if not bz2.decompress(data).rstrip().endswith(b"</mediawiki>"):
+            data += bz2.compress(b"</mediawiki>\n")  # its parser wants the end of the document
+        closed.write_bytes(data)
+        build = [str(command), "build-dump-db", str(closed), f"{folder}/dump.db", "--pool-size", "1"]
         before = os.times()
         status = subprocess.run(build, capture_output=True, check=False).returncode
         after = os.times()

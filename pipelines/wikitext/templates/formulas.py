@@ -88,7 +88,9 @@ def plain_formula(tex: str) -> str:
     """
     if len(tex) > _LONGEST:
         return ""
-    return _NEEDLESS_SPACE.sub("", " ".join(_Reader(tex).read().split()))
+    line = _NEEDLESS_SPACE.sub("", " ".join(_Reader(tex).read().split()))
+    # Brackets side by side would read as a link.
+    return line.replace("[[", "[ [").replace("]]", "] ]")
 
 
 # A space behind an opening bracket, or before a closing one, a comma or a script.
