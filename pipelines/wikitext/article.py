@@ -29,8 +29,8 @@ LONGEST_INTRODUCED_LIST = 2000
 def extract_article(wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA) -> Article:
     """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
 
-    Nothing that MediaWiki shows as running text is lost; tables, footnotes and the templates that stand
-    beside the text are left out, the latter counted.
+    Tables, footnotes and the templates that stand beside the text are left out; so are templates in running
+    text that have no renderer. Templates that are left out are counted, by kind or by name.
     """
     return _Extraction(title, site).run(wikitext)
 
