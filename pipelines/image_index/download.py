@@ -30,15 +30,18 @@ def download_image(file: str, server: MediaServer, transport: Transport) -> Outc
     """Asks for a file until it is had or its failure is final.
 
     The shared repository's thumbnail comes first, then that of the wiki's own. A server refuses to draw a
-    thumbnail as wide as its file: then the file itself is asked for, where it is a raster image.
+    thumbnail wider than its file: then the file itself is asked for where it is a raster image, and narrower
+    thumbnails where it is a document or a video.
 
     Raises:
         Stopped: nothing more may be asked of the host; the image is as if it had not been tried.
     """
     url, error = "", "not found"
     for repository in server.repositories:
-        url = server.thumbnail(repository, file)
-        answer, error = _ask(url, transport)
+        for url in server.thumbnails(repository, file):
+            answer, error = _ask(url, transport)
+            if answer is None or answer.status != 400:
+                break
         if answer is not None and answer.status in (400, 500):
             original = server.original(repository, file)
             if original is not None:

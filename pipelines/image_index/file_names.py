@@ -1,7 +1,11 @@
 """File names of a wiki: which are names at all, what they stand for, where the media server keeps them.
 
-The layout is MediaWiki's (https://www.mediawiki.org/wiki/Manual:$wgHashedUploadDirectory); the names of
-thumbnails are those of its handlers for each type of file.
+The layout is MediaWiki's (https://www.mediawiki.org/wiki/Manual:$wgHashedUploadDirectory). Names of thumbnails
+follow its sources: ``File::generateThumbName`` and ``FileRepo::nameForThumb`` put them together, and
+``makeParamString`` and ``getThumbType`` of the handlers (ImageHandler, SvgHandler, DjVuHandler, WebPHandler,
+XCFHandler in the core; PdfHandler, PagedTiffHandler, TimedMediaHandler, 3D among the extensions) say what stands
+before and behind the file's name. A page, a language or a second of the video are named only where an article
+asks for other than the first page, the default language or the middle.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ __all__ = [
     "is_raster",
     "name_problem",
     "thumbnail_name",
+    "thumbnail_widths",
 ]
 
 THUMBNAIL_WIDTHS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
@@ -41,6 +46,7 @@ KINDS = tuple(_EXTENSIONS)
 
 _KIND = {extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()}
 _RASTER = frozenset(("jpeg", "png", "gif", "webp"))
+_VECTOR = frozenset(("svg", "stl"))
 # What stands before the width and behind the name of the thumbnail that the server draws of a file.
 _PREFIX = {"tiff": "lossy-page1-", "pdf": "page1-", "djvu": "page1-"}
 _SUFFIX = {
@@ -54,7 +60,11 @@ _SUFFIX = {
     "video": ".jpg",
 }
 _LONGEST_NAME = 240
+# Wikimedia's setting of $wgLocalFileRepo['abbrvThreshold'], in bytes.
 _LONGEST_IN_THUMBNAIL = 160
+# The public server draws no thumbnail of a file for an hour after four failures
+# (FAILURE_THROTTLING_MAX in wikimedia_thumbor/handler/images/images.py).
+_MOST_WIDTHS = 4
 
 
 def file_kind(name: str) -> str:
@@ -94,6 +104,19 @@ def thumbnail_name(name: str, width: int) -> str:
     kind = file_kind(name)
     base = name
     if len(name.encode()) > _LONGEST_IN_THUMBNAIL:
-        base = f"thumbnail.{name.rpartition('.')[2]}"
+        base = f"thumbnail.{name.rpartition('.')[2].lower()}"
     dashes = "--" if kind == "video" else "-"
     return f"{_PREFIX.get(kind, '')}{width}px{dashes}{base}{_SUFFIX.get(kind, '')}"
+
+
+def thumbnail_widths(name: str, width: int) -> tuple[int, ...]:
+    """Gives the widths to ask for in turn, the wanted one first.
+
+    The server draws no pixels wider than they are (400). Vectors have no width of their own, and browsers show
+    small photographs as they are; of documents and videos it draws the next narrower width
+    (``ImageHandler::getSteppedThumbWidth``), which can only be found by trying.
+    """
+    kind = file_kind(name)
+    if is_raster(kind) or kind in _VECTOR:
+        return (width,)
+    return tuple(w for w in reversed(THUMBNAIL_WIDTHS) if w <= width)[:_MOST_WIDTHS]

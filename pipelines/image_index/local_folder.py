@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.image_index.download import Outcome, check_content
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.file_names import hash_folders, name_problem, thumbnail_name
+from pipelines.image_index.file_names import hash_folders, name_problem, thumbnail_name, thumbnail_widths
 
 __all__ = ["LocalFolder", "open_folder"]
 
@@ -50,12 +50,13 @@ class LocalFolder:
 
     def _places(self, file: str) -> Iterator[Path]:
         hashed = hash_folders(file)
+        thumbnails = [thumbnail_name(file, width) for width in thumbnail_widths(file, self.width)]
         for repository in self.repositories:
             yield repository / hashed / file
-            yield repository / "thumb" / hashed / file / thumbnail_name(file, self.width)
+            yield from (repository / "thumb" / hashed / file / name for name in thumbnails)
         yield self.folder / file
         yield self.folder / file.replace("_", " ")
-        yield self.folder / thumbnail_name(file, self.width)
+        yield from (self.folder / name for name in thumbnails)
 
 
 def open_folder(folder: Path, wiki: str, *, width: int, max_bytes: int) -> LocalFolder:

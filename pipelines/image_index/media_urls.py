@@ -6,7 +6,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pipelines.image_index.file_names import file_kind, hash_folders, is_raster, thumbnail_name
+from pipelines.image_index.file_names import (
+    file_kind,
+    hash_folders,
+    is_raster,
+    thumbnail_name,
+    thumbnail_widths,
+)
 
 __all__ = ["PUBLIC_SERVER", "MediaServer", "wiki_folder"]
 
@@ -42,10 +48,13 @@ class MediaServer:
         """Gives the folders that are asked for a file: the shared ones first, then the wiki's own."""
         return tuple(dict.fromkeys(("wikipedia/commons", self.wiki)))
 
-    def thumbnail(self, repository: str, file: str) -> str:
-        """Gives the URL of a file's thumbnail."""
-        name = quote(thumbnail_name(file, self.width), safe=_UNESCAPED)
-        return f"{self.base}/{repository}/thumb/{hash_folders(file)}/{quote(file, safe=_UNESCAPED)}/{name}"
+    def thumbnails(self, repository: str, file: str) -> tuple[str, ...]:
+        """Gives the URLs of a file's thumbnails that are to be asked for in turn, widest first."""
+        folder = f"{self.base}/{repository}/thumb/{hash_folders(file)}/{quote(file, safe=_UNESCAPED)}"
+        return tuple(
+            f"{folder}/{quote(thumbnail_name(file, width), safe=_UNESCAPED)}"
+            for width in thumbnail_widths(file, self.width)
+        )
 
     def original(self, repository: str, file: str) -> str | None:
         """Gives the URL of the file itself; None where it is nothing that can be decoded."""

@@ -20,8 +20,8 @@ class Limits:
 
     connections: int = 2
     megabits_per_second: float = 25.0
-    attempts: int = 5
-    """Requests of one address before its failure is final."""
+    attempts: int = 4
+    """Requests of one address before its failure is final: the public server refuses a fifth (`file_names`)."""
     first_delay: float = 1.0
     """Seconds; the delay is drawn from 0 up to this, doubled with every attempt."""
     longest_delay: float = 60.0

@@ -1,13 +1,14 @@
 """A media server of the tests' own: the public one's layout, generated images, and every way to misbehave.
 
 What a file does is told by its name: ``Fine_...`` is served; ``Local_...`` only from the wiki's own folder;
-``Small_...`` is too small for a thumbnail, so that only the file itself can be had. The others are named in
-`BEHAVIOURS`.
+``Small_...`` is too small for a thumbnail, so that only the file itself can be had; ``Narrow_...`` is drawn up to
+250 pixels. The others are named in `BEHAVIOURS`.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 import time
@@ -145,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
         if (behaviour == "Local") != (repository != "commons"):
             return self._send(404)
         if behaviour == "Small" and thumbnail:
+            return self._send(400)
+        if behaviour == "Narrow" and thumbnail and not re.match(r"(?:.+-)?(?:120|250)px-", parts[6]):
             return self._send(400)
         if not thumbnail and name.rpartition(".")[2].lower() not in ("jpg", "png", "gif", "jpeg"):
             return self._send(404)

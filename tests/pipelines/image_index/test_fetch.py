@@ -86,6 +86,7 @@ def test_what_can_be_had_is_had_and_the_rest_is_counted_by_reason(
         "Shaky_a.jpg",
         "Busy_a.jpg",
     ]
+    had += ["Narrow_a.tif", "Narrow_b.pdf", "Narrow_c.webm", "Narrow_d.jpg"]
     had += ["Moved_a.jpg", "Fine_" + "long_" * 40 + ".jpg", "Fine_Ä_%_?_&_+.jpg"]
     failed = {
         "Missing_a.jpg": "not found",
@@ -114,6 +115,9 @@ def test_what_can_be_had_is_had_and_the_rest_is_counted_by_reason(
     assert rows["Local_a.jpg"]["url"].startswith(f"{server.url}/wikipedia/en/thumb/")  # type: ignore[union-attr]
     assert "/thumb/" not in str(rows["Small_a.jpg"]["url"])
     assert str(rows["Moved_a.jpg"]["url"]).endswith("?again")
+    assert str(rows["Narrow_a.tif"]["url"]).endswith("/lossy-page1-250px-Narrow_a.tif.jpg")
+    assert str(rows["Narrow_c.webm"]["url"]).endswith("/250px--Narrow_c.webm.jpg")
+    assert "/thumb/" not in str(rows["Narrow_d.jpg"]["url"])
     # The content is in the archive, where the record says.
     layout, plan = Layout(kc), plan_of(kc)
     row = rows["Fine_a.jpg"]

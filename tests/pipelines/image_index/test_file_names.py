@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.image_index.file_names import file_kind, hash_folders, name_problem, thumbnail_name
+from pipelines.image_index.file_names import (
+    file_kind,
+    hash_folders,
+    name_problem,
+    thumbnail_name,
+    thumbnail_widths,
+)
 from pipelines.image_index.media_urls import MediaServer, wiki_folder
 
 
@@ -26,19 +32,40 @@ def test_folders_are_those_of_the_media_server() -> None:
         ("A.webm", "500px--A.webm.jpg"),
         ("A.webp", "500px-A.webp.png"),
         ("A.xcf", "500px-A.xcf.png"),
+        ("A.jpeg", "500px-A.jpeg"),
+        ("A.gif", "500px-A.gif"),
+        ("A.TIFF", "lossy-page1-500px-A.TIFF.jpg"),
+        ("A.djv", "page1-500px-A.djv.jpg"),
+        ("A.ogv", "500px--A.ogv.jpg"),
+        ("A.stl", "500px-A.stl.png"),
+        # Names of up to 160 bytes stand in full; of longer ones the extension is left, in small letters.
+        ("a" * 156 + ".jpg", "500px-" + "a" * 156 + ".jpg"),
+        ("a" * 157 + ".JPG", "500px-thumbnail.jpg"),
         ("Ä" * 100 + ".svg", "500px-thumbnail.svg.png"),
+        ("a" * 160 + ".PDF", "page1-500px-thumbnail.pdf.jpg"),
+        ("a" * 160 + ".webm", "500px--thumbnail.webm.jpg"),
     ],
 )
 def test_thumbnails_have_the_names_of_their_handlers(file: str, expected: str) -> None:
     assert thumbnail_name(file, 500) == expected
 
 
+@pytest.mark.parametrize("file", ["A.jpg", "A.svg", "A.stl", "A.webp"])
+def test_what_can_be_had_at_any_width_is_asked_for_once(file: str) -> None:
+    assert thumbnail_widths(file, 500) == (500,)
+
+
+@pytest.mark.parametrize("file", ["A.pdf", "A.djvu", "A.tif", "A.webm", "A.xcf"])
+def test_documents_and_videos_are_asked_for_in_narrower_widths_too(file: str) -> None:
+    assert thumbnail_widths(file, 500) == (500, 330, 250, 120)
+    assert thumbnail_widths(file, 40) == (40, 20)
+
+
 def test_addresses() -> None:
     server = MediaServer("https://media.example.org", wiki_folder("dewiki"), 330)
     assert server.repositories == ("wikipedia/commons", "wikipedia/de")
-    assert (
-        server.thumbnail("wikipedia/commons", "Innsbruck.jpg")
-        == "https://media.example.org/wikipedia/commons/thumb/2/2a/Innsbruck.jpg/330px-Innsbruck.jpg"
+    assert (*server.thumbnails("wikipedia/commons", "Innsbruck.jpg"),) == (
+        "https://media.example.org/wikipedia/commons/thumb/2/2a/Innsbruck.jpg/330px-Innsbruck.jpg",
     )
     url = server.original("wikipedia/de", "Was_ist_das?_50%_(äh).png")
     assert url is not None
