@@ -68,7 +68,25 @@ _ACCENTS = {
 _COMBINING = frozenset(_ACCENTS.values())
 _FRACTIONS = frozenset(("frac", "tfrac", "dfrac", "cfrac", "sfrac"))
 _BINOMIALS = frozenset(("binom", "tbinom", "dbinom", "choose"))
-_NAMED_ENVIRONMENTS = frozenset(("begin", "end", "color", "label", "tag", "phantom", "hphantom", "vphantom"))
+# Commands whose argument says nothing.
+_WITHOUT_ARGUMENT = frozenset(("color", "label", "tag", "phantom", "hphantom", "vphantom"))
+# Environments that are brackets around what they hold.
+_ENVIRONMENTS = {
+    "pmatrix": ("(", ")"),
+    "bmatrix": ("[", "]"),
+    "Bmatrix": ("{", "}"),
+    "vmatrix": ("|", "|"),
+    "Vmatrix": ("‖", "‖"),
+    "cases": ("{ ", ""),
+}
+# What takes an argument, by what is done with it.
+_ROLES = frozenset(("drop", "keep", "numerator", "/", "binom", "sqrt", "^", "_", "begin", "end"))
+# Begins the role of a root that has an index, which follows.
+_ROOT = "root "
+_ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
+_SUPERSCRIPTS = str.maketrans("0123456789nki", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿᵏⁱ")
+# Signs that are raised as they are.
+_RAISED = {"′": "′", "″": "″", "∘": "°", "°": "°", "*": "*", "†": "†"}
 
 
 def _pairs(table: str) -> dict[str, str]:
@@ -141,7 +159,8 @@ class _Reader:
                 return None
             if self.pending[-1] == "sqrt" and stripped[0] == "[":
                 end = stripped.find("]")
-                self.groups[-1][0].append(f"{stripped[1:end]}" if end > 0 else "")
+                if end > 0:
+                    self.pending[-1] = _ROOT + stripped[1:end].strip()
                 text = stripped[end + 1 :] if end > 0 else stripped[1:]
                 continue
             self.emit(stripped[0])
@@ -155,7 +174,9 @@ class _Reader:
             self.pending.extend(("/" if name in _FRACTIONS else "binom", "numerator"))
         elif name == "sqrt":
             self.pending.append("sqrt")
-        elif name in _NAMED_ENVIRONMENTS:
+        elif name in ("begin", "end"):
+            self.pending.append(name)
+        elif name in _WITHOUT_ARGUMENT:
             self.pending.append("drop")
         elif name in ("overset", "underset", "stackrel"):
             self.pending.extend(("keep", "drop"))
@@ -194,17 +215,16 @@ class _Reader:
         """Adds `argument` to the open group, in the way that the innermost waiting command wants it."""
         pieces, pending = self.groups[-1]
         if not pending or not argument.strip():
-            if (
-                pending
-                and pending[-1] in ("drop", "keep", "numerator", "/", "binom", "sqrt", "^", "_")
-                and argument == ""
-            ):
+            if pending and argument == "" and (pending[-1] in _ROLES or pending[-1].startswith(_ROOT)):
                 pending.pop()
                 return
             pieces.append(argument)
             return
         role = pending.pop()
         if role == "drop":
+            return
+        if role in ("begin", "end"):
+            pieces.append(_ENVIRONMENTS.get(argument.strip("* "), ("", ""))[role == "end"])
             return
         if role == "numerator":
             pieces.append(
@@ -217,19 +237,34 @@ class _Reader:
             pieces.append(f"/{_group(argument)}")
         elif role == "binom":
             pieces.append(f", {argument})")
-        elif role == "sqrt":
-            pieces.append(
-                f"√{argument}" if argument.isalnum() and _ONE_TERM.match(argument) else f"√({argument})"
-            )
+        elif role == "sqrt" or role.startswith(_ROOT):
+            term = argument if argument.isalnum() and _ONE_TERM.match(argument) else f"({argument})"
+            pieces.append(_root(term, role.removeprefix(_ROOT) if role != "sqrt" else ""))
         elif role == "^":
-            pieces.append(argument if argument in ("′", "∘", "°", "*", "†") else f"^{_group(argument)}")
+            raised = _RAISED.get(argument.strip())
+            pieces.append(raised if raised else f"^{_group(_limit(argument))}")
         elif role == "_":
-            pieces.append(f"_{_group(argument)}")
+            pieces.append(f"_{_group(_limit(argument))}")
         elif role in _COMBINING and len(argument.strip()) == 1:
             # An accent; over more than one letter it is left out.
             pieces.append(unicodedata.normalize("NFC", argument.strip() + role))
         else:
             pieces.append(argument)
+
+
+def _root(term: str, index: str) -> str:
+    """Writes a root: ``√2``, ``∛x``, ``ⁿ√x``, and where the index is no such letter ``x^(1/(a + b))``."""
+    if index in _ROOTS:
+        return f"{_ROOTS[index]}{term}"
+    raised = index.translate(_SUPERSCRIPTS)
+    if not any(letter in raised for letter in index):
+        return f"{raised}√{term}"
+    return f"{term}^(1/{_group(index)})"
+
+
+def _limit(argument: str) -> str:
+    """Writes what an arrow under a sign leads to: ``x → 0`` -> ``(x→0)``."""
+    return f"({'→'.join(map(str.strip, argument.split('→')))})" if "→" in argument else argument
 
 
 # A number or a single letter: what a root needs no brackets around.
