@@ -34,9 +34,11 @@ def chem(call: TemplateCall) -> str:
     return "".join(pieces)
 
 
-# In {{chem2}}: an arrow, a charge after a caret or at the end of a species, an index in braces, digits behind a letter.
+# In {{chem2}}: an arrow, a charge in brackets, after a caret or at the end of a species, an index in braces, digits
+# behind a letter.
 _CHEM2 = re.compile(
     r"(?P<arrow><->|<=>|->|<-|&lt;-&gt;|-&gt;)"
+    r"|(?<=[A-Za-z0-9)\]}])\((?P<bracketed>\d*[+\-−–])\)"
     r"|\^(?P<caret>\{[^{}]*\}|\(?[^\s{}()<>]{1,8}\)?)"
     r"|_(?P<braced>\{[^{}]*\}|[^\s{}<>])"
     r"|(?<=[A-Za-z)\]}>])(?P<charge>\d*[+-])(?=[\s|)\]]|\Z)"
@@ -60,6 +62,8 @@ def chem2(call: TemplateCall) -> str:
 def _chem2_part(match: re.Match[str]) -> str:
     if match["arrow"]:
         return _ARROWS[match["arrow"]]
+    if match["bracketed"]:
+        return f"<sup>{match['bracketed'].replace('-', MINUS)}</sup>"
     if match["caret"]:
         return f"<sup>{match['caret'].strip('{}').replace('-', MINUS)}</sup>"
     if match["braced"]:
@@ -89,7 +93,7 @@ moscovium Mc|livermorium Lv|tennessine Ts|oganesson Og|ununennium Uue|unbinilium
 _SYMBOLS = dict(entry.split(" ") for entry in _ELEMENTS.strip().replace("\n", "|").split("|"))
 
 
-@template("nuclide", "nuclide2", "simpleNuclide", "simpleNuclide2", "isotope")
+@template("nuclide", "nuclide2", "simpleNuclide", "simpleNuclide2", "simple nuclide", "isotope")
 def nuclide(call: TemplateCall) -> str | None:
     """``{{nuclide|calcium|48}}`` -> ``<sup>48</sup>Ca``."""
     element, mass = call.get("1"), call.get("2")
@@ -122,7 +126,7 @@ def symbol_of_element(call: TemplateCall) -> str | None:
     return _SYMBOLS.get(plain(call.get("1")).lower())
 
 
-@template("subatomic particle", "subatomicParticle", "physicsParticle", "subatomic")
+@template("subatomic particle", "subatomicParticle", "physicsParticle", "physics particle", "subatomic")
 def particle(call: TemplateCall) -> str | None:
     """``{{subatomic particle|electron}}`` -> ``e<sup>−</sup>``; others by their name."""
     known = {
@@ -144,7 +148,7 @@ def particle(call: TemplateCall) -> str | None:
         "z boson": "Z",
     }
     name = call.get("1")
-    if call.name == "physicsParticle":
+    if call.name.startswith("physics"):
         return f"{name}{call.get('TR') and '<sup>' + call.get('TR') + '</sup>'}"
     return known.get(name.lower(), name or None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.templates.language_names import is_language_code
+from pipelines.wikitext.templates.markup import plain
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
@@ -17,8 +18,17 @@ __all__: list[str] = []
 _SPEAKS_OF_IT = re.compile(
     r"\b(?:pronounced|pronunciation|pronunciation is|pronounce[sd]? (?:it|this|as)|sounded)[\s:]*$"
 )
-# Codes that stand for sounds by capital letters (``aI``) are no transcription until they are looked up.
-_CODED = re.compile(r"[A-Z@]")
+# What {{IPAc-en}} takes for a sound whose letter cannot be typed: code and letter in turn.
+_CODED_SOUNDS = """
+' ˈ , ˌ @ ə @r ər i: iː I ɪ Ir ɪr I@r ɪər i@r ɪər e@r ɛər E ɛ Er ɛr e ɛ ae æ { æ {r ær A: ɑː A:r ɑːr A ɑː Q ɒ Qr ɒr
+O: ɔː O:r ɔːr O ɔː o: oʊ U ʊ Ur ʊr U@r ʊər u: uː V ʌ Vr ʌr 3: ɜː 3:r ɜːr 3r ɜːr aI aɪ aI@r aɪər aU aʊ aU@r aʊər eI eɪ OI ɔɪ
+OI@r ɔɪər oU oʊ @U oʊ ju: juː jU jʊ jU@r jʊər tS tʃ dZ dʒ S ʃ Z ʒ T θ D ð N ŋ g ɡ G ɡ
+"""
+_CODES = dict(zip(_CODED_SOUNDS.split()[::2], _CODED_SOUNDS.split()[1::2], strict=True)) | {"_": " "}
+# Words about a pronunciation, which {{IPAc-en}} takes among its sounds.
+_WORDS_ABOUT = frozenset(
+    ("pron", "lang", "local", "also", "us", "uk", "us also", "uk also", "uklang", "uslang")
+)
 
 
 def _spoken_of(call: TemplateCall) -> bool:
@@ -59,20 +69,36 @@ def respelling(call: TemplateCall) -> str:
 
 @template_family("iPAc-")
 def ipa_in_pieces(call: TemplateCall) -> str:
-    """``pronounced {{IPAc-en|ˈ|ɑː|k}}`` -> ``/ˈɑːk/``; nothing where no word leads to it."""
-    sound = "".join(piece for piece in call.positional() if piece not in ("pron", "lang", "local"))
-    return f"/{sound}/" if sound and _spoken_of(call) and not _CODED.search(sound) else ""
+    """``pronounced {{IPAc-en|ˈ|ɑː|k}}`` -> ``/ˈɑːk/``, ``|'|A:|k`` too; nothing where no word leads to it."""
+    if not _spoken_of(call):
+        return ""
+    pieces = [_CODES.get(piece, piece) for piece in call.positional() if piece.lower() not in _WORDS_ABOUT]
+    sound = "".join(pieces)
+    return f"/{sound}/" if sound else ""
 
 
-@template("pron", "usdict", "audio-IPA", "pronunciation", "audio-nohelp", "audio")
-@template("enPR", "h:IPA", "iPAEng", "pronounced", "iPA-en")
+@template("audio")
+def sound(call: TemplateCall) -> str:
+    """``{{audio|Fugue.ogg|Fugue in C}}`` -> ``Fugue in C``; ``listen`` and the page's own name are left out."""
+    text = call.get("2")
+    said = plain(text).strip(' []()"').lower()
+    return "" if said in _CALLS_TO_LISTEN or said == call.title.lower() else text
+
+
+_CALLS_TO_LISTEN = frozenset(
+    ("listen", "play", "pronunciation", "pronounced", "audio", "sound", "help", "hear", "click to listen", "")
+)
+
+
+@template("pron", "usdict", "audio-IPA", "pronunciation", "audio-nohelp")
+@template("enPR", "h:IPA", "iPAEng", "pronounced", "iPA-en", "wiktionary pronunciation")
 @template_family("pron-")
 def pronunciation(_call: TemplateCall) -> str:
     """``{{pronunciation|Word.ogg}}`` -> nothing: the sentence around it reads best without it."""
     return ""
 
 
-@template("iPAlink", "iPA link", "iPA symbol")
+@template("iPAlink", "iPA link", "iPA symbol", "iPAplink", "iPA plink")
 def ipa_link(call: TemplateCall) -> str:
     """``{{IPAlink|ʃ}}`` -> ``ʃ``."""
     return call.get("2", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.wikitext import marks
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -40,28 +41,44 @@ def block_quotation(call: TemplateCall) -> str | None:
 
 
 def _block(text: str, author: str, source: str) -> str:
-    origin = ", ".join(filter(None, (author, source)))
-    line = f"\n\n— {origin.lstrip('—–- ')}" if origin else ""
-    return f"<blockquote>\n{text}{line}\n</blockquote>"
+    origin = _origin(author, source)
+    if marks.QUOTE in text:
+        # A poem is a block of its own already.
+        return f"\n{text}\n" + (f"<blockquote>\n{origin}\n</blockquote>" if origin else "")
+    return f"<blockquote>\n{text}{origin and chr(10) * 2 + origin}\n</blockquote>"
+
+
+def _origin(author: str, source: str) -> str:
+    origin = ", ".join(filter(None, (author, source))).lstrip("—–- ")
+    return f"— {origin}" if origin else ""
+
+
+def _poem(text: str, author: str = "", source: str = "") -> str:
+    """Gives a text whose line breaks count, and behind it its origin as a quotation's last line."""
+    if marks.QUOTE in text:
+        return _block(text, author, source)
+    text = text.replace(f"{marks.LINE_BREAK}\n", "\n").replace(marks.LINE_BREAK, "\n")
+    lines = "\n".join(map(str.strip, text.strip("\n").split("\n")))
+    origin = _origin(author, source)
+    poem = f"<poem>{lines}</poem>"
+    return f"{poem}<blockquote>\n{origin}\n</blockquote>" if origin else poem
 
 
 @template("poemquote", "poem quote", "poem")
 def poem_quotation(call: TemplateCall) -> str | None:
-    """``{{poemquote|lines}}`` -> the lines as a poem inside a quotation."""
-    text = call.get("text", "1")
+    """``{{poemquote|lines|Ann}}`` -> ``<poem>lines</poem>``, then ``— Ann``: each line stays a line."""
+    text = call.get("text", "quote", "1")
     if not text:
         return None
-    lines = "<br>\n".join(line.strip() for line in text.splitlines())
-    return _block(lines, call.get("author", "sign", "2"), call.get("title", "source", "3"))
+    author = call.get("author", "sign", "char", "by", "2")
+    return _poem(text, author, call.get("title", "source", "3"))
 
 
-@template("verse translation")
+@template("verse translation", "verse transliteration-translation", "text and translation")
 def verse_translation(call: TemplateCall) -> str | None:
-    """``{{verse translation|original|English}}`` -> both, as quotations."""
-    texts = [text for text in (call.get("2", "text1") and call.get("1"), call.get("2")) if text]
-    if not texts:
-        return None
-    return "".join(_block("<br>\n".join(map(str.strip, text.splitlines())), "", "") for text in texts)
+    """``{{verse translation|lines|English lines|attr2=Ann}}`` -> both as poems, each with its origin."""
+    texts = [_poem(text, call.get(f"attr{n}")) for n in (1, 2, 3) if (text := call.get(str(n), f"text{n}"))]
+    return "".join(texts) or None
 
 
 @template("quote box", "quotebox")

@@ -93,6 +93,9 @@ CASES = [
     ("a <blockquote>b</blockquote> c", "a ¶ b ¶ c", []),
     ("<blockquote>\na\n\nb\n</blockquote>\nc", "a ¶ b ¶ c", []),
     ("<poem>\na\n:b\n\nc</poem>", "a\nb\n\nc", []),
+    ("{{poemquote|a\n[[b]]<br>c<br />\nd\n\ne|Ann}} f", "a\nb\nc\nd\n\ne ¶ — Ann ¶ f", [("b", "B")]),
+    ("{{quote|<poem>a\nb</poem>|Ann}}\nc", "a\nb ¶ — Ann ¶ c", []),
+    ("{{verse translation|un\ndeux|one\ntwo|attr2=Ann}}", "un\ndeux ¶ one\ntwo ¶ — Ann", []),
     ("x <poem>''a''\n[[b]]</poem> y", "x ¶ a\nb ¶ y", [("b", "B")]),
     # Switches.
     ("__NOTOC__\na", "a", []),

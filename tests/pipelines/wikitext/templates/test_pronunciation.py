@@ -8,6 +8,9 @@ from pipelines.wikitext import extract_article
     [
         ("The name is pronounced {{IPAc-en|ˈ|ɑː|k}}.", "The name is pronounced /ˈɑːk/."),
         ("'''Ark''' ({{IPAc-en|ˈ|ɑː|k}} {{respell|ARK}}; ''Arca'') is a box.", "Ark (Arca) is a box."),
+        ("It is pronounced {{IPAc-en|'|f|oU|n|@}}.", "It is pronounced /ˈfoʊnə/."),
+        ("A bell ({{audio|Bell.ogg|listen}}) rings.", "A bell rings."),
+        ("They play {{audio|Fugue.ogg|a fugue}} there.", "They play a fugue there."),
         ("It is pronounced {{respell|prə|NOWN|sing}} there.", "It is pronounced prə-NOWN-sing there."),
         ("'''Ulm''' ({{IPA-de|ʊlm|lang|Ulm.ogg}}) is a city.", "Ulm is a city."),
         ("'''Oui''' (pronounced {{IPA-fr|wi|}}) means yes.", "Oui (pronounced [wi]) means yes."),
