@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from training.config import ExpertConfig
 from training.data.inputs import InputEncoder, load_tokenizer
-from training.devices import choose_device, peak_flops, training_flops
+from training.devices import choose_device, peak_flops, product_flops, training_flops
 from training.experts import evidence_of
 from training.models.encoder import count_parameters
 from training.plan import Plan
@@ -38,7 +37,7 @@ def describe_plan(plan: Plan) -> str:
     config = plan.config
     shape = count_parameters(config.encoder.name)
     device = choose_device(config.device)
-    rate, how = _rate(device)
+    rate, how = _rate(device, config.precision)
     costs = {name: _expert_cost(plan, expert, shape) for name, expert in config.experts.items()}
     lines = [f"{len(plan.steps)} steps in {plan.output}, on {device} ({how})", ""]
     seconds = 0.0
@@ -80,19 +79,12 @@ def _expert_cost(plan: Plan, expert: ExpertConfig, shape: dict[str, int]) -> _Co
     return _Cost(int(scale * (sum(lengths) + sum(plain))), scale * flops, max(lengths))
 
 
-def _rate(device: Any) -> tuple[float, str]:
+def _rate(device: Any, precision: str) -> tuple[float, str]:
     """Gives the FLOP/s to reckon with, and how it was found."""
-    import torch
-
     peak = peak_flops(device)
     if peak:
         return peak * _SHARE_OF_PEAK, f"{_SHARE_OF_PEAK:.0%} of its peak of {peak / 1e12:.0f} TFLOP/s"
-    matrix = torch.randn(1024, 1024, device=device)
-    (matrix @ matrix).sum().item()
-    begun = time.perf_counter()
-    for _ in range(5):
-        (matrix @ matrix).sum().item()
-    reached = 5 * 2 * 1024**3 / (time.perf_counter() - begun)
+    reached = product_flops(device, precision)
     return reached * _SHARE_OF_PRODUCT, f"a matrix product reaches {reached / 1e9:.0f} GFLOP/s"
 
 

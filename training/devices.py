@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from training.errors import TrainingError
@@ -9,7 +10,9 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["choose_device", "peak_flops", "training_flops"]
+__all__ = ["choose_device", "clock", "peak_flops", "product_flops", "training_flops"]
+
+_TRIES = 8
 
 # Dense bfloat16 (V100: float16) peaks from the makers' data sheets, FLOP/s.
 _PEAKS = {
@@ -55,6 +58,35 @@ def peak_flops(device: torch.device) -> float | None:
         return None
     name = torch.cuda.get_device_name(device)
     return next((peak for part, peak in _PEAKS.items() if part in name), None)
+
+
+def clock(device: torch.device) -> float:
+    """Gives a clock in seconds: on a CPU the processor time of one thread, so that other work does not count."""
+    import torch
+
+    return time.process_time() / torch.get_num_threads() if device.type == "cpu" else time.perf_counter()
+
+
+def product_flops(device: torch.device, precision: str = "float32") -> float:
+    """Gives the FLOP/s that a large matrix product reaches on the device, the best of some tries.
+
+    It is what can be compared with where the maker's peak is not known, as on a CPU.
+
+    Args:
+        device: where to measure; a CPU with as many threads as torch has.
+        precision: of the numbers, ``float32`` or ``bfloat16``.
+    """
+    import torch
+
+    side = 1024 if device.type == "cpu" else 8192
+    matrix = torch.randn(side, side, device=device, dtype=getattr(torch, precision))
+    fastest = float("inf")
+    for _ in range(_TRIES):
+        begun = clock(device)
+        # Reading a number waits for the device.
+        (matrix @ matrix)[0, 0].item()
+        fastest = min(fastest, clock(device) - begun)
+    return 2 * side**3 / fastest
 
 
 def training_flops(layers: int, hidden: int, parameters: int, tokens: int, length: float) -> float:

@@ -28,7 +28,12 @@ from training.reporting.tables import build_tables
 if TYPE_CHECKING:
     from training.plan import Plan
 
-__all__ = ["main", "write_report"]
+__all__ = ["main", "retrieval_speeds", "write_report"]
+
+RETRIEVAL_SPEED = "speed.json"
+"""In the cache's folder, for Table 7: what ``build_retrieval_cache --json`` printed when it built the cache."""
+_STEPS = {"features (text and image)": "CLIP feature extraction"}
+"""Steps of that command -> the paper's names, where they differ."""
 
 _EXAMPLE = """example:
   python -m training.report --run runs/twitter17 --images twitter17_images
@@ -70,8 +75,7 @@ def write_report(plan: Plan, folder: Path, *, images: Path | None = None) -> Non
         TrainingError: the run is not finished.
     """
     results = _results(plan)
-    speeds = _speeds(plan)
-    tables = build_tables(results, speeds)
+    tables = build_tables(results, _speeds(plan), retrieval_speeds(plan.cache.folder / RETRIEVAL_SPEED))
     cases = _cases(plan, results)
     figures = [*_learning_curves(results), *_calibrations(plan, results), *_gate_weights(plan, results)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +103,23 @@ def _speeds(plan: Plan) -> dict[str, float]:
         measured = json.loads((plan.distributions[name, seed].folder / "speed.json").read_text())
         speeds[f"{name} on {measured['device']}"] = measured["sentences_per_second"]
     return speeds
+
+
+def retrieval_speeds(path: Path) -> dict[str, float]:
+    """Gives what a file holds of the speeds that `build_retrieval_cache --json` prints; nothing without it.
+
+    Raises:
+        TrainingError: the file holds something else.
+    """
+    if not path.exists():
+        return {}
+    try:
+        speeds = json.loads(path.read_text())["speeds"]
+        return {_STEPS.get(entry["step"], entry["step"]): float(entry["one_by_one"]) for entry in speeds}
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path}: not what pipelines.build_retrieval_cache --json prints ({error!r}); remove it"
+        ) from error
 
 
 def _about(plan: Plan) -> list[str]:
