@@ -153,6 +153,32 @@ def gaps(call: TemplateCall) -> str:
     )
 
 
+@template("numero", "no.", "№", "nos.", "iss.")
+def numero(call: TemplateCall) -> str:
+    """``{{numero|5}}`` -> ``No. 5``."""
+    label = {"nos.": "Nos.", "iss.": "iss."}.get(call.name, "No.")
+    return f"{label} {call.get('1')}".rstrip()
+
+
+@template("p.", "pp.", "page abbreviation")
+def page(call: TemplateCall) -> str:
+    """``{{p.|5}}`` -> ``p. 5``, ``{{p.|5|9}}`` -> ``pp. 5–9``."""
+    first, last = call.get("1"), call.get("2")
+    if last:
+        return f"pp. {first}–{last}"
+    return f"{'pp.' if call.name == 'pp.' else 'p.'} {first}".rstrip()
+
+
+@template("significant figures", "sigfig", "sig fig", "round to sf")
+def significant(call: TemplateCall) -> str | None:
+    """``{{sigfig|1234.5|2}}`` -> ``1,200``."""
+    number, figures = parse_number(call.get("1")), parse_number(call.get("2", default="3"))
+    if number is None or figures is None or not 0 < figures <= 20:
+        return call.get("1") or None
+    places = int(figures) - 1 - number.adjusted() if number else 0
+    return write_number(round_half_up(number, places))
+
+
 @template("decimals", "rnd", "round", "dec", "round n", "roundn")
 def rounded(call: TemplateCall) -> str | None:
     """``{{decimals|3.14159|2}}`` -> ``3.14``."""
@@ -160,20 +186,6 @@ def rounded(call: TemplateCall) -> str | None:
     if number is None or places is None or abs(places) > 20:
         return call.get("1") or None
     return write_number(round_half_up(number, int(places)))
-
-
-@template("percentage", "percent", "pct")
-def percentage(call: TemplateCall) -> str | None:
-    """``{{percentage|1|3|1}}`` -> ``33.3%``; ``{{percent|5}}`` -> ``5%``."""
-    part, whole = parse_number(call.get("1")), parse_number(call.get("2"))
-    if whole is None:
-        return f"{call.get('1')}%" if call.get("1") else None
-    places = parse_number(call.get("3", default="0"))
-    if part is None or whole == 0 or places is None or abs(places) > 15:
-        return None
-    return (
-        f"{write_number(round_half_up(part * 100 / whole, int(places)))}{call.get('%', 'pad', default='%')}"
-    )
 
 
 @template(
@@ -196,7 +208,7 @@ def sorted_text(call: TemplateCall) -> str:
     return ""
 
 
-@template("spellnum", "number to words", "spellnum per mos", "numtext")
+@template("spellnum", "number to words", "number to word", "spell number", "spellnum per mos", "numtext")
 def spelt(call: TemplateCall) -> str | None:
     """``{{number to words|21}}`` -> ``twenty-one``."""
     number = parse_number(call.get("1"))
@@ -216,32 +228,6 @@ def ordinal_number(call: TemplateCall) -> str | None:
 def ordinal_ending(call: TemplateCall) -> str:
     """``{{th}}`` -> ``th``, ``{{th|5}}`` -> ``5th``."""
     return f"{call.get('1')}th"
-
-
-_ROMAN = (
-    (1000, "M"),
-    (900, "CM"),
-    (500, "D"),
-    (400, "CD"),
-    (100, "C"),
-    (90, "XC"),
-    (50, "L"),
-    (40, "XL"),
-    (10, "X"),
-)
-
-
-@template("roman", "roman numeral")
-def roman(call: TemplateCall) -> str | None:
-    """``{{roman|14}}`` -> ``XIV``."""
-    number = parse_number(call.get("1"))
-    if number is None or not 0 < number < 4000 or number != int(number):
-        return call.get("1") or None
-    rest, letters = int(number), []
-    for size, letter in (*_ROMAN, (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
-        count, rest = divmod(rest, size)
-        letters.append(letter * count)
-    return "".join(letters)
 
 
 @template("height", "hgt")

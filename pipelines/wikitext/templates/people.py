@@ -1,4 +1,4 @@
-"""Titles behind names, parties, stations: what stands beside a name in a sentence."""
+"""Titles behind names, parties, constituencies: what stands beside a name in a sentence."""
 
 from __future__ import annotations
 
@@ -29,35 +29,27 @@ def party(call: TemplateCall) -> str | None:
     return link(name, name.partition(" (")[0]) if name else None
 
 
-@template("stn", "station", "station link", "stl", "stnlnk")
-def station(call: TemplateCall) -> str | None:
-    """``{{stnlnk|Crewe}}`` -> ``[[Crewe railway station|Crewe]]``; systems have titles of their own."""
-    if call.name in ("station", "stn", "station link", "stl"):
-        return call.get("2", "1") or None
-    name = call.get("1")
-    return link(f"{name} railway station", name) if name else None
-
-
-@template("ushr", "uSHR", "uS congressional district")
+@template("ushr", "ushr2", "uSHR", "uSHR2", "uS congressional district")
 def congressional_district(call: TemplateCall) -> str | None:
-    """``{{ushr|Texas|5|X}}`` -> ``[[Texas's 5th congressional district|..]]`` as words."""
-    state, number = call.get("1"), call.get("2")
+    """``{{ushr|Texas|5}}`` -> ``[[Texas's 5th congressional district]]``.
+
+    The third argument shows a part of that: ``E`` the number (``5th``), ``U`` the state, ``B`` and ``X`` both.
+    """
+    state, number, form = call.get("1"), call.get("2"), call.get("3").upper()
     if not state or not number:
         return None
-    if number.isdecimal():
-        return link(f"{state}'s {ordinal(int(number[:4]))} congressional district")
-    return link(f"{state}'s at-large congressional district")
+    shown = ordinal(int(number[:4])) if number.isdecimal() else "at-large"
+    article = f"{state}'s {shown} congressional district"
+    if form in ("B", "X"):
+        return link(article, f"{state} {number}")
+    return link(article, {"E": shown, "U": state}.get(form, ""))
 
 
-@template("jct")
-def road(call: TemplateCall) -> str | None:
-    """``{{jct|state=CA|I|5|to|US|101}}`` -> ``I-5``: type and number of the roads."""
-    words = [argument for argument in call.positional() if argument]
-    roads = []
-    for position in range(0, len(words) - 1, 2):
-        kind, number = words[position], words[position + 1]
-        roads.append(f"{kind}-{number}" if kind == "I" else f"{kind} {number}")
-    return " / ".join(roads) or None
+@template("uSPolAbbr", "uspolabbr")
+def party_and_state(call: TemplateCall) -> str | None:
+    """``{{USPolAbbr|D|TX}}`` -> ``D–TX``; a number behind it is the district's."""
+    words = [word for word in call.positional()[:3] if word]
+    return "–".join(words[:2]) + "".join(f" {word}" for word in words[2:]) if len(words) > 1 else None
 
 
 @template("title", "pAGENAMEBASE")

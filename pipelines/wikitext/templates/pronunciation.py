@@ -21,8 +21,8 @@ _SPEAKS_OF_IT = re.compile(
 # What {{IPAc-en}} takes for a sound whose letter cannot be typed: code and letter in turn.
 _CODED_SOUNDS = """
 ' ˈ , ˌ @ ə @r ər i: iː I ɪ Ir ɪr I@r ɪər i@r ɪər e@r ɛər E ɛ Er ɛr e ɛ ae æ { æ {r ær A: ɑː A:r ɑːr A ɑː Q ɒ Qr ɒr
-O: ɔː O:r ɔːr O ɔː o: oʊ U ʊ Ur ʊr U@r ʊər u: uː V ʌ Vr ʌr 3: ɜː 3:r ɜːr 3r ɜːr aI aɪ aI@r aɪər aU aʊ aU@r aʊər eI eɪ OI ɔɪ
-OI@r ɔɪər oU oʊ @U oʊ ju: juː jU jʊ jU@r jʊər tS tʃ dZ dʒ S ʃ Z ʒ T θ D ð N ŋ g ɡ G ɡ
+O: ɔː O:r ɔːr O ɔː o: oʊ U ʊ Ur ʊr U@r ʊər u: uː V ʌ Vr ʌr 3: ɜː 3:r ɜːr 3r ɜːr aI aɪ aI@r aɪər aU aʊ aU@r aʊər eI eɪ
+OI ɔɪ OI@r ɔɪər oU oʊ @U oʊ ju: juː jU jʊ jU@r jʊər tS tʃ dZ dʒ S ʃ Z ʒ T θ D ð N ŋ g ɡ G ɡ
 """
 _CODES = dict(zip(_CODED_SOUNDS.split()[::2], _CODED_SOUNDS.split()[1::2], strict=True)) | {"_": " "}
 # Words about a pronunciation, which {{IPAc-en}} takes among its sounds.

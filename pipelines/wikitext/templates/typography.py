@@ -1,4 +1,4 @@
-"""Spaces, dashes, quotation marks and the dress of words."""
+"""The dress of words: size and weight, brackets and quotation marks around them, explanations."""
 
 from __future__ import annotations
 
@@ -7,77 +7,6 @@ from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
-
-
-# Templates that stand for one sign or space, whatever their arguments: the sign, and the names separated by "|".
-_SIGNS = (
-    (
-        " ",
-        "nbs|space|sp|thinsp|thin space|thinspace|hairsp|hair space|hairspace|figure space|nnbsp|em space|emsp",
-    ),
-    (" ", "ensp|en space|hsp|gap|punctuation space"),
-    (
-        "",
-        "zwsp|zero width space|zwj|zwnj|zero width joiner|zero-width joiner|word joiner|wj|shy|soft hyphen|wbr",
-    ),
-    ("", "lrm|rlm|nowrap begin|nowrap start|nowrap end|nobr end|void|null|n/a space"),
-    ("", "increase|decrease|steady|gain|loss|profit|increasenegative|decreasepositive|nochange|no change"),
-    (" – ", "snd|spnd|sndash|spaced ndash|spaced en dash|spaced endash|snds|spaced en dash space|dash|snd-"),
-    (" — ", "smd|spaced mdash|spaced em dash|spaced emdash"),
-    ("–", "ndash|endash|en dash|en-dash|nd|–"),
-    ("—", "mdash|emdash|em dash|em-dash|mdashb|--|---|—"),
-    ("-", "hyphen|hyp|non-breaking hyphen|nbhyph|nbh|shyp"),
-    ("−", "minus"),
-    ("×", "times"),
-    ("±", "+-|±|plus minus|plusminus|plus or minus"),
-    ("...", "ellipsis|...|....|hellip"),
-    ("·", "dot|middot|int dot|interpunct|·|·w"),
-    ("•", "bullet|bull|•"),
-    ("|", "pipe|vertical bar"),
-    ("\\", "backslash|bslash"),
-    ("=", "equals|equals sign"),
-    ("&#123;&#123;", "(("),
-    ("&#125;&#125;", "))"),
-    ("&#123;", "lbrace|left brace"),
-    ("&#125;", "rbrace|right brace"),
-    ("&#91;", "lbrack|left bracket|bracket left|["),
-    ("&#93;", "rbrack|right bracket|bracket right|]"),
-    ("&#42;", "asterisk|*|ast"),
-    ("&#35;", "hash|number sign"),
-    ("&lt;", "lt"),
-    ("&gt;", "gt"),
-    ("†", "dagger|†|extinct"),
-    ("‡", "double dagger|double-dagger|ddagger|‡"),
-    ("ʻ", "okina|hamza okina"),
-    ("ʼ", "hamza|saltillo"),
-    ("'", "'|apostrophe|straight apostrophe|-'|'-"),
-    ("'s", "'s|'ps"),
-    ("'\"", "' \"|'\""),
-    ("\"'", "\" '|\"'"),
-    ('"', '-"|"-'),
-    ("<br>", "break|br|crlf|crlf2|line break|newline"),
-    ("\n\n", "pb|paragraph break|parabr|paragraph"),
-    ("LORD", "lORD|lord"),
-    ("GOD", "gOD"),
-    ("½", "1/2|½"),
-    ("¼", "1/4|¼"),
-    ("¾", "3/4|¾"),
-    ("", "rint|rail-interchange|rail color box|bSsplit|bSicon"),
-    ("✓", "tick|aye|check mark|checkmark"),
-    ("✗", "cross|nay|x mark"),
-)
-
-
-def _register_signs() -> None:
-    for sign, names in _SIGNS:
-
-        @template(*names.split("|"))
-        def constant(_call: TemplateCall, sign: str = sign) -> str:
-            """``{{snd}}`` -> the sign of its line in the table."""
-            return sign
-
-
-_register_signs()
 
 
 @template(
