@@ -12,7 +12,7 @@ __all__ = ["WorkUnit", "plan_work_units"]
 
 _SMALLEST = 1_000_000
 _LARGEST = 32_000_000
-_UNITS = 64
+_UNITS = 32
 # About what the other formats save: a unit of plain XML takes as long as a unit of compressed data.
 _XML_SCALE = 4
 
@@ -40,7 +40,7 @@ class WorkUnit:
 def plan_work_units(parts: list[DumpFile], unit_bytes: int | None = None) -> list[WorkUnit]:
     """Cuts `parts` into work units of about `unit_bytes` of compressed data (plain XML: four times that).
 
-    The default is a 64th of the dump, but 1 MB at least and 32 MB at most. Plain XML and bzip2 are cut at any
+    The default is a 32nd of the dump, but 1 MB at least and 32 MB at most. Plain XML and bzip2 are cut at any
     byte (the reader finds pages and blocks by itself), zstd between frames, gzip not at all.
 
     Raises:

@@ -188,7 +188,7 @@ def _append_page(rows: Rows, page: Page, build: Build, statistics: Statistics, s
 def _extract(page: Page, build: Build, statistics: Statistics) -> Article | None:
     assert page.text is not None
     try:
-        return extract_article(page.text, title=page.title, site=build.site)
+        return extract_article(page.text, title=page.title, site=build.site, from_xml=True)
     except Exception as error:  # one page must never end a build of millions; the loss is named and counted
         statistics.drop("pages", f"extractor failed: {type(error).__name__}", example=page.title)
         return None

@@ -60,7 +60,7 @@ def fragment_reason(text: str, kind: str) -> str | None:
         text: a whole paragraph or a whole sentence, plain.
         kind: ``prose``, ``list`` or ``quote``, of the paragraph.
     """
-    if _LETTER.search(text) is None:
+    if not text[:1].isalpha() and _LETTER.search(text) is None:
         return "no_words"
     if len(text) > _LONGEST:
         return None
@@ -68,9 +68,10 @@ def fragment_reason(text: str, kind: str) -> str | None:
         return "coordinates"
     if _CITATION.fullmatch(text) is not None:
         return "citation_rest"
-    if _is_one_word(text.strip(), kind):
+    text = text.strip()
+    if " " not in text and _is_one_word(text, kind):
         return "one_word"
-    return "short_item" if kind == "list" and _is_short_item(text.strip()) else None
+    return "short_item" if kind == "list" and _is_short_item(text) else None
 
 
 def _is_short_item(text: str) -> bool:
@@ -82,7 +83,7 @@ def _is_short_item(text: str) -> bool:
 
 
 def _is_one_word(text: str, kind: str) -> bool:
-    if " " in text or len(text.split()) > 1 or _WITHOUT_SPACES.search(text) is not None:
+    if len(text.split()) > 1 or _WITHOUT_SPACES.search(text) is not None:
         return False
     ends = text.rstrip("\"'”’»)]")[-1:]
     return ends not in _SENTENCE_ENDS or (kind == "list" and ends == ".")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from kc_schema.anchors import render
 from kc_schema.tables import (
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
@@ -24,16 +24,20 @@ class Rows:
 
     def __init__(self) -> None:
         self.columns: dict[str, dict[str, list[Any]]] = {}
+        self._appends: dict[str, list[Callable[[Any], None]]] = {}
         self.clear()
 
     def clear(self) -> None:
         """Forgets all rows."""
         self.columns = {table: {name: [] for name in schema.names} for table, schema in TEXT_TABLES.items()}
+        self._appends = {
+            table: [column.append for column in columns.values()] for table, columns in self.columns.items()
+        }
 
     def append(self, table: str, *values: Any) -> None:
         """Adds one row, its values in the order of the table's schema."""
-        for column, value in zip(self.columns[table].values(), values, strict=True):
-            column.append(value)
+        for append, value in zip(self._appends[table], values, strict=True):
+            append(value)
 
     def __len__(self) -> int:
         return len(self.columns["sentences"]["sentence_id"]) + len(self.columns["redirects"]["from_title"])
@@ -77,25 +81,26 @@ def _append_paragraph(
     if reason is not None and reason in rules:
         statistics.drop("paragraphs", reason)
         return False
-    identity = paragraph_id(page.page_id, position)
-    ids, parents, positions, texts = rows.columns["sentences"].values()
-    kept = 0
+    kept: list[str] = []
     for start, end in split_sentences(text, paragraph.anchors, language):
         sentence = text[start:end]
         reason = fragment_reason(sentence, paragraph.kind)
         if reason is not None and reason in rules:
             statistics.drop("sentences", reason)
-        elif kept == SENTENCES_PER_PARAGRAPH:
+        elif len(kept) == SENTENCES_PER_PARAGRAPH:
             statistics.drop("sentences", f"more than {SENTENCES_PER_PARAGRAPH} in one paragraph")
         else:
-            ids.append(sentence_id(identity, kept))
-            parents.append(identity)
-            positions.append(kept)
-            texts.append(sentence)
-            kept += 1
+            kept.append(sentence)
     if not kept:
         statistics.drop("paragraphs", "no sentence left")
         return False
+    identity = paragraph_id(page.page_id, position)
+    ids, parents, positions, texts = rows.columns["sentences"].values()
+    numbers = range(len(kept))
+    ids += [sentence_id(identity, number) for number in numbers]
+    parents += [identity] * len(kept)
+    positions += numbers
+    texts += kept
     rows.append(
         "paragraphs",
         identity,
@@ -104,6 +109,6 @@ def _append_paragraph(
         paragraph.section,
         position,
         paragraph.kind,
-        render(text, paragraph.anchors),
+        paragraph.tagged,
     )
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from kc_schema.anchors import render
+from kc_schema.anchors import escape, render
 from pipelines.wikitext import marks
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import strip_emphasis
@@ -26,13 +26,16 @@ LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
 
 
-def extract_article(wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA) -> Article:
+def extract_article(
+    wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA, from_xml: bool = False
+) -> Article:
     """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
 
     Tables, footnotes and the templates that stand beside the text are left out; so are templates in running
-    text that have no renderer. Templates that are left out are counted, by kind or by name.
+    text that have no renderer. Templates that are left out are counted, by kind or by name. `from_xml` tells
+    that an XML parser gave the wikitext: then it cannot hold the control characters that are used inside here.
     """
-    return _Extraction(title, site).run(wikitext)
+    return _Extraction(title, site).run(wikitext if from_xml else marks.remove_marks(wikitext))
 
 
 class _Extraction:
@@ -47,9 +50,8 @@ class _Extraction:
         self.literal = False
         """Whether the page holds protected text."""
 
-    def run(self, wikitext: str) -> Article:
+    def run(self, text: str) -> Article:
         article = Article()
-        text = marks.remove_marks(wikitext)
         if text.lstrip()[:1] == "#" and (redirect := self.site.redirect.match(text)):
             article.redirect = self.site.normalise_title(redirect[1].strip().lstrip(":"))
             text = text[redirect.end() :]
@@ -59,8 +61,7 @@ class _Extraction:
         text = self.links.read(text)
         article.paragraphs = self.paragraphs(read_blocks(strip_external_links(text)))
         article.introduction = "\n".join(
-            render(paragraph.text, paragraph.anchors)
-            for paragraph in article.paragraphs[: self.introduction_length]
+            paragraph.tagged for paragraph in article.paragraphs[: self.introduction_length]
         )
         article.images = self.images()
         article.disambiguation = is_disambiguation(self.title, self.expansion.names, switches)
@@ -127,11 +128,10 @@ class _Extraction:
             return []
         page = tidy("\n".join([text for text, _, _ in blocks]))
         literal = self.literal or marks.JOINER in page
-        texts = page.split("\n")
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
-        for text, kind, level in _with_introductions(texts, blocks):
+        for text, kind, level in _with_introductions(page.split("\n"), blocks):
             if kind == HEADING:
                 if self.introduction_length < 0:
                     self.introduction_length = len(paragraphs)
@@ -140,20 +140,20 @@ class _Extraction:
                 headings.append((level, marks.restore(marks.join_lines(marks.strip_anchors(text))).strip()))
                 section = " / ".join(name for _, name in headings if name)
                 continue
-            plain, anchors = _split_anchors(marks.restore(text).strip() if literal else text)
-            if plain:
-                paragraphs.append(Paragraph(plain, anchors, kind, section))
+            paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
+            if paragraph.text:
+                paragraphs.append(paragraph)
         if self.introduction_length < 0:
             self.introduction_length = len(paragraphs)
         return paragraphs
 
 
-def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
-    """Gives the plain text and the anchors of a text with marks."""
+def _paragraph(text: str, kind: str, section: str) -> Paragraph:
+    """Gives the paragraph of a text with marks of anchors."""
     if marks.NEWLINE in text:
         text = text.replace(marks.NEWLINE, "\n").strip()
     if marks.ANCHOR not in text:
-        return text, []
+        return Paragraph(text, [], kind, section, escape(text))
     # Plain text, title and surface in turn.
     fields = (
         text.replace(marks.SURFACE, marks.ANCHOR).replace(marks.ANCHOR_END, marks.ANCHOR).split(marks.ANCHOR)
@@ -161,7 +161,15 @@ def _split_anchors(text: str) -> tuple[str, list[Anchor]]:
     titles = fields[1::3]
     del fields[1::3]
     bounds = list(accumulate(map(len, fields)))
-    return "".join(fields), list(map(Anchor, bounds[::2], bounds[1::2], titles))
+    plain = "".join(fields)
+    anchors = list(map(Anchor, bounds[::2], bounds[1::2], titles))
+    if "<" in plain:
+        return Paragraph(plain, anchors, kind, section, render(plain, anchors))
+    # What `render` gives, by way of the marks.
+    tagged = (
+        text.replace(marks.ANCHOR, "<e: ").replace(marks.SURFACE, "> ").replace(marks.ANCHOR_END, " </e>")
+    )
+    return Paragraph(plain, anchors, kind, section, tagged)
 
 
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:

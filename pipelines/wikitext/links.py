@@ -7,6 +7,7 @@ the text that it is, as in MediaWiki.
 from __future__ import annotations
 
 import re
+from functools import cache
 from urllib.parse import unquote
 
 from pipelines.wikitext import marks
@@ -29,9 +30,10 @@ _DISAMBIGUATION = re.compile(r"(?:[ _]{0,4}\([^()]*\)|[ _]{0,4}（[^（）]*）|
 
 
 # What makes a target more than an article's title as it stands: signs with a meaning, odd spaces.
-_SPECIAL = re.compile(
-    r"[#%&/:<>\[\]_{}~\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff\ufffd]|  |\A[ .]| \Z"
-)
+_SIGNS = r"#%&/:<>\[\]_{}~\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff\ufffd"
+_SPECIAL = re.compile(rf"[{_SIGNS}]|  |\A[ .]| \Z")
+_LONG_TITLE = 60
+"""Characters of a title that may be too long in bytes; a shorter one is not."""
 # Marks of the direction of writing, which titles do not hold.
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e]")
 
@@ -78,14 +80,52 @@ class Links:
 
         Only files may hold links in their text; of other links the innermost is one, as in MediaWiki.
         """
+        if "[[" in text:
+            text = self._read_usual(text)
+        return self._read_others(text) if "[[" in text else text
+
+    def _read_usual(self, text: str) -> str:
+        """Gives `text` with marked anchors in place of the links whose target is an article's title as it stands.
+
+        These are most of all links. They hold no other link, so that it is the same whether they are read first.
+        """
+        parts = _usual_link(self.site.link_trail).split(text)
+        pieces = [parts[0]]
+        append = pieces.append
+        own_opening = self.own_opening
+        any_first = not self.site.first_letter_upper
+        for name, surface, trail, after in zip(
+            parts[1::4], parts[2::4], parts[3::4], parts[4::4], strict=True
+        ):
+            shown = surface or name
+            if (
+                "  " not in name
+                and name[-1] != " "
+                and "''" not in name
+                and shown[0] != " "
+                and shown[-1] != " "
+                and shown.isprintable()
+                and len(name) < _LONG_TITLE
+            ):
+                title = name.replace(" ", "_")
+                if not (any_first or "A" <= title[0] <= "Z"):
+                    title = upper_first(title)
+                opening = f"\1{title}\2"
+                if opening != own_opening:
+                    if "''" in shown:
+                        shown = _without_emphasis(strip_emphasis(shown))
+                    append(f"{opening}{shown}{trail}\3{after}")
+                    continue
+            append(f"[[{name}]]{trail}{after}" if surface is None else f"[[{name}|{surface}]]{trail}{after}")
+        return "".join(pieces)
+
+    def _read_others(self, text: str) -> str:
+        """Does as `read` for every kind of link; those that were read already are anchors."""
         first, *rest = text.split("[[")
-        if not rest:
-            return text
         pieces = [first]
         append = pieces.append
         files: list[int] = []
         targets = self.targets
-        own_opening = self.own_opening
         is_trail = self.site.link_trail.match
         for piece in rest:
             inside, closed, after = piece.partition("]]")
@@ -100,12 +140,14 @@ class Links:
                 append("[\0[" + piece)
                 continue
             kind, opening, text = target or _LITERAL
+            if kind != _FILE and marks.ANCHOR in inside:
+                kind = _NO_TITLE
             if kind <= _TEXT:
                 if not surface:
                     surface = _pipe_trick(text) if pipe else text
                 if "''" in surface:
                     # Emphasis is paired within a link; a target shown as it stands has none.
-                    surface = (strip_emphasis(surface) if pipe else surface).replace("''", "'\0'")
+                    surface = _without_emphasis(strip_emphasis(surface) if pipe else surface)
                 begins = after[:1]
                 if begins.isalpha():
                     if trail := is_trail(after):
@@ -114,20 +156,7 @@ class Links:
                 elif begins == "]" and "[" in surface and after[1:2] != "]":
                     surface += "]"
                     after = after[1:]
-                if (
-                    kind == _ARTICLE
-                    and surface.isprintable()
-                    and surface[0] != " "
-                    and surface[-1] != " "
-                    and opening != own_opening
-                ):
-                    surface = f"{opening}{surface}\3"
-                else:
-                    surface = _unusual(surface, "" if opening == own_opening else opening)
-                if not files:
-                    append(surface + after)
-                    continue
-                append(surface)
+                append(_marked(surface, "" if opening == self.own_opening else opening))
             elif kind == _FILE:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
                     inside += "]"
@@ -180,7 +209,7 @@ class Links:
                 title = upper_first(title)
             target = (
                 (_ARTICLE, _opening(title), written)
-                if len(title) < 60
+                if len(title) < _LONG_TITLE
                 else _article(title, written, self.site)
             )
         elif written.startswith(("/", "../")):
@@ -211,8 +240,20 @@ class Links:
 _LITERAL: _Target = (_NO_TITLE, "", "")
 
 
-def _unusual(surface: str, opening: str) -> str:
-    """Gives the marks of an anchor with white space or marks in its surface, or one that leads nowhere."""
+@cache
+def _usual_link(trail: re.Pattern[str]) -> re.Pattern[str]:
+    """Gives the pattern of a link that holds no other: a plain target, its text if it has one, its trail."""
+    plain = rf"[^|{_SIGNS}"
+    return re.compile(rf"\[\[(?<!\[\[\[)({plain} .]{plain}]*)(?:\|([^\[\]|]+))?\]\]((?:{trail.pattern})?)")
+
+
+def _without_emphasis(surface: str) -> str:
+    """Keeps apostrophes that are left in a surface from being read as emphasis."""
+    return surface.replace("''", "'\0'")
+
+
+def _marked(surface: str, opening: str) -> str:
+    """Gives the marks of an anchor; without `opening`, of a link that leads nowhere, its text."""
     surface = marks.join_lines(surface)
     if not opening:
         # Not to be read as a list item where it begins a line.

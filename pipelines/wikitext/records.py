@@ -16,12 +16,14 @@ class Paragraph:
 
     text: str
     """Plain text, without tags, markup or line breaks at its ends."""
-    anchors: list[Anchor] = field(default_factory=list)
+    anchors: list[Anchor]
     """Links in `text`, in order, not overlapping; titles normalised, redirects not yet resolved."""
-    kind: str = "prose"
+    kind: str
     """``prose``, ``list`` or ``quote``."""
-    section: str = ""
+    section: str
     """Headings above the paragraph, outermost first, joined by ``" / "``; empty in the introduction."""
+    tagged: str
+    """`text` with its anchors as tags (`kc_schema.anchors.render`)."""
 
 
 @dataclass(slots=True)

@@ -56,7 +56,8 @@ _OPENERS = "\"'“‘«(["
 _FIRST_GREEK = "\u0370"
 _MONEY = "$£€¥<>~≈"
 
-_PAIR_OPENERS = '"“«(['
+_ASCII_PAIR_OPENERS = '"(['
+_PAIR_OPENERS = _ASCII_PAIR_OPENERS + "“«"
 _INNER_END = re.compile(r'[.!?…]["”’»)\]]*\s')
 # Quotations and brackets, of which a bracket may hold others one level deep.
 _PAIR = re.compile(
@@ -83,15 +84,16 @@ def split_sentences(text: str, anchors: Sequence[Anchor] = (), language: str = "
     """
     pieces = _segments(text, language)
     if language == "en":
-        ends = list(_true_ends(text, pieces))
-        openers = [opener for opener in _PAIR_OPENERS if opener in text]
+        ends = _true_ends(text, pieces)
+        candidates = _ASCII_PAIR_OPENERS if text.isascii() else _PAIR_OPENERS
+        openers = [opener for opener in candidates if opener in text]
         if openers:
-            ends = list(_with_ends_at_pairs(text, ends, openers))
+            ends = _with_ends_at_pairs(text, ends, openers)
     else:
         ends = list(accumulate(map(len, pieces)))
     if anchors and len(ends) > 1:
         ends = _outside_anchors(ends, anchors)
-    return list(_trimmed(text, ends))
+    return _trimmed(text, ends)
 
 
 def _segments(text: str, language: str) -> list[str]:
@@ -108,17 +110,17 @@ def _segments(text: str, language: str) -> list[str]:
     return pieces
 
 
-def _trimmed(text: str, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _trimmed(text: str, ends: Sequence[int]) -> list[tuple[int, int]]:
+    spans = []
     start = 0
     for end in ends:
-        last = end
-        while last > start and text[last - 1].isspace():
-            last -= 1
+        last = start + len(text[start:end].rstrip())
         while start < last and text[start].isspace():
             start += 1
         if start < last:
-            yield start, last
+            spans.append((start, last))
         start = end
+    return spans
 
 
 def _outside_anchors(ends: Sequence[int], anchors: Sequence[Anchor]) -> list[int]:
@@ -131,19 +133,21 @@ def _outside_anchors(ends: Sequence[int], anchors: Sequence[Anchor]) -> list[int
     return kept
 
 
-def _true_ends(text: str, pieces: Sequence[str]) -> Iterator[int]:
-    """Yields the ends of `pieces`, which make up `text`, without those that stand inside a sentence."""
+def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
+    """Gives the ends of `pieces`, which make up `text`, without those that stand inside a sentence."""
+    ends: list[int] = []
     end = 0
     for piece, following in pairwise(pieces):
         end += len(piece)
-        word = piece[piece.rfind(" ", 0, -1) + 1 :].rstrip().rstrip(".").lstrip(_OPENERS)
+        word = piece[piece.rfind(" ", 0, -1) + 1 :].rstrip(". \n").lstrip(_OPENERS)
         if (word in _ABBREVIATIONS or not following[0].isupper()) and _is_false_end(text, piece, word, end):
             continue
-        if end == len(piece) and _ENUMERATION.fullmatch(piece) is not None:
-            continue
-        yield end
+        ends.append(end)
+    if ends and ends[0] == len(pieces[0]) and _ENUMERATION.fullmatch(pieces[0]) is not None:
+        del ends[0]
     if pieces:
-        yield end + len(pieces[-1])
+        ends.append(end + len(pieces[-1]))
+    return ends
 
 
 def _is_false_end(text: str, piece: str, word: str, end: int) -> bool:
@@ -169,17 +173,21 @@ def _is_false_end(text: str, piece: str, word: str, end: int) -> bool:
     return word in _BEFORE_NAME and next_word[0] not in _OFTEN_FIRST
 
 
-def _with_ends_at_pairs(text: str, ends: Sequence[int], openers: Sequence[str]) -> Iterator[int]:
-    """Yields `ends` and those that stand in or right behind quotations and brackets that were kept whole."""
+def _with_ends_at_pairs(text: str, ends: Sequence[int], openers: Sequence[str]) -> list[int]:
+    """Gives `ends` and those that stand in or right behind quotations and brackets that were kept whole."""
+    all_ends: list[int] = []
     start = 0
     for end in ends:
-        opened = min(
-            (at for at in (text.find(opener, start, end) for opener in openers) if at >= 0), default=end
-        )
+        opened = end
+        for opener in openers:
+            at = text.find(opener, start, opened)
+            if at >= 0:
+                opened = at
         if opened < end and _INNER_END.search(text, opened, end - 1) is not None:
-            yield from _ends_at_pairs(text, start, end)
-        yield end
+            all_ends.extend(_ends_at_pairs(text, start, end))
+        all_ends.append(end)
         start = end
+    return all_ends
 
 
 def _ends_at_pairs(text: str, start: int, end: int) -> Iterator[int]:

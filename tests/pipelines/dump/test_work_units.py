@@ -24,12 +24,12 @@ def sparse(path: Path, size: int) -> DumpFile:
     [
         ([300_000], 1),
         ([10_000_000], 10),
-        ([640_000_000], 64),
+        ([640_000_000], 32),
         ([20_000_000_000], 625),
-        ([64_000_000] * 3, 63),
+        ([64_000_000] * 3, 33),
     ],
 )
-def test_units_are_a_64th_of_the_dump_between_1_and_32_mb(
+def test_units_are_a_32nd_of_the_dump_between_1_and_32_mb(
     tmp_path: Path, sizes: list[int], units: int
 ) -> None:
     parts = [sparse(tmp_path / f"{number}.xml.bz2", size) for number, size in enumerate(sizes)]

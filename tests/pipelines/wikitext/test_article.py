@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kc_schema.anchors import parse, strip
+from kc_schema.anchors import parse, render, strip
 from pipelines.wikitext import ENGLISH_WIKIPEDIA, Site, extract_article
 
 GERMAN = Site(
@@ -25,6 +25,18 @@ def test_sections_are_paths_of_headings():
         ("e", "E"),
         ("f", "E / F"),
     ]
+
+
+def test_text_that_reads_like_a_tag_is_kept_apart_from_anchors():
+    (paragraph,) = extract("<nowiki></e></nowiki> of [[A|<nowiki><e: x></nowiki>]] stands.").paragraphs
+    assert paragraph.text == "</e> of <e: x> stands."
+    assert paragraph.tagged == r"<\/e> of <e: A> <\e: x> </e> stands."
+    assert parse(paragraph.tagged) == (paragraph.text, paragraph.anchors)
+
+
+def test_wikitext_from_a_parser_is_read_alike():
+    wikitext = "A is [[b|''c'']]s.\n* [[D]]"
+    assert extract_article(wikitext, title="A", from_xml=True) == extract_article(wikitext, title="A")
 
 
 def test_kinds():
@@ -159,6 +171,7 @@ def test_any_text_is_read_soundly(wikitext):
     for paragraph in article.paragraphs:
         assert paragraph.text == paragraph.text.strip()
         assert paragraph.text
+        assert paragraph.tagged == render(paragraph.text, paragraph.anchors)
         assert not any(ord(character) < 32 and character != "\n" for character in paragraph.text)
         end = 0
         for anchor in paragraph.anchors:
