@@ -15,6 +15,7 @@ from pipelines.wikitext.templates import (  # noqa: F401
     dates,
     east_asian,
     exchanges,
+    greek,
     identifiers,
     languages,
     links,

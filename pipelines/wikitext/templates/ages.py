@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime
 
-from pipelines.wikitext.templates.date_parts import read_date, read_number, wants_day_first, write_date
+from pipelines.wikitext.templates.date_parts import YES, read_date, read_number, wants_day_first, write_date
 from pipelines.wikitext.templates.registry import TemplateCall, template
 from pipelines.wikitext.templates.time_formats import month_number
 
@@ -88,8 +88,50 @@ def age(call: TemplateCall) -> str | None:
     """``{{age|1969|7|20}}`` -> the years up to the dump's date, ``{{age|1969|7|20|1999|7|19}}`` -> ``29``."""
     arguments = call.positional()
     start = read_date(arguments[:3])
-    end = read_date(arguments[3:6]) if len(arguments) > 3 and arguments[3] else _today(call)
-    return _years_between(start, end) or None
+    if len(arguments) > 3 and arguments[3]:
+        return _years_between(start, read_date(arguments[3:6])) or None
+    if call.site.date is None and start[0] is not None:
+        return "…"
+    return _years_between(start, _today(call)) or None
+
+
+@template("death date and given age", "death year and given age")
+def death_date_and_given_age(call: TemplateCall) -> str | None:
+    """``{{death date and given age|2009|1|1|99}}`` -> ``January 1, 2009 (aged 99)``."""
+    arguments = call.positional()
+    years = arguments.pop() if len(arguments) > 1 else ""
+    text = write_date(*read_date(arguments), day_first=wants_day_first(call))
+    return f"{text} (aged {years})" if text and years else text or None
+
+
+@template("birth based on age as of date", "birth date based on age at death", "birth based on age at death")
+def birth_by_age(call: TemplateCall) -> str | None:
+    """``{{birth based on age as of date|36|2004|2|19}}`` -> ``1967 or 1968 (age 54–55)``, reckoned on from then."""
+    years, (year, month, day) = read_number(call.get("1")), read_date(call.positional()[1:4])
+    if years is None or year is None or years >= year:
+        return None
+    born = year - years
+    text = f"{born - 1}{'/' if call.get('mos') else ' or '}{born}"
+    since = _years_between((year, month, day), _today(call))
+    return f"{text} (age {years + int(since)}–{years + int(since) + 1})" if since.isdecimal() else text
+
+
+@template("time ago", "years or months ago", "years ago", "how long ago")
+def time_ago(call: TemplateCall) -> str | None:
+    """``{{years ago|2001}}`` -> ``21 years ago``, reckoned to the dump's date."""
+    arguments = [part for argument in call.positional()[:3] for part in argument.split("-")]
+    start = read_date(arguments)
+    today = call.site.date
+    if start[0] is None:
+        return None
+    if today is None:
+        return "… years ago"
+    months = (today.year - start[0]) * 12 + (today.month - (start[1] or today.month))
+    if not 0 <= months < 120_000:
+        return None
+    if start[1] is not None and months < 24:
+        return f"{_count(months, 'month')} ago"
+    return f"{_count(months // 12, 'year')} ago"
 
 
 def _span(start: datetime.date, end: datetime.date) -> tuple[int, int, int]:
@@ -167,7 +209,12 @@ def age_in_parts(call: TemplateCall) -> str | None:
     shown = [_count(number, noun) for number, noun in parts if number]
     if not shown:
         return "0 days"
-    return ", ".join(shown) if "and months" not in name else " and ".join(shown)
+    if "and months" in name:
+        return " and ".join(shown)
+    if len(parts) < 3 or len(shown) < 2:
+        return ", ".join(shown)
+    serial = "," if call.get("sc").lower() in YES and len(shown) > 2 else ""
+    return f"{', '.join(shown[:-1])}{serial} and {shown[-1]}"
 
 
 def _shift_years(start: datetime.date, years: int) -> datetime.date:

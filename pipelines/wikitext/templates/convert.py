@@ -7,7 +7,7 @@ the value that was given, and has at least two significant figures; temperatures
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines.wikitext.templates.conversion_rounding import (
     default_places,
@@ -86,6 +86,8 @@ def convert(call: TemplateCall) -> str | None:
     request = _read_request(call.positional(), style.american)
     if request is None:
         return _as_given(call.positional())
+    if not style.commas:
+        request.values = [replace(value, shown=value.shown.replace(",", "")) for value in request.values]
     adjective = call.get("adj").lower()
     return _Conversion(request, style, adjective).text()
 

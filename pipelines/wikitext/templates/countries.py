@@ -23,7 +23,7 @@ def flag(call: TemplateCall) -> str | None:
     return link(name, call.get("name", default=_shown(name)))
 
 
-@template("flagu", "noflag")
+@template("flagu", "noflag", "flagcu")
 def flag_without_link(call: TemplateCall) -> str:
     """``{{flagu|DEU}}`` -> ``Germany``."""
     return call.get("name", default=_shown(country_name(call.get("1"))))
@@ -97,6 +97,16 @@ def _register_teams() -> None:
 
 
 _register_teams()
+
+
+@template("nftu")
+def youth_team(call: TemplateCall) -> str | None:
+    """``{{nftu|17|FRA}}`` -> ``[[France national under-17 football team|France U17]]``."""
+    age, code = call.get("1"), call.get("2")
+    if not age or not code:
+        return None
+    country = _shown(country_name(code))
+    return link(f"{country} national under-{age} football team", f"{country} U{age}")
 
 
 @template("flagIOC", "flagioc", "flagIOC2", "flagIOCteam", "flagCGF", "flagPASO", "flagIPC", "flagoc")

@@ -95,6 +95,27 @@ _SIGNS = {
     "mNT": "₮",
     "lAK": "₭",
     "kHR": "៛",
+    "₱": "₱",
+    "৳": "৳",
+    "฿": "฿",
+    "₫": "₫",
+    "₡": "₡",
+    "₲": "₲",
+    "₵": "₵",
+    "₸": "₸",
+    "₮": "₮",
+    "₭": "₭",
+    "₼": "₼",
+    "pEN": "S/",
+    "uYU": "$U",
+    "kES": "KSh",
+    "nLG": "ƒ",
+    "peso": "₱",
+    "tTD": "TT$",
+    "turkish lira": "₺",
+    "russian ruble": "₽",
+    "indian rupee symbol": "₹",
+    "gB£": "£",
 }
 
 # Codes whose names in small letters redirect to them.
@@ -244,10 +265,49 @@ def _register_conversions() -> None:
 _register_conversions()
 
 
-@template("to USD", "to USD round", "toUSD", "uSD to", "fXConvert", "fXconvert")
+@template("to USD", "to USD round", "toUSD", "uSD to", "to INR", "to EUR", "to GBP")
 def to_dollars(_call: TemplateCall) -> str:
     """``{{to USD|5|GBR}}`` -> ``…``: the rate is not on the page."""
     return "…"
+
+
+@template("fXConvert", "fXconvert", "uSDConvert")
+def foreign_exchange(call: TemplateCall) -> str | None:
+    """``{{FXConvert|CHN|5|b}}`` -> ``CN¥5 billion``: the sum that is given, without its worth elsewhere."""
+    country, amount, scale = [*call.positional(), "", "", ""][:3]
+    if call.name == "uSDConvert":
+        country, amount, scale = "USA", country, amount
+    number = parse_number(amount)
+    if not amount:
+        return None
+    sign = _CURRENCY_OF.get(country.upper(), f"{country} ")
+    shown = write_number(number) if number is not None else amount
+    return f"{sign}{shown}{_SCALES.get(scale.lower(), '')}"
+
+
+# Currencies by the country that issues them.
+_CURRENCY_OF = {
+    "USA": "US$",
+    "CHN": "CN¥",
+    "JPN": "¥",
+    "GBR": "£",
+    "EUR": "€",
+    "EUZ": "€",
+    "IND": "₹",
+    "KOR": "₩",
+    "TWN": "NT$",
+    "HKG": "HK$",
+    "SGP": "S$",
+    "MYS": "RM",
+    "THA": "฿",
+    "PHL": "₱",
+    "IDN": "Rp",
+    "AUS": "A$",
+    "CAN": "CA$",
+    "RUS": "₽",
+    "BRA": "R$",
+    "MEX": "MX$",
+}
 
 
 @template("$")

@@ -24,7 +24,7 @@ def date(call: TemplateCall) -> str | None:
     return write_date(*read_date(arguments), day_first=wants_day_first(call)) or None
 
 
-@template("birth-date", "death-date", "start-date", "end-date", "birth based on age as of date")
+@template("birth-date", "death-date", "start-date", "end-date")
 def free_date(call: TemplateCall) -> str | None:
     """``{{start-date|5 May 1900}}`` -> ``5 May 1900``."""
     return call.get("1") or None
@@ -83,19 +83,19 @@ def reign(call: TemplateCall) -> str:
     return _with_dates("r.", call)
 
 
-@template("born", "b.")
+@template("born", "b.", "born-in", "born in")
 def born(call: TemplateCall) -> str:
     """``{{born|1912}}`` -> ``b. 1912``."""
     return _with_dates("b.", call)
 
 
-@template("died", "d.")
+@template("died", "d.", "died-in", "died in")
 def died(call: TemplateCall) -> str:
     """``{{died|1954}}`` -> ``d. 1954``."""
     return _with_dates("d.", call)
 
 
-@template("married", "m.")
+@template("married", "m.", "married-in", "married in")
 def married(call: TemplateCall) -> str:
     """``{{married|1900}}`` -> ``m. 1900``."""
     return _with_dates("m.", call)
@@ -188,7 +188,7 @@ def current_year(call: TemplateCall) -> str:
     return call.get("1") or (str(call.site.date.year) if call.site.date else "")
 
 
-@template("month", "month name")
+@template("month", "month name", "monthname")
 def month(call: TemplateCall) -> str | None:
     """``{{month|3}}`` -> ``March``."""
     number = month_number(call.get("1"))

@@ -10,7 +10,9 @@ __all__: list[str] = []
 _NO = frozenset(("no", "n", "none", "off", "false", "0"))
 
 
-@template("nihongo", "nihongo2", "nihongo3", "nihongo4", "nihongo foot", "nihongo krt", "nihongo-s")
+@template(
+    "nihongo", "nihongo2", "nihongo3", "nihongo4", "nihongo foot", "nihongo krt", "nihongo-s", "nihongo core"
+)
 def nihongo(call: TemplateCall) -> str:
     """``{{nihongo|Tokyo Tower|東京タワー|Tōkyō tawā|extra}}`` -> ``Tokyo Tower (東京タワー, ''Tōkyō tawā'', extra)``.
 
@@ -59,10 +61,10 @@ _CHINESE = (
 )
 
 
-@template("zh", "lang-zh", "zh-full")
+@template("zh", "lang-zh", "zh-full", "zhi", "cJKV")
 def chinese(call: TemplateCall) -> str | None:
     """``{{zh|t=臺北|p=Táiběi}}`` -> ``traditional Chinese: 臺北; pinyin: ''Táiběi''``; ``labels=no`` drops them."""
-    labels = call.get("labels").lower() not in _NO
+    labels = call.get("labels").lower() not in _NO and call.name != "zhi"
     links = labels and call.get("links").lower() not in _NO
     pieces = []
     order = list(_CHINESE)
@@ -90,12 +92,24 @@ _KOREAN = (
 )
 
 
-@template("korean", "ko-hhrm", "lang-ko-hhrm", "korean/auto")
+# Marks in {{korean/auto}} that say how a word is romanized: a capital, a name, a break between syllables.
+_HANGUL_MARKS = str.maketrans("", "", "^_%@")
+
+
+@template("korean", "ko-hhrm", "lang-ko-hhrm", "korean/auto", "ko")
 def korean(call: TemplateCall) -> str:
-    """``{{korean|hangul=한강|hanja=漢江|rr=Hangang}}`` -> ``Korean: 한강; Hanja: 漢江; RR: ''Hangang''``."""
+    """``{{korean|hangul=한강|hanja=漢江|rr=Hangang}}`` -> ``Korean: 한강; Hanja: 漢江; RR: ''Hangang''``.
+
+    A romanization that the template is asked to make itself (``rr=yes``) is left out.
+    """
     pieces = []
     for keys, label, article in _KOREAN:
-        if text := call.get(*keys):
+        text = call.get(*keys)
+        if label == "Korean":
+            text = text.translate(_HANGUL_MARKS)
+        elif text.lower() in ("yes", "y", "no", "n", "auto"):
+            continue
+        if text:
             shown = text if label in ("Korean", "Hanja") else italic(text)
             labels = call.get("labels").lower() not in _NO
             pieces.append(f"{link(article, label)}: {shown}" if labels else shown)

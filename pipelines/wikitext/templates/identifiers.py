@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -31,12 +32,21 @@ _LABELS = {
     "iETF RFC": "RFC",
     "rFC": "RFC",
     "citeseerx": "CiteSeerX",
-    "oEIS": "OEIS",
     "hSDB": "HSDB",
     "iMO": "IMO number:",
     "iMO number": "IMO number:",
     "mMSI": "MMSI number:",
     "bNF": "BNF:",
+    "oMIM": "OMIM",
+    "eC number": "EC",
+    "uniProt": "UniProt",
+    "iCD9": "ICD-9",
+    "eCLI": "ECLI:",
+    "iSIN": "ISIN",
+    "iSWC": "ISWC",
+    "iSMN": "ISMN",
+    "iSNI": "ISNI",
+    "oRCID": "ORCID",
 }
 
 
@@ -54,6 +64,27 @@ def _register() -> None:
 
 
 _register()
+
+
+@template("oEIS", "oEIS2C", "oEIS link", "oeis")
+def integer_sequence(call: TemplateCall) -> str | None:
+    """``{{OEIS|A000045}}`` -> ``(sequence A000045 in the [[..|OEIS]])``; `OEIS2C` has ``OEIS: A000045`` alone."""
+    number = call.get("1")
+    if not number:
+        return None
+    number = number if number[0] in "Aa" else f"A{number}"
+    encyclopedia = link("On-Line Encyclopedia of Integer Sequences", "OEIS")
+    if call.name == "oEIS link":
+        return number
+    return (
+        f"{encyclopedia}: {number}" if call.name == "oEIS2C" else f"(sequence {number} in the {encyclopedia})"
+    )
+
+
+@template("gbmapping", "gbmappingsmall", "oscoor", "gridref", "oS grid reference", "iem4ibx", "nzgrid")
+def grid_reference(call: TemplateCall) -> str | None:
+    """``{{gbmapping|SU123456}}`` -> ``SU123456``; `oscoor` has what is shown in its second place."""
+    return call.get("2", "1") if call.name == "oscoor" else call.get("1") or None
 
 
 @template("uS patent", "uSPatent")
@@ -99,7 +130,7 @@ def _register_conventions() -> None:
 _register_conventions()
 
 
-@template("uSC", "uSCSub", "uSCSub2", "united States Code")
+@template("uSC", "uSCSub", "uSCSub2", "united States Code", "unitedStatesCode", "uSCSub3")
 def united_states_code(call: TemplateCall) -> str | None:
     """``{{USC|18|3553|a}}`` -> ``18 U.S.C. § 3553(a)``."""
     title, section, *rest = [*call.positional(), "", ""]
@@ -138,10 +169,10 @@ def supreme_court(call: TemplateCall) -> str | None:
     if not volume or not page:
         return None
     text = f"{volume} U.S. {page}" + (f" ({year})" if year else "")
-    return f"{name}, {text}" if name else text
+    return f"{name if '[' in name else link(plain(name), italic(name))}, {text}" if name else text
 
 
-@template("bibleverse", "bibleref", "bibleref2", "bible verse", "bibleref2c", "bibleref2-nb")
+@template("bibleverse", "bibleref", "bibleref2", "bible verse", "bibleref2c", "bibleref2-nb", "tanakhverse")
 @template("bibleverse-nb", "bibleref-nb", "bibleref2c-nb", "bibleverse-lb", "bible chapter")
 def bible_verse(call: TemplateCall) -> str | None:
     """``{{bibleverse||Exodus|21:22}}`` -> ``Exodus 21:22``; `-nb` forms leave the book out."""
@@ -158,10 +189,45 @@ def bible_verse(call: TemplateCall) -> str | None:
     return f"{book} {verse}".strip().replace("-", "–") or None
 
 
-@template("qref", "quran", "quran-usc", "qur'an-usc", "quran-usc-range")
+@template("qref", "quran", "quran-usc", "qur'an-usc", "quran-usc-range", "quran verse", "qur'an")
 def quran(call: TemplateCall) -> str | None:
     """``{{qref|2|255}}`` -> ``Quran 2:255``."""
     chapter, verse = call.get("1"), call.get("2")
     if not chapter:
         return None
     return f"Quran {chapter}:{verse}" if verse else f"Quran {chapter}"
+
+
+_COLLECTIONS = {
+    "bukhari": "Sahih al-Bukhari",
+    "muslim": "Sahih Muslim",
+    "abudawud": "Sunan Abu Dawood",
+    "tirmidhi": "Jami' at-Tirmidhi",
+    "nasai": "Sunan an-Nasa'i",
+    "ibnmajah": "Sunan Ibn Majah",
+    "muwatta": "Muwatta Imam Malik",
+}
+
+
+@template("hadith", "hadith-usc", "hadith-url")
+def hadith(call: TemplateCall) -> str | None:
+    """``{{hadith-usc|Bukhari|1|2|3}}`` -> ``[[Sahih al-Bukhari]], 1:2:3``."""
+    collection, *numbers = [argument for argument in call.positional() if argument] or [""]
+    if not collection:
+        return None
+    title = _COLLECTIONS.get(plain(collection).lower().replace(" ", "").replace("-", "").removesuffix("usc"))
+    return ", ".join(filter(None, (link(title) if title else collection, ":".join(numbers[:3]))))
+
+
+@template("lds", "lDS")
+def latter_day_saints(call: TemplateCall) -> str | None:
+    """``{{lds|1 Nephi|1_ne|3|7}}`` -> ``1 Nephi 3:7``."""
+    book, _, chapter, verse = [*call.positional(), "", "", "", ""][:4]
+    return f"{book} {':'.join(filter(None, (chapter, verse)))}".strip() or None
+
+
+@template("federal Register", "uSFR", "fedreg")
+def federal_register(call: TemplateCall) -> str | None:
+    """``{{Federal Register|60|1234}}`` -> ``60 FR 1234``."""
+    volume, page = call.get("1"), call.get("2")
+    return f"{volume} FR {page}" if volume and page else None

@@ -76,6 +76,7 @@ ubl citebundle|uboat.net|uc berkeley|uk national archives id|ulan|unbulleted lis
 vancite book|vancite journal|vancite news|vancite web|vcite book|vcite journal|vcite news|vcite web|viaf|votesmart
 wayback|web archive|webarchive|webcite|wikia|wikiatlas|wikicite|wikilivres|wikimapia|wikisource author
 wikisource1911enc|wookieepedia|world athletics|worldcat|worldcat id|worms|ws|wta|x handle|xeno-canto|youtube channel
+gburl|jaanus|ndldc|britannica url|geonet2|geonet3|nrhp url|nhle|nris|nrisref|ioe|cadw url
 """
 
 _REFERENCES = """
@@ -89,7 +90,7 @@ ref supports2|ref-begin|ref-end|refbegin|refend|reference|reference begin|refere
 reference page|references|referencesfrench|refimprove inline|reflist|reflist-talk|refn|refpage|refremark|refs
 refstart|rfn|rma|rn|rp|sfn|sfn whitelist|sfn-ref|sfnb|sfnm|sfnmp|sfnp|shortened footnote|shortened footnote template
 smallref|snf|source heading|sources|sourcetext|tfm|thewikipedialibrary|unsourced ref|us census ref|vr|vref
-wikisource citation
+wikisource citation|sfn error|refh|convert/footnote
 """
 
 _MAINTENANCE = """
@@ -160,12 +161,16 @@ unreferenced|unreferenced section|unrefsect|unreliable|unreliable fringe source|
 unreliable scientific source|unreliable source|unreliable source inline|unreliable source?|unreliable sources
 unsourced|unsourced section|update|update after|update inline|update section|update-inline|user-generated inline
 user-generated source|uw|vague|vague inline|verification needed|verify credibility|verify quote|verify source
+more cn section|vn|synth|verify|verify?|whom?|like whom?|like whom|examples|pov statement|timeframe|year?|not verified
+irrelevant citation|improper synthesis?|improper synthesis|fix|link rot|nonspecific|lead extra info|needs copy edit
+upcoming|recent|deprecated source|context?|example?|isbn?|long|whence?|definition?|broken footnote|cn-needed|cnspan?
 very long|very long section|very short section|volume missing|volume needed|weasel|weasel inline|weasel section
 weasel word|weasel words inline|weasel-inline|what|what?|when|when inline|when?|where|where?|which|which calendar
 which?|who|who else|who says|who?|whom|whose|why|why?|worldview|year missing|year needed
 """
 
 _METADATA = """
+protection padlock|attached kml|nutshell|wti|spoiler|notability note|algebraic notation|featured picture
 -stub|airport disambiguation|all pages with titles containing|alphanumerictoc|american english|anch|anchor|anchors
 anthroponymy|articlehistory|authority control|authority control (arts)|backwards copy|bd|birth-date category
 book bar|books-inline|bots|british english|british english oxford spelling|cat main|category handler|catmain|catmore
@@ -217,14 +222,14 @@ fs player|fs start|fs2 player|go board|goals|graph|graph chart|graph:chart|graph
 graph:street map with marks|graphchart|graphical timeline|hidden begin|hidden bottom|hidden end|hidden top
 historical population|historical populations|horizontal timeline|hs listed building row|human timeline|import style
 include timeline|infobox weather|ipa consonants|ipa vowels|isotopes table|largest cities|latin letter info|lcons
-legend table|legend-col|letter other reps|life timeline|line chart|linkflag|math proof|math theorem top
-mathematical proof|medal|medal templates|medalbottom|medalcompetition|medalcountry|medals table|medalsport
+legend table|legend-col|letter other reps|life timeline|line chart|linkflag|math theorem top
+medal|medal templates|medalbottom|medalcompetition|medalcountry|medals table|medalsport
 medaltemplates|medaltopper|music ratings|n/a|na|nat fs g player|nat fs start|nature timeline|no|no2|nom|nowraplinks
 nrhp row|ordered table|partial table|party color|party color cell|party shading|periodic table|ph table|pie
 pie chart|rail line|routemap|row hover highlight|s-aca|s-ach|s-aft|s-awards|s-bef|s-break|s-bus|s-civ|s-court
 s-crime|s-culture|s-dip|s-edu|s-end|s-gov|s-hon|s-hou|s-hous|s-inc|s-legal|s-line|s-media|s-mil|s-new|s-non|s-note
 s-npo|s-off|s-other|s-par|s-ppo|s-pre|s-prec|s-rail|s-rail-start|s-reg|s-rel|s-religion|s-roy|s-sports|s-start
-s-text|s-ttl|s-tul|s-vac|series overview|sigfig|simple horizontal timeline|single chart|singlechart|singles
+s-text|s-ttl|s-tul|s-vac|series overview|simple horizontal timeline|single chart|singlechart|singles
 sort under|spaceflight crew|species table|species table/end|speciestable|sports table|start|start box|start-box
 startbox|static row numbers|stations|statistics|sticky header|succession|succession box|succession box one to two
 succession footnote|table alignment|tba|tbd|timeline|tournament bracket|track listing|tracklist|tracklisting
@@ -281,7 +286,7 @@ end small div|enddivcol|endflatlist|endflowlist|endplainlist|fix bunching|fixbun
 float begin|float end|flow list end|flow list start|hidden text|hlist end|htmlfix|indent end|interactive list
 justify|larger begin|mbox|mid|multicol|multicol-break|multicol-end|multicol-section|navend|nbsp table
 numbered list start|od|ombox|outdent|plainlist end|px2|resize begin|side bar|small div|small div end|smalldiv
-stack begin|stack end|tab|table|tabs|tmbox|top|unindent|vspace
+stack begin|stack end|tab|table|tabs|tmbox|top|unindent|vspace|div|span|ja-rail-color|rail color|linecolor
 """
 
 # Looked up with the whole name in lower case, so that redirects that differ in case alone need no entry.
@@ -300,6 +305,9 @@ for _kind, _names in (
     ("hatnote", _HATNOTES),
 ):
     _KINDS.update(dict.fromkeys(filter(None, _names.replace("\n", "|").split("|")), _kind))
+
+# Marks that substituted templates leave behind.
+_KINDS.update(dict.fromkeys((f"z{number}" for number in range(1, 250)), "metadata"))
 
 _PREFIXES = (
     ("infobox ", "infobox"),
@@ -389,6 +397,10 @@ _SUFFIX_KINDS = {
     " chart": "chart",
     " diagram": "media",
     " imagemap": "media",
+    " primary style": "layout",
+    " primary color": "layout",
+    " secondary color": "layout",
+    " color cell": "layout",
 }
 _SUFFIX = re.compile("(?:" + "|".join(map(re.escape, _SUFFIX_KINDS)) + r")\Z")
 

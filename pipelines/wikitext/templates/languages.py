@@ -131,6 +131,12 @@ def _foreign(call: TemplateCall, code: str, text: str) -> str:
     return italic(text)
 
 
+@template("langr")
+def upright(call: TemplateCall) -> str:
+    """``{{langr|de|Dasein}}`` -> ``Dasein``."""
+    return call.get("2", "text")
+
+
 @template("lang")
 def lang(call: TemplateCall) -> str:
     """``{{lang|de|Autobahn}}`` -> ``''Autobahn''``; scripts other than the Latin stay upright."""
@@ -196,14 +202,14 @@ def lang_rus(call: TemplateCall) -> str:
     return ", ".join(pieces)
 
 
-@template("transliteration", "transl", "tlit", "xlit", "translit")
+@template("transliteration", "transl", "tlit", "xlit", "translit", "iAST", "iSOtranslit", "arabDIN", "aRTL")
 def transliteration(call: TemplateCall) -> str:
     """``{{transl|ar|DIN|kitāb}}`` -> ``''kitāb''``: code, scheme where given, text."""
     arguments = [argument for argument in call.positional() if argument]
     return italic(arguments[-1]) if arguments else ""
 
 
-@template("wikt-lang", "wt")
+@template("wikt-lang", "wt", "wktl", "wiktlang", "wlink")
 def wiktionary_word(call: TemplateCall) -> str:
     """``{{wikt-lang|grc|πτέρυξ|πτερόν}}`` -> the last of its words; the link leads to the dictionary."""
     return _foreign(call, call.get("1"), call.get("3", "2"))
@@ -216,7 +222,7 @@ def script(call: TemplateCall) -> str:
     return call.get("2", "1") if call.name == "script" else call.get("1")
 
 
-@template("rtl-lang", "rtl", "ltr-lang")
+@template("rtl-lang", "rtl", "ltr-lang", "rtl-para", "lang rtl", "ltr")
 def right_to_left(call: TemplateCall) -> str:
     """``{{rtl-lang|ar|سلام}}`` -> ``سلام``."""
     return call.get("2", "1")
@@ -231,6 +237,13 @@ def right_to_left(call: TemplateCall) -> str:
     "urdu",
     "arabic script",
     "nastaliq",
+    "uninastaliq",
+    "phoenician",
+    "ogham",
+    "tibetan",
+    "bo-textonly",
+    "mongolunicode",
+    "mongol",
     "nq",
     "sindhi",
     "ethiopic",
@@ -247,7 +260,9 @@ def in_language(call: TemplateCall) -> str | None:
     if not names:
         return None
     last = names.pop()
-    return f"(in {', '.join(names)} and {last})" if names else f"(in {last})"
+    if len(names) > 1:
+        return f"(in {', '.join(names)}, and {last})"
+    return f"(in {names[0]} and {last})" if names else f"(in {last})"
 
 
 def _register_icons() -> None:
@@ -295,6 +310,20 @@ def native_name(call: TemplateCall) -> str:
     return f"{text} ({name})" if name and call.name == "native name" else text
 
 
+@template("langnf", "language with name/for", "lang-nf")
+def language_for(call: TemplateCall) -> str | None:
+    """``{{langnf|de|Kaiser|emperor}}`` -> ``''Kaiser'' ([[German language|German]] for 'emperor')``."""
+    code, text, meaning = [*call.positional(), "", "", ""][:3]
+    name = call.get("lang-name", default=language_name(code) or "")
+    if not meaning or not name:
+        # Without a code the language's own name stands in the word's place.
+        return f"{text} for '{meaning}'" if text and meaning else None
+    links = call.get("links", "link").lower() not in _NO
+    label = link(language_article(name), name) if links else name
+    words = f"{label} for '{meaning}'"
+    return f"{_foreign(call, code, text)} ({words})" if text else words
+
+
 @template("cyrl")
 def cyrillic(call: TemplateCall) -> str:
     """``{{cyrl|слово}}`` -> ``слово``."""
@@ -315,7 +344,7 @@ def name_of_language_family(call: TemplateCall) -> str | None:
 
 @template("pIE", "proto")
 def reconstructed(call: TemplateCall) -> str:
-    """``{{PIE|*ḱerd-}}`` -> ``''*ḱerd-''``, ``{{proto|Celtic|kerd}}`` -> ``''*kerd''``."""
-    if call.name == "proto":
-        return italic(f"*{call.get('2')}") if call.get("2") else ""
-    return italic(call.get("1"))
+    """``{{PIE|*ḱerd-}}`` and ``{{proto|Celtic|kerd}}`` -> ``*ḱerd-`` and ``*kerd``, in italics."""
+    word = call.get("2") and f"*{call.get('2')}" if call.name == "proto" else call.get("1")
+    # The asterisk is an entity, for one that begins a line would make a list.
+    return italic(word.replace("*", "&#42;", 1))

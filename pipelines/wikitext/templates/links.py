@@ -65,11 +65,12 @@ def plain_link(call: TemplateCall) -> str | None:
     return link(target, call.get("2", "display")) if target else None
 
 
-@template("w", "wikilink", "wl")
+@template("w", "wikilink", "wl", "auto link", "colored link", "bl")
 def wikilink(call: TemplateCall) -> str | None:
-    """``{{w|Cromer|the town}}`` -> ``[[Cromer|the town]]``."""
-    target = call.get("1")
-    return link(target, call.get("2")) if target else None
+    """``{{w|Cromer|the town}}`` -> ``[[Cromer|the town]]``; `colored link` has a colour in front."""
+    first = 2 if call.name == "colored link" else 1
+    target = call.get(str(first))
+    return link(target, call.get(str(first + 1))) if target else None
 
 
 @template("no redirect", "noredirect")
@@ -98,7 +99,7 @@ def plural_link(call: TemplateCall) -> str | None:
     return link(target, call.get("2", default=f"{target}s")) if target else None
 
 
-@template("ital link")
+@template("ital link", "italics link")
 def italic_link(call: TemplateCall) -> str | None:
     """``{{italics link|Title}}`` -> ``[[Title|''Title'']]``."""
     target = call.get("1")
@@ -123,7 +124,7 @@ def without_disambiguation(call: TemplateCall) -> str | None:
     return link(target, _DISAMBIGUATION.sub("", target)) if target else None
 
 
-@template("uRL", "official URL")
+@template("uRL", "url", "official URL")
 def address(call: TemplateCall) -> str:
     """``{{URL|example.org|shown}}`` -> ``shown``, or the address without its beginning."""
     shown = call.get("2")
@@ -138,7 +139,7 @@ def video_link(call: TemplateCall) -> str:
     return call.get("2", "title")
 
 
-@template("plain link", "plain url")
+@template("plain link", "plain url", "plainlink2")
 def external_link(call: TemplateCall) -> str:
     """``{{plain link|url=..|name=Site}}`` -> ``Site``."""
     return call.get("name", "2")
@@ -163,7 +164,7 @@ def native_names(call: TemplateCall) -> str:
     return ", ".join(names)
 
 
-@template("harvtxt", "harvard citation text", "harvs", "harvcoltxt")
+@template("harvtxt", "harvard citation text", "harvs", "harvcoltxt", "harvard citations")
 def author_year(call: TemplateCall) -> str:
     """``{{harvtxt|Smith|Jones|1990|p=5}}`` -> ``Smith & Jones (1990, p. 5)``."""
     authors, year = _authors(call)

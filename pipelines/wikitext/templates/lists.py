@@ -22,8 +22,27 @@ def horizontal_list(call: TemplateCall) -> str:
     return ", ".join(items)
 
 
-@template("unbulleted list", "ubl", "ubt", "unbullet", "unbulleted", "ublist", "ubli", "vunblist")
-@template("bulleted list", "blist", "bulletlist", "unordered list", "bullet list")
+@template(
+    "unbulleted list",
+    "ubl",
+    "ubt",
+    "unbullet",
+    "unbulleted",
+    "ublist",
+    "ubli",
+    "vunblist",
+    "unbulleted indent list",
+    "br separated entries",
+)
+@template(
+    "bulleted list",
+    "blist",
+    "anchored list",
+    "bare anchored list",
+    "bulletlist",
+    "unordered list",
+    "bullet list",
+)
 def vertical_list(call: TemplateCall) -> str:
     """``{{ubl|red|green}}`` -> a list of an item a line."""
     return _vertical(call)
@@ -53,7 +72,7 @@ def ordered_list(call: TemplateCall) -> str:
     "indented plainlist",
     "flowlist",
 )
-@template("columns-list", "columnslist", "cmn")
+@template("columns-list", "columnslist", "columns list", "cmn")
 def list_of_lines(call: TemplateCall) -> str:
     """``{{plainlist|* red\\n* green}}`` -> its list as it stands; as an opening tag (``{{plainlist}}``) nothing."""
     text = call.get("1", "content", "list", "col1")
@@ -88,10 +107,24 @@ def definition(call: TemplateCall) -> str:
     return f"\n: {text}\n" if text else ""
 
 
-@template("gli", "glossary link internal", "glossary link")
+@template("gli", "glossary link internal", "glossary link", "glink", "glossary link term")
 def glossary_link(call: TemplateCall) -> str:
     """``{{gli|word|shown}}`` -> ``shown``."""
     return call.get("3", "2", "1") if call.name == "glossary link" else call.get("2", "1")
+
+
+@template("video game release", "vgrelease", "vg release", "vgrelease new")
+def releases(call: TemplateCall) -> str | None:
+    """``{{video game release|NA|June 1, 2005|EU|July 2005}}`` -> ``NA: June 1, 2005, EU: July 2005``."""
+    words = [word for word in call.positional() if word]
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return ", ".join(f"{region}: {date}" for region, date in pairs) or None
+
+
+@template("linum", "lino")
+def numbered_line(call: TemplateCall) -> str:
+    """``{{linum|5|text}}`` -> ``text``: the numbers of a poem's lines stand beside it."""
+    return call.get("2")
 
 
 @template("columns", "columns2")

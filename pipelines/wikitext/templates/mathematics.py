@@ -8,7 +8,7 @@ from pipelines.wikitext.templates.registry import TemplateCall, template
 __all__: list[str] = []
 
 
-@template("math", "mvar", "bigmath", "big math", "tmath")
+@template("math", "mvar", "bigmath", "big math", "tmath", "texhtml", "math bold", "bold math")
 def formula(call: TemplateCall) -> str:
     """``{{math|''x'' + 1}}`` -> ``''x'' + 1``; `tmath` holds LaTeX."""
     text = call.get("1")
@@ -27,6 +27,9 @@ def formula(call: TemplateCall) -> str:
     "sqrt",
     "surd",
     "root",
+    "nth root",
+    "nthroot",
+    "radical",
     "abs",
     "norm",
     "floor",
@@ -37,7 +40,7 @@ def sign(call: TemplateCall) -> str:
     """``{{pi}}`` -> ``π``, ``{{radic|2}}`` -> ``√2``, ``{{abs|x}}`` -> ``|x|``, ``{{prime|x}}`` -> ``x′``."""
     text, index = call.get("1"), call.get("2")
     name = call.name
-    if name in ("radic", "sqrt", "surd", "root"):
+    if name in ("radic", "sqrt", "surd", "root", "nth root", "nthroot", "radical"):
         root = {"2": "", "3": "∛", "4": "∜"}.get(index, f"<sup>{index}</sup>√" if index else "")
         return f"{root or '√'}{f'({text})' if ' ' in text else text}"
     if name in ("abs", "norm"):
@@ -49,6 +52,69 @@ def sign(call: TemplateCall) -> str:
         return f"{text}{'′' if name == 'prime' else '″'}"
     signs = {"π": "π", "pi": "π", "euler": "e", "golden": "φ", "phi": "φ", "infin": "∞", "infinity": "∞"}
     return signs.get(name, {"langle": "⟨", "rangle": "⟩", "intmath": "∫", "integral": "∫"}.get(name, ""))
+
+
+@template("mset", "set notation", "mathset")
+def braces(call: TemplateCall) -> str:
+    """``{{mset|1, 2}}`` -> ``{1, 2}``."""
+    return f"&#123;{', '.join(argument for argument in call.positional() if argument)}&#125;"
+
+
+_INTERVALS = {
+    "closed-closed": ("&#91;", "&#93;"),
+    "open-open": ("(", ")"),
+    "closed-open": ("&#91;", ")"),
+    "open-closed": ("(", "&#93;"),
+}
+
+
+@template(*_INTERVALS)
+def interval(call: TemplateCall) -> str:
+    """``{{closed-open|0, 1}}`` -> ``[0, 1)``."""
+    left, right = _INTERVALS[call.name]
+    return f"{left}{', '.join(argument for argument in call.positional() if argument)}{right}"
+
+
+@template("pars", "parentheses", "paren")
+def parentheses(call: TemplateCall) -> str:
+    """``{{pars|x}}`` -> ``(x)``."""
+    return f"({call.get('1')})"
+
+
+# Letters that stand in formulas as templates of their own.
+_LETTERS = {
+    "epsilon": "ε",
+    "varepsilon": "ε",
+    "xi": "ξ",
+    "varphi": "φ",
+    "upsilon": "υ",
+    "tau": "τ",
+    "sigma": "σ",
+    "varsigma": "ς",
+    "mu": "μ",
+    "lambda": "λ",
+    "kappa": "κ",
+    "theta": "θ",
+    "vartheta": "θ",
+    "gamma": "γ",
+    "nabla": "∇",
+    "perp": "⊥",
+    "coloneqq": ":=",
+    "mapsto": "↦",
+    "dot product": "·",
+}
+
+
+def _register_letters() -> None:
+    for name, letter in _LETTERS.items():
+
+        @template(name)
+        def math_letter(_call: TemplateCall, letter: str = letter) -> str:
+            """``{{mu}}`` -> ``μ``."""
+            return letter
+
+
+_register_letters()
 
 
 _ACCIDENTALS = {
@@ -138,6 +204,13 @@ def numbered_formula(call: TemplateCall) -> str:
         number = call.get("3")
         return f"{call.get('2')}{f' ({number})' if number else ''}"
     return call.get("equation", "1")
+
+
+@template("math proof", "mathematical proof", "math proof open")
+def proof(call: TemplateCall) -> str:
+    """``{{math proof|proof=..}}`` -> ``Proof. ..``; ``title=`` says something else in front."""
+    text = call.get("proof", "1")
+    return f"{call.get('title', 'name', default='Proof')}. {text}" if text else ""
 
 
 @template("math theorem")

@@ -153,6 +153,13 @@ def gaps(call: TemplateCall) -> str:
     )
 
 
+@template("+-", "±", "plus minus", "plusminus", "plus or minus", "plusmn")
+def plus_or_minus(call: TemplateCall) -> str:
+    """``{{±}}`` -> ``±``, ``{{±|5}}`` -> ``±5``, ``{{±|2|3}}`` -> ``+2−3``."""
+    above, below = call.get("1"), call.get("2")
+    return f"+{above.lstrip('+')}{MINUS}{below.lstrip('-−')}" if above and below else f"±{above}"
+
+
 @template("numero", "no.", "№", "nos.", "iss.")
 def numero(call: TemplateCall) -> str:
     """``{{numero|5}}`` -> ``No. 5``."""

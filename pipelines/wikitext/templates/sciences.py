@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.wikitext.templates.markup import italic, link
+from pipelines.wikitext.templates.markup import italic, link, plain
+from pipelines.wikitext.templates.numerals import MINUS
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -87,6 +88,51 @@ def position_in_sky(call: TemplateCall) -> str:
     return " ".join(
         f"{number}{unit}" for number, unit in zip(call.positional(), units, strict=False) if number
     )
+
+
+@template("sky")
+def sky(call: TemplateCall) -> str | None:
+    """``{{Sky|05|35|17.3|-|05|23|28|1344}}`` -> ``05h 35m 17.3s, −05° 23′ 28″``."""
+    values = [*call.positional(), *[""] * 7][:7]
+    if not values[0] or not values[4]:
+        return None
+    ascension = " ".join(f"{value}{unit}" for value, unit in zip(values[:3], "hms", strict=True) if value)
+    declination = " ".join(f"{value}{unit}" for value, unit in zip(values[4:], "°′″", strict=True) if value)
+    return f"{ascension}, {values[3].replace('-', MINUS)}{declination}"
+
+
+@template("mPC", "mpc")
+def minor_planet_center(call: TemplateCall) -> str:
+    """``{{MPC|1998 FJ|shown}}`` -> ``shown``."""
+    return call.get("2", "1")
+
+
+_THREATS = {
+    "EX": "extinct",
+    "EW": "extinct in the wild",
+    "CR": "critically endangered",
+    "EN": "endangered",
+    "VU": "vulnerable",
+    "NT": "near threatened",
+    "LC": "least concern",
+    "DD": "data deficient",
+    "NE": "not evaluated",
+}
+
+
+@template("iUCN status", "iUCN category")
+def threat(call: TemplateCall) -> str | None:
+    """``{{IUCN status|EN}}`` -> ``endangered``."""
+    return _THREATS.get(call.get("1").upper())
+
+
+@template("snamei", "splink", "taxonlink", "taxon link", "species link", "sname")
+def species(call: TemplateCall) -> str | None:
+    """``{{splink|Felis catus}}`` -> ``[[Felis catus|''Felis catus'']]``; `snamei` and `sname` have no link."""
+    name = call.get("1")
+    if not name:
+        return None
+    return italic(name) if call.name.startswith("sname") else link(plain(name), italic(name))
 
 
 @template("taxon italics", "taxonItalics")

@@ -12,7 +12,8 @@ _PREFIXES = """
 HMS USS SS MV RMS HMAS HMCS HMNZS HMSAS HMIS INS SMS ORP USAT USAV USCGC USNS USRC USFC USC&GS USFS USLHT NOAAS HDMS
 HNoMS HSwMS HNLMS HMT HMHS HMAV HMY RFA RRS RNLB RV MS MY MSC TS TSS PS NS FV GTS SV CSS CCGS DSV BAP ARA BRP KRI KD
 RSS ROKS JS JDS PNS BNS SLNS TCG ROS FNS NMS ARC NRP HSC HTMS HNMS LÉ MSV TSMV MFV SMY ROCS RCGS SSV SY STS HDMY
-HMVS GNS NNS KNM IRIS ITS ENS
+HMVS GNS NNS KNM IRIS ITS ENS KM DKM MT SB FGS FS SPS LCS HMPNGS VMF ICGV EML RPS SAS HMBS ANS HSK HS RFNS BAE
+HMEC ICGS ST ATS USLHS USFWS USSF HMLEP
 """
 
 
@@ -60,6 +61,28 @@ def ship(call: TemplateCall) -> str | None:
     prefix, name, number, display = [*call.positional(), "", "", "", ""][:4]
     display = call.get("up") or display
     return _ship(prefix, name, number, display, nolink=bool(call.get("nolink")))
+
+
+def _register_slashed() -> None:
+    for prefix in ("M/V", "M/S", "S/S", "R/V", "M/Y", "S/V", "S/Y", "F/V"):
+
+        @template(prefix)
+        def ship_of_slashed_prefix(call: TemplateCall, prefix: str = prefix) -> str | None:
+            """``{{M/V|Ajax}}`` -> ``[[MV Ajax|MV ''Ajax'']]``."""
+            name, number, display = call.get("1"), call.get("2"), call.get("3")
+            return _ship(prefix.replace("/", ""), name, number, display, nolink=bool(call.get("nolink")))
+
+
+_register_slashed()
+
+
+@template("jsub", "jSub")
+def japanese_submarine(call: TemplateCall) -> str | None:
+    """``{{jsub|I-19}}`` -> ``[[Japanese submarine I-19|''I-19'']]``."""
+    name, number = call.get("1"), call.get("2")
+    return (
+        link(f"Japanese submarine {name}{f' ({number})' if number else ''}", italic(name)) if name else None
+    )
 
 
 @template("gS", "sMU", "sM")

@@ -26,6 +26,26 @@ _SEASONS = {
     "mLB All-Star Year": "Major League Baseball All-Star Game",
     "indy500": "Indianapolis 500",
     "f1": "Formula One World Championship",
+    "aldsy": "American League Division Series",
+    "aLDS year": "American League Division Series",
+    "nldsy": "National League Division Series",
+    "nLDS year": "National League Division Series",
+    "alcsy": "American League Championship Series",
+    "nlcsy": "National League Championship Series",
+    "alwcy": "American League Wild Card Game",
+    "nlwcy": "National League Wild Card Game",
+    "mlbdy": "Major League Baseball draft",
+    "nfld": "NFL draft",
+    "nFL draft year": "NFL draft",
+    "nbad": "NBA draft",
+    "nhld": "NHL entry draft",
+    "mlsd": "MLS SuperDraft",
+    "wnbad": "WNBA draft",
+    "cfld": "CFL draft",
+    "aflgf": "AFL Grand Final",
+    "nwsly": "National Women's Soccer League season",
+    "cwsy": "College World Series",
+    "mLB season": "Major League Baseball season",
 }
 
 
@@ -47,6 +67,12 @@ _WINTER_SEASONS = {
     "nHL Year": "NHL season",
     "nbay": "NBA season",
     "nBA Year": "NBA season",
+    "nBA year": "NBA season",
+    "nHL year": "NHL season",
+    "ahly": "AHL season",
+    "echly": "ECHL season",
+    "khly": "KHL season",
+    "pbay": "PBA season",
 }
 
 
@@ -91,7 +117,20 @@ _register_teams()
 
 
 @template(
-    "goal", "pengoal", "yel", "sent off", "subon", "suboff", "penmiss", "yellow card", "red card", "sin bin"
+    "goal",
+    "goals scored",
+    "og",
+    "pengoal",
+    "yel",
+    "ycard",
+    "rcard",
+    "sent off",
+    "subon",
+    "suboff",
+    "penmiss",
+    "yellow card",
+    "red card",
+    "sin bin",
 )
 @template(
     "gold medal",
@@ -104,7 +143,7 @@ _register_teams()
     "silver02",
     "bronze03",
 )
-@template("captain")
+@template("captain", "med", "gold", "silver", "bronze")
 def event(call: TemplateCall) -> str:
     """``{{goal|45}}`` -> ``45'``: the minutes; medals and cards without words say nothing."""
     minutes = [argument for argument in call.positional() if argument and argument[0].isdecimal()]

@@ -36,7 +36,11 @@ fontsize|dfn|noprint|screen reader-only|sronly|serif|sans-serif|not a typo|notat
 chem name|block indent|blockindent|bi|align|center|centre|left|right|aligned|unicode|polytonic|runic|semxlit
 code2|key|button|citation needed span|cn span|fact span|clarify span|dubious span|failed verification span
 disputed span|no selflink|delink|crossref|crossreference|see below|see above|trim|hyphenation|raised|lowered
-smallest|tt|pre2|nocaps|noitalics|green|red|blue
+smallest|tt|pre2|nocaps|noitalics|green|red|blue|xref|longitem|longlink|strikeout|hyphenate|text|symb|uuline
+double underline|bigger|strongbad|stronggood|finedetail|xt2|xtn|xtd|dcr|mxtn|mxtd|!mxt|bxt|!bxt|italic|bold text|nbr
+fix-span|cn-span|undersmile|overparen|overbrace|underbrace|cancel|pre|plain text|unstrip|center block
+centered|floatright
+hanging indent|sans|serif text|anchored text|vertical text|upright|roman text|no italics
 """
 
 
@@ -56,6 +60,10 @@ def dressed(call: TemplateCall) -> str:
     "colored text",
     "bg",
     "background color",
+    "fg",
+    "colored link text",
+    "line-height",
+    "strikethrough color",
 )
 def coloured(call: TemplateCall) -> str:
     """``{{fgcolor|red|word}}`` and ``{{font color|red|blue|word}}`` -> ``word``."""
@@ -80,7 +88,7 @@ def also_known_as(call: TemplateCall) -> str:
     return f"a.k.a. {call.get('1')}".rstrip()
 
 
-@template("legend", "legend2", "legend0", "color box", "colorbox")
+@template("legend", "legend2", "legend0", "legend-line", "color box", "colorbox")
 def legend(call: TemplateCall) -> str:
     """``{{legend|#00F|water}}`` -> ``water``; the patch of colour says nothing in text."""
     return call.get("2")
@@ -160,6 +168,18 @@ def gloss(call: TemplateCall) -> str:
     return f"'{text}'" if text else ""
 
 
+@template("single+double", "sd quotes")
+def quoted_twice(call: TemplateCall) -> str:
+    """``{{single+double|word}}`` -> ``'"word"'``."""
+    return f"'\"{call.get('1')}\"'"
+
+
+@template("double+single")
+def quoted_twice_outside_double(call: TemplateCall) -> str:
+    """``{{double+single|word}}`` -> ``"'word'"``."""
+    return f"\"'{call.get('1')}'\""
+
+
 @template("double quotes", '"', "qq", "quoted", "q")
 def quoted(call: TemplateCall) -> str:
     """``{{qq|word}}`` -> ``"word"``."""
@@ -173,6 +193,7 @@ def quoted(call: TemplateCall) -> str:
     "angle brackets",
     "angbr ipa",
     "grapheme",
+    "gph",
     "chevron",
     "angbr IPA",
     "anglebracket",

@@ -58,7 +58,7 @@ def orbiter(call: TemplateCall) -> str | None:
     return link(f"Space Shuttle {name}", f"''{name}''") if name else None
 
 
-@template("algebraic notation inline", "aN", "chessAN")
+@template("aN", "chessAN")
 def chess_move(call: TemplateCall) -> str:
     """``{{AN|Nf3}}`` -> ``Nf3``."""
     return call.get("1")

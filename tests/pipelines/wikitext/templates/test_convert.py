@@ -69,7 +69,8 @@ OPTIONS = [
     ("40|mi|0|abbr=off|spell=on", "forty miles (sixty-four kilometres)"),
     ("10|mi|km|lk=on", "10 [[Mile|miles]] (16 [[Kilometre|km]])"),
     ("10|mi|km|lk=out", "10 miles (16 [[Kilometre|km]])"),
-    ("1234|km|mi|comma=off|abbr=on", "1,234 km (767 mi)"),
+    ("1234|km|mi|comma=off|abbr=on", "1234 km (767 mi)"),
+    ("12345|-|20000|m|km|comma=off", "12345–20000 metres (12.345–20.000 km)"),
     ("562|e6USbbl|e9L|0|abbr=unit|order=flip", "67 billion L (562 million US bbl)"),
 ]
 VALUES = [
