@@ -1,4 +1,4 @@
-"""What the help pages say of the syntax: https://www.mediawiki.org/wiki/Help:Formatting, :Lists, :Links, :Magic_words."""
+"""What the help pages say: https://www.mediawiki.org/wiki/Help:Formatting, Help:Lists, Help:Links, Help:Magic_words."""
 
 CASES = [
     ("'''''a''' b'' c", "a b c", []),
