@@ -17,6 +17,7 @@ from pipelines.wikitext.switches import is_disambiguation, strip_switches
 from pipelines.wikitext.tables import remove_tables
 from pipelines.wikitext.tags import strip_tags
 from pipelines.wikitext.tidying import tidy
+from pipelines.wikitext.variants import read_variants
 
 __all__ = ["extract_article"]
 
@@ -55,7 +56,7 @@ class _Extraction:
         if text.lstrip()[:1] == "#" and (redirect := self.site.redirect.match(text)):
             article.redirect = self.site.normalise_title(redirect[1].strip().lstrip(":"))
             text = text[redirect.end() :]
-        text = self.expand(text)
+        text = read_variants(self.expand(text), self.site)
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
         text = self.links.read(text)
@@ -175,21 +176,24 @@ def _paragraph(text: str, kind: str, section: str) -> Paragraph:
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
     """Joins short list items to the paragraph with a colon before them, and terms to their definitions."""
     joined: list[Block] = []
-    introduced = False
+    introduction = -1
     for text, (_, kind, level) in zip(texts, blocks, strict=True):
         text = text.strip()
         if not text or (kind == LIST and not text.strip(_LEFTOVERS)):
             continue
-        if introduced and kind == LIST and not level:
-            before, first, term = joined[-1]
+        if kind != LIST or level:
+            introduction = -1
+        elif introduction >= 0:
+            before, first, term = joined[introduction]
             if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
-                joined[-1] = (f"{before}\x0b{text}", first, 0)
-                introduced = not term
+                joined[introduction] = (f"{before}\x0b{text}", first, 0)
+                introduction = -1 if term else introduction
                 continue
-        joined.append((text, kind, level))
-        introduced = (level == 1 and kind == LIST) or (
+        if (level == 1 and kind == LIST) or (
             text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", ":\x03"))
-        )
+        ):
+            introduction = len(joined)
+        joined.append((text, kind, level))
     return joined
 
 

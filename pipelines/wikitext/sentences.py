@@ -21,7 +21,7 @@ def _words(listed: str) -> frozenset[str]:
 _NEVER_LAST = _words("e.g i.e cf viz vs esp incl approx resp")
 # Behind these, a number (or a Roman one) belongs to the abbreviation.
 _BEFORE_NUMBER = _words(
-    "approx bk bwv c ca cap ch chs circa fig figs fl kv lib nos nr op opp p para pp pt pts rv v vol vols"
+    "approx bk bwv c ca cap ch chs cir circa fig figs fl kv lib nos nr op opp p para pp pt pts rv v vol vols"
 )
 # Behind these, a capitalised word is a name that belongs to the abbreviation, unless it often starts sentences.
 _BEFORE_NAME = _words(
@@ -65,10 +65,17 @@ _PAIR = re.compile(
     r"|\([^()]{0,2000}(?:\([^()]{0,500}\)[^()]{0,500}){0,8}\)"
 )
 _ENDS = ".!?…"
+_USUAL_ENDS = ".!?"
+# Behind these, what follows goes on: "(1) red, (2) green", "x · 3", "either: (1) ...".
+_NO_END = frozenset(",;:([{+-−–—=<>·×÷*/|&~≈")
+# Where these follow a full stop, it belonged to an abbreviation.
+_NO_START = frozenset(",;:=+/×÷|&)]}<>≈→")
 # A quotation inside a sentence is cut into its own sentences only where the whole would be longer than this.
 _LONG = 300
 _WINDOW = 20_000
 _FEWEST_QUOTED_WORDS = 2
+_FEWEST_WORDS_OF_ASIDE = 3
+_LONGEST_ABBREVIATION = 4
 
 
 def split_sentences(text: str, anchors: Sequence[Anchor] = (), language: str = "en") -> list[tuple[int, int]]:
@@ -140,7 +147,9 @@ def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
     for piece, following in pairwise(pieces):
         end += len(piece)
         word = piece[piece.rfind(" ", 0, -1) + 1 :].rstrip(". \n").lstrip(_OPENERS)
-        if (word in _ABBREVIATIONS or not following[0].isupper()) and _is_false_end(text, piece, word, end):
+        if (
+            word in _ABBREVIATIONS or piece[-2:-1] not in _USUAL_ENDS or not following[0].isupper()
+        ) and _is_false_end(text, piece, word, end):
             continue
         ends.append(end)
     if ends and ends[0] == len(pieces[0]) and _ENUMERATION.fullmatch(pieces[0]) is not None:
@@ -156,6 +165,8 @@ def _is_false_end(text: str, piece: str, word: str, end: int) -> bool:
     if not stripped or len(stripped) == len(piece) or "\n" in piece[len(stripped) :]:
         return False
     first = text[end]
+    if first in _NO_START or stripped[-1] in _NO_END or (first == "(" and stripped[-1].isalnum()):
+        return True
     next_word = _WORD.match(text, end)
     if first.islower():
         # "iPhone sales rose." and "δ Arietis is a star." are sentences.
@@ -204,7 +215,13 @@ def _ends_at_pairs(text: str, start: int, end: int) -> Iterator[int]:
             yield from inner
             sentence = inner[-1] if inner else sentence
         following = _behind_space(text, pair.end())
-        if pair.end() < following < stop and (leads or is_quotation) and _ends_with(pair, text, following):
+        if not pair.end() < following < stop:
+            continue
+        if (
+            _ends_with(pair, text, following)
+            if leads or is_quotation
+            else _holds_end(inside, text, following)
+        ):
             sentence = following
             yield sentence
 
@@ -230,3 +247,17 @@ def _ends_with(pair: re.Match[str], text: str, following: int) -> bool:
         return True
     # A title that ends in "!" or "?" is written in capitals; a sentence is not.
     return sum(word[:1].islower() for word in inside) * 2 > len(inside)
+
+
+def _holds_end(inside: str, text: str, following: int) -> bool:
+    """Whether the full stop of the sentence before `following` stands in its last bracket: ``(that it is.)``."""
+    words = inside.split()
+    last = words[-1].rstrip(".")
+    next_word = _WORD.match(text, following)
+    return (
+        len(words) >= _FEWEST_WORDS_OF_ASIDE
+        and last[1:].islower()
+        and len(last) > _LONGEST_ABBREVIATION
+        and next_word is not None
+        and next_word[0] in _OFTEN_FIRST
+    )

@@ -53,6 +53,17 @@ def test_kinds():
     ]
 
 
+def test_an_introduction_keeps_its_short_items_around_a_long_one():
+    long_item = "an item that says a good deal " * 4
+    article = extract(f"They are:\n* one\n* {long_item}\n* two\n* three\n\nThe end.\n* four")
+    assert [paragraph.text for paragraph in article.paragraphs] == [
+        "They are:\none\ntwo\nthree",
+        long_item.strip(),
+        "The end.",
+        "four",
+    ]
+
+
 def test_a_quotation_that_is_never_closed_ends_at_the_heading():
     article = extract("<blockquote>a\n== B ==\nb")
     assert [p.kind for p in article.paragraphs] == ["quote", "prose"]

@@ -14,6 +14,12 @@ HARD_CASES = """
 3. Find the key.
 He plays for Ft. Worth. | Then he left.
 Mt. Everest is high. | St. Louis is large. | Ste. Anne is small.
+There are three kinds: (1) the red ones; (2) the green ones; and (3) the rest. | None is blue.
+It melts as Na (g) + KCl (l) does. | The mean is (1/2 · 3) + (1/2 · 5). | It is four.
+See masc. = masculine, pl. = plural. | A letter stands for each.
+They cited a case (7th Cir. 2007) in court. | It was short.
+It is near the road (it can be reached from the highway.) | There is a second road. | It is longer.
+It is made by one firm (Stone and Sons Inc.) In it was gold.
 See vol. 3. | It is approx. 5 km away. | It cost approx. $5 million.
 It appeared in Vol. II of the series. | It was bound in Vol. 7.
 The length is 10 ft. | The hill rises 50 ft. | It is green.
