@@ -22,16 +22,9 @@ import numpy as np
 from kc_schema.files import write_atomically
 from kc_schema.snapshot import checksum
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.index_choice import IndexPlan, plan_index, unwrap
+from pipelines.image_index.index_choice import IndexPlan, plan_index
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.recall import (
-    NEIGHBOURS,
-    Measurement,
-    exact_neighbours,
-    measure_speed,
-    recall_of,
-    tune,
-)
+from pipelines.image_index.recall import NEIGHBOURS, Measurement, make_queries, measure_speed, tune
 from pipelines.image_index.search import FORMAT, read_description
 from pipelines.image_index.shards import (
     ShardTask,
@@ -47,6 +40,8 @@ from pipelines.image_index.vectors import Embeddings, Ids
 __all__ = ["IndexOptions", "build_index", "index_is_current"]
 
 HELD_OUT = 1000
+MEASURED = ("held out", "mixed")
+"""Kinds of queries whose recall is measured (`recall.make_queries`)."""
 SEED = 7
 
 Say = Callable[[str], None]
@@ -66,7 +61,8 @@ class IndexOptions:
 
     def fingerprint(self, embeddings: Embeddings) -> str:
         """Gives a checksum of all that decides what the index finds."""
-        state = [embeddings.fingerprint, self.factory, self.min_recall, SEED, HELD_OUT, version("numpy")]
+        measured = [self.min_recall, HELD_OUT, *MEASURED]
+        state = [embeddings.fingerprint, self.factory, measured, SEED, version("numpy")]
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
@@ -116,16 +112,21 @@ def build_index(
         "trained_on": plan.training if plan.centroids else 0,
         "nprobe": measured.nprobe,
         "k_factor": measured.k_factor,
-        "recall": {"at": NEIGHBOURS, "queries": len(held_out), "measured": round(measured.recall, 4)},
+        "recall": {
+            "at": NEIGHBOURS,
+            "queries": len(held_out),
+            **{name: round(share, 4) for name, share in measured.recall.items()},
+        },
         "queries_per_second": speed,
         "faiss": faiss.__version__,
     }
     say("writing the index")
     published = _publish(layout, with_ids(index, _all_ids(embeddings)), description)
     shutil.rmtree(layout.state / "index", ignore_errors=True)
+    recall = ", ".join(f"{share:.3f} for {name} queries" for name, share in measured.recall.items())
     say(
-        f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s: recall@{NEIGHBOURS}"
-        f" {measured.recall:.3f} (nprobe {measured.nprobe}, k_factor {measured.k_factor}),"
+        f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s: recall@{NEIGHBOURS} {recall}"
+        f" (nprobe {measured.nprobe}, k_factor {measured.k_factor}),"
         f" {speed['batch 1']:,.0f} queries/s one by one, {speed['batch 64']:,.0f} in batches of 64, one thread"
     )
     return published
@@ -192,20 +193,10 @@ def _measure(
 ) -> tuple[Measurement, dict[str, float]]:
     """Sets the index to the recall asked for; gives what was measured, and queries a second by batch."""
     say(f"measuring recall@{NEIGHBOURS} on {len(held_out):,} held-out images against exact search")
-    queries = embeddings.rows_at(held_out).astype(np.float32)
-    exact = exact_neighbours(embeddings, held_out)
-    if exact.size == 0:
-        measured = Measurement(1.0, 0, 0)
-    elif unwrap(index) == (None, None):
-        measured = Measurement(recall_of(index, queries, held_out, exact), 0, 0)
-        if measured.recall < min_recall:
-            raise ImageIndexError(
-                f"recall@{NEIGHBOURS} of this index is {measured.recall:.3f}, below --min-recall {min_recall},"
-                " and it has nothing to raise; leave out --index or give another"
-            )
-    else:
-        measured = tune(index, queries, held_out, exact, min_recall=min_recall)
-    speed = {f"batch {size}": round(measure_speed(index, queries, size), 1) for size in (1, 64)}
+    queries = make_queries(embeddings, held_out, seed=SEED)
+    measured = tune(index, queries, min_recall=min_recall)
+    asked = queries["held out"].vectors
+    speed = {f"batch {size}": round(measure_speed(index, asked, size), 1) for size in (1, 64)}
     return measured, speed
 
 

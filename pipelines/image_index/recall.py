@@ -1,9 +1,20 @@
-"""Recall and speed of an index, measured on images that it was not trained on."""
+"""Recall and speed of an index, measured on queries that it was not trained on.
+
+Two kinds of queries, because people ask with images that are not like those of the corpus:
+
+- *held out*: images of the corpus that the index was not trained on. Their neighbours lie in the same few lists as
+  they do: this recall is the most that can be hoped for.
+- *mixed*: the mean of eight such images. Nothing in the corpus lies there, and the neighbours are spread over many
+  lists, as they are for queries from elsewhere (Jaiswal et al. 2022, OOD-DiskANN, on queries far from the data).
+  Eight because that needs as many lists as real queries from elsewhere: of 29,903 sentences of Wikipedia, embedded by
+  MiniLM in 512 lists, 1,000 tweets found 0.600, 0.727, 0.834, 0.916 and 0.966 of their neighbours in 8, 16, 32, 64 and
+  128 lists, such means 0.550, 0.685, 0.818, 0.915 and 0.974, held-out sentences 0.881 to 0.994.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,75 +25,132 @@ from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.index_choice import unwrap
 from pipelines.image_index.vectors import Embeddings, Ids
 
-__all__ = ["NEIGHBOURS", "Measurement", "exact_neighbours", "measure_speed", "recall_of", "tune"]
+__all__ = [
+    "NEIGHBOURS",
+    "Measurement",
+    "Queries",
+    "exact_neighbours",
+    "make_queries",
+    "measure_speed",
+    "recall_of",
+    "set_search",
+    "tune",
+]
 
 NEIGHBOURS = 10
+_MIXED = 8
 _K_FACTORS = (6, 10, 20, 40, 100)
+_EF_SEARCH = (16, 32, 64, 128, 256, 512)
 _SMALLEST_GAIN = 0.0005
 _SECONDS = 1.0
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Vectors to ask an index for, and what exact search finds."""
+
+    vectors: Matrix
+    """Shape [n, dimension], of length 1."""
+    left_out: Ids
+    """Shape [n, m]: the rows that a query was made of, which do not count as found."""
+    exact: Ids
+    """Shape [n, 10]: the rows of the nearest neighbours, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """What an index was set to, and its recall then."""
 
-    recall: float
+    recall: Mapping[str, float]
+    """By kind of queries."""
     nprobe: int
-    """Lists visited a query; 0 without an inverted file."""
+    """Lists visited a query, or efSearch of an HNSW graph; 0 where there is neither."""
     k_factor: int
     """Candidates that are refined, a result; 0 without refinement."""
 
 
-def exact_neighbours(embeddings: Embeddings, rows: Ids) -> Ids:
-    """Gives the rows of the true nearest neighbours of `rows`, best first, shape [n, 10], each without itself."""
+def make_queries(embeddings: Embeddings, rows: Ids, *, seed: int) -> dict[str, Queries]:
+    """Gives queries made of the images at `rows`, which ascend: ``held out`` and, of two or more, ``mixed``."""
+    held_out = embeddings.rows_at(rows).astype(np.float32)
+    vectors, left_out = {"held out": held_out}, {"held out": rows[:, None]}
+    if len(rows) > 1:
+        order = np.random.default_rng(seed).permutation(len(rows))
+        chosen = np.stack([np.roll(order, step) for step in range(min(_MIXED, len(rows)))], axis=1)
+        mixed = held_out[chosen].mean(axis=1)
+        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+        usable = lengths[:, 0] > 0
+        vectors["mixed"] = mixed[usable] / lengths[usable]
+        left_out["mixed"] = rows[chosen][usable]
+    exact = iter(exact_neighbours(embeddings, list(vectors.values()), list(left_out.values())))
+    return {name: Queries(vectors[name], left_out[name], next(exact)) for name in vectors}
+
+
+def exact_neighbours(embeddings: Embeddings, vectors: Sequence[Matrix], left_out: Sequence[Ids]) -> list[Ids]:
+    """Gives, for each of several sets of queries, the rows of the true neighbours, best first, shape [n, 10].
+
+    The corpus is read once. Fewer than 10 come where the corpus has no more.
+    """
     import faiss
 
-    queries = embeddings.rows_at(rows).astype(np.float32)
-    k = min(NEIGHBOURS + 1, embeddings.rows)
-    best = np.full((len(rows), k), -np.inf, np.float32)
-    neighbours = np.full((len(rows), k), -1, np.int64)
-    for first, ids, vectors in embeddings.blocks():
-        block = vectors.astype(np.float32)
-        scores, places = faiss.knn(queries, block, min(k, len(ids)), metric=faiss.METRIC_INNER_PRODUCT)
+    queries = np.concatenate(list(vectors))
+    most = max(rows.shape[1] for rows in left_out)
+    k = min(NEIGHBOURS + most, embeddings.rows)
+    best = np.full((len(queries), k), -np.inf, np.float32)
+    neighbours = np.full((len(queries), k), -1, np.int64)
+    for first, ids, block in embeddings.blocks():
+        values = block.astype(np.float32)
+        scores, places = faiss.knn(queries, values, min(k, len(ids)), metric=faiss.METRIC_INNER_PRODUCT)
         scores = np.concatenate([best, scores], axis=1)
         places = np.concatenate([neighbours, places + first], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         best = np.take_along_axis(scores, order, axis=1)
         neighbours = np.take_along_axis(places, order, axis=1)
-    return _without_self(neighbours, rows)
+    parts = np.split(neighbours, np.cumsum([len(part) for part in vectors])[:-1])
+    return [_without(part, rows)[:, :NEIGHBOURS] for part, rows in zip(parts, left_out, strict=True)]
 
 
-def recall_of(index: Any, queries: npt.NDArray[np.float32], rows: Ids, exact: Ids) -> float:
-    """Gives the share of true neighbours that an index over rows finds when asked for as many."""
-    _, found = index.search(queries, exact.shape[1] + 1)
-    found = _without_self(found, rows)
-    hits = sum(len(np.intersect1d(ours, true)) for ours, true in zip(found, exact, strict=True))
-    return hits / max(1, exact.size)
+def recall_of(index: Any, queries: Queries) -> float:
+    """Gives the share of true neighbours that an index over rows finds when asked for as many; 1 of none."""
+    wanted = queries.exact.shape[1]
+    if not queries.exact.size:
+        return 1.0
+    _, found = index.search(queries.vectors, wanted + queries.left_out.shape[1])
+    found = _without(found, queries.left_out)[:, :wanted]
+    hits = sum(len(np.intersect1d(ours, true)) for ours, true in zip(found, queries.exact, strict=True))
+    return hits / queries.exact.size
 
 
-def tune(
-    index: Any, queries: npt.NDArray[np.float32], rows: Ids, exact: Ids, *, min_recall: float
-) -> Measurement:
-    """Sets an index over rows to the first of ever more thorough settings that has `min_recall`.
+def tune(index: Any, queries: Mapping[str, Queries], *, min_recall: float) -> Measurement:
+    """Sets an index over rows to the first of ever more thorough settings that has `min_recall` for all queries.
+
+    An index that has nothing to set is measured as it is.
+
+    Args:
+        queries: by kind.
 
     Raises:
         ImageIndexError: none has it.
     """
-    base, refined = unwrap(index)
-    best = 0.0
+    _, refined = unwrap(index)
+    best: dict[str, float] = dict.fromkeys(queries, 0.0)
     for k_factor in _K_FACTORS if refined is not None else (0,):
         before = -1.0
-        for nprobe in _probes(int(base.nlist)) if base is not None else (0,):
+        for nprobe in _probes(index):
             set_search(index, nprobe, k_factor)
-            recall = recall_of(index, queries, rows, exact)
-            best = max(best, recall)
-            if recall >= min_recall:
+            recall = {name: recall_of(index, asked) for name, asked in queries.items()}
+            lowest = min(recall.values())
+            if lowest >= min_recall:
                 return Measurement(recall, nprobe, k_factor)
-            if refined is not None and nprobe > 32 and recall - before < _SMALLEST_GAIN:
+            if lowest >= min(best.values()):
+                best = recall
+            if refined is not None and nprobe > 32 and lowest - before < _SMALLEST_GAIN:
                 break  # more lists do not help: what is missing is lost before the refinement
-            before = recall
+            before = lowest
+    measured = ", ".join(f"{share:.3f} for {name} queries" for name, share in best.items())
     raise ImageIndexError(
-        f"recall@{NEIGHBOURS} of this index is {best:.3f} at best, below --min-recall {min_recall}; leave out"
+        f"recall@{NEIGHBOURS} of this index is {measured} at best, below --min-recall {min_recall}; leave out"
         " --index, or give one with finer codes or refinement"
     )
 
@@ -92,16 +160,16 @@ def set_search(index: Any, nprobe: int, k_factor: int) -> None:
     import faiss
 
     base, _ = unwrap(index)
+    index = _inner(index)
     if base is not None and nprobe:
         base.nprobe = nprobe
-    index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexIDMap):
-        index = faiss.downcast_index(index.index)
+    elif isinstance(index, faiss.IndexHNSW) and nprobe:
+        index.hnsw.efSearch = nprobe
     if isinstance(index, faiss.IndexRefine) and k_factor:
         index.k_factor = k_factor
 
 
-def measure_speed(index: Any, queries: npt.NDArray[np.float32], batch: int) -> float:
+def measure_speed(index: Any, queries: Matrix, batch: int) -> float:
     """Gives queries a second of processor time of one thread, asked `batch` at a time, for about a second."""
     import faiss
 
@@ -118,8 +186,16 @@ def measure_speed(index: Any, queries: npt.NDArray[np.float32], batch: int) -> f
         faiss.omp_set_num_threads(threads)
 
 
-def _probes(lists: int) -> Iterator[int]:
-    nprobe = 4
+def _probes(index: Any) -> Iterator[int]:
+    """Gives ever more lists to visit, up to all; of a graph, ever larger efSearch; 0 where there is neither."""
+    import faiss
+
+    base, _ = unwrap(index)
+    if base is None:
+        graph = isinstance(_inner(index), faiss.IndexHNSW)
+        yield from _EF_SEARCH if graph else (0,)
+        return
+    nprobe, lists = 4, int(base.nlist)
     while nprobe < lists:
         yield nprobe
         if nprobe + nprobe // 2 < lists:
@@ -128,9 +204,17 @@ def _probes(lists: int) -> Iterator[int]:
     yield lists
 
 
-def _without_self(neighbours: Ids, rows: Ids) -> Ids:
-    """Takes every query's own row out of its neighbours; where it is not among them, the last goes."""
-    wrong = neighbours == rows[:, None]
-    wrong[~wrong.any(axis=1), -1] = True
-    others: Ids = neighbours[~wrong].reshape(len(rows), neighbours.shape[1] - 1)
+def _inner(index: Any) -> Any:
+    """Gives what is inside a map of ids."""
+    import faiss
+
+    index = faiss.downcast_index(index)
+    return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else index
+
+
+def _without(neighbours: Ids, left_out: Ids) -> Ids:
+    """Takes rows out of neighbours, best first; as many columns are lost as may be left out of each."""
+    wrong = (neighbours[:, :, None] == left_out[:, None, :]).any(axis=2)
+    order = np.argsort(wrong, axis=1, kind="stable")[:, : max(0, neighbours.shape[1] - left_out.shape[1])]
+    others: Ids = np.take_along_axis(neighbours, order, axis=1)
     return others
