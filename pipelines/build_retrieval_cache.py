@@ -23,6 +23,7 @@ from rich.console import Console
 
 from kc_schema.retrieval_cache import CacheError
 from kc_schema.snapshot import SnapshotError
+from pipelines.command_line import CommandParser
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.images import ImageFolder, keep_readable_images
 from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
@@ -53,12 +54,10 @@ A build that was stopped, by whatever, goes on when the same command is run agai
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Gives the command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.build_retrieval_cache",
-        description="Ask the corpora for evidence for every example of a data set, and write a cache of it.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = CommandParser(
+        "pipelines.build_retrieval_cache",
+        "Ask the corpora for evidence for every example of a data set, and write a cache of it.",
+        EXAMPLE,
     )
     add_dataset_options(parser)
     add_evidence_options(parser)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from kc_schema.snapshot import Manifest, SnapshotError, read_manifest
+from kc_schema.snapshot import Manifest, SnapshotError, has_manifest, read_manifest
 from pipelines.beam_run import (
     Engine,
     choose_engine,
@@ -29,6 +29,7 @@ from pipelines.beam_run import (
     show_notes,
 )
 from pipelines.beam_workers import RunError, WorkerDiedError
+from pipelines.command_line import CommandParser, add_workers_option
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
 from pipelines.dump.site_information import read_site
@@ -64,25 +65,14 @@ goes on when the same command is run again.
 
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Gives the command's own options and those that are Beam's."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.build_text_kc",
-        description="Build the text corpus from a Wikipedia dump.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump.", EXAMPLE)
     parser.add_argument(
         "--dump",
         required=True,
         help="a dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of its parts, or a glob in quotes",
     )
     parser.add_argument("--output", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
-    parser.add_argument(
-        "--workers",
-        type=_positive,
-        metavar="N",
-        help="worker processes (default: one a core of this machine)",
-    )
+    add_workers_option(parser)
     parser.add_argument(
         "--skip-disambiguation",
         action="store_true",
@@ -106,13 +96,6 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     )
     add_text_index_options(parser)
     return parser.parse_known_args(argv)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -183,6 +166,7 @@ def build_text_corpus(
         RunError: the pipeline failed.
     """
     started = time.monotonic()
+    refuse_snapshot(dump)
     parts = find_parts(dump)
     site = read_site(parts)
     build = Build(
@@ -203,6 +187,20 @@ def build_text_corpus(
     with lock_output(build):
         extract_resolve_commit(units, build, describe_dump(parts, site, build), engine, console)
     return read_manifest(output), time.monotonic() - started
+
+
+def refuse_snapshot(dump: str) -> None:
+    """Tells a snapshot from the dump that it should have been.
+
+    Raises:
+        BuildError: `dump` is a folder that a build has written.
+    """
+    folder = Path(dump)
+    if has_manifest(folder) or (folder / "sentences").is_dir():
+        raise BuildError(
+            f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
+            f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
+        )
 
 
 def extract_resolve_commit(

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.command_line import CommandParser
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.images import ImageFolder, keep_readable_images
 from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
@@ -31,12 +32,10 @@ examples:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Gives the command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.describe_dataset",
-        description="Print sizes, labels, quirks and leaks between splits of a data set.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = CommandParser(
+        "pipelines.describe_dataset",
+        "Print sizes, labels, quirks and leaks between splits of a data set.",
+        EXAMPLE,
     )
     add_dataset_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")

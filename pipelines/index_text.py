@@ -16,7 +16,13 @@ from rich.console import Console
 from kc_schema.snapshot import SnapshotError
 from pipelines.beam_run import choose_engine, default_workers, quiet_beam
 from pipelines.beam_workers import RunError
-from pipelines.text_index.options import add_text_index_options, check_text_index_options, index_snapshot
+from pipelines.command_line import CommandParser, add_workers_option
+from pipelines.text_index.options import (
+    add_text_index_options,
+    check_text_index_options,
+    index_snapshot,
+    text_index,
+)
 from pipelines.text_index.protocol import TextIndexError
 
 EXAMPLE = """\
@@ -31,22 +37,13 @@ same command. Any option of Apache Beam may follow where a cluster is loaded, su
 
 def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Gives the command's own options and those that are Beam's."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.index_text",
-        description="Index the sentences of a text corpus for search.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = CommandParser(
+        "pipelines.index_text", "Index the sentences of a text corpus for search.", EXAMPLE
     )
     parser.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="workers (default: one a core of this machine)"
-    )
+    add_workers_option(parser, "workers")
     add_text_index_options(parser)
-    arguments, beam_arguments = parser.parse_known_args(argv)
-    if arguments.workers is not None and arguments.workers < 1:
-        parser.error(f"argument --workers: {arguments.workers} is not 1 or more")
-    return arguments, beam_arguments
+    return parser.parse_known_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,6 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(stderr=True)
     try:
         check_text_index_options(arguments)
+        if text_index(arguments) == "none":
+            console.print(
+                "nothing to do: --text-index none makes no index; leave it out for one inside the snapshot"
+                " (tantivy), or give --text-index elasticsearch and --elasticsearch-url URL",
+                soft_wrap=True,
+                highlight=False,
+            )
+            return 0
         workers = arguments.workers or default_workers()
         quiet_beam()
         engine = choose_engine(beam_arguments, workers=workers) if beam_arguments else None

@@ -16,13 +16,15 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.padding import Padding
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
 from kc_schema.snapshot import SnapshotError
+from pipelines.command_line import CommandParser, positive
 from pipelines.image_index.command import add_image_search_options, search_by_image
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.text_index import Hit, TextIndex, TextIndexError
@@ -39,33 +41,51 @@ examples:
 BATCH = 256
 """Queries that are asked at once, so that a file of any length can be searched."""
 
+NARROWEST_TABLE = 100
+"""Columns of a terminal below which hits stand one below the other, for a table would break their words."""
+
 JSON_FIELDS = ("rank", "score", "paragraph_id", "title", "sentence", "text")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Gives the command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.search",
-        description="Search the sentences of a text corpus and show their paragraphs, best first, each once;"
+    parser = CommandParser(
+        "pipelines.search",
+        "Search the sentences of a text corpus and show their paragraphs, best first, each once;"
         " or the images of an image corpus.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        EXAMPLE,
     )
-    parser.add_argument("query", nargs="?", help="the text to look for, in quotes")
+    parser.add_argument(
+        "query", nargs="?", help="the text to look for, in quotes; behind -- where it begins with a dash"
+    )
     parser.add_argument("--queries", metavar="FILE", help="a file of queries in UTF-8, one a line")
-    parser.add_argument("--k", type=int, default=10, metavar="N", help="hits a query (default: 10)")
+    parser.add_argument("--k", type=positive, default=10, metavar="N", help="hits a query (default: 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
     add_search_options(parser)
     add_image_search_options(parser)
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error(_explain_unknown(unknown))
     if sum(given is not None for given in (arguments.query, arguments.queries, arguments.image)) != 1:
         parser.error("give either a query or --queries FILE, or --image FILE")
     if arguments.image is None and (arguments.thumbnails or arguments.distinct_articles or arguments.encoder):
         parser.error("--thumbnails, --distinct-articles and --encoder belong to --image FILE")
-    if arguments.k < 1:
-        parser.error(f"argument --k: {arguments.k} is not 1 or more")
+    if arguments.query is not None and not arguments.query.strip():
+        parser.error("the query is empty: give the words to look for, in quotes")
     return arguments
+
+
+def _explain_unknown(unknown: list[str]) -> str:
+    """Says what to do about words that are no options: a query in quotes, or behind a double dash."""
+    words = " ".join(unknown)
+    if any(word.startswith("--") for word in unknown):
+        return f"unrecognised arguments: {words}"
+    if unknown[0].startswith("-"):
+        return (
+            f"unrecognised arguments: {words}; a query that begins with a dash goes last, behind two dashes"
+            f" (python -m pipelines.search --kc kc -- {words})"
+        )
+    return f"unrecognised arguments: {words}; a query of several words stands in quotes"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,7 +118,9 @@ def search(index: TextIndex, arguments: argparse.Namespace) -> None:
             elif arguments.json:
                 print_json(hits, query if several else None)
             else:
-                console.print(hits_table(hits, index.base, title=query if several else None))
+                title = query if several else None
+                wide = console.width >= NARROWEST_TABLE
+                console.print((hits_table if wide else hits_list)(hits, index.base, title=title))
     sys.stdout.flush()
 
 
@@ -129,21 +151,55 @@ def print_json(hits: Iterable[Hit], query: str | None) -> None:
 
 
 def hits_table(hits: Iterable[Hit], base: str, *, title: str | None) -> Table:
-    """Gives the hits as a table: the sentence found in bold, below it its paragraph with anchors as links."""
+    """Gives the hits as a table: each paragraph with the sentence found marked, and its anchors as links."""
     table = Table(title=Text(title) if title else None, title_justify="left", show_lines=True, expand=True)
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
-    table.add_column("title", ratio=1, overflow="fold")
-    table.add_column("sentence found, paragraph", ratio=4, overflow="fold")
+    table.add_column("title", ratio=1, min_width=18, overflow="fold")
+    table.add_column("paragraph, the sentence found marked", ratio=4, overflow="fold")
     for hit in hits:
-        found = Text(hit.sentence, style="bold")
-        found.append("\n")
-        found.append_text(linked(hit.text, base))
-        name = linked_title(hit.title, base)
-        if hit.section:
-            name.append(f"\n{hit.section}", style="dim")
-        table.add_row(str(hit.rank), f"{hit.score:.2f}", name, found)
+        table.add_row(str(hit.rank), f"{hit.score:.2f}", _name(hit, base, "\n"), MarkedParagraph(hit, base))
     return table
+
+
+def hits_list(hits: Iterable[Hit], base: str, *, title: str | None) -> Group:
+    """Gives what `hits_table` gives without a table: a line for rank, score and title, below it the paragraph."""
+    blocks: list[RenderableType] = [Text(title, style="italic")] if title else []
+    for hit in hits:
+        line = Text(f"{hit.rank}. ({hit.score:.2f}) ")
+        blocks += [
+            line.append_text(_name(hit, base, " / ")),
+            Padding(MarkedParagraph(hit, base), (0, 0, 1, 2)),
+        ]
+    return Group(*blocks)
+
+
+def _name(hit: Hit, base: str, separator: str) -> Text:
+    name = Text().append_text(linked_title(hit.title, base))
+    return name.append(f"{separator}{hit.section}", style="dim") if hit.section else name
+
+
+class MarkedParagraph:
+    """A hit's paragraph, the sentence found in bold on a terminal and between » and « elsewhere."""
+
+    def __init__(self, hit: Hit, base: str) -> None:
+        self.hit = hit
+        self.base = base
+
+    def __rich_console__(self, console: Console, _options: ConsoleOptions) -> Iterator[Text]:
+        text = linked(self.hit.text, self.base)
+        start = text.plain.find(self.hit.sentence)
+        if start < 0:
+            # Sentences are cut out of their paragraph; one that is not there stands in front of it.
+            yield Text(self.hit.sentence, style="bold")
+            yield text
+            return
+        end = start + len(self.hit.sentence)
+        if console.is_terminal and console.color_system:
+            text.stylize("bold cyan", start, end)
+            yield text
+            return
+        yield Text.assemble(text[:start], "»", text[start:end], "«", text[end:])
 
 
 def linked(tagged: str, base: str) -> Text:
@@ -152,7 +208,7 @@ def linked(tagged: str, base: str) -> Text:
         plain, anchors = parse(tagged)
     except AnchorError:
         return Text(tagged)
-    text = Text(plain, style="not bold")
+    text = Text(plain)
     for anchor in anchors:
         text.stylize(_link_style(anchor.title, base), anchor.start, anchor.end)
     return text

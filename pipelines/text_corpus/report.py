@@ -45,10 +45,21 @@ def _tables(manifest: Manifest) -> RenderableType:
 
 def _counts(manifest: Manifest) -> RenderableType:
     grid = _grid("Read", "what", "count")
-    shown = ("pages read", "articles", "disambiguations", "redirects", "anchors", "anchors resolved")
-    for name in (*shown, "characters of wikitext"):
-        grid.add_row(name, f"{manifest.counts.get(name, 0):,}")
+    for name, label in _COUNTS.items():
+        grid.add_row(label, f"{manifest.counts.get(name, 0):,}")
     return grid
+
+
+# What is counted, as the manifest and as a reader calls it.
+_COUNTS = {
+    "pages read": "pages read",
+    "articles": "articles",
+    "disambiguations": "disambiguation pages",
+    "redirects": "redirects",
+    "anchors": "anchors (links to articles)",
+    "anchors resolved": "of these, through a redirect",
+    "characters of wikitext": "characters of wikitext",
+}
 
 
 def _drops(manifest: Manifest) -> RenderableType:

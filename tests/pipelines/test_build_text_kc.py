@@ -1,11 +1,16 @@
 """The build of the text corpus, from dumps written here to the rows of its tables."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from kc_schema.snapshot import open_snapshot
+from pipelines import build_text_kc
 from pipelines.beam_workers import RunError
 from pipelines.dump.errors import DumpError
 from pipelines.text_corpus.build import BuildError
+from pipelines.text_corpus.report import show_summary
 from tests.corpus_builder import all_rows, build, rows
 from tests.dump_writer import GERMAN_SITE, DumpPage, noise, redirect_page, write_dump
 
@@ -333,3 +338,29 @@ def test_a_second_build_in_one_folder_is_refused(tmp_path):
         with pytest.raises(BuildError, match="another build is writing"):
             build(dump, tmp_path / "kc")
     build(dump, tmp_path / "kc")
+
+
+def test_a_snapshot_is_no_dump(tmp_path):
+    build(write_dump(tmp_path / "dump.xml", [TURING]), tmp_path / "kc")
+    with pytest.raises(BuildError, match=r"is a text corpus that was built.*pipelines\.search QUERY --kc"):
+        build(tmp_path / "kc", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_the_summary_tells_what_was_counted(tmp_path):
+    pages = [TURING, redirect_page("Bletchley", "Bletchley Park", 11)]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc")
+    console = Console(file=io.StringIO(), width=100)
+    show_summary(console, tmp_path / "kc", manifest, seconds=2)
+    lines = [line.split("  ") for line in console.file.getvalue().splitlines()]
+    counts = {cells[0].strip(): cells[-1].strip() for cells in lines if len(cells) > 1}
+    assert counts["anchors (links to articles)"] == "4"
+    assert counts["of these, through a redirect"] == "1"
+
+
+def test_workers_are_a_number(capsys):
+    with pytest.raises(SystemExit):
+        build_text_kc.main(["--dump", "x", "--workers", "0"])
+    error = capsys.readouterr().err
+    assert error.startswith("error: argument --workers: '0' is no whole number from 1 on; ")
+    assert error.count("\n") == 1

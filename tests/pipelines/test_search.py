@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -51,6 +52,73 @@ def test_anchors_are_links_to_the_wiki() -> None:
     assert "https://en.wiki.org/wiki/Alan_Turing\x1b" in captured.get()
     assert "Life / Work" in captured.get()
     assert "<e:" not in captured.get()
+
+
+HIT = Hit(1, 1.5, 65536, "Ada", "She ran.", "Born in <e: Ulm> Ulm </e>. She ran. She won.", "Life")
+
+
+def test_the_sentence_found_is_marked_in_its_paragraph() -> None:
+    plain = Console(width=120)
+    with plain.capture() as captured:
+        plain.print(search.hits_table([HIT], "", title=None))
+    assert "Born in Ulm. »She ran.« She won." in captured.get()
+    terminal = Console(force_terminal=True, width=120, legacy_windows=False, color_system="standard")
+    with terminal.capture() as captured:
+        terminal.print(search.hits_table([HIT], "", title=None))
+    assert "\x1b[1;36mShe ran.\x1b[0m She won." in captured.get()
+
+
+def test_a_sentence_that_is_not_in_its_paragraph_stands_before_it() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(search.hits_list([dataclasses.replace(HIT, sentence="Odd.")], "", title="query"))
+    shown = " ".join(captured.get().split())
+    assert shown == "query 1. (1.50) Ada / Life Odd. Born in Ulm. She ran. She won."
+
+
+def test_words_stay_whole_where_the_terminal_is_narrow(
+    kc: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    assert search.main(["Alan Turing worked at Bletchley", "--kc", str(kc), "--k", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "│" not in printed
+    assert "»Alan Turing worked at Bletchley.«" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([""], "the query is empty: give the words to look for, in quotes"),
+        (["  "], "the query is empty"),
+        (["-Achilles"], "behind two dashes (python -m pipelines.search --kc kc -- -Achilles)"),
+        (["Alan", "Turing"], "unrecognised arguments: Turing; a query of several words stands in quotes"),
+        (["x", "--nonsense"], "unrecognised arguments: --nonsense"),
+        (["x", "--k", "many"], "argument --k: 'many' is no whole number from 1 on"),
+        ([], "give either a query or --queries FILE, or --image FILE"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_that_says_what_to_do(
+    given: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        search.main(given)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message in error
+    assert error.startswith("error: ")
+    assert error.endswith("; python -m pipelines.search --help shows the options\n")
+    assert error.count("\n") == 1
+
+
+def test_a_query_may_begin_with_a_dash(kc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert search.main(["--kc", str(kc), "--json", "--", "-town"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["title"] == "Bletchley"
+
+
+def test_indexing_nothing_says_so(kc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert index_text.main(["--kc", str(kc), "--text-index", "none"]) == 0
+    assert "nothing to do: --text-index none makes no index; leave it out" in capsys.readouterr().err
 
 
 def test_a_file_of_queries_is_answered_in_order(
