@@ -104,6 +104,10 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 """Hostile inputs by name, each of a size in proportion to its argument."""
 
 
+LIMIT = 2.5
+"""How many times as long twice the input may take."""
+
+
 def measure(make: Callable[[int], str], size: int) -> float:
     """Gives the shortest CPU time of three, in seconds, in which the input of the given size is read."""
     wikitext = make(size)
@@ -118,7 +122,7 @@ def measure(make: Callable[[int], str], size: int) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints time and growth for each input; gives 1 where one grows faster than 2.5 times."""
+    """Prints time and growth by doubling for each input; gives 1 where one grows faster than `LIMIT`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -133,7 +137,10 @@ def main(arguments: list[str] | None = None) -> int:
         once = measure(make, options.size)
         twice = measure(make, 2 * options.size)
         growth = twice / max(once, 1e-3)
-        too_fast = growth > 2.5 and twice > 0.05
+        if growth > LIMIT:
+            # A single doubling may cross a cache's size; a growth that is real goes on.
+            growth = (measure(make, 4 * options.size) / max(once, 1e-3)) ** 0.5
+        too_fast = growth > LIMIT and twice > 0.05
         failures += too_fast
         print(f"{name:28}{once:9.3f}{twice:9.3f}{growth:8.2f}{'  TOO FAST' if too_fast else ''}", flush=True)
     return 1 if failures else 0
