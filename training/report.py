@@ -205,7 +205,7 @@ def _gate_weights(plan: Plan, results: Mapping[str, Any]) -> list[Figure]:
             figures.append(Figure(f"{title}, by label (mean over test)", "bar", by_label, "", "weight"))
         counts, edges = np.histogram(weights[:, 0].mean(1), bins=10, range=(0, 1))
         shares = {f"{low:.1f}": float(count) for low, count in zip(edges, counts, strict=False)}
-        figures.append(Figure(f"{title}, by example", "bar", shares, "", "examples"))
+        figures.append(Figure(f"{title}, by example", "bar", shares, "weight, from", "examples"))
     return figures
 
 

@@ -15,7 +15,7 @@ from training.steps import Step
 if TYPE_CHECKING:
     from training.plan import Plan
 
-__all__ = ["collect_results"]
+__all__ = ["collect_results", "decodings"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def _seed(plan: Plan, step: Step, seed: int, role: str) -> dict[str, Any]:
     found = plan.load(step, plan.config.test)
     record_folder = step.folder if role == "mixture" else step.needs[0].folder
     record = json.loads((record_folder / "fit.json").read_text())
-    decoded = _decodings(plan.task.labels, found, role)
+    decoded = decodings(plan.task.labels, found, role)
     test = {
         name: scores(plan.task, examples, found.by_example(labels), plan.config.evaluation)
         for name, labels in decoded.items()
@@ -73,7 +73,7 @@ def _seed(plan: Plan, step: Step, seed: int, role: str) -> dict[str, Any]:
     return {"seed": seed, "dev_f1": record["dev_f1"], "history": record["history"], "test": test}
 
 
-def _decodings(labels: Any, found: Distributions, role: str) -> dict[str, Any]:
+def decodings(labels: Any, found: Distributions, role: str) -> dict[str, Any]:
     """Gives decoding -> labels, the role's own first.
 
     For NER the best path, for experts also the best one whose moves are legal, and each token by itself.

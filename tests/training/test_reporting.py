@@ -1,6 +1,7 @@
 """Tables, charts and pages on made-up results: figures beside the paper's, hostile text harmless."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from kc_schema.retrieval_cache import Example, Hit
 from training.data.labels import TagSet
+from training.data.relations import RelationSet
 from training.distributions import Distributions
 from training.errors import TrainingError
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
@@ -129,6 +131,12 @@ def test_charts_are_well_formed(chart):
     assert "<script" not in chart
 
 
+def test_names_of_bars_are_shown_however_many_or_long():
+    names = {f"S-{number}": 0.5 for number in range(17)}
+    assert all(f">{name}<" in bar_chart(names, "weight") for name in names)
+    assert ">/per/loc/place_of_birth<" in bar_chart({"/per/loc/place_of_birth": 1.0}, "weight")
+
+
 def test_charts_of_nothing_are_nothing():
     assert line_chart({}, "x", "y") == ""
     assert bar_chart({}, "y") == ""
@@ -160,6 +168,30 @@ def test_cases_show_where_experts_differ_and_failures_too():
     assert chosen[0].said == {"text": "none", "image": f"{HOSTILE}: LOC", "moe": f"{HOSTILE}: LOC"}
     assert chosen[0].weights == {"text": 0.25, "image": 0.75}
     assert chosen[2].said["moe"] != chosen[2].gold
+
+
+def test_cases_of_relations_say_which_pair_is_asked_for():
+    task = Task(RelationSet(("None", "near")))
+    examples = [Example("0", ("Oslo", "lies", "by", HOSTILE), relation="near", subject=(3, 4), object=(0, 1))]
+
+    def one(label):
+        best = np.array([label])
+        return Distributions(np.eye(2, dtype=np.float32)[best], best, np.ones(1, dtype=np.int64))
+
+    (case,) = choose_cases(task, examples, {"text": one(0), "moe": one(1)}, "moe", {}, [])
+    assert case.pair == f"Subject: {HOSTILE}; object: Oslo"
+    page = html_page("title", [], [], [], [case], None)
+    assert "Subject: &lt;script&gt;" in page
+    assert "<script" not in page
+    assert "- Subject: &lt;script>" in markdown_page("title", [], [], [], [case])
+
+
+def test_links_of_the_page_lead_to_its_tables():
+    page = html_page("title", [], build_tables(RESULTS, {}), [], [], None)
+    links = re.findall(r'href="#([^"]+)"', page)
+    assert len(links) > 6
+    assert all(f'id="{link}"' in page for link in links)
+    assert '<td class="number">81.00 ± 1.00</td>' in page
 
 
 def test_pages_escape_what_they_show(tmp_path):

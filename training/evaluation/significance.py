@@ -23,6 +23,11 @@ def students_t(first: Sequence[float], second: Sequence[float]) -> float | None:
 
     if len(first) < 2 or len(second) < 2:
         return None
-    if statistics.pvariance(first) == statistics.pvariance(second) == 0:
+    if _constant(first) and _constant(second):
         return float(math.isclose(first[0], second[0]))
     return float(ttest_ind(first, second, equal_var=True).pvalue)
+
+
+def _constant(values: Sequence[float]) -> bool:
+    """Tells whether values differ by no more than sums in another order do."""
+    return all(math.isclose(value, values[0], rel_tol=1e-9) for value in values)

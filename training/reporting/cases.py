@@ -31,6 +31,8 @@ class Case:
     """Source -> its best hits as text."""
     weights: dict[str, float]
     """Expert -> the gate's weight, averaged over the labels; empty without a gate."""
+    pair: str = ""
+    """RE: which two entities are asked for."""
 
 
 def answer(task: Task, example: Example, labels: Sequence[int]) -> str:
@@ -95,9 +97,17 @@ def choose_cases(
             answers,
             {source: _shown(found.get(examples[row].example_id, ())) for source, found in hits.items()},
             dict(weights[row]) if weights else {},
+            _pair(examples[row]),
         )
         for _, _, row, answers in chosen
     ]
+
+
+def _pair(example: Example) -> str:
+    if example.subject is None or example.object is None:
+        return ""
+    subject, obj = (" ".join(example.tokens[start:end]) for start, end in (example.subject, example.object))
+    return f"Subject: {subject}; object: {obj}"
 
 
 def _shown(hits: Sequence[Hit]) -> list[str]:

@@ -9,6 +9,8 @@ __all__ = ["bar_chart", "line_chart"]
 
 _COLOURS = ("#1b6ca8", "#c8553d", "#4f9d69", "#8e5ea2", "#b8860b", "#5f6b73", "#d46a9b", "#2a9d8f")
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 520, 260, 52, 34, 12
+_UPRIGHT, _SHORT, _LONGEST, _ROW = 10, 6, 34, 18
+"""Upright bars at most, letters of their names at most; letters of a lying bar's name, its height."""
 Points = Sequence[tuple[float, float]]
 
 
@@ -45,23 +47,43 @@ def line_chart(series: Mapping[str, Points], x_label: str, y_label: str, *, diag
     return _svg(marks) + _legend(list(series))
 
 
-def bar_chart(bars: Mapping[str, float], y_label: str, *, highest: float | None = None) -> str:
-    """Gives one upright bar for each name, from zero."""
+def bar_chart(bars: Mapping[str, float], y_label: str, x_label: str = "") -> str:
+    """Gives one bar for each name, from zero: upright, or lying where the names need room."""
     if not bars:
         return ""
-    top = highest or max(max(bars.values()), 1e-9)
-    marks = _axes(0, 1, 0, top, "", y_label, x_numbers=False)
+    top = max(max(bars.values()), 1e-9)
+    if len(bars) > _UPRIGHT or any(len(name) > _SHORT for name in bars):
+        return _lying_bars(bars, y_label, top)
+    marks = _axes(0, 1, 0, top, x_label, y_label, x_numbers=False)
     step = (_WIDTH - _LEFT - 10) / len(bars)
     for number, (name, value) in enumerate(bars.items()):
         height = round(value / top * (_HEIGHT - _BOTTOM - _TOP), 1)
         x = round(_LEFT + step * number + step * 0.15, 1)
-        marks.append(
-            f'<rect x="{x}" y="{round(_HEIGHT - _BOTTOM - height, 1)}" width="{round(step * 0.7, 1)}" '
-            f'height="{height}" fill="{_COLOURS[0]}"><title>{html.escape(name)}: {value:.4g}</title></rect>'
-        )
-        middle = round(x + step * 0.35, 1)
-        marks.append(_text(middle, _HEIGHT - _BOTTOM + 14, name if len(bars) <= 14 else "", "middle"))
+        marks.append(_bar(x, round(_HEIGHT - _BOTTOM - height, 1), round(step * 0.7, 1), height, name, value))
+        marks.append(_text(x + step * 0.35, _HEIGHT - _BOTTOM + 14, name, "middle"))
     return _svg(marks)
+
+
+def _lying_bars(bars: Mapping[str, float], label: str, top: float) -> str:
+    """Gives bars from left to right, each with its name in front and its number behind."""
+    left = 12 + 6 * min(max(map(len, bars)), _LONGEST)
+    width = _WIDTH - left - 50
+    marks = [_text(left, _TOP, label, "start")]
+    for number, (name, value) in enumerate(bars.items()):
+        y = _TOP + 8 + number * _ROW
+        shown = name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+        length = round(value / top * width, 1)
+        marks.append(_text(left - 6, y + 11, shown, "end"))
+        marks.append(_bar(left, y, length, _ROW - 4, name, value))
+        marks.append(_text(left + length + 5, y + 11, f"{value:.3g}", "start"))
+    return _svg(marks, _TOP + 12 + len(bars) * _ROW)
+
+
+def _bar(x: float, y: float, width: float, height: float, name: str, value: float) -> str:
+    return (
+        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{_COLOURS[0]}">'
+        f"<title>{html.escape(name)}: {value:.4g}</title></rect>"
+    )
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
@@ -99,8 +121,8 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
 
 
-def _svg(marks: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{"".join(marks)}</svg>'
+def _svg(marks: Sequence[str], height: int = _HEIGHT) -> str:
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img">{"".join(marks)}</svg>'
 
 
 def _legend(names: Sequence[str]) -> str:

@@ -23,7 +23,12 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { border-bottom: 1px solid #8884; padding: .3rem .7rem; text-align: left; white-space: nowrap; }
-figure { margin: 1.5rem 0; max-width: 40rem; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { vertical-align: bottom; }
+nav a { margin-right: 1rem; white-space: nowrap; display: inline-block; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1rem 2rem; }
+figure { margin: 0; min-width: 0; }
+figure h3 { margin: .5rem 0; }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; }
 svg text { fill: currentColor; }
 .legend span { margin-right: 1rem; white-space: nowrap; font-size: .85rem; display: inline-block; }
@@ -47,7 +52,7 @@ class Figure:
     def svg(self) -> str:
         """Gives the chart as SVG."""
         if self.kind == "bar":
-            return bar_chart(self.data, self.y_label)
+            return bar_chart(self.data, self.y_label, self.x_label)
         return line_chart(self.data, self.x_label, self.y_label, diagonal=self.kind == "diagonal")
 
     def markdown(self) -> str:
@@ -78,6 +83,8 @@ def markdown_page(
         parts.append("## Cases\n")
     for case in cases:
         lines = [f"### {case.example_id}", "", f"> {_escape_markdown(' '.join(case.tokens))}", ""]
+        if case.pair:
+            lines.append(f"- {_escape_markdown(case.pair)}")
         lines.append(f"- Image: {case.image or 'none'}")
         for source, texts in case.evidence.items():
             lines += [f"- Evidence, {source}: {_escape_markdown(text)}" for text in texts]
@@ -107,13 +114,18 @@ def html_page(
     body = [f"<h1>{html.escape(title)}</h1>", "<ul>"]
     body += [f"<li>{html.escape(line)}</li>" for line in about]
     body.append("</ul>")
+    titles = [table.title for table in tables] + ["Figures"] * bool(figures) + ["Cases"] * bool(cases)
+    links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a>' for name in titles)
+    body.append(f"<nav>{links}</nav>")
     body += [_html_table(table) for table in tables]
-    body += [
-        f"<figure><figcaption><h2>{html.escape(figure.title)}</h2></figcaption>{figure.svg()}</figure>"
-        for figure in figures
-    ]
+    if figures:
+        drawn = "".join(
+            f"<figure><figcaption><h3>{html.escape(figure.title)}</h3></figcaption>{figure.svg()}</figure>"
+            for figure in figures
+        )
+        body.append(f'<h2 id="figures">Figures</h2><div class="figures">{drawn}</div>')
     if cases:
-        body.append("<h2>Cases</h2>")
+        body.append('<h2 id="cases">Cases</h2>')
         body += [_html_case(case, images) for case in cases]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
@@ -124,27 +136,36 @@ def html_page(
 
 def _html_table(table: Table) -> str:
     head = "".join(f"<th>{html.escape(column)}</th>" for column in table.columns)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
+    rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
     return (
-        f"<h2>{html.escape(table.title)}</h2><p>{html.escape(table.note)}</p>"
+        f'<h2 id="{_anchor(table.title)}">{html.escape(table.title)}</h2><p>{html.escape(table.note)}</p>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _cell(text: str) -> str:
+    kind = ' class="number"' if text[:1].isdigit() or text[:1] in ("+", "-", "–") else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
+
+
+def _anchor(title: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
 
 
 def _html_case(case: Case, images: Path | None) -> str:
     lines = [_image(case.image, images), f"<h3>{html.escape(case.example_id)}</h3>"]
     lines.append(f"<blockquote>{html.escape(' '.join(case.tokens))}</blockquote><ul>")
+    if case.pair:
+        lines.append(f"<li>{html.escape(case.pair)}</li>")
     if not lines[0]:
         lines.append(f"<li>Image: {html.escape(case.image or 'none')}</li>")
     for source, texts in case.evidence.items():
         lines += [f"<li>Evidence, {html.escape(source)}: {html.escape(text)}</li>" for text in texts]
     lines.append(f"<li><b>Gold: {html.escape(case.gold)}</b></li>")
     for name, said in case.said.items():
-        kind = "right" if said == case.gold else "wrong"
+        kind, mark = ("right", "✓") if said == case.gold else ("wrong", "✗")
         weight = f" (weight {case.weights[name]:.2f})" if name in case.weights else ""
-        lines.append(f'<li class="{kind}">{html.escape(name)}{weight}: {html.escape(said)}</li>')
+        lines.append(f'<li class="{kind}">{mark} {html.escape(name)}{weight}: {html.escape(said)}</li>')
     return f"<article>{''.join(lines)}</ul></article>"
 
 
