@@ -38,6 +38,8 @@ _LABELS = {
     "mMSI": "MMSI number:",
     "bNF": "BNF:",
     "oMIM": "OMIM",
+    "pDB": "PDB:",
+    "pDB link": "PDB:",
     "eC number": "EC",
     "uniProt": "UniProt",
     "iCD9": "ICD-9",
@@ -50,6 +52,10 @@ _LABELS = {
 }
 
 
+# Labels that are part of the number.
+_WITHOUT_SPACE = frozenset(("doi:", "hdl:", "arXiv:", "Bibcode:", "BNF:", "ECLI:"))
+
+
 def _register() -> None:
     for name, label in _LABELS.items():
 
@@ -59,7 +65,7 @@ def _register() -> None:
             numbers = [number for number in call.positional() if number]
             if not numbers:
                 return None
-            space = "" if label.endswith(":") and "number" not in label else " "
+            space = "" if label in _WITHOUT_SPACE else " "
             return f"{label}{space}{', '.join(numbers)}".strip()
 
 

@@ -65,7 +65,7 @@ national-football-teams|naval history|navsource|nba.com|ncbi taxid|new york time
 nlab|nndb|nndb name|noaa|nobel-winners|nobelprize|npg|npg name|nra|nyt topic|nytimes topic|nyttopic|odnb|odnbsub
 official|official blog|official facebook|official site|official twitter|official website|ol author|ol subject
 ol work|olympedia|olympicchannel|olympics.com|open access|open directory|osm node|osm relation|osm relation-inline
-osm way|osmrelation|osmrelation-inline|oyez|paleodb|paywall|pd-notice|pd-old-text|pdb|philpapers|planetmath|pm20
+osm way|osmrelation|osmrelation-inline|oyez|paleodb|paywall|pd-notice|pd-old-text|philpapers|planetmath|pm20
 pro-football-reference|registration|registration required|retracted|rotten tomatoes|rotten-tomatoes|scholia
 screenonline person|self-published inline|sep|sep entry|sep link|sfdb|sfdb name|sfnref|sfnref inline|ship registry
 smithdgra|snac|soccerbase|soccerway|soundcloud|source-attribution|sourceforge|spaced en dash citation
@@ -209,8 +209,8 @@ wiktionary redirect|wiktionary-inline
 _TABLES = """
 acid table|adjacent stations|ahnentafel|ahnentafel bottom|ahnentafel end|ahnentafel top|ahnentafel-compact5
 alabama weatherbox|album chart|album ratings|album reviews|albumchart|aligned table|awards table|bar box
-bar chart|bar graph|bar percent|bar pixel|barlabel|bartable|brick chart|bs-map|bs-table|canada census|cast list
-cast listing|cbb schedule end|cbb schedule entry|cbb schedule start|certification table bottom
+bar chart|bar graph|bar percent|bar pixel|barlabel|bartable|brick chart|bs-map|bs-table|canada census
+cbb schedule end|cbb schedule entry|cbb schedule start|certification table bottom
 certification table entry|certification table top|cfb schedule|charmap|chart|chart bottom|chart top|chart/end
 chart/start|chess diagram|chess diagram small|chess position|chset-table-header1|clade|clade gallery|clade/labels
 cladex|cladogram|climate chart|collapse bottom|collapse top|compact periodic table|composition|composition bar|crew
@@ -284,7 +284,7 @@ columns end|columns start|columns-end|columns-start|cot|div col|div col end|div 
 div-col|div-col-end|divcol|divcolend|empty template|end columns|end div col|end flatlist|end of list|end plainlist
 end small div|enddivcol|endflatlist|endflowlist|endplainlist|fix bunching|fixbunching|fixhtml|flatlist end
 float begin|float end|flow list end|flow list start|hidden text|hlist end|htmlfix|indent end|interactive list
-justify|larger begin|mbox|mid|multicol|multicol-break|multicol-end|multicol-section|navend|nbsp table
+larger begin|mbox|mid|multicol|multicol-break|multicol-end|multicol-section|navend|nbsp table
 numbered list start|od|ombox|outdent|plainlist end|px2|resize begin|side bar|small div|small div end|smalldiv
 stack begin|stack end|tab|table|tabs|tmbox|top|unindent|vspace|div|span|ja-rail-color|rail color|linecolor
 """

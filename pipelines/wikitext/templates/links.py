@@ -58,7 +58,17 @@ def section_link(call: TemplateCall) -> str | None:
     return link(f"{page}#{sections[0]}", f"{plain(page)} {shown}")
 
 
-@template("format link", "annotated link", "anl")
+@template("format link")
+def formatted_link(call: TemplateCall) -> str | None:
+    """``{{format link|Moon#Orbit}}`` -> ``[[Moon#Orbit|Moon § Orbit]]``."""
+    page, _, section = call.get("1").partition("#")
+    if not page:
+        return f"§ {section}" if section else None
+    target = f"{page}#{section}" if section else page
+    return link(target, call.get("2", default=f"{plain(page)} § {section}" if section else ""))
+
+
+@template("annotated link", "anl")
 def plain_link(call: TemplateCall) -> str | None:
     """``{{annotated link|Moon}}`` -> ``[[Moon]]``; the annotation is the other page's own description."""
     target = call.get("1")

@@ -29,13 +29,13 @@ def spaces(_call: TemplateCall) -> str:
 
 # Templates that change only how their words look.
 _DRESSES = """
-nowrap|nobr|nobreak|avoid wrap|no wrap|j|nobold|normal|small|smaller|small2|smaller2|big|larger|large|resize
+nowrap|nobr|nobreak|avoid wrap|no wrap|j|nobold|normal|small|smaller|small2|smaller2|big|larger|large
 midsize|huge|font|plainlink|noitalic|bold|strong|italics|em|emphasis|underline|u|ul|uline|strikethrough|strike
 del|ins|highlight|mark|code|mono|monospace|kbd|samp|var|mxt|xt|!xt|dc|allcaps|deprecated code|nosc|all caps
 fontsize|dfn|noprint|screen reader-only|sronly|serif|sans-serif|not a typo|notatypo|as written|proper name|typo
-chem name|block indent|blockindent|bi|align|center|centre|left|right|aligned|unicode|polytonic|runic|semxlit
+chem name|block indent|blockindent|bi|justify|center|centre|left|right|aligned|unicode|polytonic|runic|semxlit
 code2|key|button|citation needed span|cn span|fact span|clarify span|dubious span|failed verification span
-disputed span|no selflink|delink|crossref|crossreference|see below|see above|trim|hyphenation|raised|lowered
+disputed span|no selflink|delink|crossref|crossreference|see below|see above|trim|hyphenation
 smallest|tt|pre2|nocaps|noitalics|green|red|blue|xref|longitem|longlink|strikeout|hyphenate|text|symb|uuline
 double underline|bigger|strongbad|stronggood|finedetail|xt2|xtn|xtd|dcr|mxtn|mxtd|!mxt|bxt|!bxt|italic|bold text|nbr
 fix-span|cn-span|undersmile|overparen|overbrace|underbrace|cancel|pre|plain text|unstrip|center block
@@ -68,6 +68,12 @@ def dressed(call: TemplateCall) -> str:
 def coloured(call: TemplateCall) -> str:
     """``{{fgcolor|red|word}}`` and ``{{font color|red|blue|word}}`` -> ``word``."""
     return call.get("text", "3", "2", "1")
+
+
+@template("resize", "align", "lower", "raise", "lowered", "raised", "float", "font size", "aligned text")
+def placed(call: TemplateCall) -> str:
+    """``{{resize|90%|word}}`` and ``{{align|right|word}}`` -> ``word``; ``{{resize|word}}`` too."""
+    return call.get("2", "1", "text")
 
 
 @template("keypress", "key press")
