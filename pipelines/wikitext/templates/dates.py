@@ -166,7 +166,7 @@ def old_style_new_year(call: TemplateCall) -> str | None:
 _DECADE = re.compile(r"(\d{1,4})s?\Z")
 
 
-@template("decade")
+@template("decade", "decade link")
 def decade(call: TemplateCall) -> str | None:
     """``{{decade|1990}}`` -> ``[[1990s]]``."""
     match = _DECADE.match(call.get("1"))
@@ -217,7 +217,7 @@ def million_years_ago(call: TemplateCall) -> str | None:
     return f"{first} to {second} {noun}" if parse_number(second) is not None else f"{first} {noun}"
 
 
-@template("bCE", "bC", "cE", "aD")
+@template("bCE", "bC", "cE", "aD", "aH")
 def era(call: TemplateCall) -> str:
     """``{{BCE|500}}`` -> ``500 BCE``."""
     letters = call.name.upper()

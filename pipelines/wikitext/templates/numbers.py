@@ -276,6 +276,19 @@ def population_density(call: TemplateCall) -> str | None:
     return f"{density:,.{digits}f}/{given.symbol} ({other:,.{digits}f}/{wanted.symbol})"
 
 
+@template("long ton")
+def long_tons(call: TemplateCall) -> str | None:
+    """``{{long ton|5|10}}`` -> ``5 long tons 10 cwt (12,320 lb or 5.6 t)``: tons and hundredweights."""
+    tons, hundredweights = parse_number(call.get("1")), parse_number(call.get("2", default="0"))
+    if tons is None or hundredweights is None or not 0 < abs(tons) + abs(hundredweights) < 10**9:
+        return None
+    pounds = tons * 2240 + hundredweights * 112
+    given = f"{write_number(tons)} long ton{'' if tons == 1 else 's'}"
+    if hundredweights:
+        given += f" {write_number(hundredweights)} cwt"
+    return f"{given} ({write_number(round_half_up(pounds, -1))} lb or {float(pounds) * 0.00045359237:,.1f} t)"
+
+
 @template("deg")
 def degrees(call: TemplateCall) -> str:
     """``{{deg|45}}`` -> ``45°``."""

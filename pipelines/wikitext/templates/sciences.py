@@ -126,6 +126,12 @@ def threat(call: TemplateCall) -> str | None:
     return _THREATS.get(call.get("1").upper())
 
 
+@template("gene", "geneName")
+def gene(call: TemplateCall) -> str:
+    """``{{Gene|BRCA1}}`` -> ``BRCA1``."""
+    return call.get("2", "1")
+
+
 @template("snamei", "splink", "taxonlink", "taxon link", "species link", "sname")
 def species(call: TemplateCall) -> str | None:
     """``{{splink|Felis catus}}`` -> ``[[Felis catus|''Felis catus'']]``; `snamei` and `sname` have no link."""

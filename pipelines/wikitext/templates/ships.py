@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.wikitext.templates.markup import italic, link, plain
+from pipelines.wikitext.templates.numerals import parse_number, write_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -121,6 +122,31 @@ def ship_class(call: TemplateCall) -> str | None:
     if form == "5":
         return link(target, shown)
     return f"{link(target, f'{shown}-class')} {link(kind_target, kind)}"
+
+
+_TONNAGES = {
+    "gRT": ("Gross register tonnage", "GRT"),
+    "nRT": ("Net register tonnage", "NRT"),
+    "gT": ("Gross tonnage", "GT"),
+    "nT": ("Net tonnage", "NT"),
+    "dWT": ("Deadweight tonnage", "DWT"),
+    "tEU": ("Twenty-foot equivalent unit", "TEU"),
+    "cGT": ("Compensated gross tonnage", "CGT"),
+}
+
+
+def _register_tonnages() -> None:
+    for name, (article, unit) in _TONNAGES.items():
+
+        @template(name)
+        def tonnage(call: TemplateCall, article: str = article, unit: str = unit) -> str:
+            """``{{GRT|5000}}`` -> ``5,000 [[Gross register tonnage|GRT]]``; the unit alone without a number."""
+            size = parse_number(call.get("1"))
+            shown = write_number(size) if size is not None else call.get("1")
+            return f"{shown} {link(article, unit)}".lstrip()
+
+
+_register_tonnages()
 
 
 @template("jclass")

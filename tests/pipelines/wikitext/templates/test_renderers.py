@@ -99,6 +99,7 @@ NUMBERS = [
     ("e|-20", "×10<sup>−20</sup>"),
     ("gaps|3.141|592", "3.141592"),
     ("percentage|1|3|1", "33.3%"),
+    ("long ton|5|10", "5 long tons 10 cwt (12,320 lb or 5.6 t)"),
     ("ordinal|21", "21st"),
     ("ordinal|112", "112th"),
     ("number to words|121", "one hundred and twenty-one"),
@@ -159,6 +160,10 @@ SHIPS = [
     ),
     ("sclass|Leander|cruiser|1||1931", "[[Leander-class cruiser (1931)|''Leander''-class cruiser]]"),
     ("sclass|Nimitz|aircraft carrier|4", "[[Nimitz-class aircraft carrier|''Nimitz'' class]]"),
+]
+SHIPS += [
+    ("GRT|5000", "5,000 [[Gross register tonnage|GRT]]"),
+    ("TEU", "[[Twenty-foot equivalent unit|TEU]]"),
 ]
 LINKS = [
     ("ill|Jo Nesbø|no", "[[Jo Nesbø]]"),
