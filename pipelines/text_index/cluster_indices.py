@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kc_schema.snapshot import Snapshot
 from pipelines.text_index.connection import Connection
-from pipelines.text_index.load import PartLoad, is_recorded
 from pipelines.text_index.mappings import (
     TABLES,
     Generation,
@@ -19,6 +18,7 @@ from pipelines.text_index.mappings import (
     serving_settings,
     shards_for,
 )
+from pipelines.text_index.part_load import PartLoad, is_recorded
 from pipelines.text_index.protocol import TextIndexError
 from pipelines.text_index.retry import RetryPolicy, repeat
 

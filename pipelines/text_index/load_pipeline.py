@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.beam_run import Engine, run_pipeline
 from pipelines.beam_workers import RunError
-from pipelines.text_index.load import PartLoad, load_part
+from pipelines.text_index.part_load import PartLoad, load_part
 from pipelines.text_index.protocol import TextIndexError
 
 __all__ = ["run_parts"]

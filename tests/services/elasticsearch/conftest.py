@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.text_index.connection import Connection
-from pipelines.text_index.load import LoadStatistics, PartLoad, load_part, load_snapshot
+from pipelines.text_index.load import LoadStatistics, load_snapshot
+from pipelines.text_index.part_load import PartLoad, load_part
 from pipelines.text_index.retry import RetryPolicy
 from tests.services.elasticsearch.node import Node, UnavailableError
 
