@@ -54,9 +54,23 @@ def chem2(call: TemplateCall) -> str:
     text = call.get("1")
     if len(text) > 2000:
         return text
+    if "\\" in text:
+        text = _CHEM2_GREEK.sub(_chem2_greek, text)
     shown = _CHEM2.sub(_chem2_part, text)
     target = call.get("link")
     return link(target, shown) if target else shown
+
+
+# A Greek letter in {{chem2}}: "\\a", "\\h{5}"; how many atoms a ligand binds by, or bridges, is raised or set low.
+_CHEM2_GREEK = re.compile(r"\\([abgdeghkmswDW])(?:\{([^{}]{0,9})\})?")
+_GREEK = dict(zip("abgdehkmswDW", "αβγδεηκμσωΔΩ", strict=True))
+
+
+def _chem2_greek(match: re.Match[str]) -> str:
+    letter, number = _GREEK.get(match[1], match[1]), match[2]
+    if not number:
+        return letter
+    return f"{letter}_{{{number}}}-" if letter == "μ" else f"{letter}^{{{number}}}-"
 
 
 def _chem2_part(match: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from pipelines.wikitext.templates.conversion_values import Value
 from pipelines.wikitext.templates.numerals import MINUS
 from pipelines.wikitext.templates.units import Unit, is_temperature
 
-__all__ = ["default_places", "magnitude", "reckon", "rounded", "scientific"]
+__all__ = ["default_places", "magnitude", "reckon", "rounded", "scientific", "significant_places"]
 
 
 def scientific(size: float, places: int) -> str:
@@ -27,6 +27,12 @@ def rounded(number: float, places: int) -> float:
 def magnitude(number: float) -> int:
     """Gives the power of ten of the first digit: 2 for 500, -1 for 0.5."""
     return math.floor(math.log10(abs(number)) + 1e-14) if number and math.isfinite(number) else 0
+
+
+def significant_places(number: float, figures: int) -> int:
+    """Gives the places behind the point that leave `figures` digits, also where rounding brings one more."""
+    places = figures - 1 - magnitude(number)
+    return figures - 1 - magnitude(rounded(number, places))
 
 
 def reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False) -> float | None:

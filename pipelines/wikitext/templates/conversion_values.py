@@ -58,7 +58,7 @@ _RANGES = {
     "&times;": Range(" by ", " × ", repeats_unit=True),
     "by(x)": Range(" by ", " × ", repeats_unit=True),
     "xx": Range(" × ", " × "),
-    "*": Range(" × ", " × "),
+    "*": Range("×", "×"),
     "+": Range(" + ", " + "),
     ",": Range(", ", ", "),
     ", and": Range(", and ", ", and "),

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from pipelines.wikitext.templates.conversion_rounding import (
     default_places,
-    magnitude,
     reckon,
     rounded,
     scientific,
+    significant_places,
 )
 from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
 from pipelines.wikitext.templates.markup import link
@@ -297,9 +297,7 @@ class _Conversion:
         singular = request.values[-1].singular and not any(between.is_change for between in request.ranges)
         text = self._side(shown, singular, request.unit, symbol, linked, first=first)
         for value, unit in request.smaller:
-            text += " " + self._side(
-                [value.shown], value.singular, unit, symbol, linked, first=False, inner=first
-            )
+            text += " " + self._side([value.shown], value.singular, unit, symbol, linked, first=False)
         return text
 
     def _spell(self, number: float, otherwise: str) -> str:
@@ -316,13 +314,12 @@ class _Conversion:
         linked: bool,
         *,
         first: bool,
-        inner: bool = False,
     ) -> str:
         """Writes numbers and their unit: ``5 to 10 km``, ``5-mile``, ``2 by 4 inches``."""
         as_symbol = (symbol or unit.always == "symbol") and unit.always != "name"
         if self.style.values_only or self.style.display in ("number", "output number only"):
             return self._between(shown, "", symbolic=symbol)
-        adjective = self.style.adjective and (first or inner) and not as_symbol
+        adjective = self.style.adjective and not as_symbol
         unit_text = self._unit_text(unit, as_symbol, singular or adjective, linked, adjective=adjective)
         before = self.before_unit[0 if first else 1]
         if unit.power_of_ten and as_symbol and not self.style.number_word:
@@ -411,7 +408,7 @@ class _Conversion:
         if self.request.precision is not None:
             return [self.request.precision] * len(numbers)
         if self.style.sigfig is not None:
-            return [self.style.sigfig - 1 - magnitude(number) for number in numbers]
+            return [significant_places(number, self.style.sigfig) for number in numbers]
         smallest = self.request.smaller[-1][1] if self.request.smaller else None
         places = [
             default_places(value, total, number, self.request.unit, unit, smallest)

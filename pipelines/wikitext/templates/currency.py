@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.numerals import parse_number, write_number
+from pipelines.wikitext.templates.numerals import parse_number, round_half_up, write_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -162,16 +162,15 @@ _register_behind()
 
 @template("pound", "£sd")
 def pounds(call: TemplateCall) -> str:
-    """``{{£sd|l=1|s=2|d=6}}`` -> ``£1 2s 6d``; ``{{pound}}`` -> ``£``."""
-    if call.name.startswith("£sd"):
-        whole, shillings, pence = call.get("l", "1"), call.get("s", "2"), call.get("d", "3")
-        pieces = [
-            f"£{whole}" if whole else "",
-            f"{shillings}s" if shillings else "",
-            f"{pence}d" if pence else "",
-        ]
-        return " ".join(filter(None, pieces))
-    return f"£{call.get('1')}"
+    """``{{£sd|s=7|d=6}}`` -> ``0.38``: pounds, shillings and pence as pounds; ``{{pound|5}}`` -> ``£5``."""
+    if not call.name.startswith("£sd"):
+        return f"£{call.get('1')}"
+    whole, shillings, pence = (
+        parse_number(call.get(*keys, default="0")) for keys in (("l", "1"), ("s", "2"), ("d", "3"))
+    )
+    if whole is None or shillings is None or pence is None or max(whole, shillings, pence) > 10**12:
+        return ""
+    return f"{round_half_up(whole + shillings / 20 + pence / 240, 2):.2f}"
 
 
 # Signs by code, for templates that are given a code; a trailing space separates words from digits.

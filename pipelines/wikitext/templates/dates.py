@@ -15,7 +15,7 @@ __all__: list[str] = []
 
 
 @template("birth date", "dob", "birthdate", "date of birth", "birth year")
-@template("start date", "end date", "film date", "launch date", "opening date", "release date", "date")
+@template("start date", "end date", "film date", "launch date", "opening date", "release date")
 def date(call: TemplateCall) -> str | None:
     """``{{birth date|1912|6|23|df=y}}`` -> ``23 June 1912``; without ``df`` ``June 23, 1912``."""
     arguments = call.positional()
@@ -79,8 +79,8 @@ def floruit(call: TemplateCall) -> str:
 
 @template("reign", "r.", "reigned")
 def reign(call: TemplateCall) -> str:
-    """``{{reign|1066|1087}}`` -> ``r. 1066–1087``."""
-    return _with_dates("r.", call)
+    """``{{reign|1066|1087}}`` -> ``r. 1066–1087``; ``era=BC`` stands behind."""
+    return f"{_with_dates('r.', call)} {call.get('era')}".rstrip()
 
 
 @template("born", "b.", "born-in", "born in")
@@ -173,13 +173,32 @@ def decade(call: TemplateCall) -> str | None:
     return link(f"{int(match[1]) // 10 * 10}s") if match else None
 
 
-@template("date table sorting", "dts", "format date", "fdate")
+# A date in one piece: "2023-05-09", "8 March 2012", "March 8, 2012".
+_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
+_DAY_FIRST = re.compile(r"(\d{1,2}) ([A-Za-z]{3,9}),? (\d{3,4})\Z")
+_MONTH_FIRST = re.compile(r"([A-Za-z]{3,9}) (\d{1,2}),? (\d{3,4})\Z")
+
+
+@template("date table sorting", "dts", "format date", "fdate", "date")
 def shown_date(call: TemplateCall) -> str | None:
-    """``{{date table sorting|1912|6|23}}`` -> ``23 June 1912``; a date in words stays as it is."""
+    """``{{dts|1912|6|23}}`` and ``{{date|1912-06-23|dmy}}`` -> ``23 June 1912``; other words stay as they are."""
     arguments = call.positional()
     if len(arguments) > 1 and arguments[0].isdecimal():
         return write_date(*read_date(arguments), day_first=True) or None
-    return call.get("1") or None
+    text, form = call.get("1"), call.get("2", "format").lower()
+    parts: list[str] = []
+    if match := _ISO_DATE.match(text):
+        parts = list(match.groups())
+    elif match := _DAY_FIRST.match(text):
+        parts = [match[3], match[2], match[1]]
+    elif match := _MONTH_FIRST.match(text):
+        parts = [match[3], match[1], match[2]]
+    date_of_parts = read_date(parts)
+    if None in date_of_parts or form not in ("", "dmy", "mdy"):
+        return text or None
+    if not form and not _ISO_DATE.match(text):
+        return text
+    return write_date(*date_of_parts, day_first=form != "mdy")
 
 
 @template("currentyear", "current year", "year")

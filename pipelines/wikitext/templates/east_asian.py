@@ -39,6 +39,7 @@ def nihongo(call: TemplateCall) -> str:
         romaji = f"{link('Hepburn romanization', 'Hepburn')}: {romaji}" if romaji else ""
     inside = ", ".join(filter(None, (kanji, romaji, extra)))
     shown = f"{english} ({inside})" if english and inside else english or inside
+    shown += call.get("post")
     return f"{shown} {behind}" if behind else shown
 
 

@@ -47,7 +47,7 @@ _SIGNS = (
     ("ʻ", "okina|hamza okina"),
     ("ʼ", "hamza|saltillo"),
     ("'", "'|apostrophe|straight apostrophe|-'|'-"),
-    ("'s", "'s|'ps"),
+    ("'s", "'s|'ps|`s|’s"),
     ("'\"", "' \"|'\""),
     ("\"'", "\" '|\"'"),
     ('"', '-"|"-'),

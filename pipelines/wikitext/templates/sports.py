@@ -107,7 +107,7 @@ def _register_teams() -> None:
         @template(name)
         def season_of_team(call: TemplateCall, kind: str = kind) -> str | None:
             """``{{cfb link|year=2010|team=Auburn Tigers|title=champions}}`` -> the season, linked."""
-            year, team = call.get("year"), call.get("team")
+            year, team = call.get("year", "1"), call.get("team", "2")
             if not year or not team:
                 return None
             return link(f"{year} {team} {kind}", call.get("title", default=f"{year} {team} {kind}"))

@@ -12,7 +12,7 @@ __all__: list[str] = []
 # A kind of stop a line: names of its template; what follows the name in the article's title.
 _STOPS = """
 stn,sTN,station,metro,metrod,sta|station
-rws,stnlnk,rwsa,bSsrws,bssrws,bSrws|railway station
+rws,stnlnk,stnlink,rwsa,bSsrws,bssrws,bSrws|railway station
 rht|railway halt
 subway|subway station
 lus,london underground station|tube station

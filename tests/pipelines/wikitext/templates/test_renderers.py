@@ -198,7 +198,8 @@ SUMS = [
     ("inflation|US|100|1950|fmt=eq", ""),
     ("inflation/year|US", "2021"),
     ("format price|3160384", "3.16 million"),
-    ("£sd|l=1|s=2|d=6", "£1 2s 6d"),
+    ("£sd|l=1|s=2|d=6", "1.13"),
+    ("£sd|s=7|d=6", "0.38"),
 ]
 SPORTS = [
     ("mlby|1990", "[[1990 Major League Baseball season|1990]]"),
