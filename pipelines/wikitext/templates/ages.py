@@ -40,7 +40,6 @@ def _today(call: TemplateCall) -> tuple[int | None, int | None, int | None]:
     "bda",
     "dob and age",
     "birth-date and age",
-    "birth date and age2",
 )
 def birth_date_and_age(call: TemplateCall) -> str | None:
     """``{{birth date and age|1969|7|20}}`` -> ``July 20, 1969 (age 52)``, the age at the dump's date."""
@@ -50,6 +49,25 @@ def birth_date_and_age(call: TemplateCall) -> str | None:
     born = read_date(arguments)
     text = write_date(*born, day_first=wants_day_first(call))
     years = _years_between(born, _today(call))
+    return f"{text} (age {years})" if text and years else text or None
+
+
+@template("birth date and age2")
+def birth_date_at_reference(call: TemplateCall) -> str | None:
+    """``{{birth date and age2|2000|1|1|1969|7|20}}`` -> ``July 20, 1969 (age 30)``: the age on the first date."""
+    arguments = call.positional()
+    born = read_date(arguments[3:6])
+    text = write_date(*born, day_first=wants_day_first(call))
+    years = _years_between(born, read_date(arguments[:3]))
+    return f"{text} (age {years})" if text and years else text or None
+
+
+@template("birth date and given age")
+def birth_date_and_given_age(call: TemplateCall) -> str | None:
+    """``{{birth date and given age|1910|1|1|99}}`` -> ``January 1, 1910 (age 99)``."""
+    arguments = call.positional()
+    text = write_date(*read_date(arguments[:3]), day_first=wants_day_first(call))
+    years = arguments[3] if len(arguments) > 3 else ""
     return f"{text} (age {years})" if text and years else text or None
 
 

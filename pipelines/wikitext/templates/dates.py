@@ -36,7 +36,7 @@ def death_date(call: TemplateCall) -> str | None:
     return date(call)
 
 
-@template("start date and age", "start date and years ago", "sda", "release date and age")
+@template("start date and age", "start date and years ago", "sda", "release date and age", "end date and age")
 def start_date_and_age(call: TemplateCall) -> str | None:
     """``{{start date and age|2001|1|15}}`` -> ``January 15, 2001``; how long ago that is ages with the page."""
     return date(call)
@@ -63,7 +63,7 @@ def as_of(call: TemplateCall) -> str | None:
     return f"{start} {text}{post}".strip()
 
 
-@template("circa", "c.", "ca", "ca.", "circ")
+@template("circa", "c.", "ca", "ca.", "circ", "circa2")
 def circa(call: TemplateCall) -> str:
     """``{{circa|1500|1550}}`` -> ``c. 1500 – c. 1550``."""
     first, second = call.get("1"), call.get("2")

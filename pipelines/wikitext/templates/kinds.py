@@ -35,7 +35,7 @@ wrongtitle
 """
 
 _CITATIONS = """
-pwre|nfl|icsc|opec|wvd|brooklands-aaurt80|ats|taro|nwr|schechter handbook of analysis and its foundations
+pwre|nfl|icsc|opec|wvd|brooklands-aaurt80|taro|schechter handbook of analysis and its foundations
 1911|1911poster|404|acad|academic genealogy|adsabs|afi film|allmovie|allmovie name|allmovie person|allmovie title
 allmusic|allrovi movie|allrovi person|americana|americana poster|amg|amg movie|amg name|anb|anb id|archive today
 archive url|archive.is|art uk|art uk bio|artuk bio|atp|attribution|avibase|ballotpedia|bandcamp|banglapedia|bare url

@@ -62,6 +62,13 @@ def minor_planet(call: TemplateCall) -> str | None:
     return link(f"{text}{index}", shown) if call.name.startswith("mpl") else shown
 
 
+@template("ats")
+def numbered_asteroid(call: TemplateCall) -> str | None:
+    """``{{ats|101955|Bennu}}`` -> ``[[101955 Bennu]]``."""
+    name = " ".join(argument for argument in call.positional()[:2] if argument)
+    return link(name) if name else None
+
+
 @template("dp", "dwarf planet")
 def dwarf_planet(call: TemplateCall) -> str | None:
     """``{{dp|Haumea}}`` -> ``[[Haumea]]``."""
