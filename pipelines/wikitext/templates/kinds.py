@@ -183,7 +183,7 @@ disambiguation cleanup|displaytitle|dmy|documentation|en-oxford|eng|engvar|engva
 featured article|featured list|featured portal|featured topic|ga|geobox coor|geodis|geographic location|given name
 good article|good topic|hidden category|hndis|horizontal toc|human name disambiguation|in title|incubator|index
 inline-talk|interlanguage|interwiki|interwiki extra|intitle|italic title|italic title prefixed|italics title
-italictitle|italictitleprefixed|language icon|letter-number combination disambiguation|letter-numbercombdisambig
+italictitle|italictitleprefixed|letter-number combination disambiguation|letter-numbercombdisambig
 library resources|library resources about|library resources box|library resources by|lifetime|linguistic note
 link fa|link fl|link ga|list toc|look from|lookfrom|main other|mapframe|maplink|maplinks|mathdab|mdy|mountain index
 navbox musical artist|ncbi|no italic title|nobots|noindex|noitalictitle|normdaten|nosplit|notoc

@@ -253,10 +253,11 @@ def one_script(call: TemplateCall) -> str:
     return call.get("1", "2") if len(call.get("1")) != 3 or not call.get("2") else call.get("2")
 
 
-@template("in lang", "lang icon", "languageicon")
+@template("in lang", "lang icon", "languageicon", "language icon")
 def in_language(call: TemplateCall) -> str | None:
-    """``{{in lang|en|el}}`` -> ``(in English and Greek)``."""
-    names = [language_name(code) or code for code in call.positional() if code]
+    """``{{in lang|en|el}}`` -> ``(in English and Greek)``; `language icon` has a code and a name of one."""
+    codes = call.positional()[:1] if call.name in ("languageicon", "language icon") else call.positional()
+    names = [language_name(code) or code for code in codes if code]
     if not names:
         return None
     last = names.pop()

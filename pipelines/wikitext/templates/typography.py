@@ -29,8 +29,8 @@ def spaces(_call: TemplateCall) -> str:
 
 # Templates that change only how their words look.
 _DRESSES = """
-nowrap|nobr|nobreak|avoid wrap|no wrap|nwr|awrap|no break|tiny|j|nobold|normal|small|smaller|small2|smaller2|big|larger|large
-midsize|huge|font|plainlink|noitalic|bold|strong|italics|em|emphasis|underline|u|ul|uline|strikethrough|strike
+nowrap|nobr|nobreak|avoid wrap|no wrap|nwr|awrap|no break|tiny|j|nobold|normal|small|smaller|small2|smaller2|big
+larger|large|midsize|huge|font|plainlink|noitalic|bold|strong|italics|em|emphasis|underline|u|ul|uline|strikethrough|strike
 del|ins|highlight|mark|code|mono|monospace|kbd|samp|var|mxt|xt|!xt|dc|allcaps|deprecated code|nosc|all caps
 fontsize|dfn|noprint|screen reader-only|sronly|serif|sans-serif|not a typo|notatypo|as written|proper name|typo
 chem name|block indent|blockindent|bi|justify|center|centre|left|right|aligned|unicode|polytonic|runic|semxlit
