@@ -17,6 +17,8 @@ _RUN = re.compile(r"('{2,})")
 
 def strip_emphasis(line: str) -> str:
     """Gives a line without the apostrophes that mark emphasis."""
+    if "'''" not in line:
+        return line.replace("''", "")
     if "''''" not in line:
         # Runs of two and three alone, and not an odd number of both: all of them are marks.
         without_bold = line.replace("'''", "")
