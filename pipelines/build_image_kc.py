@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -29,7 +29,7 @@ from pipelines.image_index.corpus import (
 from pipelines.image_index.encode import EncodeOptions, embeddings_of, encode, encoded_states
 from pipelines.image_index.encoder import PRECISIONS
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetch import FetchOptions, fetch, fetched_states
+from pipelines.image_index.fetch import FetchOptions, check_source, fetch, fetched_states
 from pipelines.image_index.file_names import KINDS, THUMBNAIL_WIDTHS
 from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.layout import Layout
@@ -38,6 +38,9 @@ from pipelines.image_index.networks import DEFAULT_ENCODER
 from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
 from pipelines.image_index.politeness import Limits
 from pipelines.image_index.report import show_summary
+
+if TYPE_CHECKING:
+    from pipelines.image_index.encoder import Encoder
 
 STAGES = ("fetch", "encode", "index")
 
@@ -166,13 +169,19 @@ def _add_index_options(group: Any) -> None:
     group.add_argument(
         "--index", metavar="FACTORY", help="Faiss' description of the index (default: by size)"
     )
-    group.add_argument("--shards", type=_positive, metavar="N", help="pieces that are filled in parallel")
+    group.add_argument(
+        "--shards",
+        type=_positive,
+        metavar="N",
+        help="pieces that are filled in parallel (default: one a 250,000 vectors)",
+    )
     group.add_argument(
         "--min-recall",
         type=_share,
         default=0.95,
         metavar="SHARE",
-        help="recall@10 against exact search that the index must have (default: 0.95)",
+        help="recall@10 against exact search that the index must have, for images of the corpus and for queries"
+        " unlike them (default: 0.95)",
     )
 
 
@@ -304,30 +313,35 @@ def build_image_corpus(
     )
     encoder = _encoder_there(layout)
     if "fetch" in stages:
-        _say(console, f"{plan.files:,} files in {len(plan.planned)} parts")
+        check_source(layout, plan, fetching)
+    network = None
+    if "encode" in stages:
+        if "fetch" not in stages:
+            _all_records(layout, plan)
+        network = _open_encoder(
+            encoder_options, console
+        )  # its weights may be missing: say so before hours of fetching
+    if "fetch" in stages:
+        _say(console, f"{plan.files:,} files in {_counted(len(plan.planned), 'part')}")
         try:
             fetch(layout, plan, fetching, console)
         finally:
             write_manifest(layout, snapshot, plan, source=source, encoder=encoder)
-    if "encode" in stages:
-        encoder = run_encoder(layout, plan, encoding, encoder_options, console)
+    if network is not None:
+        encode(layout, _all_records(layout, plan), network, encoding, console)
+        encoder = network.describe()
         write_manifest(layout, snapshot, plan, source=source, encoder=encoder)
     if "index" in stages:
         run_index(layout, plan, indexing, console)
     return write_manifest(layout, snapshot, plan, source=source, encoder=encoder)
 
 
-def run_encoder(
-    layout: Layout, plan: Plan, options: EncodeOptions, encoder_options: dict[str, Any], console: Console
-) -> dict[str, Any]:
-    """Encodes what was fetched; gives what the manifest keeps of the encoder."""
+def _open_encoder(options: dict[str, Any], console: Console) -> Encoder:
     from pipelines.image_index.encoder import open_encoder
 
-    records = _all_records(layout, plan)
-    encoder = open_encoder(**encoder_options)
+    encoder = open_encoder(**options)
     _say(console, f"encoder {encoder.name} on {encoder.device_name}, {encoder.dimension} numbers a vector")
-    encode(layout, records, encoder, options, console)
-    return encoder.describe()
+    return encoder
 
 
 def run_index(layout: Layout, plan: Plan, options: IndexOptions, console: Console) -> None:
@@ -361,6 +375,10 @@ def _encoder_there(layout: Layout) -> dict[str, Any] | None:
         return described_encoder(layout)
     except ImageIndexError:
         return None
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _say(console: Console, line: str) -> None:

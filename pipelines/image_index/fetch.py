@@ -38,7 +38,7 @@ from pipelines.image_index.progress import StageProgress
 from pipelines.image_index.records import Row, outcome_row, read_records, write_records
 from pipelines.image_index.transport import Transport, host_of
 
-__all__ = ["FetchOptions", "fetch", "fetched_states"]
+__all__ = ["FetchOptions", "check_source", "fetch", "fetched_states"]
 
 _PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
 _CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
@@ -79,9 +79,7 @@ def fetch(layout: Layout, plan: Plan, options: FetchOptions, console: Console) -
         FetchError: the source cannot be used, or must not be asked any more; what was had is kept.
         KeyboardInterrupt: Ctrl-C; what was had is kept.
     """
-    open_parts = [
-        number for number in range(len(plan.planned)) if not _is_done(layout, plan, number, options)
-    ]
+    open_parts = _open_parts(layout, plan, options)
     _remove_stray_parts(layout, plan)
     if not open_parts:
         return
@@ -93,6 +91,20 @@ def fetch(layout: Layout, plan: Plan, options: FetchOptions, console: Console) -
             _fetch_from_folder(layout, plan, open_parts, options, progress)
 
 
+def check_source(layout: Layout, plan: Plan, options: FetchOptions) -> None:
+    """Makes sure that what is missing of the plan may be asked for as the options say.
+
+    Raises:
+        FetchError: there is no such folder, the address is none, or the server wants a contact.
+    """
+    if not _open_parts(layout, plan, options):
+        return
+    if options.is_address:
+        _user_agent(host_of(options.images.rstrip("/")), options.contact)
+    else:
+        _folder(options)
+
+
 def fetched_states(layout: Layout, plan: Plan) -> dict[int, dict[str, Any]]:
     """Gives the states of the parts whose records are there and current, by number."""
     states = {}
@@ -101,6 +113,10 @@ def fetched_states(layout: Layout, plan: Plan) -> dict[int, dict[str, Any]]:
         if state is not None:
             states[number] = state
     return states
+
+
+def _open_parts(layout: Layout, plan: Plan, options: FetchOptions) -> list[int]:
+    return [number for number in range(len(plan.planned)) if not _is_done(layout, plan, number, options)]
 
 
 def _is_done(layout: Layout, plan: Plan, number: int, options: FetchOptions) -> bool:
@@ -253,7 +269,7 @@ def _user_agent(host: str, contact: str) -> str:
 def _fetch_from_folder(
     layout: Layout, plan: Plan, parts: list[int], options: FetchOptions, progress: StageProgress
 ) -> None:
-    folder = open_folder(Path(options.images), options.wiki, width=options.width, max_bytes=options.max_bytes)
+    folder = _folder(options)
     if options.workers == 1 or len(parts) == 1:
         for number in parts:
             _report(progress, _read_part(layout, folder, number, plan.planned[number], options))
@@ -266,6 +282,10 @@ def _fetch_from_folder(
             finished, tasks = wait(tasks, return_when=FIRST_COMPLETED)
             for task in finished:
                 _report(progress, task.result())
+
+
+def _folder(options: FetchOptions) -> LocalFolder:
+    return open_folder(Path(options.images), options.wiki, width=options.width, max_bytes=options.max_bytes)
 
 
 def _report(progress: StageProgress, state: Mapping[str, Any]) -> None:

@@ -150,7 +150,8 @@ def _assemble(
     threads = max(1, options.workers // plan.shards)
     tasks = plan_shards(embeddings, plan, trained, work, threads=threads)
     _fill(tasks, options, say)
-    say(f"merging {len(tasks)} shards")
+    if len(tasks) > 1:
+        say(f"merging {len(tasks)} shards")
     return merge_shards(trained, [task.path for task in tasks], embeddings, lambda *_: None)
 
 

@@ -13,6 +13,7 @@ The plain index needs four bytes a number in memory: leave it out with ``--no-pl
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import sys
 import tempfile
@@ -42,12 +43,23 @@ DIRECTIONS = 16
 PROBES = (1, 2, 4, 8, 16, 32, 64)
 
 
-def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArray[np.float16]:
-    """Gives vectors of length 1 around centres, each spread mostly along a few directions of its own."""
-    centres_rng = np.random.default_rng(11)
-    centres = centres_rng.normal(size=(clusters, dimension)).astype(np.float32)
+@functools.lru_cache(maxsize=1)
+def clusters_of(clusters: int, dimension: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Gives centres of length 1, and 64 sets of directions in which the members of clusters spread."""
+    rng = np.random.default_rng(11)
+    centres = rng.normal(size=(clusters, dimension)).astype(np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    common = centres_rng.normal(size=(64, DIRECTIONS, dimension)).astype(np.float32) / np.sqrt(dimension)
+    directions = rng.normal(size=(64, DIRECTIONS, dimension)).astype(np.float32) / np.sqrt(dimension)
+    return centres, directions
+
+
+def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArray[np.float16]:
+    """Gives vectors of length 1 around centres, each spread mostly along a few directions of its own.
+
+    With 30,000 of them in 512 lists, 4, 8, 16 and 32 lists have 0.77, 0.88, 0.95 and 0.99 of the neighbours of
+    held-out vectors; of as many sentences of Wikipedia, embedded by MiniLM, 0.80, 0.88, 0.93 and 0.96.
+    """
+    centres, common = clusters_of(clusters, dimension)
     rng = np.random.default_rng(seed)
     vectors = np.empty((rows, dimension), np.float16)
     for start in range(0, rows, 20_000):

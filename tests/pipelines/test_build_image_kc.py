@@ -213,6 +213,21 @@ def test_stages_run_alone_and_in_order_only(tmp_path: Path, capsys: Any) -> None
     assert manifest.index["vectors"] == 6
 
 
+def test_what_the_encoder_lacks_is_said_before_anything_is_fetched(tmp_path: Path, capsys: Any) -> None:
+    kc = write_snapshot(tmp_path / "kc", {"Page": ["Fine_a.jpg"]})
+    with media_server() as server:
+        options = [
+            "--images",
+            server.url,
+            "--private-addresses",
+            "--encoder",
+            str(tmp_path / "no-such-folder"),
+        ]
+        assert build(kc, *options) == 1
+        assert "no-such-folder" in capsys.readouterr().err
+        assert server.requests == []
+
+
 def test_errors_are_one_line(tmp_path: Path, capsys: Any) -> None:
     kc = write_snapshot(tmp_path / "kc", {"Page": ["A.jpg"]})
     for arguments, message in (
