@@ -1,4 +1,4 @@
-"""Parser functions and variables: ``{{#if:..}}``, ``{{formatnum:..}}``, ``{{PAGENAME}}``, ``{{!}}``.
+"""Parser functions: ``{{#if:..}}``, ``{{formatnum:..}}``, ``{{lc:..}}``.
 
 Their meaning is that of https://www.mediawiki.org/wiki/Help:Magic_words and
 https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions.
@@ -7,16 +7,17 @@ https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions.
 from __future__ import annotations
 
 import datetime
-import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
+from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.expressions import evaluate, write_result
 from pipelines.wikitext.templates.numerals import group_digits, parse_number
 from pipelines.wikitext.templates.time_formats import format_time
+from pipelines.wikitext.templates.variables import variable_value
 
 __all__ = ["call_parser_function"]
 
@@ -49,13 +50,13 @@ def call_parser_function(
     """
     function = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower())
     if function is not None:
-        return function(_Call(argument.strip(), arguments, site))
-    variable = name[:1].upper() + name[1:]
-    if variable in _TITLE_PARTS:
-        return _title_part(variable, argument.strip() or title, site)
-    if variable in _DATE_FORMATS:
-        return format_time(_DATE_FORMATS[variable], site.date) if site.date else ""
-    return _CONSTANTS.get(variable)
+        return function(_Call(_bare(argument), arguments, site))
+    return variable_value(name, argument.strip(), title, site)
+
+
+def _bare(text: str) -> str:
+    """Gives `text` trimmed, and without the marks of inner calls that left nothing: what is compared is bare."""
+    return (text.replace(REMOVED, "") if REMOVED in text else text).strip()
 
 
 def _if(call: _Call) -> str:
@@ -72,7 +73,7 @@ def _equal(left: str, right: str) -> bool:
 
 def _ifeq(call: _Call) -> str:
     """``{{#ifeq: a | b | same | different }}``; numbers compare by value."""
-    return call.value(1 if _equal(call.argument, call.value(0)) else 2)
+    return call.value(1 if _equal(call.argument, _bare(call.value(0))) else 2)
 
 
 def _iferror(call: _Call) -> str:
@@ -80,6 +81,9 @@ def _iferror(call: _Call) -> str:
     if 'class="error"' in call.argument:
         return call.value(0)
     return call.value(1) if len(call.arguments) > 1 else call.argument
+
+
+_ERROR = '<strong class="error"></strong>'
 
 
 def _ifexpr(call: _Call) -> str:
@@ -99,7 +103,7 @@ def _switch(call: _Call) -> str:
     default = ""
     for position, case in enumerate(call.arguments):
         left, equals, right = case.partition("=")
-        left = left.strip()
+        left = _bare(left)
         if not equals:
             if position == len(call.arguments) - 1:
                 return left
@@ -116,9 +120,11 @@ def _switch(call: _Call) -> str:
 
 
 def _expr(call: _Call) -> str:
-    """``{{#expr: 2 * 3 }}`` -> ``6``; empty where the expression has no value."""
+    """``{{#expr: 2 * 3 }}`` -> ``6``; where the expression has no value nothing but what ``#iferror`` asks for."""
     value = evaluate(call.argument)
-    return "" if value is None else write_result(value)
+    if value is None:
+        return _ERROR if call.argument else ""
+    return write_result(value)
 
 
 def _formatnum(call: _Call) -> str:
@@ -187,6 +193,16 @@ def _parse_date(text: str, today: datetime.date | None) -> datetime.date | None:
     return None
 
 
+_FORMS = {"mdy": "F j, Y", "dmy": "j F Y", "ymd": "Y F j", "iso 8601": "Y-m-d"}
+
+
+def _dateformat(call: _Call) -> str:
+    """``{{#dateformat: 2001-02-03 | mdy }}`` -> ``February 3, 2001``; without a form as it is written."""
+    form = _FORMS.get(call.value(0).lower())
+    date = _parse_date(call.argument, None) if form else None
+    return format_time(form, date) if form and date else call.argument
+
+
 def _titleparts(call: _Call) -> str:
     """``{{#titleparts: a/b/c | 1 | 2 }}`` -> ``b``."""
     parts = call.argument.split("/")
@@ -238,8 +254,9 @@ _FUNCTIONS: dict[str, _Function] = {
     "#time": _time,
     "#timel": _time,
     "#titleparts": _titleparts,
-    "#dateformat": _itself,
-    "formatdate": _itself,
+    "#dateformat": _dateformat,
+    "#formatdate": _dateformat,
+    "formatdate": _dateformat,
     "formatnum": _formatnum,
     "lc": lambda call: call.argument.lower(),
     "uc": lambda call: call.argument.upper(),
@@ -284,24 +301,6 @@ _FUNCTIONS: dict[str, _Function] = {
     "safesubst": _nothing,
 }
 
-_CONSTANTS = {
-    "!": "|",
-    "=": "=",
-    "!!": "||",
-    "(": "{",
-    ")": "}",
-    "SITENAME": "Wikipedia",
-    "NAMESPACENUMBER": "0",
-    "DIRECTIONMARK": "",
-    "DIRMARK": "",
-    "REVISIONID": "",
-    "REVISIONUSER": "",
-    "NUMBEROFARTICLES": "",
-    "NUMBEROFPAGES": "",
-    "NUMBEROFUSERS": "",
-    "NOEXTERNALLANGLINKS": "",
-}
-
 _NAMESPACES = {
     "0": "",
     "1": "Talk",
@@ -319,76 +318,3 @@ _NAMESPACES = {
     "image": "File",
     "project": "Wikipedia",
 }
-
-_DATE_FORMATS = {
-    "CURRENTYEAR": "Y",
-    "CURRENTMONTH": "m",
-    "CURRENTMONTH1": "n",
-    "CURRENTMONTHNAME": "F",
-    "CURRENTMONTHNAMEGEN": "F",
-    "CURRENTMONTHABBREV": "M",
-    "CURRENTDAY": "j",
-    "CURRENTDAY2": "d",
-    "CURRENTDOW": "w",
-    "CURRENTDAYNAME": "l",
-    "CURRENTTIME": "H:i",
-    "CURRENTHOUR": "H",
-    "CURRENTWEEK": "W",
-    "CURRENTTIMESTAMP": "YmdHis",
-    "LOCALYEAR": "Y",
-    "LOCALMONTH": "m",
-    "LOCALMONTHNAME": "F",
-    "LOCALMONTHABBREV": "M",
-    "LOCALDAY": "j",
-    "LOCALDAY2": "d",
-    "LOCALDAYNAME": "l",
-    "REVISIONYEAR": "Y",
-    "REVISIONMONTH": "m",
-    "REVISIONDAY": "j",
-    "REVISIONTIMESTAMP": "YmdHis",
-}
-
-_TITLE_PARTS = frozenset(
-    name + ending
-    for name in (
-        "PAGENAME",
-        "FULLPAGENAME",
-        "BASEPAGENAME",
-        "SUBPAGENAME",
-        "ROOTPAGENAME",
-        "NAMESPACE",
-        "TALKSPACE",
-        "SUBJECTSPACE",
-        "ARTICLESPACE",
-        "ARTICLEPAGENAME",
-        "SUBJECTPAGENAME",
-        "TALKPAGENAME",
-    )
-    for ending in ("", "E")
-)
-
-
-def _title_part(variable: str, title: str, site: Site) -> str:
-    """Gives a part of the page's title, as ``{{PAGENAME}}`` and its kin do."""
-    name = variable[:-1] if variable.endswith("NAMEE") or variable.endswith("SPACEE") else variable
-    title = html.unescape(title.replace("_", " "))
-    namespace, colon, page = title.partition(":")
-    if not colon or namespace.strip().lower() not in site.namespaces:
-        namespace, page = "", title
-    page = page.strip()
-    parts = {
-        "PAGENAME": page,
-        "FULLPAGENAME": title,
-        "BASEPAGENAME": page.rpartition("/")[0] or page,
-        "SUBPAGENAME": page.rpartition("/")[2],
-        "ROOTPAGENAME": page.partition("/")[0],
-        "NAMESPACE": namespace,
-        "SUBJECTSPACE": namespace,
-        "ARTICLESPACE": namespace,
-        "TALKSPACE": f"{namespace} talk".strip().capitalize(),
-        "ARTICLEPAGENAME": title,
-        "SUBJECTPAGENAME": title,
-        "TALKPAGENAME": f"{namespace} talk".strip().capitalize() + ":" + page,
-    }
-    text = parts[name]
-    return quote(text.replace(" ", "_"), safe="/:()!,;@$*'") if name != variable else text
