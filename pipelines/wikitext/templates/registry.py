@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 
 __all__ = [
@@ -48,10 +49,13 @@ class TemplateCall:
     """The last words before the call, as far as they are expanded: what the sentence says of it."""
 
     def get(self, *keys: str, default: str = "") -> str:
-        """Gives the first of the arguments `keys` that is there and not blank, trimmed; else `default`."""
+        """Gives the first of the arguments `keys` that is there and not blank, trimmed; else `default`.
+
+        An argument of which inner calls have left nothing is blank.
+        """
         for key in keys:
             value = self.arguments.get(key, "").strip()
-            if value:
+            if value and value != REMOVED:
                 return value
         return default
 
@@ -59,7 +63,8 @@ class TemplateCall:
         """Gives the arguments ``1``, ``2``, ... up to the first that is missing, trimmed."""
         values: list[str] = []
         while (value := self.arguments.get(str(len(values) + 1))) is not None:
-            values.append(value.strip())
+            value = value.strip()
+            values.append("" if value == REMOVED else value)
         return values
 
 

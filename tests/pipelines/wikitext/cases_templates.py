@@ -54,6 +54,8 @@ CASES = [
     ("{{PAGENAME}}", "Page", []),
     ("{{#if: x | y | z }}", "y", []),
     ("{{#if:{{{1|}}}|a|b}}", "b", []),
+    ("{{langx|de|Haus|lit={{efn|x}}|links=no}}", "German: Haus", []),
+    ("{{if empty|{{void}}|b}}", "b", []),
     ("{{#if:{{no such template}}|a|b}}", "b", []),
     ("{{#if: {{void}} |a|b}}", "b", []),
     ("{{#ifeq:{{void}}|{{void}}|a|b}}", "a", []),
