@@ -1,7 +1,7 @@
 """Shows on planted data that every part does its work: ``python -m tests.bench.bench_planted``.
 
 Three seeds, NER and RE, a real small encoder, on the CPU. The type of one entity in every sentence (the relation of
-two pairs in three) is told by the text evidence alone or by the image evidence alone, in equal shares. It must come
+half of the pairs) is told by the text evidence alone or by the image evidence alone, in equal shares. It must come
 out that random evidence <= baseline < each expert < mixture, mixture > average pooling, both with
 p < 0.05 over seeds, and that the gate knows whom to trust (AUC > 0.9).
 

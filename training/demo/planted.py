@@ -194,7 +194,7 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
     made = []
     for number in range(size):
         knows = ("text", "image")[number % 2]
-        if task == "re" and number % 3 == 2:
+        if task == "re" and number % 4 >= 2:
             knows = "sentence"
         answer = chance.choice(answers) if knows == "sentence" else _hidden(chance, answers)
         example, names = build(chance, f"{split}-{number}-{knows}", knows, answer)

@@ -13,7 +13,7 @@ from training.errors import TrainingError
 
 __all__ = ["SIZES", "planted_config", "small_encoder"]
 
-SIZES: Mapping[str, int] = {"train": 400, "dev": 80, "test": 500}
+SIZES: Mapping[str, int] = {"train": 400, "dev": 80, "test": 1000}
 """Examples of the demonstration and of the benchmark."""
 
 
