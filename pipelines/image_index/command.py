@@ -81,8 +81,15 @@ def search_by_image(arguments: argparse.Namespace) -> None:
     else:
         Console().print(_hits_table(hits))
     if arguments.thumbnails:
-        sheet = thumbnail_sheet(index, hits, title=image.name)
-        write_atomically(Path(arguments.thumbnails), lambda path: path.write_text(sheet, encoding="utf-8"))
+        _write_sheet(Path(arguments.thumbnails), thumbnail_sheet(index, hits, title=image.name))
+
+
+def _write_sheet(path: Path, sheet: str) -> None:
+    try:
+        write_atomically(path, lambda temporary: temporary.write_text(sheet, encoding="utf-8"))
+    except OSError as error:
+        raise ImageIndexError(f"--thumbnails {path}: cannot be written: {error.strerror}") from error
+    Console(stderr=True).print(f"thumbnails of what was found: {path}", highlight=False, soft_wrap=True)
 
 
 def thumbnail_sheet(index: ImageIndex, hits: Sequence[ImageHit], *, title: str) -> str:
@@ -128,4 +135,4 @@ def _hits_table(hits: Sequence[ImageHit]) -> Table:
 
 def _shortened(text: str) -> str:
     plain = " ".join(strip(text).split())
-    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}..."
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN].rpartition(' ')[0]} ..."

@@ -50,8 +50,8 @@ def lock_images(layout: Layout) -> Iterator[None]:
 def planned_part_bits(layout: Layout) -> int | None:
     """Gives into how many parts the corpus is cut already (``2 ** bits``); None before its first build."""
     try:
-        return read_image_manifest(layout.kc).part_bits
-    except SnapshotError:
+        return _manifest(layout).part_bits
+    except ImageIndexError:
         return None
 
 
@@ -61,10 +61,7 @@ def fetched_source(layout: Layout) -> dict[str, Any]:
     Raises:
         ImageIndexError: nothing was fetched yet.
     """
-    try:
-        return read_image_manifest(layout.kc).source
-    except SnapshotError as error:
-        raise ImageIndexError(str(error)) from error
+    return _manifest(layout).source
 
 
 def described_encoder(layout: Layout) -> dict[str, Any]:
@@ -73,16 +70,20 @@ def described_encoder(layout: Layout) -> dict[str, Any]:
     Raises:
         ImageIndexError: nothing was encoded yet.
     """
-    try:
-        encoder = read_image_manifest(layout.kc).encoder
-    except SnapshotError as error:
-        raise ImageIndexError(str(error)) from error
+    encoder = _manifest(layout).encoder
     if not encoder:
         raise ImageIndexError(
             f"{layout.images}: no images are encoded yet; run python -m pipelines.build_image_kc --kc {layout.kc}"
             " --stage encode"
         )
     return encoder
+
+
+def _manifest(layout: Layout) -> ImageManifest:
+    try:
+        return read_image_manifest(layout.kc)
+    except SnapshotError as error:
+        raise ImageIndexError(str(error)) from error
 
 
 def write_manifest(

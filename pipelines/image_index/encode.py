@@ -12,6 +12,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,13 +152,19 @@ def _remove_stray_parts(layout: Layout, records: Mapping[int, Any]) -> None:
 
 def _check_encoder(layout: Layout, encoder: Encoder) -> None:
     for path in sorted((layout.images / "embeddings").glob("part-*.parquet")):
-        there = pq.read_schema(path).metadata or {}
-        if there.get(ENCODER, b"").decode() != encoder.fingerprint:
+        fingerprint, name = _made_by(path)
+        if fingerprint != encoder.fingerprint:
             raise EncoderError(
-                f"{path.parent}: holds embeddings of another encoder ({there.get(b'name', b'').decode()}); those of"
+                f"{path.parent}: holds embeddings of another encoder ({name}); those of"
                 f" {encoder.name} are never mixed with them: give --overwrite to replace them, or the encoder that"
                 " made them"
             )
+
+
+def _made_by(path: Path) -> tuple[str, str]:
+    """Gives the fingerprint and the name of the encoder that made a part."""
+    metadata = pq.read_schema(path).metadata or {}
+    return metadata.get(ENCODER, b"").decode(), metadata.get(b"name", b"").decode()
 
 
 def _images(layout: Layout, number: int) -> tuple[list[int], list[str]]:
@@ -199,10 +206,8 @@ def _vectors_of(layout: Layout, number: int, encoder: Encoder | None) -> dict[st
     path = layout.part("embeddings", number)
     if not path.is_file():
         return {}
-    if encoder is not None:
-        there = pq.read_schema(path).metadata or {}
-        if there.get(ENCODER, b"").decode() != encoder.fingerprint:
-            return {}
+    if encoder is not None and _made_by(path)[0] != encoder.fingerprint:
+        return {}
     table = pq.read_table(path).combine_chunks()
     if not len(table):
         return {}

@@ -158,6 +158,9 @@ def test_the_command_searches_by_image(photo_corpus: Path, tmp_path: Path, capsy
     page = sheet.read_text()
     assert page.count("<img") == 4
     assert "Article of Coffee.png" in page
+    assert search.main([*arguments, "--thumbnails", str(tmp_path / "nowhere" / "found.html")]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.endswith("found.html: cannot be written: No such file or directory")
     assert search.main(arguments) == 0
     assert "Coffee.png" in capsys.readouterr().out
     photo.write_bytes(b"no image")
