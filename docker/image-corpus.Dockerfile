@@ -1,6 +1,6 @@
 # The image corpus on a machine with an NVIDIA GPU (driver for CUDA 12 or newer):
 #   docker build -f docker/image-corpus.Dockerfile -t image-corpus .
-#   docker run --gpus all --shm-size 8g -v $PWD/kc:/kc image-corpus --kc /kc --device cuda
+#   docker run --gpus all --shm-size 8g --user $(id -u):$(id -g) -v $PWD/kc:/kc image-corpus --kc /kc --device cuda
 FROM python:3.12-slim
 
 # Faiss' wheels bring their own BLAS but not the OpenMP runtime.

@@ -28,6 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kc_schema.files import write_atomically
 from kc_schema.image_manifest import ImageManifest, write_image_manifest
 from kc_schema.image_tables import IMAGE_ID_BITS, embeddings_schema
 from kc_schema.snapshot import Part
@@ -76,31 +77,44 @@ def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArr
 
 
 def write(kc: Path, rows: int, dimension: int, part_bits: int) -> Embeddings:
-    """Writes embeddings part by part."""
+    """Writes embeddings part by part, unless they are there."""
     parts = []
     count = 1 << part_bits
     for number in range(count):
         size = rows * (number + 1) // count - rows * number // count
         path = Layout(kc).part("embeddings", number)
-        if path.is_file() and pq.read_metadata(path).num_rows == size:
-            parts.append(Part(f"embeddings/{path.name}", size, path.stat().st_size, str(number)))
-            continue
-        vectors = vectors_of(size, dimension, max(64, rows // 100), seed=number)
-        first = number << (IMAGE_ID_BITS - part_bits)
-        table = pa.table(
-            [
-                pa.array(np.arange(first, first + size)),
-                pa.array([""] * size),
-                pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dimension),
-                pa.array(np.ones(size, np.float32)),
-            ],
-            schema=embeddings_schema(dimension),
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path, compression="none", use_dictionary=False)
+        if not path.is_file() or pq.read_metadata(path).num_rows != size:
+            vectors = vectors_of(size, dimension, max(64, rows // 100), seed=number)
+            write_vectors(path, number << (IMAGE_ID_BITS - part_bits), vectors)
         parts.append(Part(f"embeddings/{path.name}", size, path.stat().st_size, str(number)))
     write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=part_bits, tables={}))
     return Embeddings(kc / "images", tuple(parts), dimension)
+
+
+def write_part(folder: Path, vectors: npt.NDArray[np.float16]) -> Embeddings:
+    """Writes all vectors as one part."""
+    path = folder / "embeddings.parquet"
+    write_vectors(path, 0, vectors)
+    part = Part(path.name, len(vectors), path.stat().st_size, "")
+    return Embeddings(folder, (part,), vectors.shape[1])
+
+
+def write_vectors(path: Path, first: int, vectors: npt.NDArray[np.float16]) -> None:
+    """Writes vectors with ids from `first` on."""
+    size, dimension = vectors.shape
+    table = pa.table(
+        [
+            pa.array(np.arange(first, first + size)),
+            pa.array([""] * size),
+            pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dimension),
+            pa.array(np.ones(size, np.float32)),
+        ],
+        schema=embeddings_schema(dimension),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(
+        path, lambda temporary: pq.write_table(table, temporary, compression="none", use_dictionary=False)
+    )
 
 
 class PrivateMemory:

@@ -1,0 +1,122 @@
+"""Compares made-up queries with real ones from elsewhere: how many lists of an index each needs.
+
+    python -m tests.bench.bench_image_queries --kc kc --tweets tweets.txt --output figures
+
+Real embeddings stand in for those of images, which nobody has without the images: sentences of a corpus are what is
+indexed, posts are what is asked. Printed: the share of true neighbours found in 4, 8, ... lists, for held-out
+sentences and mixtures of them (`pipelines.image_index.recall`), and for the posts. The embeddings are
+kept in ``--output``; they take most of the time (about 20 sentences a second of one core).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from pipelines.image_index.recall import Queries, exact_neighbours, make_queries, recall_of, set_search
+from tests.bench.bench_image_index import write_part
+from training.demo.settings import small_encoder
+
+Matrix = npt.NDArray[np.float32]
+PROBES = (4, 8, 16, 32, 64, 128)
+QUERIES = 1000
+BATCH = 64
+
+
+def sentences_of(kc: Path, count: int) -> list[str]:
+    """Gives `count` sentences of a corpus, drawn evenly."""
+    rows = [
+        text
+        for path in sorted((kc / "sentences").glob("*.parquet"))
+        for text in pq.read_table(path, columns=["text"])["text"].to_pylist()
+    ]
+    chosen = np.random.default_rng(0).permutation(len(rows))[:count]
+    return [rows[place] for place in np.sort(chosen)]
+
+
+def embed(texts: list[str]) -> Matrix:
+    """Gives the embeddings of texts, of length 1."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = small_encoder()
+    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    order = np.argsort([len(text) for text in texts])
+    vectors = np.empty((len(texts), network.config.hidden_size), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            batch = tokenizer(
+                [texts[place] for place in places],
+                padding=True,
+                truncation=True,
+                max_length=64,
+                return_tensors="pt",
+            )
+            tokens = network(**batch).last_hidden_state
+            mask = batch["attention_mask"][..., None].float()
+            means = (tokens * mask).sum(1) / mask.sum(1)
+            vectors[places] = torch.nn.functional.normalize(means, dim=1).numpy()
+    return vectors
+
+
+def kept(path: Path, texts: list[str]) -> Matrix:
+    """Gives the embeddings of texts, from `path` where they are there."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, embed(texts))
+    vectors: Matrix = np.load(path)
+    return vectors
+
+
+def bench(corpus: Matrix, posts: Matrix, folder: Path) -> None:
+    import faiss
+
+    corpus = np.unique(corpus, axis=0)
+    np.random.default_rng(5).shuffle(corpus)
+    embeddings = write_part(folder, corpus.astype(np.float16))
+    rows = np.sort(np.random.default_rng(1).permutation(len(corpus))[:QUERIES])
+    index = faiss.index_factory(corpus.shape[1], "IVF512,Flat", faiss.METRIC_INNER_PRODUCT)
+    index.train(np.delete(corpus, rows, axis=0)[:20480])
+    index.add(corpus.astype(np.float16).astype(np.float32))
+    nothing = np.full((len(posts), 1), -1)
+    asked = {
+        "posts": Queries(posts, nothing, exact_neighbours(embeddings, [posts], [nothing])[0]),
+        **make_queries(embeddings, rows, seed=1),
+    }
+    print(f"{len(corpus):,} sentences in 512 lists\n| queries | {' | '.join(map(str, PROBES))} lists |")
+    print("|---" * (len(PROBES) + 1) + "|")
+    for name, queries in asked.items():
+        shares = []
+        for nprobe in PROBES:
+            set_search(index, nprobe, 0)
+            shares.append(f"{recall_of(index, queries):.3f}")
+        print(f"| {name} | {' | '.join(shares)} |")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kc", type=Path, required=True, help="a text corpus")
+    parser.add_argument("--tweets", type=Path, required=True, help="posts, one a line")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where embeddings are kept")
+    parser.add_argument("--sentences", type=int, default=30_000)
+    arguments = parser.parse_args()
+    lines = arguments.tweets.read_text(encoding="utf-8").splitlines()
+    posts = [line.strip() for line in lines if line.strip()][:QUERIES]
+    bench(
+        kept(arguments.output / "sentences.npy", sentences_of(arguments.kc, arguments.sentences)),
+        kept(arguments.output / "posts.npy", posts),
+        arguments.output,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
