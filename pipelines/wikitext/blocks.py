@@ -53,10 +53,11 @@ class _Reader:
         blocks = self.blocks
         lines = self.lines
         for line in text.split("\n"):
+            # What emphasis hides at the start of a line begins no list.
+            first = line[:1]
             if "''" in line:
                 line = strip_emphasis(line)
-            first = line[:1]
-            if first not in _SPECIAL:
+            if first not in _SPECIAL or (first == "\t" and not line.isspace()):
                 if self.preformatted:
                     self.end_paragraph()
                 lines.append(line)

@@ -269,7 +269,8 @@ class Expansion:
         if pipe < 0 and not whole and ":" not in written:
             # The name goes on behind an inner call.
             return "", None
-        return self._action(written) if written.strip() else None
+        # A name with a link in it is none.
+        return self._action(written) if written.strip() and "[" not in written else None
 
     def _action(self, written: str) -> tuple[str, _Action]:
         """Gives the normalised name of a call and what to do with it."""

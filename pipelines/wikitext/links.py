@@ -25,15 +25,16 @@ _ILLEGAL = re.compile(
 )
 # Steps up or nowhere in a title: "./x", "x/../y".
 _RELATIVE = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
-# The pipe trick's name: without the namespace and the last bracket or what follows a comma.
-_DISAMBIGUATION = re.compile(r"(?:[ _]{0,4}\([^()]*\)|[ _]{0,4}（[^（）]*）|[,，،][^(),，،]*)\Z")
-
-
+# The pipe trick's name: without brackets at the end, else without what follows a comma and brackets before it.
+_IN_BRACKETS = re.compile(r"(.+?) ?(?:\(.+\)|（.+）)", re.DOTALL)
+_WITH_COMMA = re.compile(r"(.+?)(?: ?\(.+\))?(?:, |，|، ).+", re.DOTALL)
 # What makes a target more than an article's title as it stands: signs with a meaning, odd spaces.
 _SIGNS = r"#%&/:<>\[\]_{}~\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff\ufffd"
 _SPECIAL = re.compile(rf"[{_SIGNS}]|  |\A[ .]| \Z")
 _LONG_TITLE = 60
 """Characters of a title that may be too long in bytes; a shorter one is not."""
+_LONGEST_TITLE = 255
+"""Bytes of a title at most (MediaWiki)."""
 # Marks of the direction of writing, which titles do not hold.
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e]")
 
@@ -212,7 +213,7 @@ class Links:
                 if len(title) < _LONG_TITLE
                 else _article(title, written, self.site)
             )
-        elif written.startswith(("/", "../")):
+        elif written.startswith(("/", "../")) and not written.startswith("//"):
             return self._subpage(written.strip())
         else:
             target = _read_target(written, self.site)
@@ -287,7 +288,7 @@ def _read_target(written: str, site: Site) -> _Target | None:
         text = text[1:].strip()
     if target.startswith("#"):
         return None if "\n" in target else (_TEXT, "", text)
-    if _ILLEGAL.search(target):
+    if _ILLEGAL.search(target.partition("#")[0]):
         return None
     prefix, colon, rest = target.partition(":")
     if colon:
@@ -310,9 +311,9 @@ def _read_target(written: str, site: Site) -> _Target | None:
 def _article(target: str, text: str, site: Site) -> _Target | None:
     """Gives the meaning of a target that can only be an article's title; None where it is none."""
     title = site.normalise_title(_DIRECTIONS.sub("", target))
-    if not title or title[0] == ":" or len(title.encode(errors="replace")) > 255:
+    if not title or title[0] == ":" or len(title.encode(errors="replace")) > _LONGEST_TITLE:
         return None
-    if _ILLEGAL.search(target) or ("." in title and _RELATIVE.search(title)):
+    if _ILLEGAL.search(target.partition("#")[0]) or ("." in title and _RELATIVE.search(title)):
         return None
     return (_ARTICLE, _opening(title), text)
 
@@ -321,7 +322,11 @@ def _pipe_trick(text: str) -> str:
     """``[[Help:Page (topic)|]]`` -> ``Page``"""
     _, colon, rest = text.partition(":")
     name = rest.strip() if colon and rest else text
-    return _DISAMBIGUATION.sub("", name, count=1) or name
+    if len(name) > _LONGEST_TITLE:
+        return name
+    name = name.replace("_", " ")
+    shorter = _IN_BRACKETS.fullmatch(name) or _WITH_COMMA.fullmatch(name)
+    return shorter[1] if shorter else name
 
 
 # What an address consists of, apart from apostrophes.

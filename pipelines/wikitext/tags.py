@@ -151,7 +151,7 @@ class _Stripper:
 
     def body(self, name: str, attributes: str, start: int) -> tuple[int, int]:
         """Gives where the body of an extension tag ends and where its closing tag does; -1, -1 where neither."""
-        if attributes.endswith("/"):
+        if attributes.rstrip().endswith("/"):
             return start, start
         if name not in self.never_closed:
             closing = _CLOSING_TAGS[name].search(self.text, start)
@@ -164,6 +164,8 @@ class _Stripper:
 
     def extension(self, name: str, attributes: str, body: str) -> str:
         """Gives what an extension tag leaves in the text."""
+        if name == "includeonly":
+            return ""
         if name in _SILENT:
             return marks.REMOVED
         if name in _SILENT_BLOCKS:

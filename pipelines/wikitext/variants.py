@@ -71,5 +71,7 @@ def _shown(rule: str, variants: tuple[str, ...]) -> str:
     if not pieces or "R" in flags or before.strip():
         return text
     codes = [code.lower() for code in pieces[::2]]
-    texts: dict[str, str] = dict(zip(codes, [shown.strip().rstrip(";") for shown in pieces[1::2]], strict=True))
+    texts: dict[str, str] = dict(
+        zip(codes, [shown.strip().rstrip(";") for shown in pieces[1::2]], strict=True)
+    )
     return next((texts[code] for code in variants if code in texts), texts[codes[0]])

@@ -177,7 +177,7 @@ def test_every_loss_has_a_reason_and_a_count(tmp_path):
 
 
 def test_a_page_that_breaks_the_extractor_is_dropped_by_name(tmp_path, monkeypatch):
-    def fail(text, *, title, site):
+    def fail(text, *, title, site, from_xml):
         raise RecursionError(title)
 
     monkeypatch.setattr("pipelines.text_corpus.extract.extract_article", fail)

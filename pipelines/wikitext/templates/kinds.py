@@ -170,7 +170,7 @@ which?|who|who else|who says|who?|whom|whose|why|why?|worldview|year missing|yea
 """
 
 _METADATA = """
-protection padlock|attached kml|nutshell|wti|spoiler|notability note|algebraic notation|featured picture
+protection padlock|attached kml|sky|nutshell|wti|spoiler|notability note|algebraic notation|featured picture
 -stub|airport disambiguation|all pages with titles containing|alphanumerictoc|american english|anch|anchor|anchors
 anthroponymy|articlehistory|authority control|authority control (arts)|backwards copy|bd|birth-date category
 book bar|books-inline|bots|british english|british english oxford spelling|cat main|category handler|catmain|catmore

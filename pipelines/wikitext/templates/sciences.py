@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pipelines.wikitext.templates.markup import italic, link, plain
-from pipelines.wikitext.templates.numerals import MINUS
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -95,17 +94,6 @@ def position_in_sky(call: TemplateCall) -> str:
     return " ".join(
         f"{number}{unit}" for number, unit in zip(call.positional(), units, strict=False) if number
     )
-
-
-@template("sky")
-def sky(call: TemplateCall) -> str | None:
-    """``{{Sky|05|35|17.3|-|05|23|28|1344}}`` -> ``05h 35m 17.3s, −05° 23′ 28″``."""
-    values = [*call.positional(), *[""] * 7][:7]
-    if not values[0] or not values[4]:
-        return None
-    ascension = " ".join(f"{value}{unit}" for value, unit in zip(values[:3], "hms", strict=True) if value)
-    declination = " ".join(f"{value}{unit}" for value, unit in zip(values[4:], "°′″", strict=True) if value)
-    return f"{ascension}, {values[3].replace('-', MINUS)}{declination}"
 
 
 @template("mPC", "mpc")

@@ -127,7 +127,7 @@ CASES = [
     ("{{mset|1, 2}} {{closed-open|0, 1}}", "{1, 2} [0, 1)", []),
     ("{{hadith-usc|Bukhari|1|2|3}}", "Sahih al-Bukhari, 1:2:3", [("Sahih al-Bukhari", "Sahih_al-Bukhari")]),
     ("{{lds|1 Nephi|1_ne|3|7}}", "1 Nephi 3:7", []),
-    ("{{Sky|05|35|17.3|-|05|23|28|1344}}", "05h 35m 17.3s, −05° 23′ 28″", []),
+    ("{{Sky|05|35|17.3|-|05|23|28|1344}}\na", "a", []),
     ("{{M/V|Ajax}}", "MV Ajax", [("MV Ajax", "MV_Ajax")]),
     ("{{ushr|Texas|5|E}}", "5th", [("5th", "Texas's_5th_congressional_district")]),
     ("{{korean/auto|hangul=^해동_^요순|hanja=海東堯舜|mr=yes|labels=no}}", "해동요순; 海東堯舜", []),

@@ -251,4 +251,16 @@ CASES = [
     ("a <ref>b</ref>.", "a.", []),
     ("<references><ref>a</ref></references>b", "b", []),
     ("a<ref>b", "a<ref>b", []),
+    # What emphasis hides at the start of a line begins no list; a tab begins nothing.
+    ("''*a'' b", "*a b", []),
+    ("'''#1''' hit", "#1 hit", []),
+    ("x\n\ty", "x y", []),
+    ("[[A, B, C|]]", "A", [("A", "A,_B,_C")]),
+    ("[[A (x), B|]]", "A", [("A", "A_(x),_B")]),
+    ("[[A,B|]]", "A,B", [("A,B", "A,B")]),
+    ("{{[[foo]]}}", "{{foo}}", [("foo", "Foo")]),
+    ("<nowiki / >a", "a", []),
+    ("<includeonly>x</includeonly>=== h ===\ntext", "text", []),
+    ("[[//example.org text]]", "[text]", []),
+    ("[[Foo#<bar>]]", "Foo#<bar>", [("Foo#<bar>", "Foo")]),
 ]
