@@ -57,6 +57,8 @@ RESIDUE = {
 _LITERAL = re.compile(
     r"<nowiki|<pre|<code|<syntaxhighlight|<source|<math|&amp;|&lt;|&#|\{\{math|\{\{angbr|\{\{code", re.I
 )
+# What stands between a word and a comma behind it without being seen.
+_EMPHASIS_OR_TAG = re.compile(r"'{2,}|</?\w+[^<>]*>|\]\]")
 
 
 def read_articles(dump: Path) -> tuple[Site, list[Page]]:
@@ -120,6 +122,14 @@ def time_wikipedia2vec(dump: Path) -> None:
     )
 
 
+def _is_spelled_out(name: str, page: Page, text: str, match: re.Match[str]) -> bool:
+    """Whether the page itself asks for text that looks like a mark, or has the separator where it stands."""
+    wikitext = page.text or ""
+    if name == "separator in brackets":
+        return text[max(0, match.start() - 3) : match.end()] in _EMPHASIS_OR_TAG.sub("", wikitext)
+    return _LITERAL.search(wikitext) is not None
+
+
 def report_residue(articles: list[tuple[Page, Article]], examples: int) -> int:
     """Prints the marks left in paragraphs, by name; gives the number on pages that spell out nothing."""
     print(f"\n{'left in paragraphs':24}{'all':>6}{'unexplained':>13}")
@@ -132,7 +142,7 @@ def report_residue(articles: list[tuple[Page, Article]], examples: int) -> int:
             for paragraph in article.paragraphs
             for match in mark.finditer(paragraph.text)
         ]
-        unexplained = [case for case in found if not _LITERAL.search(case[0].text or "")]
+        unexplained = [case for case in found if not _is_spelled_out(name, *case)]
         unexplained_total += len(unexplained)
         print(f"{name:24}{len(found):6}{len(unexplained):13}")
         for page, text, match in found[:examples]:
