@@ -25,7 +25,7 @@ from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.index_choice import IndexPlan, plan_index
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.recall import NEIGHBOURS, Measurement, make_queries, measure_speed, tune
-from pipelines.image_index.search import FORMAT, read_description
+from pipelines.image_index.search import FORMAT, multiply_small_batches, read_description
 from pipelines.image_index.shards import (
     ShardTask,
     add_all,
@@ -196,6 +196,7 @@ def _measure(
     say(f"measuring recall@{NEIGHBOURS} on {len(held_out):,} held-out images against exact search")
     queries = make_queries(embeddings, held_out, seed=SEED)
     measured = tune(index, queries, min_recall=min_recall)
+    multiply_small_batches(embeddings.dimension)  # as the index is served
     asked = queries["held out"].vectors
     speed = {f"batch {size}": round(measure_speed(index, asked, size), 1) for size in (1, 64)}
     return measured, speed

@@ -20,10 +20,13 @@ from pipelines.image_index.index_choice import unwrap
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.rows_by_image import RowsByImage
 
-__all__ = ["FORMAT", "ImageHit", "ImageIndex", "open_index", "read_description"]
+__all__ = ["FORMAT", "ImageHit", "ImageIndex", "multiply_small_batches", "open_index", "read_description"]
 
 FORMAT = 1
 """Version of ``index.json``; a reader refuses any other."""
+
+_NUMBERS_BEFORE_BLAS = 128_000
+_QUERIES_BEFORE_BLAS = 4
 
 # What a reader sees first on a page stands first among the articles of one image.
 _PLACES = {"infobox": 0, "thumbnail": 1, "multiple_image": 2, "gallery": 3, "inline": 4}
@@ -197,6 +200,7 @@ def open_index(kc: Path | str) -> ImageIndex:
         part_bits = read_image_manifest(layout.kc).part_bits
         index = faiss.read_index(str(layout.index), mapped)
         _stop_prefetching(index)
+        multiply_small_batches(index.d)
     except (RuntimeError, SnapshotError) as error:
         raise ImageIndexError(f"{layout.index}: cannot be read ({error}); build the index again") from error
     return ImageIndex(layout, description, index, part_bits)
@@ -210,6 +214,19 @@ def _stop_prefetching(index: Any) -> None:
     lists = faiss.downcast_InvertedLists(base.invlists) if base is not None else None
     if isinstance(lists, faiss.OnDiskInvertedLists):
         lists.prefetch_nthread = 0
+
+
+def multiply_small_batches(dimension: int) -> None:
+    """Lets Faiss compare batches of five queries and more with vectors by multiplying matrices.
+
+    By itself Faiss 1.15 does so for batches of 128,000 numbers: 250 queries of 512. A batch of 64 against 4,096
+    vectors then takes 2.7 times as long. Older releases count queries, from 20 on, and are left alone. The
+    setting is the whole process'.
+    """
+    import faiss
+
+    if faiss.cvar.distance_compute_blas_threshold == _NUMBERS_BEFORE_BLAS:
+        faiss.cvar.distance_compute_blas_threshold = _QUERIES_BEFORE_BLAS * dimension
 
 
 def read_description(layout: Layout) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from tests.bench.bench_image_index import write_part
 from training.demo.settings import small_encoder
 
 Matrix = npt.NDArray[np.float32]
-PROBES = (4, 8, 16, 32, 64, 128)
+PROBES = (4, 8, 16, 24, 32, 64, 96, 128)
 QUERIES = 1000
 BATCH = 64
 

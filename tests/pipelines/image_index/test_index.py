@@ -310,3 +310,19 @@ def test_a_mapped_index_starts_no_threads_for_a_query(tmp_path: Path) -> None:
     lists = faiss.downcast_InvertedLists(base.invlists)
     assert isinstance(lists, faiss.OnDiskInvertedLists)  # mapped, not read
     assert lists.prefetch_nthread == 0
+
+
+def test_small_batches_are_multiplied(tmp_path: Path) -> None:
+    import faiss
+
+    build(tmp_path, write_corpus(tmp_path, random_ids(100), clustered_vectors(100)))
+    before = faiss.cvar.distance_compute_blas_threshold
+    try:
+        faiss.cvar.distance_compute_blas_threshold = 128_000  # numbers, in Faiss 1.15
+        open_index(tmp_path)
+        assert faiss.cvar.distance_compute_blas_threshold == 4 * 32
+        faiss.cvar.distance_compute_blas_threshold = 20  # queries, before
+        open_index(tmp_path)
+        assert faiss.cvar.distance_compute_blas_threshold == 20
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
