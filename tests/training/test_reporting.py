@@ -137,6 +137,11 @@ def test_names_of_bars_are_shown_however_many_or_long():
     assert ">/per/loc/place_of_birth<" in bar_chart({"/per/loc/place_of_birth": 1.0}, "weight")
 
 
+def test_lines_of_one_colour_differ_in_their_dashes():
+    chart = line_chart({str(number): [(1, number), (2, number)] for number in range(9)}, "x", "y")
+    assert chart.count('stroke-dasharray="6 3"') == 1
+
+
 def test_charts_of_nothing_are_nothing():
     assert line_chart({}, "x", "y") == ""
     assert bar_chart({}, "y") == ""

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 __all__ = ["bar_chart", "line_chart"]
 
 _COLOURS = ("#1b6ca8", "#c8553d", "#4f9d69", "#8e5ea2", "#b8860b", "#5f6b73", "#d46a9b", "#2a9d8f")
+_DASHES = ' stroke-dasharray="6 3"'
+"""Of a line whose colour another has already."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 520, 260, 52, 34, 12
 _UPRIGHT, _SHORT, _LONGEST, _ROW = 10, 6, 34, 18
 """Upright bars at most, letters of their names at most; letters of a lying bar's name, its height."""
@@ -35,9 +37,9 @@ def line_chart(series: Mapping[str, Points], x_label: str, y_label: str, *, diag
         (x1, y1), (x2, y2) = place(low_x, low_x), place(high_x, high_x)
         marks.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="#bbb" stroke-dasharray="4"/>')
     for number, (name, line) in enumerate(series.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour, dashes = _COLOURS[number % len(_COLOURS)], _DASHES if number >= len(_COLOURS) else ""
         path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line))
-        marks.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        marks.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>')
         for point in line:
             x, y = place(*point)
             marks.append(
@@ -126,8 +128,10 @@ def _svg(marks: Sequence[str], height: int = _HEIGHT) -> str:
 
 
 def _legend(names: Sequence[str]) -> str:
-    entries = (
-        f'<span><i style="background:{_COLOURS[number % len(_COLOURS)]}"></i>{html.escape(name)}</span>'
-        for number, name in enumerate(names)
-    )
+    """Gives the names with their colours; a hollow mark stands for a dashed line."""
+    entries = []
+    for number, name in enumerate(names):
+        colour = _COLOURS[number % len(_COLOURS)]
+        style = f"border:2px dashed {colour}" if number >= len(_COLOURS) else f"background:{colour}"
+        entries.append(f'<span><i style="{style}"></i>{html.escape(name)}</span>')
     return f'<p class="legend">{"".join(entries)}</p>'

@@ -23,7 +23,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { border-bottom: 1px solid #8884; padding: .3rem .7rem; text-align: left; white-space: nowrap; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
 th { vertical-align: bottom; }
 nav a { margin-right: 1rem; white-space: nowrap; display: inline-block; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1rem 2rem; }
@@ -32,7 +32,7 @@ figure h3 { margin: .5rem 0; }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; }
 svg text { fill: currentColor; }
 .legend span { margin-right: 1rem; white-space: nowrap; font-size: .85rem; display: inline-block; }
-.legend i { display: inline-block; width: .8em; height: .8em; margin-right: .3em; }
+.legend i { display: inline-block; box-sizing: border-box; width: .8em; height: .8em; margin-right: .3em; }
 article { border: 1px solid #8884; border-radius: 6px; padding: 0 1rem; margin: 1rem 0; overflow: hidden; }
 article img { max-width: 14rem; max-height: 14rem; float: right; margin: 1rem 0 1rem 1rem; }
 .right { color: #2a7d46; } .wrong { color: #b3402a; }
@@ -135,17 +135,25 @@ def html_page(
 
 
 def _html_table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in table.columns)
-    rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
+    numbers = [any(_is_number(row[place]) for row in table.rows) for place in range(len(table.columns))]
+    kinds = [' class="number"' if number else "" for number in numbers]
+    head = "".join(
+        f"<th{kind}>{html.escape(column)}</th>" for kind, column in zip(kinds, table.columns, strict=True)
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td{kind}>{html.escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
+        + "</tr>"
+        for row in table.rows
+    )
     return (
         f'<h2 id="{_anchor(table.title)}">{html.escape(table.title)}</h2><p>{html.escape(table.note)}</p>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
-def _cell(text: str) -> str:
-    kind = ' class="number"' if text[:1].isdigit() or text[:1] in ("+", "-", "–") else ""
-    return f"<td{kind}>{html.escape(text)}</td>"
+def _is_number(cell: str) -> bool:
+    return cell.lstrip("+-")[:1].isdigit()
 
 
 def _anchor(title: str) -> str:
