@@ -143,7 +143,13 @@ def _assemble(
         sample = _training_rows(embeddings.rows, plan.training, held_out)
         if plan.centroids:
             say(f"training {plan.centroids:,} centroids on {len(sample):,} vectors")
-        index = train_index(plan, embeddings.rows_at(sample), embeddings.dimension, seed=SEED)
+        index = train_index(
+            plan,
+            embeddings.rows_at(sample),
+            embeddings.dimension,
+            seed=SEED,
+            look=lambda done, rounds: say(f"training: {done} of {rounds} rounds"),
+        )
         write_atomically(trained, lambda path: faiss.write_index(index, str(path)))
     if plan.kind not in ("ivf", "ivf-refine"):
         return add_all(faiss.read_index(str(trained)), embeddings, lambda *_: None)

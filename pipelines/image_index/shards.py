@@ -33,27 +33,20 @@ class ShardTask:
     threads: int
 
 
-def train_index(plan: IndexPlan, sample: HalfMatrix, dimension: int, *, seed: int) -> Any:
+def train_index(
+    plan: IndexPlan, sample: HalfMatrix, dimension: int, *, seed: int, look: Callable[[int, int], None]
+) -> Any:
     """Gives the planned index trained on `sample`, without vectors: the same for the same sample and seed.
 
-    Centroids are found on the GPUs where a Faiss made for them is installed.
+    Args:
+        look: is told of rounds of k-means that are done, and of all.
     """
     import faiss
 
     index = faiss.index_factory(dimension, plan.factory, faiss.METRIC_INNER_PRODUCT)
     values = sample.astype(np.float32)
     if plan.kind in ("ivf", "ivf-refine"):
-        clustering = faiss.Kmeans(
-            dimension,
-            plan.centroids,
-            niter=_ITERATIONS,
-            seed=seed,
-            spherical=True,
-            gpu=faiss.get_num_gpus() > 0,
-            min_points_per_centroid=1,
-        )
-        clustering.train(values)
-        centroids: Any = clustering.centroids
+        centroids = _find_centroids(values, plan.centroids, seed, look)
         base: Any = unwrap(index)[0]
         quantizer = faiss.downcast_index(base.quantizer)
         quantizer.train(centroids)
@@ -61,6 +54,27 @@ def train_index(plan: IndexPlan, sample: HalfMatrix, dimension: int, *, seed: in
     if not index.is_trained:
         index.train(values)
     return index
+
+
+def _find_centroids(values: Any, count: int, seed: int, look: Callable[[int, int], None]) -> Any:
+    """Gives `count` centroids of length 1; on the GPUs where a Faiss made for them is installed."""
+    import faiss
+
+    centroids: Any = None
+    for done in range(_ITERATIONS):  # one at a time, because Faiss tells nothing in between
+        clustering = faiss.Kmeans(
+            values.shape[1],
+            count,
+            niter=1,
+            seed=seed,
+            spherical=True,
+            gpu=faiss.get_num_gpus() > 0,
+            min_points_per_centroid=1,
+        )
+        clustering.train(values, init_centroids=centroids)
+        centroids = clustering.centroids
+        look(done + 1, _ITERATIONS)
+    return centroids
 
 
 def plan_shards(

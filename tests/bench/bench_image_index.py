@@ -41,7 +41,7 @@ from pipelines.image_index.vectors import Embeddings, Ids
 
 ENCODER = {"name": "synthetic", "weights_sha256": "", "fingerprint": "", "dimension": 0}
 DIRECTIONS = 16
-PROBES = (1, 2, 4, 8, 16, 32, 64)
+PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 @functools.lru_cache(maxsize=1)

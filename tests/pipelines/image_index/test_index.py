@@ -181,6 +181,9 @@ def test_recall_is_promised_for_queries_unlike_the_corpus(tmp_path: Path) -> Non
     ids, vectors = random_ids(6000), clustered_vectors(6000, clusters=200, spread=0.6)
     embeddings = write_corpus(tmp_path, ids, vectors)
     description, lines = build(tmp_path, embeddings, factory="IVF128,Flat", min_recall=0.95)
+    assert [line for line in lines if "rounds" in line] == [
+        f"training: {done} of 10 rounds" for done in range(1, 11)
+    ]
     recall = description["recall"]
     assert recall["held out"] >= recall["mixed"] >= 0.95
     assert (
