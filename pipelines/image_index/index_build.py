@@ -152,13 +152,13 @@ def _assemble(
         )
         write_atomically(trained, lambda path: faiss.write_index(index, str(path)))
     if plan.kind not in ("ivf", "ivf-refine"):
-        return add_all(faiss.read_index(str(trained)), embeddings, lambda *_: None)
+        return add_all(faiss.read_index(str(trained)), embeddings)
     threads = max(1, options.workers // plan.shards)
     tasks = plan_shards(embeddings, plan, trained, work, threads=threads)
     _fill(tasks, options, say)
     if len(tasks) > 1:
         say(f"merging {len(tasks)} shards")
-    return merge_shards(trained, [task.path for task in tasks], embeddings, lambda *_: None)
+    return merge_shards(trained, [task.path for task in tasks], embeddings)
 
 
 def _fill(tasks: Sequence[ShardTask], options: IndexOptions, say: Say) -> None:

@@ -108,22 +108,20 @@ def fill_shard(task: ShardTask) -> str:
     return str(task.path)
 
 
-def merge_shards(
-    trained: Path, shards: Sequence[Path], embeddings: Embeddings, look: Callable[[int, int], None]
-) -> Any:
-    """Gives one index of all shards, in memory; `look` is told of shards done and all.
+def merge_shards(trained: Path, shards: Sequence[Path], embeddings: Embeddings) -> Any:
+    """Gives one index of all shards, in memory.
 
     Memory holds the index and one shard. The refining storage, in the order of rows, is filled here.
     """
     import faiss
 
     index = faiss.read_index(str(trained))
-    base = _fillable(index)
-    for number, path in enumerate(shards):
-        shard = faiss.read_index(str(path))
-        base.merge_from(shard, 0)
-        look(number + 1, len(shards))
     _, refined = unwrap(index)
+    if refined is None:  # the first shard becomes the index, so that no list is held twice
+        index, *shards = faiss.read_index(str(shards[0])), *shards[1:]
+    base = _fillable(index)
+    for path in shards:
+        base.merge_from(faiss.read_index(str(path)), 0)
     if refined is not None:
         for _, _, vectors in embeddings.blocks():
             refined.add(vectors.astype(np.float32))
@@ -131,11 +129,10 @@ def merge_shards(
     return index
 
 
-def add_all(index: Any, embeddings: Embeddings, look: Callable[[int, int], None]) -> Any:
+def add_all(index: Any, embeddings: Embeddings) -> Any:
     """Gives an index that is not built in shards, with all vectors added in the order of rows."""
-    for first, ids, vectors in embeddings.blocks():
+    for _, _, vectors in embeddings.blocks():
         index.add(vectors.astype(np.float32))
-        look(first + len(ids), embeddings.rows)
     return index
 
 
