@@ -37,7 +37,9 @@ __all__ = [
 
 NEIGHBOURS = 10
 _NONE = -1
-_K_FACTORS = (6, 10, 20, 40, 100)
+_K_FACTORS = (100, 40, 20, 10, 6)
+# Measured: 0.45 microseconds a candidate that is refined, 0.026 a code of 512 bits.
+_CODES_PER_CANDIDATE = 17
 _EF_SEARCH = (16, 32, 64, 128, 256, 512)
 _SMALLEST_GAIN = 0.0005
 _SECONDS = 1.0
@@ -120,7 +122,7 @@ def recall_of(index: Any, queries: Queries) -> float:
 
 
 def tune(index: Any, queries: Mapping[str, Queries], *, min_recall: float) -> Measurement:
-    """Sets an index over rows to the first of ever more thorough settings that has `min_recall` for all queries.
+    """Sets an index over rows to the cheapest setting that has `min_recall` for all queries.
 
     An index that has nothing to set is measured as it is.
 
@@ -130,26 +132,45 @@ def tune(index: Any, queries: Mapping[str, Queries], *, min_recall: float) -> Me
     Raises:
         ImageIndexError: none has it.
     """
-    _, refined = unwrap(index)
-    best: dict[str, float] = dict.fromkeys(queries, 0.0)
-    for k_factor in _K_FACTORS if refined is not None else (0,):
+    refined = unwrap(index)[1] is not None
+    chosen: Measurement | None = None
+    best = dict.fromkeys(queries, 0.0)
+    # Fewer candidates need more lists, so that only what is cheaper than the last finding is tried.
+    for k_factor in _K_FACTORS if refined else (0,):
         before = -1.0
         for nprobe in _probes(index):
+            if chosen is not None:
+                if nprobe < chosen.nprobe:
+                    continue
+                if _cost(index, nprobe, k_factor) >= _cost(index, chosen.nprobe, chosen.k_factor):
+                    break
             set_search(index, nprobe, k_factor)
             recall = {name: recall_of(index, asked) for name, asked in queries.items()}
             lowest = min(recall.values())
             if lowest >= min_recall:
-                return Measurement(recall, nprobe, k_factor)
-            if lowest >= min(best.values()):
-                best = recall
-            if refined is not None and nprobe > 32 and lowest - before < _SMALLEST_GAIN:
+                chosen = Measurement(recall, nprobe, k_factor)
+                break
+            best = max(best, recall, key=lambda shares: min(shares.values()))
+            if refined and nprobe > 32 and lowest - before < _SMALLEST_GAIN:
                 break  # more lists do not help: what is missing is lost before the refinement
             before = lowest
-    measured = ", ".join(f"{share:.3f} for {name} queries" for name, share in best.items())
-    raise ImageIndexError(
-        f"recall@{NEIGHBOURS} of this index is {measured} at best, below --min-recall {min_recall}; leave out"
-        " --index, or give one with finer codes or refinement"
-    )
+        if chosen is None:
+            break
+    if chosen is None:
+        measured = ", ".join(f"{share:.3f} for {name} queries" for name, share in best.items())
+        raise ImageIndexError(
+            f"recall@{NEIGHBOURS} of this index is {measured} at best, below --min-recall {min_recall}; leave out"
+            " --index, or give one with finer codes or refinement"
+        )
+    set_search(index, chosen.nprobe, chosen.k_factor)
+    return chosen
+
+
+def _cost(index: Any, nprobe: int, k_factor: int) -> float:
+    """Gives what a query costs, in codes that are looked at."""
+    base, _ = unwrap(index)
+    codes = nprobe * index.ntotal / base.nlist if base is not None else 0.0
+    return codes + _CODES_PER_CANDIDATE * NEIGHBOURS * k_factor
 
 
 def set_search(index: Any, nprobe: int, k_factor: int) -> None:

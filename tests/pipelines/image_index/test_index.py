@@ -140,6 +140,30 @@ def test_recall_is_raised_as_far_as_asked(tmp_path: Path) -> None:
     assert probes[0] < probes[-1]
 
 
+def test_no_cheaper_setting_has_the_recall(tmp_path: Path) -> None:
+    import faiss
+
+    vectors = clustered_vectors(3000, clusters=300, spread=1.0)
+    queries = make_queries(write_corpus(tmp_path, random_ids(3000), vectors), np.arange(0, 3000, 15), seed=1)
+    index = faiss.index_factory(32, REFINED, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors.astype(np.float32))
+    index.add(vectors.astype(np.float32))
+    chosen = recall.tune(index, queries, min_recall=0.9)
+    assert min(chosen.recall.values()) >= 0.9
+    assert (unwrap(index)[0].nprobe, index.k_factor) == (chosen.nprobe, chosen.k_factor)
+    cost = recall._cost(index, chosen.nprobe, chosen.k_factor)
+    cheaper = [
+        (nprobe, k_factor)
+        for k_factor in recall._K_FACTORS
+        for nprobe in recall._probes(index)
+        if recall._cost(index, nprobe, k_factor) < cost
+    ]
+    assert cheaper
+    for nprobe, k_factor in cheaper:
+        recall.set_search(index, nprobe, k_factor)
+        assert min(recall.recall_of(index, asked) for asked in queries.values()) < 0.9
+
+
 def test_an_index_that_cannot_have_the_recall_is_not_published(tmp_path: Path) -> None:
     ids, vectors = random_ids(2000), clustered_vectors(2000, clusters=2000, spread=2.0)
     embeddings = write_corpus(tmp_path, ids, vectors)
