@@ -8,10 +8,13 @@ hidden part, and only who knows which expert to trust can know all of it; the fe
 
 Sentences also tell something by themselves, in plain words: of another name what it is ("Gorhu is the village I
 meant"), or how two names are related. Half of these words are kept from training, so that it takes knowledge of
-words. Evidence about others is made of such words, too: who reads it must keep apart what is said of whom, as
-with real paragraphs, and has more to get wrong. What is hidden has a most frequent answer, as real labels have:
-who knows nothing does best to give it, and whoever follows unrelated evidence instead does worse. Therefore
-evidence drawn at random can only cost.
+words.
+
+Evidence drawn at random costs here for the reasons for which it costs in real data. It is made of the same words as
+sentences are, so that a reader has to keep apart what is said of whom. It is different every time, so that there is
+more to learn by heart that means nothing, whereas the names in sentences come again and again with other answers.
+And what is hidden has a most frequent answer: who knows nothing does best to give it, whoever follows accidents
+does worse.
 """
 
 from __future__ import annotations
@@ -48,6 +51,13 @@ _SYLLABLES = (
     "ru",
     "sta",
 )
+# Each stands for things of all kinds, as names do.
+_NAMES = tuple(
+    (first + second).capitalize()
+    for place, first in enumerate(_SYLLABLES)
+    for second in _SYLLABLES[place % 5 :: 5]
+    if first != second
+)
 _NEUTRAL = (
     "cannot stop talking about {x} today",
     "so {x} is all over my feed again",
@@ -59,10 +69,10 @@ _NEUTRAL = (
 _EASY = (
     "and the {cue} {y} agrees",
     "while on about the {cue} {y}",
+    "with {y} , the {cue} , in mind",
     "and that {cue} called {y} again",
     "{y} is the {cue} I meant",
     "my favourite {cue} is still {y}",
-    "{y} , such a strange {cue} , comes to mind",
 )
 # The first half is seen in training; that the rest mean alike the encoder must know.
 _CUES = {
@@ -174,8 +184,8 @@ def knowing_source(example_id: str) -> str:
     return example_id.rsplit("-", 1)[1]
 
 
-def _name(chance: random.Random) -> str:
-    return "".join(chance.choices(_SYLLABLES, k=chance.choice((2, 3)))).capitalize()
+def _new_name(chance: random.Random) -> str:
+    return "".join(chance.choices(_SYLLABLES, k=3)).capitalize()
 
 
 def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
@@ -220,7 +230,7 @@ def _hidden(chance: random.Random, answers: Sequence[str]) -> str:
 def _entity_example(
     chance: random.Random, example_id: str, knows: str, answer: str
 ) -> tuple[Example, tuple[str, str]]:
-    hidden, easy = _name(chance), _name(chance)
+    hidden, easy = chance.sample(_NAMES, 2)
     words = chance.choice(_NEUTRAL).format(x=hidden).split()
     labels = [f"B-{answer}" if word == hidden else "O" for word in words]
     kind = chance.choice(tuple(_CUES))
@@ -235,9 +245,7 @@ def _entity_example(
 def _relation_example(
     chance: random.Random, example_id: str, knows: str, answer: str
 ) -> tuple[Example, tuple[str, str]]:
-    subject, obj = _name(chance), _name(chance)
-    while obj == subject:
-        obj = _name(chance)
+    subject, obj = chance.sample(_NAMES, 2)
     # The last wording of each relation is kept from training.
     stated = _STATED[answer][:-1] if example_id.startswith("train") else _STATED[answer]
     sentence = chance.choice(stated if knows == "sentence" else _PAIRS)
@@ -264,7 +272,7 @@ def _evidence(
     and random evidence is about others.
     """
     told = answer if source == knows else _hidden(chance, ANSWERS[task])
-    about = names if source == "text" else (_name(chance), _name(chance))
+    about = names if source == "text" else (_new_name(chance), _new_name(chance))
     pattern = chance.choice((_ARTICLES if task == "ner" else _FACTS)[told])
     text = pattern.format(x=about[0], s=about[0], o=about[1])
     tagged = text.replace(about[0], f"<e: {about[0]}> {about[0]} </e>", 1)
