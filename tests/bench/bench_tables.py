@@ -46,9 +46,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=shared)
     parser.add_argument("--output", type=Path, default=Path("bench-tables"))
     parser.add_argument("--datasets", nargs="+", choices=list(FOLDERS), default=list(FOLDERS))
-    parser.add_argument("--train", type=int, default=1200, help="training examples (default: %(default)s)")
+    parser.add_argument("--train", type=int, default=400, help="training examples (default: %(default)s)")
     parser.add_argument(
-        "--held-out", type=int, default=400, help="of dev and test each (default: %(default)s)"
+        "--held-out", type=int, default=200, help="of dev and test each (default: %(default)s)"
     )
     parser.add_argument("--epochs", type=int, default=3, help="of an expert (default: %(default)s)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
@@ -195,7 +195,7 @@ def settings(dataset: str, folder: Path, seeds: Sequence[int], epochs: int) -> d
         "fit": {
             "epochs": epochs,
             "batch_size": 16,
-            "learning_rate": 1e-4,
+            "learning_rate": 2e-4,
             "head_learning_rate": 1e-2 if dataset == "twitter17" else 1e-3,
             "warmup": 0.1,
             "clip": 1.0,
