@@ -123,10 +123,24 @@ def merge_shards(trained: Path, shards: Sequence[Path], embeddings: Embeddings) 
     for path in shards:
         base.merge_from(faiss.read_index(str(path)), 0)
     if refined is not None:
-        for _, _, vectors in embeddings.blocks():
-            refined.add(vectors.astype(np.float32))
+        _add_at_once(refined, embeddings)
         index.ntotal = refined.ntotal
     return index
+
+
+def _add_at_once(storage: Any, embeddings: Embeddings) -> None:
+    """Adds all vectors to an index that keeps codes in one array, without the copies that let an array grow."""
+    import faiss
+
+    if not isinstance(storage, faiss.IndexFlatCodes):
+        add_all(storage, embeddings)
+        return
+    size = embeddings.rows * storage.code_size
+    storage.codes.resize(size)
+    codes = faiss.rev_swig_ptr(storage.codes.data(), size).reshape(embeddings.rows, storage.code_size)
+    for first, ids, vectors in embeddings.blocks():
+        codes[first : first + len(ids)] = storage.sa_encode(vectors.astype(np.float32))
+    storage.ntotal = embeddings.rows
 
 
 def add_all(index: Any, embeddings: Embeddings) -> Any:
