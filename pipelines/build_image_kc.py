@@ -19,6 +19,7 @@ from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
 from pipelines.beam_run import choose_engine, default_workers, quiet_beam
 from pipelines.beam_workers import RunError
+from pipelines.command_line import CommandParser, add_workers_option, positive
 from pipelines.image_index.corpus import (
     described_encoder,
     fetched_source,
@@ -58,21 +59,10 @@ when the same command is run again. Options of Apache Beam may follow: they say 
 
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Gives the command's own options and those that are Beam's."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.build_image_kc",
-        description="Build the image corpus of a snapshot.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser("pipelines.build_image_kc", "Build the image corpus of a snapshot.", EXAMPLE)
     parser.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
     parser.add_argument("--stage", choices=STAGES, help="run this stage alone (default: all three)")
-    parser.add_argument(
-        "--workers",
-        type=_positive,
-        metavar="N",
-        help="processes that decode, check and index (default: one a core)",
-    )
+    add_workers_option(parser, "processes that decode, check and index")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace embeddings that another encoder made"
     )
@@ -111,7 +101,7 @@ def _add_fetch_options(group: Any) -> None:
         help="width of thumbnails in pixels (default: 500)",
     )
     group.add_argument(
-        "--connections", type=_positive, default=2, metavar="N", help="connections to the server (default: 2)"
+        "--connections", type=positive, default=2, metavar="N", help="connections to the server (default: 2)"
     )
     group.add_argument(
         "--megabits-per-second",
@@ -122,7 +112,7 @@ def _add_fetch_options(group: Any) -> None:
     )
     group.add_argument(
         "--max-bytes",
-        type=_positive,
+        type=positive,
         default=50_000_000,
         metavar="N",
         help="largest file (default: 50,000,000)",
@@ -161,7 +151,7 @@ def _add_encode_options(group: Any) -> None:
         help="numbers that the network computes in (default: 16 bits on a GPU, 32 elsewhere)",
     )
     group.add_argument(
-        "--batch-size", type=_positive, metavar="N", help="images a batch (default: found by trying)"
+        "--batch-size", type=positive, metavar="N", help="images a batch (default: found by trying)"
     )
 
 
@@ -171,7 +161,7 @@ def _add_index_options(group: Any) -> None:
     )
     group.add_argument(
         "--shards",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="pieces that are filled in parallel (default: one a 250,000 vectors)",
     )
@@ -183,13 +173,6 @@ def _add_index_options(group: Any) -> None:
         help="recall@10 against exact search that the index must have, for images of the corpus and for queries"
         " unlike them (default: 0.95)",
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 def _positive_float(text: str) -> float:

@@ -8,13 +8,14 @@ the commands that run are printed, to be typed again.
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+
+from pipelines.command_line import CommandParser
 
 DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 QUERIES = (
@@ -46,10 +47,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the demonstration; gives the first exit status that is not 0."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.demo",
-        description="Build a small corpus of real Wikipedia articles and search it.",
-        epilog="example: python -m pipelines.demo --output demo/kc",
+    parser = CommandParser(
+        "pipelines.demo",
+        "Build a small corpus of real Wikipedia articles and search it.",
+        "example: python -m pipelines.demo --output demo/kc",
     )
     parser.add_argument(
         "--output", default="demo/kc", metavar="DIR", help="the snapshot's folder (default: demo/kc)"

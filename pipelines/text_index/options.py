@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.beam_run import Engine, choose_engine, quiet_beam
+from pipelines.command_line import positive
 from pipelines.text_index import TextIndex, TextIndexError, open_index
 from pipelines.text_index.connection import VARIABLES, Connection
 
@@ -42,7 +43,7 @@ def add_text_index_options(parser: argparse.ArgumentParser) -> None:
         help="older snapshots that stay in the cluster when the aliases move (default: 1)",
     )
     group.add_argument(
-        "--shards", type=_positive, metavar="N", help="primary shards (default: one for every 50M sentences)"
+        "--shards", type=positive, metavar="N", help="primary shards (default: one for every 50M sentences)"
     )
     group.add_argument(
         "--replicas",
@@ -104,13 +105,6 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
 
 
