@@ -128,6 +128,25 @@ def test_shards_and_one_piece_find_the_same(tmp_path: Path) -> None:
         assert found[0] == found[1]
 
 
+def test_vectors_lie_in_the_list_of_the_nearest_centroid(tmp_path: Path) -> None:
+    import faiss
+
+    vectors = clustered_vectors(3000)
+    build(tmp_path, write_corpus(tmp_path, random_ids(3000), vectors), factory=REFINED, shards=2)
+    index = open_index(tmp_path)  # must outlive what points into it
+    base, _ = unwrap(index._index)
+    quantizer = faiss.downcast_index(base.quantizer)
+    centroids = faiss.downcast_index(quantizer.refine_index).reconstruct_n(0, 64)
+    nearest = np.argmax(vectors.astype(np.float32) @ centroids.T, axis=1)
+    lists = np.empty(3000, np.int64)
+    for number in range(64):
+        if not (size := base.invlists.list_size(number)):
+            continue
+        lists[faiss.rev_swig_ptr(base.invlists.get_ids(number), size)] = number
+    assert np.mean(lists == nearest) > 0.99
+    assert quantizer.k_factor > 1  # the lists that are visited are found in the same way
+
+
 def test_recall_is_raised_as_far_as_asked(tmp_path: Path) -> None:
     ids, vectors = random_ids(2000), clustered_vectors(2000, clusters=2000, spread=2.0)
     embeddings = write_corpus(tmp_path, ids, vectors)
