@@ -1,8 +1,8 @@
 """Shows on planted data that every part does its work: ``python -m tests.bench.bench_planted``.
 
-Three seeds, NER and RE, a real small encoder, on the CPU. The type of one entity in every sentence (the relation of
-half of the pairs) is told by the text evidence alone or by the image evidence alone, in equal shares. It must come
-out that random evidence <= baseline < each expert < mixture, mixture > average pooling, both with
+Three seeds, NER and RE, a real small encoder, on the CPU. The type of half of the entities (the relation of
+half of the pairs) is told by the text evidence alone, of the other half by the image evidence alone. It must
+come out that random evidence <= baseline < each expert < mixture, mixture > average pooling, both with
 p < 0.05 over seeds, and that the gate knows whom to trust (AUC > 0.9).
 
 The last line holds the figures; exit status 1 where the order does not hold. A second call with the same

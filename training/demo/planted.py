@@ -3,18 +3,10 @@
 Every example has something that its sentence does not tell: the type of an invented name (NER) or how two
 invented names are related (RE). For half of the examples the text evidence tells it, and the image evidence
 shows something else; for the other half it is the other way round. The evidence that does not tell misleads
-as real retrieval does: a namesake of another type, a picture of another thing. So an expert can know half of the
-hidden part, and only who knows which expert to trust can know all of it; the features tell that, with noise.
-
-Sentences also tell something by themselves, in plain words: of another name what it is ("Gorhu is the village I
-meant"), or how two names are related. Half of these words are kept from training, so that it takes knowledge of
-words.
-
-Evidence drawn at random costs here for the reasons for which it costs in real data. It is made of the same words as
-sentences are, so that a reader has to keep apart what is said of whom. It is different every time, so that there is
-more to learn by heart that means nothing, whereas the names in sentences come again and again with other answers.
-And what is hidden has a most frequent answer: who knows nothing does best to give it, whoever follows accidents
-does worse.
+as real retrieval does: a namesake of another type, a picture of another thing. Some sentences also hold an
+easy part that needs no evidence. So an expert can know half of the hidden part, and only who knows which
+expert to trust can know all of it; the features tell that, with noise. The easy part takes some knowledge of
+words, too, which evidence about something else can only disturb.
 """
 
 from __future__ import annotations
@@ -51,13 +43,6 @@ _SYLLABLES = (
     "ru",
     "sta",
 )
-# Each stands for things of all kinds, as names do.
-_NAMES = tuple(
-    (first + second).capitalize()
-    for place, first in enumerate(_SYLLABLES)
-    for second in _SYLLABLES[place % 5 :: 5]
-    if first != second
-)
 _NEUTRAL = (
     "cannot stop talking about {x} today",
     "so {x} is all over my feed again",
@@ -66,72 +51,18 @@ _NEUTRAL = (
     "still thinking about {x} tonight",
     "one more thing about {x} , then I sleep",
 )
-_EASY = (
-    "and the {cue} {y} agrees",
-    "while on about the {cue} {y}",
-    "with {y} , the {cue} , in mind",
-    "and that {cue} called {y} again",
-    "{y} is the {cue} I meant",
-    "my favourite {cue} is still {y}",
-)
+_EASY = {
+    "PER": ("and my {cue} {y} agrees", "with {cue} {y} on the phone"),
+    "LOC": ("here in the {cue} of {y}", "on the road to the {cue} of {y}"),
+    "ORG": ("says the {cue} {y}", "as the {cue} {y} posted"),
+    "MISC": ("after the {cue} {y}", "while on about the {cue} {y}"),
+}
 # The first half is seen in training; that the rest mean alike the encoder must know.
 _CUES = {
-    "PER": [
-        "teacher",
-        "uncle",
-        "doctor",
-        "sister",
-        "nurse",
-        "poet",
-        "aunt",
-        "lawyer",
-        "brother",
-        "actor",
-        "priest",
-        "dancer",
-    ],
-    "LOC": [
-        "town",
-        "village",
-        "valley",
-        "island",
-        "city",
-        "beach",
-        "hamlet",
-        "county",
-        "suburb",
-        "mountain",
-        "river",
-        "forest",
-    ],
-    "ORG": [
-        "company",
-        "club",
-        "union",
-        "agency",
-        "firm",
-        "bank",
-        "team",
-        "charity",
-        "ministry",
-        "party",
-        "school",
-        "airline",
-    ],
-    "MISC": [
-        "film",
-        "novel",
-        "song",
-        "festival",
-        "poem",
-        "album",
-        "movie",
-        "opera",
-        "holiday",
-        "game",
-        "play",
-        "language",
-    ],
+    "PER": ("teacher", "uncle", "doctor", "sister", "nurse", "aunt", "lawyer", "brother"),
+    "LOC": ("town", "village", "valley", "island", "city", "hamlet", "county", "suburb"),
+    "ORG": ("company", "club", "union", "agency", "firm", "team", "charity", "ministry"),
+    "MISC": ("film", "novel", "song", "festival", "movie", "poem", "opera", "holiday"),
 }
 _ARTICLES = {
     "PER": ("{x} is a singer who was born in a small house .", "{x} was a painter and a teacher ."),
@@ -184,8 +115,8 @@ def knowing_source(example_id: str) -> str:
     return example_id.rsplit("-", 1)[1]
 
 
-def _new_name(chance: random.Random) -> str:
-    return "".join(chance.choices(_SYLLABLES, k=3)).capitalize()
+def _name(chance: random.Random) -> str:
+    return "".join(chance.choices(_SYLLABLES, k=chance.choice((2, 3)))).capitalize()
 
 
 def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
@@ -204,9 +135,9 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
     made = []
     for number in range(size):
         knows = ("text", "image")[number % 2]
-        if task == "re" and number % 4 >= 2:
+        if task == "re" and number % 4 == 3:
             knows = "sentence"
-        answer = chance.choice(answers) if knows == "sentence" else _hidden(chance, answers)
+        answer = answers[(number // 2) % len(answers)] if task == "ner" else chance.choice(answers)
         example, names = build(chance, f"{split}-{number}-{knows}", knows, answer)
         side = {"text": 1.0, "image": -1.0, "sentence": 0.0}[knows]
         vectors = side * directions * 4 + noise.normal(size=(2, WIDTH)) / WIDTH**0.5
@@ -222,22 +153,18 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
     return made
 
 
-def _hidden(chance: random.Random, answers: Sequence[str]) -> str:
-    """Draws what is hidden: the first answer is twice as frequent as any other."""
-    return chance.choice((answers[0], *answers))
-
-
 def _entity_example(
     chance: random.Random, example_id: str, knows: str, answer: str
 ) -> tuple[Example, tuple[str, str]]:
-    hidden, easy = chance.sample(_NAMES, 2)
+    hidden, easy = _name(chance), _name(chance)
     words = chance.choice(_NEUTRAL).format(x=hidden).split()
     labels = [f"B-{answer}" if word == hidden else "O" for word in words]
-    kind = chance.choice(tuple(_CUES))
-    cues = _CUES[kind] if not example_id.startswith("train") else _CUES[kind][: len(_CUES[kind]) // 2]
-    more = chance.choice(_EASY).format(y=easy, cue=chance.choice(cues)).split()
-    words += more
-    labels += [f"B-{kind}" if word == easy else "O" for word in more]
+    if chance.random() < 0.5:
+        kind = chance.choice(tuple(_EASY))
+        cues = _CUES[kind] if not example_id.startswith("train") else _CUES[kind][: len(_CUES[kind]) // 2]
+        more = chance.choice(_EASY[kind]).format(y=easy, cue=chance.choice(cues)).split()
+        words += more
+        labels += [f"B-{kind}" if word == easy else "O" for word in more]
     example = Example(example_id, tuple(words), labels=tuple(labels), image=_image(chance, example_id, knows))
     return example, (hidden, easy)
 
@@ -245,7 +172,9 @@ def _entity_example(
 def _relation_example(
     chance: random.Random, example_id: str, knows: str, answer: str
 ) -> tuple[Example, tuple[str, str]]:
-    subject, obj = chance.sample(_NAMES, 2)
+    subject, obj = _name(chance), _name(chance)
+    while obj == subject:
+        obj = _name(chance)
     # The last wording of each relation is kept from training.
     stated = _STATED[answer][:-1] if example_id.startswith("train") else _STATED[answer]
     sentence = chance.choice(stated if knows == "sentence" else _PAIRS)
@@ -271,8 +200,8 @@ def _evidence(
     Text evidence is about the names themselves (or, where it does not know, about namesakes); image evidence
     and random evidence is about others.
     """
-    told = answer if source == knows else _hidden(chance, ANSWERS[task])
-    about = names if source == "text" else (_new_name(chance), _new_name(chance))
+    told = answer if source == knows else chance.choice(ANSWERS[task])
+    about = names if source == "text" else (_name(chance), _name(chance))
     pattern = chance.choice((_ARTICLES if task == "ner" else _FACTS)[told])
     text = pattern.format(x=about[0], s=about[0], o=about[1])
     tagged = text.replace(about[0], f"<e: {about[0]}> {about[0]} </e>", 1)

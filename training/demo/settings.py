@@ -13,7 +13,7 @@ from training.errors import TrainingError
 
 __all__ = ["SIZES", "planted_config", "small_encoder"]
 
-SIZES: Mapping[str, int] = {"train": 400, "dev": 80, "test": 1000}
+SIZES: Mapping[str, int] = {"train": 360, "dev": 100, "test": 800}
 """Examples of the demonstration and of the benchmark."""
 
 
@@ -43,7 +43,7 @@ def planted_config(
         "precision": "bfloat16",
         "encoder": {"name": encoder, "max_length": 128},
         "fit": {
-            "epochs": 6 if cache.task == "ner" else 5,
+            "epochs": 5,
             "batch_size": 16,
             "learning_rate": 2e-4,
             "head_learning_rate": 1e-2 if cache.task == "ner" else 1e-3,
