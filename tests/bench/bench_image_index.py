@@ -121,7 +121,7 @@ class PrivateMemory:
     """Watches this process' memory, without what it maps from files."""
 
     def __init__(self) -> None:
-        self.most = 0.0
+        self.most = private_memory()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -193,16 +193,17 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
     started, cpu = time.perf_counter(), time.process_time()
     layout = Layout(kc)
     options = IndexOptions(factory=arguments.index, shards=arguments.shards, workers=arguments.workers)
-    before = private_memory()
+    memory, before = PrivateMemory(), private_memory()
 
     def say(line: str) -> None:
-        print(f"{time.perf_counter() - started:8.1f} s, {time.process_time() - cpu:8.1f} CPU s  {line}")
+        seconds, used = time.perf_counter() - started, time.process_time() - cpu
+        print(f"{seconds:8.1f} s, {used:8.1f} CPU s, {memory.most - before:5.2f} GB at most  {line}")
 
     description = read_description(layout)
     if description is None or not index_is_current(layout, embeddings, options):
-        with PrivateMemory() as memory:
+        with memory:
             description = build_index(layout, embeddings, ENCODER, options, say)
-        say(f"built: {description['bytes'] / 1e9:,.2f} GB, {memory.most - before:.2f} GB of memory at most")
+        print(f"built: {description['bytes'] / 1e9:,.2f} GB")
     rows = np.sort(np.random.default_rng(3).permutation(embeddings.rows)[:500])
     queries = make_queries(embeddings, rows, seed=3)
     before, opening = private_memory(), time.perf_counter()
