@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from kc_schema.files import write_atomically
 from kc_schema.retrieval_cache import CacheError
 from kc_schema.snapshot import SnapshotError
 from pipelines.command_line import CommandParser
@@ -35,7 +36,7 @@ from pipelines.retrieval.corpora import Corpora
 from pipelines.retrieval.display import BuildProgress, show_report, show_speeds
 from pipelines.retrieval.errors import RetrievalError
 from pipelines.retrieval.options import add_evidence_options, read_cropper, read_named, read_settings
-from pipelines.retrieval.output import REPORT, find_finished
+from pipelines.retrieval.output import REPORT, SPEED, find_finished
 from pipelines.retrieval.settings import DEFAULT_K, Settings
 from pipelines.retrieval.speed import SAMPLE, Speed, measure
 from pipelines.text_index.options import IndexProgress, add_search_options, connection
@@ -129,7 +130,10 @@ def run(arguments: argparse.Namespace, console: Console) -> tuple[dict[str, Any]
             cache, report = build_cache(build, made_from, progress.update)
         size = f"{sum(cache.manifest['splits'].values()):,} examples, {', '.join(cache.sources)}"
         console.print(f"{output}: {size}", markup=False, highlight=False)
-        return report, measure_speeds(build)
+        speeds = measure_speeds(build)
+        text = json.dumps({"speeds": [dataclasses.asdict(speed) for speed in speeds]})
+        write_atomically(output / SPEED, lambda path: path.write_text(text, encoding="utf-8"))
+        return report, speeds
 
 
 def look_at_images(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["main", "retrieval_speeds", "write_report"]
 
 RETRIEVAL_SPEED = "speed.json"
-"""In the cache's folder, for Table 7: what ``build_retrieval_cache --json`` printed when it built the cache."""
+"""In the cache's folder, for Table 7: what ``build_retrieval_cache`` measured when it built the cache."""
 _STEPS = {"features (text and image)": "CLIP feature extraction"}
 """Steps of that command -> the paper's names, where they differ."""
 
@@ -106,7 +106,7 @@ def _speeds(plan: Plan) -> dict[str, float]:
 
 
 def retrieval_speeds(path: Path) -> dict[str, float]:
-    """Gives what a file holds of the speeds that `build_retrieval_cache --json` prints; nothing without it.
+    """Gives what a file holds of the speeds that `build_retrieval_cache` writes; nothing without it.
 
     Raises:
         TrainingError: the file holds something else.
@@ -118,7 +118,7 @@ def retrieval_speeds(path: Path) -> dict[str, float]:
         return {_STEPS.get(entry["step"], entry["step"]): float(entry["one_by_one"]) for entry in speeds}
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{path}: not what pipelines.build_retrieval_cache --json prints ({error!r}); remove it"
+            f"{path}: not what pipelines.build_retrieval_cache writes ({error!r}); remove it"
         ) from error
 
 

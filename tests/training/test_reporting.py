@@ -99,7 +99,7 @@ def test_the_speeds_that_the_build_of_a_cache_printed(tmp_path):
     path.write_text(json.dumps({"report": {}, "speeds": [entry, {**entry, "step": "text retrieval"}]}))
     assert retrieval_speeds(path) == {"CLIP feature extraction": 2.5, "text retrieval": 2.5}
     path.write_text("[]")
-    with pytest.raises(TrainingError, match=r"speed.json: not what pipelines.build_retrieval_cache --json"):
+    with pytest.raises(TrainingError, match=r"speed.json: not what pipelines.build_retrieval_cache writes"):
         retrieval_speeds(path)
 
 
