@@ -24,6 +24,8 @@ from pipelines.beam_workers import WORKER_DIED, RunError, WorkerDiedError, worke
 
 LOCAL_RUNNERS = ("", "DirectRunner", "FnApiRunner")
 SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_TO_END = 20.0
+"""How long workers are waited for once all is done."""
 
 # Beam hands a worker's exception on as text; the last line that names an error of ours is the one to show.
 _OWN_ERROR = re.compile(
@@ -172,10 +174,17 @@ def _run_watched(draw_graph: Callable[[Any], None], engine: Engine, look: Callab
     # Beam prints a worker's traceback before it raises it; whoever writes meanwhile holds the stream itself.
     with contextlib.redirect_stderr(io.StringIO()), worker_registry() as workers:
         thread.start()
+        waited = 0.0
         try:
             while thread.is_alive():
                 thread.join(SECONDS_BETWEEN_LOOKS)
-                workers.look()
+                if waited or _waits_for_workers(thread):
+                    waited += SECONDS_BETWEEN_LOOKS
+                    if waited > SECONDS_TO_END:
+                        threading.excepthook = lambda _: None
+                        workers.kill()
+                else:
+                    workers.look()
                 look()
         except BaseException:
             # What Beam's threads say of workers that we end ourselves helps nobody.
@@ -184,6 +193,16 @@ def _run_watched(draw_graph: Callable[[Any], None], engine: Engine, look: Callab
             raise
     if failure:
         raise _explain(failure[0]) from failure[0]
+
+
+def _waits_for_workers(thread: threading.Thread) -> bool:
+    """Tells whether all is done but for workers to end, for which Beam waits without limit; some never do."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if frame.f_code.co_name == "close_all":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _run_elsewhere(draw_graph: Callable[[Any], None], engine: Engine, look: Callable[[], None]) -> None:

@@ -68,6 +68,22 @@ def test_an_error_of_the_project_is_passed_on_as_it_is(workers):
     assert looks
 
 
+def never_end(value):
+    import time
+
+    from apache_beam.runners.worker.data_plane import GrpcClientDataChannelFactory
+
+    # What a worker does last.
+    GrpcClientDataChannelFactory.close = lambda _: time.sleep(600)
+    raise ValueError(f"no {value}")
+
+
+def test_workers_that_do_not_end_are_ended(monkeypatch):
+    monkeypatch.setattr("pipelines.beam_run.SECONDS_TO_END", 1.0)
+    with pytest.raises(RunError, match="no 7"):
+        run_pipeline(draw(never_end), choose_engine([], workers=2), lambda: None)
+
+
 def test_a_mistake_is_shown_with_its_traceback(capsys):
     with pytest.raises(RunError, match="the pipeline failed: ZeroDivisionError"):
         run_pipeline(draw(fail_by_a_mistake), choose_engine([], workers=1), lambda: None)

@@ -158,7 +158,7 @@ def test_no_room_is_one_line_that_names_the_file_and_the_rest_goes_on_later(demo
         (["--runer", "FlinkRunner"], "unrecognised arguments: --runer FlinkRunner"),
         (["--runner", "DaskRunner"], "loses rows"),
         (["--without-rule", "nothing"], "no such rule"),
-        (["--workers", "0"], "is not 1 or more"),
+        (["--workers", "0"], "is no whole number from 1 on"),
         (["--text-index", "paper"], "invalid choice"),
     ],
 )
