@@ -155,8 +155,9 @@ def _run(draw_graph: Callable[[Any], None], engine: Engine) -> None:
 
     runner = _local_runner() if engine.processes else None
     with beam.Pipeline(runner=runner, options=engine.options) as pipeline:
-        # A folder for transforms in other languages, which a killed process would leave behind.
-        Path(pipeline.local_tempdir).rmdir()
+        if engine.local:
+            # A folder for transforms in other languages, which a killed process would leave behind.
+            Path(pipeline.local_tempdir).rmdir()
         draw_graph(pipeline)
 
 
