@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 from kc_schema.cache_tables import HITS, CacheError
 from kc_schema.snapshot import checksum
 
-__all__ = ["FORMAT", "MANIFEST", "Example", "Hit", "RetrievalCache", "open_cache"]
+__all__ = ["FORMAT", "MANIFEST", "SPEED", "Example", "Hit", "RetrievalCache", "open_cache"]
 
 FORMAT = 1
 """Version of the layout; a reader refuses any other."""
 MANIFEST = "manifest.json"
+SPEED = "speed.json"
+"""What retrieval took on the machine that built the cache, for the paper's Table 7; not in the manifest."""
 _MANIFEST_KEYS = {"format", "dataset", "task", "snapshots", "encoder", "options"} | {
     "splits",
     "sources",

@@ -13,7 +13,7 @@ on the time, the machine or the order in which sources are written.
 
 from __future__ import annotations
 
-from kc_schema.cache_reader import MANIFEST, Example, Hit, RetrievalCache, open_cache
+from kc_schema.cache_reader import MANIFEST, SPEED, Example, Hit, RetrievalCache, open_cache
 from kc_schema.cache_tables import EXAMPLES, FEATURES, HITS, CacheError
 from kc_schema.cache_writer import CacheWriter, extend_cache
 
@@ -22,6 +22,7 @@ __all__ = [
     "FEATURES",
     "HITS",
     "MANIFEST",
+    "SPEED",
     "CacheError",
     "CacheWriter",
     "Example",

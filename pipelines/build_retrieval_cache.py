@@ -22,7 +22,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from kc_schema.files import write_atomically
-from kc_schema.retrieval_cache import CacheError
+from kc_schema.retrieval_cache import SPEED, CacheError
 from kc_schema.snapshot import SnapshotError
 from pipelines.command_line import CommandParser
 from pipelines.datasets.errors import DatasetError
@@ -36,7 +36,7 @@ from pipelines.retrieval.corpora import Corpora
 from pipelines.retrieval.display import BuildProgress, show_report, show_speeds
 from pipelines.retrieval.errors import RetrievalError
 from pipelines.retrieval.options import add_evidence_options, read_cropper, read_named, read_settings
-from pipelines.retrieval.output import REPORT, SPEED, find_finished
+from pipelines.retrieval.output import REPORT, find_finished
 from pipelines.retrieval.settings import DEFAULT_K, Settings
 from pipelines.retrieval.speed import SAMPLE, Speed, measure
 from pipelines.text_index.options import IndexProgress, add_search_options, connection

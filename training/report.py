@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kc_schema.files import write_atomically
-from kc_schema.retrieval_cache import CacheError
+from kc_schema.retrieval_cache import SPEED, CacheError
 from training.config import ConfigError
 from training.errors import TrainingError
 from training.evaluation.calibration import calibration
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "retrieval_speeds", "write_report"]
 
-RETRIEVAL_SPEED = "speed.json"
-"""In the cache's folder, for Table 7: what ``build_retrieval_cache`` measured when it built the cache."""
 _STEPS = {"features (text and image)": "CLIP feature extraction"}
 """Steps of that command -> the paper's names, where they differ."""
 
@@ -75,7 +73,7 @@ def write_report(plan: Plan, folder: Path, *, images: Path | None = None) -> Non
         TrainingError: the run is not finished.
     """
     results = _results(plan)
-    tables = build_tables(results, _speeds(plan), retrieval_speeds(plan.cache.folder / RETRIEVAL_SPEED))
+    tables = build_tables(results, _speeds(plan), retrieval_speeds(plan.cache.folder / SPEED))
     cases = _cases(plan, results)
     figures = [*_learning_curves(results), *_calibrations(plan, results), *_gate_weights(plan, results)]
     folder.mkdir(parents=True, exist_ok=True)

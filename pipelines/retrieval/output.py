@@ -14,12 +14,10 @@ from kc_schema.retrieval_cache import MANIFEST, CacheError, RetrievalCache, open
 from pipelines.retrieval.errors import RetrievalError
 from pipelines.retrieval.parts import WORK
 
-__all__ = ["REPORT", "SPEED", "find_finished", "locked", "remove_strangers"]
+__all__ = ["REPORT", "find_finished", "locked", "remove_strangers"]
 
 REPORT = "report.json"
 """What the evidence is worth (`pipelines.retrieval.report`); no part of the cache that training reads."""
-SPEED = "speed.json"
-"""What retrieval took on the machine that built the cache, for the paper's Table 7; no part of the cache."""
 
 
 def find_finished(output: Path, settings: Mapping[str, Any], *, overwrite: bool) -> RetrievalCache | None:
