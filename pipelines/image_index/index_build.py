@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from kc_schema.snapshot import checksum
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.index_choice import IndexPlan, plan_index
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.recall import NEIGHBOURS, Measurement, make_queries, measure_speed, tune
+from pipelines.image_index.probing import Probing, set_probe
+from pipelines.image_index.recall import HELD_OUT, MIXED, NEIGHBOURS, make_queries, measure_speed
 from pipelines.image_index.search import FORMAT, multiply_small_batches, read_description
 from pipelines.image_index.shards import (
     ShardTask,
@@ -35,13 +36,13 @@ from pipelines.image_index.shards import (
     train_index,
     with_ids,
 )
+from pipelines.image_index.tuning import Measurement, tune
 from pipelines.image_index.vectors import Embeddings, Ids
 
 __all__ = ["IndexOptions", "build_index", "index_is_current"]
 
-HELD_OUT = 1000
-MEASURED = ("held out", "mixed")
-"""Kinds of queries whose recall is measured (`recall.make_queries`)."""
+QUERIES = 1000
+"""Of each kind (`recall.make_queries`) whose recall is measured."""
 SEED = 7
 
 Say = Callable[[str], None]
@@ -61,7 +62,7 @@ class IndexOptions:
 
     def fingerprint(self, embeddings: Embeddings) -> str:
         """Gives a checksum of all that decides what the index finds."""
-        measured = [self.min_recall, HELD_OUT, *MEASURED]
+        measured = [self.min_recall, QUERIES, HELD_OUT, MIXED]
         state = [embeddings.fingerprint, self.factory, measured, SEED, version("numpy")]
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
@@ -97,7 +98,7 @@ def build_index(
     _remove_others(work)
     work.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
-    held_out = np.sort(rng.permutation(embeddings.rows)[: min(HELD_OUT, embeddings.rows)])
+    held_out = np.sort(rng.permutation(embeddings.rows)[: min(QUERIES, embeddings.rows)])
     index = _assemble(embeddings, plan, held_out, work, options, say)
     measured, speed = _measure(index, embeddings, held_out, options.min_recall, say)
     description = {
@@ -110,8 +111,7 @@ def build_index(
         "encoder": encoder,
         "shards": plan.shards,
         "trained_on": plan.training if plan.centroids else 0,
-        "nprobe": measured.nprobe,
-        "k_factor": measured.k_factor,
+        "probing": asdict(measured.probing),
         "recall": {
             "at": NEIGHBOURS,
             "queries": len(held_out),
@@ -123,12 +123,13 @@ def build_index(
     say("writing the index")
     published = _publish(layout, with_ids(index, _all_ids(embeddings)), description)
     shutil.rmtree(layout.state / "index", ignore_errors=True)
-    recall = ", ".join(f"{share:.3f} for {name} queries" for name, share in measured.recall.items())
-    say(
-        f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s: recall@{NEIGHBOURS} {recall}"
-        f" (nprobe {measured.nprobe}, k_factor {measured.k_factor}),"
-        f" {speed['batch 1']:,.0f} queries/s one by one, {speed['batch 64']:,.0f} in batches of 64, one thread"
-    )
+    say(f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s")
+    say(_in_words(measured.probing))
+    for name, share in measured.recall.items():
+        say(
+            f"{name} queries: recall@{NEIGHBOURS} {share:.3f}, {speed[name]['batch 1']:,.0f} queries/s one by one,"
+            f" {speed[name]['batch 64']:,.0f} in batches of 64, one thread"
+        )
     return published
 
 
@@ -197,15 +198,30 @@ def _draw_graph(pipeline: Any, *, tasks: Sequence[ShardTask]) -> None:
 
 def _measure(
     index: Any, embeddings: Embeddings, held_out: Ids, min_recall: float, say: Say
-) -> tuple[Measurement, dict[str, float]]:
-    """Sets the index to the recall asked for; gives what was measured, and queries a second by batch."""
+) -> tuple[Measurement, dict[str, dict[str, float]]]:
+    """Gives the probes with the recall asked for, and queries a second by kind of queries and batch."""
     say(f"measuring recall@{NEIGHBOURS} on {len(held_out):,} held-out images against exact search")
     queries = make_queries(embeddings, held_out, seed=SEED)
     measured = tune(index, queries, min_recall=min_recall)
     multiply_small_batches(embeddings.dimension)  # as the index is served
-    asked = queries["held out"].vectors
-    speed = {f"batch {size}": round(measure_speed(index, asked, size), 1) for size in (1, 64)}
+    speed = {
+        name: {
+            f"batch {size}": round(measure_speed(index, asked, measured.probing, size), 1) for size in (1, 64)
+        }
+        for name, asked in queries.items()
+    }
+    set_probe(index, measured.probing.wide)
     return measured, speed
+
+
+def _in_words(probing: Probing) -> str:
+    """Says in one line how the index is asked."""
+    narrow, wide = (
+        f"nprobe {probe.nprobe}, k_factor {probe.k_factor}" for probe in (probing.narrow, probing.wide)
+    )
+    if probing.narrow == probing.wide:
+        return f"every query: {narrow}"
+    return f"every query: {narrow}; where nothing of similarity {probing.below:.3f} is found: {wide}"
 
 
 def _publish(layout: Layout, index: Any, description: dict[str, Any]) -> dict[str, Any]:

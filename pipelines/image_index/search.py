@@ -18,11 +18,12 @@ from pipelines.image_index.content import PartContent
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.index_choice import unwrap
 from pipelines.image_index.layout import Layout
+from pipelines.image_index.probing import Probe, Probing, search_by_need
 from pipelines.image_index.rows_by_image import RowsByImage
 
 __all__ = ["FORMAT", "ImageHit", "ImageIndex", "multiply_small_batches", "open_index", "read_description"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of ``index.json``; a reader refuses any other."""
 
 _NUMBERS_BEFORE_BLAS = 128_000
@@ -62,6 +63,7 @@ class ImageIndex:
         self._layout = layout
         self._index = index
         self._part_bits = part_bits
+        self._probing = _probing(description["probing"])
         self._records = RowsByImage(layout, "records", ["image_id", "file", "url", "bytes"], part_bits)
         columns = ["page_id", "title", "introduction", "caption", "place"]
         self._articles = RowsByImage(layout, "articles", columns, part_bits)
@@ -133,7 +135,7 @@ class ImageIndex:
         """Gives score and id of the `k` images nearest to each of the normalised `queries`, best first."""
         if not len(queries):
             return []
-        scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), k)
+        scores, ids = search_by_need(self._index, np.asarray(queries, np.float32), k, self._probing)
         return [
             sorted(
                 ((float(s), int(i)) for s, i in zip(row, row_ids, strict=True) if i >= 0),
@@ -238,6 +240,10 @@ def read_description(layout: Layout) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
+
+
+def _probing(state: dict[str, Any]) -> Probing:
+    return Probing(Probe(**state["narrow"]), Probe(**state["wide"]), state["below"])
 
 
 def _by_place(article: dict[str, Any]) -> tuple[int, int]:

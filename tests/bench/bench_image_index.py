@@ -35,7 +35,8 @@ from kc_schema.snapshot import Part
 from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART
-from pipelines.image_index.recall import Queries, make_queries, measure_speed, recall_of, set_search
+from pipelines.image_index.probing import Probe, Probing
+from pipelines.image_index.recall import Queries, make_queries, measure_speed, recall_of
 from pipelines.image_index.search import open_index, read_description
 from pipelines.image_index.vectors import Embeddings, Ids
 
@@ -147,10 +148,21 @@ def private_memory() -> float:
 def curve(index: Any, queries: Mapping[str, Queries], k_factor: int) -> Iterator[str]:
     """Gives a line for each number of lists that are visited."""
     for nprobe in PROBES:
-        set_search(index, nprobe, k_factor)
-        recalls = [f"{recall_of(index, asked):.3f}" for asked in queries.values()]
-        speeds = [f"{measure_speed(index, queries['held out'].vectors, size):,.0f}" for size in (1, 64)]
-        yield f"| nprobe {nprobe}, k_factor {k_factor or '-'} | {' | '.join(recalls + speeds)} |"
+        yield row(
+            f"nprobe {nprobe}, k_factor {k_factor or '-'}",
+            index,
+            queries,
+            Probing.always(Probe(nprobe, k_factor)),
+        )
+
+
+def row(name: str, index: Any, queries: Mapping[str, Queries], probing: Probing) -> str:
+    """Gives a line of the table: recall by kind of queries, then queries a second by kind and batch."""
+    recalls = [f"{recall_of(index, asked, probing):.3f}" for asked in queries.values()]
+    speeds = [
+        f"{measure_speed(index, asked, probing, size):,.0f}" for asked in queries.values() for size in (1, 64)
+    ]
+    return f"| {name} | {' | '.join(recalls + speeds)} |"
 
 
 def by_id(queries: Mapping[str, Queries], ids: Ids) -> dict[str, Queries]:
@@ -214,19 +226,22 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
         f"opened in {milliseconds:.0f} ms, {private_memory() - before:.2f} GB of memory beside the mapped file"
     )
     ids = np.concatenate([block for _, block, _ in embeddings.blocks()])
-    print("\n| index | held out | mixed | one by one q/s | batches of 64 q/s |\n|---|---|---|---|---|")
-    print(f"| {description['factory']} |||||")
-    for k_factor in (6, 20) if description["kind"] == "ivf-refine" else (0,):
-        for line in curve(served._index, by_id(queries, ids), k_factor):
+    print(
+        "\n| index | recall: held out | mixed | q/s: held out, 1 | 64 | mixed, 1 | 64 |\n" + "|---" * 7 + "|"
+    )
+    print(f"| {description['factory']} |||||||")
+    asked = by_id(queries, ids)
+    print(row("as the build chose", served._index, asked, served._probing))
+    for k_factor in (3, 6, 20) if description["kind"] == "ivf-refine" else (0,):
+        for line in curve(served._index, asked, k_factor):
             print(line)
     del served
     flat = flat_index(embeddings)
-    speeds = [measure_speed(flat, queries["held out"].vectors, size) for size in (1, 64)]
-    print(f"| exact | 1.000 | 1.000 | {speeds[0]:,.1f} | {speeds[1]:,.1f} |")
+    print(row("exact", flat, queries, Probing.always(Probe(0, 0))))
     del flat
     if arguments.plain:
         plain, seconds = plain_index(embeddings)
-        print(f"| IVF4096,Flat, built in {seconds:.1f} CPU s |||||")
+        print(f"| IVF4096,Flat, built in {seconds:.1f} CPU s |||||||")
         for line in curve(plain, queries, 0):
             print(line)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,14 +17,15 @@ import pytest
 
 pytest.importorskip("faiss")
 
-from pipelines.image_index import ImageIndexError, open_index, recall
+from pipelines.image_index import ImageIndexError, open_index, recall, tuning
 from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.index_choice import plan_index, unwrap
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.recall import make_queries
+from pipelines.image_index.probing import Probe, Probing, search_by_need
+from pipelines.image_index.recall import make_queries, recall_of
 from tests.pipelines.image_index.corpora import ENCODER, clustered_vectors, random_ids, write_corpus
 
-REFINED = "IVF64(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"
+REFINED = "IVF64(RaBitQfs,RFlat),RaBitQfs2,Refine(SQfp16)"
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +54,8 @@ def exact(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
         (20_000, "exact", "Flat"),
         (20_001, "ivf", "IVF512,SQfp16"),
         (100_000, "ivf", "IVF1024,SQfp16"),
-        (1_000_000, "ivf-refine", "IVF4096(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"),
-        (4_000_000, "ivf-refine", "IVF8192(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"),
+        (1_000_000, "ivf-refine", "IVF4096(RaBitQfs,RFlat),RaBitQfs2,Refine(SQfp16)"),
+        (4_000_000, "ivf-refine", "IVF8192(RaBitQfs,RFlat),RaBitQfs2,Refine(SQfp16)"),
     ],
 )
 def test_the_index_is_chosen_by_the_number_of_vectors(vectors: int, kind: str, factory: str) -> None:
@@ -93,6 +95,7 @@ def test_a_small_corpus_is_searched_exactly(tmp_path: Path) -> None:
         ("IVF64,SQfp16", 1),
         ("IVF64,SQfp16", 3),
         (REFINED, 1),
+        ("IVF64(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)", 1),
         ("IVF64,Flat", 1),
         ("PCA28,IVF16,Flat", 1),
         ("HNSW32,SQfp16", 1),
@@ -118,7 +121,7 @@ def test_an_index_has_the_recall_that_is_promised(tmp_path: Path, factory: str, 
 def test_shards_and_one_piece_find_the_same(tmp_path: Path) -> None:
     ids, vectors = random_ids(3000), clustered_vectors(3000)
     queries = clustered_vectors(50, seed=3).astype(np.float32)
-    for factory in ("IVF32,SQfp16", "IVF32(RaBitQfs,RFlat),RaBitQfs,Refine(SQfp16)"):
+    for factory in ("IVF32,SQfp16", "IVF32(RaBitQfs,RFlat),RaBitQfs2,Refine(SQfp16)"):
         found = []
         for shards in (1, 4):
             kc = tmp_path / f"{factory[6:9]}-{shards}"
@@ -154,7 +157,8 @@ def test_recall_is_raised_as_far_as_asked(tmp_path: Path) -> None:
     for promised in (0.5, 0.9, 0.99):
         description, _ = build(tmp_path, embeddings, factory=REFINED, min_recall=promised)
         assert lowest_recall(description) >= promised
-        probes.append((description["nprobe"], description["k_factor"]))
+        wide = description["probing"]["wide"]
+        probes.append((wide["nprobe"], wide["k_factor"]))
     assert probes == sorted(probes)
     assert probes[0] < probes[-1]
 
@@ -167,20 +171,51 @@ def test_no_cheaper_setting_has_the_recall(tmp_path: Path) -> None:
     index = faiss.index_factory(32, REFINED, faiss.METRIC_INNER_PRODUCT)
     index.train(vectors.astype(np.float32))
     index.add(vectors.astype(np.float32))
-    chosen = recall.tune(index, queries, min_recall=0.9)
+    chosen = tuning.tune(index, queries, min_recall=0.9)
     assert min(chosen.recall.values()) >= 0.9
-    assert (unwrap(index)[0].nprobe, index.k_factor) == (chosen.nprobe, chosen.k_factor)
-    cost = recall._cost(index, chosen.nprobe, chosen.k_factor)
-    cheaper = [
-        (nprobe, k_factor)
-        for k_factor in recall._K_FACTORS
-        for nprobe in recall._probes(index)
-        if recall._cost(index, nprobe, k_factor) < cost
-    ]
-    assert cheaper
-    for nprobe, k_factor in cheaper:
-        recall.set_search(index, nprobe, k_factor)
-        assert min(recall.recall_of(index, asked) for asked in queries.values()) < 0.9
+    narrow, wide = chosen.probing.narrow, chosen.probing.wide
+    assert tuning._cost(index, wide) > tuning._cost(index, narrow)
+    for probe, asked in ((narrow, [queries["held out"]]), (wide, list(queries.values()))):
+        cost = tuning._cost(index, probe)
+        cheaper = [
+            smaller
+            for k_factor in tuning._K_FACTORS
+            for nprobe in tuning._probes(index, 0)
+            if tuning._cost(index, smaller := Probe(nprobe, k_factor)) < cost
+            and (probe is narrow or (nprobe >= narrow.nprobe and k_factor >= narrow.k_factor))
+        ]
+        assert cheaper
+        for smaller in cheaper:
+            assert min(recall_of(index, some, Probing.always(smaller)) for some in asked) < 0.9
+
+
+def test_only_queries_without_near_images_are_searched_for_widely() -> None:
+    import faiss
+
+    vectors = clustered_vectors(3000, clusters=300, spread=0.5).astype(np.float32)
+    index = faiss.index_factory(32, "IVF64,Flat", faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add(vectors)
+    far = clustered_vectors(50, clusters=50, spread=0.5, seed=9).astype(np.float32)
+    queries = np.concatenate([vectors[:50], far])
+    scores, ids = search_by_need(index, queries, 5, Probing(Probe(1, 0), Probe(64, 0), 0.9))
+    narrow = search_by_need(index, queries, 5, Probing.always(Probe(1, 0)))
+    assert np.array_equal(ids[:50], narrow[1][:50])  # each is in the corpus itself
+    assert (narrow[0][50:, 0] < 0.9).all()
+    assert np.array_equal(ids[50:], exact(vectors, far, 5))
+    assert (np.diff(scores, axis=1) <= 0).all()
+    # An image that is left out does not say that others are near.
+    left_out = np.arange(100)[:, None]
+    left_out[50:] = -1
+    _, ids = search_by_need(index, queries, 5, Probing(Probe(1, 0), Probe(64, 0), 0.9999), left_out=left_out)
+    assert np.array_equal(ids[:50], exact(vectors, vectors[:50], 5))
+    assert index.nprobe == 1  # threads may share the index
+    # Where the narrow probe finds nothing at all, the wide one is asked.
+    empty = faiss.index_factory(32, "IVF64,Flat", faiss.METRIC_INNER_PRODUCT)
+    empty.train(vectors)
+    empty.add(vectors[:3])
+    _, ids = search_by_need(empty, queries, 3, Probing(Probe(1, 0), Probe(64, 0), -1.0))
+    assert (ids[:, 0] >= 0).all()
 
 
 def test_an_index_that_cannot_have_the_recall_is_not_published(tmp_path: Path) -> None:
@@ -188,7 +223,7 @@ def test_an_index_that_cannot_have_the_recall_is_not_published(tmp_path: Path) -
     embeddings = write_corpus(tmp_path, ids, vectors)
     with pytest.raises(
         ImageIndexError,
-        match=r"recall@10 of this index is 0\.\d+ for held out queries, 0\.\d+ for mixed .* below --min-recall",
+        match=r"recall@10 of this index is 0\.\d+ for held out queries at best, below --min-recall 0.95; .*codes",
     ):
         build(tmp_path, embeddings, factory="IVF16,PQ4x4", min_recall=0.95)
     with pytest.raises(ImageIndexError, match="no image index"):
@@ -229,8 +264,13 @@ def test_recall_is_promised_for_queries_unlike_the_corpus(tmp_path: Path) -> Non
     ]
     recall = description["recall"]
     assert recall["held out"] >= recall["mixed"] >= 0.95
-    assert (
-        f"{recall['held out']:.3f} for held out queries, {recall['mixed']:.3f} for mixed queries" in lines[-1]
+    assert [line.split(",")[0] for line in lines[-2:]] == [
+        f"{name} queries: recall@10 {recall[name]:.3f}" for name in ("held out", "mixed")
+    ]
+    assert set(description["queries_per_second"]) == {"held out", "mixed"}
+    assert re.fullmatch(
+        r"every query: nprobe \d+, k_factor 0; where nothing of similarity 0\.\d+ is found: nprobe \d+, k_factor 0",
+        lines[-3],
     )
     # Queries of neither kind: from clusters of their own.
     queries = clustered_vectors(500, clusters=500, spread=0.6, seed=4).astype(np.float32)
