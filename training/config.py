@@ -1,19 +1,14 @@
-"""The configuration of a run: YAML in, checked dataclasses out.
+"""The configuration of a run, as checked dataclasses: all keys with their meaning.
 
-``extends: NAME`` takes a preset (or another file) as the ground on which a file changes single keys;
-``--set experts.text.fit.epochs=3`` changes one more. Every key is checked; an unknown one is an error that
-names the nearest right one.
+`training.config_file` reads them from YAML.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 __all__ = [
@@ -28,11 +23,8 @@ __all__ = [
     "MixtureConfig",
     "RunConfig",
     "as_mapping",
-    "load_config",
-    "preset_names",
+    "nearest",
 ]
-
-PRESETS = Path(__file__).parent / "presets"
 
 
 class ConfigError(ValueError):
@@ -42,6 +34,12 @@ class ConfigError(ValueError):
 def _check(condition: bool, key: str, rule: str) -> None:
     if not condition:
         raise ConfigError(f"{key}: {rule}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Gives the end of a message: which known name was meant, if any is like it."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 @dataclass(frozen=True)
@@ -241,180 +239,11 @@ class RunConfig:
         for name, mixture in self.mixtures.items():
             for expert in mixture.experts:
                 where = f"mixtures.{name}.experts"
-                _check(expert in self.experts, where, f"no expert {expert!r}{_nearest(expert, self.experts)}")
+                _check(expert in self.experts, where, f"no expert {expert!r}{nearest(expert, self.experts)}")
                 times = mixture.experts.count(expert)
                 _check(times <= len(self.seeds), where, f"{expert!r} {times} times needs as many seeds")
-
-
-def preset_names() -> list[str]:
-    """Gives the names of the presets that are shipped."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
-
-
-def load_config(path: str | Path, changes: Sequence[str] = ()) -> RunConfig:
-    """Gives the configuration of a file or preset, with ``key=value`` changes applied.
-
-    Raises:
-        ConfigError: the file is missing or no YAML mapping, a key is unknown, or a value does not fit.
-    """
-    values = _read(path, ())
-    for change in changes:
-        key, equals, text = change.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {change}: write key=value, as --set fit.epochs=3")
-        _set(values, key.strip().split("."), _yaml(text, f"--set {change}"), change)
-    return build_config(values)
-
-
-def build_config(values: Mapping[str, Any]) -> RunConfig:
-    """Gives the configuration that a mapping describes; experts and mixtures inherit `fit` and `gate`.
-
-    Raises:
-        ConfigError: as `load_config`.
-    """
-    values = dict(values)
-    for section, inherited in (("experts", "fit"), ("mixtures", "gate")):
-        entries = values.get(section) or {}
-        if not isinstance(entries, Mapping):
-            raise ConfigError(f"{section}: a mapping from names, not {entries!r}")
-        ground = values.get(inherited) or {}
-        values[section] = {
-            name: _inherit(entry, inherited, ground, f"{section}.{name}") for name, entry in entries.items()
-        }
-    built: RunConfig = _build(RunConfig, values, "")
-    return built
-
-
-def _inherit(entry: Any, key: str, ground: Any, where: str) -> Any:
-    entry = {} if entry is None else entry
-    if not isinstance(entry, Mapping):
-        raise ConfigError(f"{where}: a mapping, not {entry!r}")
-    if not isinstance(ground, Mapping) or not isinstance(entry.get(key) or {}, Mapping):
-        return entry
-    return {**entry, key: {**ground, **(entry.get(key) or {})}}
 
 
 def as_mapping(config: Any) -> dict[str, Any]:
     """Gives a configuration (or a part) as plain values, in the order of its fields."""
     return dataclasses.asdict(config)
-
-
-def _read(path: str | Path, chain: tuple[Path, ...]) -> dict[str, Any]:
-    found = Path(path)
-    if not found.exists() and (PRESETS / f"{path}.yaml").exists():
-        found = PRESETS / f"{path}.yaml"
-    if found in chain:
-        raise ConfigError(f"{found}: extends itself")
-    try:
-        text = found.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        near = _nearest(str(path), preset_names())
-        raise ConfigError(
-            f"{path}: no such file or preset{near}; presets: {', '.join(preset_names())} ({error})"
-        ) from error
-    values = _yaml(text, str(found))
-    if not isinstance(values, dict):
-        raise ConfigError(f"{found}: a mapping of keys is needed, not {type(values).__name__}")
-    ground = values.pop("extends", None)
-    if ground is None:
-        return values
-    beside = found.parent / str(ground)
-    return _merged(_read(beside if beside.exists() else str(ground), (*chain, found)), values)
-
-
-def _yaml(text: str, where: str) -> Any:
-    import yaml  # type: ignore[import-untyped]
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: not YAML: {error}") from error
-
-
-def _merged(ground: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives `ground` with `changes`; mappings are merged key by key, a null takes an entry out."""
-    merged = dict(ground)
-    for key, value in changes.items():
-        if key in ("experts", "mixtures") and isinstance(value, Mapping):
-            merged[key] = {
-                name: entry
-                for name, entry in _merged(merged.get(key) or {}, value).items()
-                if entry is not None
-            }
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = _merged(merged[key], value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _set(values: dict[str, Any], keys: Sequence[str], value: Any, change: str) -> None:
-    here = values
-    for key in keys[:-1]:
-        if here.get(key) is None:
-            here[key] = {}
-        if not isinstance(here[key], dict):
-            raise ConfigError(f"--set {change}: {key!r} holds no keys")
-        here = here[key]
-    if len(keys) == 2 and keys[0] in ("experts", "mixtures") and value is None:
-        here.pop(keys[-1], None)
-    else:
-        here[keys[-1]] = value
-
-
-def _nearest(name: str, known: typing.Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _build(kind: Any, values: Any, where: str) -> Any:
-    """Gives a dataclass from plain values, checking keys and types."""
-    if values is None:
-        values = {}
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{where or 'configuration'}: a mapping of keys, not {values!r}")
-    hints = typing.get_type_hints(kind)
-    names = [entry.name for entry in dataclasses.fields(kind)]
-    arguments = {}
-    for key, value in values.items():
-        path = f"{where}.{key}" if where else str(key)
-        if key not in names:
-            near = _nearest(str(key), names) or f"; known: {', '.join(names)}"
-            raise ConfigError(f"{path}: unknown key{near}")
-        arguments[key] = _value(hints[key], value, path)
-    try:
-        return kind(**arguments)
-    except ConfigError as error:
-        prefix = where.rsplit(".", 1)[0] if "." in where else ""
-        raise ConfigError(f"{prefix}: {error}" if prefix else str(error)) from None
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint):
-        return _build(hint, value, where)
-    if origin is Literal:
-        if value not in arguments:
-            raise ConfigError(f"{where}: {value!r} is none of {', '.join(map(str, arguments))}")
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _value(arguments[0], value, where)
-    if origin is tuple:
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise ConfigError(f"{where}: a list, not {value!r}")
-        return tuple(_value(arguments[0], entry, f"{where}[{place}]") for place, entry in enumerate(value))
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {str(name): _value(arguments[1], entry, f"{where}.{name}") for name, entry in value.items()}
-    return _scalar(hint, value, where)
-
-
-def _scalar(hint: type, value: Any, where: str) -> Any:
-    # YAML 1.1 reads 5e-6 (no point) as a string.
-    if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    raise ConfigError(f"{where}: {value!r} is no {hint.__name__}")

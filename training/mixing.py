@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +18,9 @@ from training.distributions import Distributions, save_distributions
 from training.evaluation.scores import headline_f1
 from training.mixture import Gate, GateData, fit_gate, gate_features, mix_distributions, save_mixture
 from training.model_card import model_card
+from training.plan import Plan
 from training.steps import Step
 from training.task import Task
-
-if TYPE_CHECKING:
-    from training.plan import Plan
 
 __all__ = ["fit_mixture", "gold_tokens"]
 

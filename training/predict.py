@@ -76,7 +76,7 @@ def _check_task(task: Task, cache: RetrievalCache) -> None:
 
 def _variant_folder(run: Path, variant: str | None, seed: int | None) -> Path:
     """Gives the folder of a variant: by default the run's first mixture with a gate, the first seed."""
-    from training.plan import open_config
+    from training.planning import open_config
 
     config = open_config(run)
     if variant is None:

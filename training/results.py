@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training.data.labels import TagSet
 from training.distributions import Distributions
 from training.evaluation.scores import scores
 from training.mixture import decode_legally
+from training.plan import Plan
 from training.steps import Step
-
-if TYPE_CHECKING:
-    from training.plan import Plan
 
 __all__ = ["collect_results", "decodings"]
 

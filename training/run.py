@@ -16,7 +16,8 @@ import sys
 from collections.abc import Sequence
 
 from kc_schema.retrieval_cache import CacheError, open_cache
-from training.config import ConfigError, RunConfig, load_config, preset_names
+from training.config import ConfigError, RunConfig
+from training.config_file import load_config, preset_names
 from training.errors import TrainingError
 
 __all__ = ["main", "quiet_libraries", "run", "say_progress"]
@@ -53,13 +54,13 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
 
     from training.cost import describe_plan
     from training.devices import choose_device
-    from training.plan import Plan
+    from training.planning import plan_run
     from training.steps import run_steps
     from training.task import load_task
 
     cache = open_cache(config.cache, verify=True)
     task = load_task(cache, config)
-    plan = Plan(config, cache, task)
+    plan = plan_run(config, cache, task)
     if dry_run:
         print(describe_plan(plan))
         return

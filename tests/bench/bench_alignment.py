@@ -17,7 +17,8 @@ from training.demo.settings import SIZES, planted_config, small_encoder
 from training.evaluation.scores import headline_f1
 from training.evaluation.significance import mean_and_deviation
 from training.experts import evidence_of, load_expert
-from training.plan import Plan, open_run
+from training.plan import Plan
+from training.planning import open_run
 from training.results import decodings
 from training.run import run, say_progress
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from training.demo.findings import findings
 from training.demo.planted import write_planted
 from training.demo.settings import SIZES, planted_config, small_encoder
-from training.plan import open_run
+from training.planning import open_run
 from training.run import run, say_progress
 
 

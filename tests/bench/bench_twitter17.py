@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kc_schema.retrieval_cache import CacheWriter, Example
-from training.config import build_config
+from training.config_values import build_config
 from training.demo.settings import small_encoder
 from training.run import run, say_progress
 

@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
-from training.config import ConfigError, as_mapping, build_config, load_config, preset_names
+from training.config import ConfigError, as_mapping
+from training.config_file import load_config, preset_names
+from training.config_values import build_config
 
 SMALL = {"cache": "c", "experts": {"text": {"source": "text"}, "image": {"source": "image"}}}
 

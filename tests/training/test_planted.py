@@ -6,7 +6,7 @@ from kc_schema.anchors import strip
 from training.demo.findings import Findings, findings
 from training.demo.planted import ANSWERS, SOURCES, generate, knowing_source, write_planted
 from training.demo.settings import planted_config, small_encoder
-from training.plan import open_run
+from training.planning import open_run
 from training.run import run
 
 pytestmark = pytest.mark.torch

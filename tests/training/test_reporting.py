@@ -13,11 +13,11 @@ from training.data.relations import RelationSet
 from training.distributions import Distributions
 from training.errors import TrainingError
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
-from training.report import retrieval_speeds
 from training.reporting.cases import choose_cases
 from training.reporting.charts import bar_chart, line_chart
 from training.reporting.page import Figure, html_page, markdown_page
 from training.reporting.tables import build_tables
+from training.reporting.writing import retrieval_speeds
 from training.task import Task
 
 HOSTILE = "<script>alert(1)</script>|`"

@@ -12,13 +12,14 @@ from safetensors.numpy import load_file
 
 from kc_schema.retrieval_cache import CacheWriter, open_cache
 from training import predict, report
-from training.config import build_config
+from training.config_values import build_config
 from training.demo.planted import write_planted
 from training.errors import TrainingError
 from training.experts import load_expert
 from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
 from training.mixture import load_mixture
-from training.plan import member_seeds, open_run
+from training.plan import member_seeds
+from training.planning import open_run
 from training.run import main, run
 from training.steps import is_current
 
@@ -95,14 +96,14 @@ def test_a_second_run_does_nothing(finished, tiny_encoder, monkeypatch):
 
 
 def test_a_changed_setting_makes_stale_what_depends_on_it(finished, tiny_encoder):
-    from training.plan import Plan
+    from training.planning import plan_run
     from training.task import load_task
 
     changed = settings(finished, tiny_encoder)
     changed["experts"]["image"] = {"source": "image", "fit": {"epochs": 3}}
     config = build_config(changed)
     cache = open_cache(config.cache)
-    plan = Plan(config, cache, load_task(cache, config))
+    plan = plan_run(config, cache, load_task(cache, config))
     stale = {
         step.name.split("/")[-2] if "/" in step.name else step.name
         for step in plan.steps

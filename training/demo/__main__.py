@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     from training.demo.findings import findings
-    from training.plan import open_run
+    from training.planning import open_run
     from training.run import run, say_progress
 
     say_progress()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kc_schema.retrieval_cache import RetrievalCache
-from training.config import RunConfig, build_config
+from training.config import RunConfig
+from training.config_values import build_config
 from training.errors import TrainingError
 
 __all__ = ["SIZES", "planted_config", "small_encoder"]
