@@ -5,13 +5,12 @@ It is written at the end of every stage and holds what is finished and current t
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kc_schema.files import write_atomically
-from kc_schema.snapshot import Part, SnapshotError
+from kc_schema.snapshot import Part, SnapshotError, as_json, parse_manifest
 
 __all__ = ["IMAGES", "ImageManifest", "read_image_manifest", "write_image_manifest"]
 
@@ -49,7 +48,7 @@ class ImageManifest:
 
     def to_json(self) -> str:
         """Gives the manifest as indented JSON, keys sorted."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        return as_json(asdict(self))
 
     @staticmethod
     def from_json(text: str, *, source: str) -> ImageManifest:
@@ -58,16 +57,7 @@ class ImageManifest:
         Raises:
             SnapshotError: not JSON, not such a manifest, or of another format version.
         """
-        try:
-            values = json.loads(text)
-            if values["format"] != FORMAT:
-                raise SnapshotError(
-                    f"{source}: format {values['format']}, this version reads {FORMAT}; build the images again"
-                )
-            tables = {name: [Part(**part) for part in parts] for name, parts in values.pop("tables").items()}
-            return ImageManifest(tables=tables, **values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotError(f"{source}: not a manifest ({error}); build the images again") from error
+        return parse_manifest(ImageManifest, text, FORMAT, source=source, mend="build the images again")
 
 
 def write_image_manifest(kc: Path, manifest: ImageManifest) -> None:

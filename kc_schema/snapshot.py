@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kc_schema.files import write_atomically
 from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
@@ -25,9 +25,11 @@ __all__ = [
     "Part",
     "Snapshot",
     "SnapshotError",
+    "as_json",
     "checksum",
     "has_manifest",
     "open_snapshot",
+    "parse_manifest",
     "read_manifest",
     "write_manifest",
 ]
@@ -36,6 +38,8 @@ FORMAT = 1
 """Version of the snapshot's layout; a reader refuses any other."""
 
 MANIFEST = "manifest.json"
+
+M = TypeVar("M")
 
 
 class SnapshotError(Exception):
@@ -79,7 +83,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Gives the manifest as indented JSON, keys sorted."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        return as_json(asdict(self))
 
     @staticmethod
     def from_json(text: str, *, source: str) -> Manifest:
@@ -88,17 +92,34 @@ class Manifest:
         Raises:
             SnapshotError: not JSON, not a manifest, or of another format version.
         """
-        try:
-            values = json.loads(text)
-            version = values["format"]
-            if version != FORMAT:
-                raise SnapshotError(
-                    f"{source}: format {version}, this version reads {FORMAT}; build the snapshot again"
-                )
-            tables = {name: [Part(**part) for part in parts] for name, parts in values.pop("tables").items()}
-            return Manifest(tables=tables, **values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotError(f"{source}: not a manifest ({error}); build the snapshot again") from error
+        return parse_manifest(Manifest, text, FORMAT, source=source, mend="build the snapshot again")
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """Gives the JSON text of a manifest: indented, keys sorted, so that the same values give the same bytes."""
+    return json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse_manifest(kind: Callable[..., M], text: str, version: int, *, source: str, mend: str) -> M:
+    """Gives the manifest of some kind that `text` holds.
+
+    Args:
+        kind: makes it of its fields; one of them is ``tables``.
+        version: the format that is read.
+        source: names the file in errors.
+        mend: says in errors what to do.
+
+    Raises:
+        SnapshotError: not JSON, not such a manifest, or of another format version.
+    """
+    try:
+        values = json.loads(text)
+        if values["format"] != version:
+            raise SnapshotError(f"{source}: format {values['format']}, this version reads {version}; {mend}")
+        tables = {name: [Part(**part) for part in parts] for name, parts in values.pop("tables").items()}
+        return kind(tables=tables, **values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SnapshotError(f"{source}: not a manifest ({error}); {mend}") from error
 
 
 def checksum(path: Path) -> str:
@@ -117,12 +138,7 @@ def has_manifest(folder: Path) -> bool:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Commits a snapshot: from here on its folder holds one. Atomic and durable."""
-    temporary = folder / f".{MANIFEST}.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(manifest.to_json())
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / MANIFEST)
+    write_atomically(folder / MANIFEST, lambda path: path.write_text(manifest.to_json(), encoding="utf-8"))
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -1,9 +1,7 @@
 """Templates, expanded innermost first: calls that have a renderer become wikitext, the others leave a mark.
 
-The braces of the whole page are paired in one pass by the rule of MediaWiki's preprocessor
-(https://www.mediawiki.org/wiki/Preprocessor_ABNF): of a run of opening and a run of closing braces, three
-make an argument, two a template; what stays without a partner is text. A call that leaves nothing is
-jumped over, whatever it holds.
+The braces of the whole page are paired in one pass (`template_calls`). A call that leaves nothing is jumped over,
+whatever it holds.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from pipelines.wikitext import marks
 from pipelines.wikitext.images import template_images
 from pipelines.wikitext.records import ImageLink
 from pipelines.wikitext.site import Site
+from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.kinds import template_kind
 from pipelines.wikitext.templates.parser_functions import call_parser_function
 from pipelines.wikitext.templates.registry import (
@@ -25,17 +24,13 @@ from pipelines.wikitext.templates.registry import (
     normalise_template_name,
 )
 
-__all__ = ["Expansion", "cut_at_braces", "outer_calls", "read_arguments", "split_arguments"]
+__all__ = ["Expansion"]
 
 MAX_DEPTH = 40
 """Calls nested deeper than this leave nothing (MediaWiki's own limit on the depth of expansion)."""
 
-# A run of two or more opening or closing braces.
-_BRACES = re.compile(r"\{\{+|\}\}+")
 # A link that may hold other links, none of which hold any: its pipes cut no argument.
 _LINK = re.compile(r"\[\[[^\[\]]*(?:\[\[[^\[\]]*\]\][^\[\]]*)*\]\]")
-# The brackets and pipes by which the inside of a call that was not expanded is cut.
-_CUT = re.compile(r"\{\{|\}\}|\[\[|\]\]|\|")
 # Something that looks like the name of a media file.
 _MEDIA = re.compile(
     r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
@@ -50,119 +45,6 @@ _KINDS_WITHOUT_IMAGES = frozenset(("citation", "reference", "maintenance", "meta
 # Stand for the pipe and the equals sign inside an argument while the call around it is still open. The marks
 # of anchors can serve: links are read later.
 _PIPE, _EQUALS = "\x01", "\x02"
-
-
-def cut_at_braces(text: str) -> tuple[list[str], dict[int, int]]:
-    """Cuts `text` into pieces, at even indices, and the braces between them, at odd indices.
-
-    Returns:
-        The pieces and, by the index of the braces that open a call or an argument, the index of those that
-        close it. Braces without a partner may stand in the pieces or between them.
-    """
-    pieces: list[str] = []
-    partners: dict[int, int] = {}
-    opened: list[int] = []
-    for part in text.split("{{"):
-        if part[:1] == "{":
-            return _cut_at_runs(text)
-        if "}" not in part:
-            pieces += ("{{", part)
-            opened.append(len(pieces) - 3)
-            continue
-        first, *closed = part.split("}}")
-        pieces += ("{{", first)
-        opened.append(len(pieces) - 3)
-        for piece in closed:
-            pieces += ("}}", piece)
-            if opened:
-                partners[opened.pop()] = len(pieces) - 3
-    # What stands before the first braces opens nothing.
-    return pieces[1:], partners
-
-
-def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
-    """Does as `cut_at_braces` where three braces stand together, which may make an argument."""
-    edges: list[tuple[int, int, int]] = []
-    opened: list[list[int]] = []
-    pairs = 0
-    for run in _BRACES.finditer(text):
-        position, run_end = run.span()
-        if text[position] == "{":
-            opened.append([position, run_end - position])
-            continue
-        while opened and run_end - position >= 2:
-            top = opened[-1]
-            count = min(top[1], run_end - position, 3)
-            top[1] -= count
-            edges.append((top[0] + top[1], count, pairs))
-            edges.append((position, count, pairs))
-            pairs += 1
-            position += count
-            if top[1] < 2:
-                opened.pop()
-    edges.sort()
-    pieces: list[str] = []
-    partners: dict[int, int] = {}
-    first: dict[int, int] = {}
-    done = 0
-    for position, count, pair in edges:
-        pieces += (text[done:position], text[position : position + count])
-        done = position + count
-        if pair in first:
-            partners[first[pair]] = len(pieces) - 1
-        else:
-            first[pair] = len(pieces) - 1
-    pieces.append(text[done:])
-    return pieces, partners
-
-
-def outer_calls(text: str) -> list[tuple[int, int]]:
-    """Gives the spans of the calls in `text` that stand in no other, in order."""
-    pieces, partners = cut_at_braces(text)
-    spans: list[tuple[int, int]] = []
-    position = index = 0
-    while index < len(pieces):
-        close = partners.get(index)
-        if close is None:
-            position += len(pieces[index])
-            index += 1
-            continue
-        end = position + sum(map(len, pieces[index : close + 1]))
-        spans.append((position, end))
-        position = end
-        index = close + 1
-    return spans
-
-
-def split_arguments(inside: str) -> list[str]:
-    """Cuts the unexpanded inside of a call at its own pipes, not at those of inner calls and links."""
-    parts: list[str] = []
-    depth = done = 0
-    for token in _CUT.finditer(inside):
-        kind = token[0]
-        if kind in ("{{", "[["):
-            depth += 1
-        elif kind != "|":
-            depth -= depth > 0
-        elif depth == 0:
-            parts.append(inside[done : token.start()])
-            done = token.end()
-    parts.append(inside[done:])
-    return parts
-
-
-def read_arguments(parts: list[str]) -> dict[str, str]:
-    """Gives arguments by name: positional ones by number and as they are, named ones trimmed, the last wins."""
-    arguments: dict[str, str] = {}
-    position = 0
-    for part in parts:
-        name, equals, value = part.partition("=")
-        if equals:
-            arguments[name.strip()] = value.strip()
-        else:
-            position += 1
-            arguments[str(position)] = part
-    return arguments
 
 
 class _Silent(NamedTuple):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
+from pipelines.wikitext.image_captions import caption_of
 from pipelines.wikitext.records import ImageLink
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.kinds import template_kind
@@ -236,47 +237,6 @@ _IN_RUNNING_PAGE = frozenset(
         "external image",
     ]
 )
-_TRAILING_NUMBER = re.compile(r"\d*[a-z]?\Z")
-_MAIN_CAPTIONS = [
-    "caption",
-    "image_caption",
-    "image caption",
-    "imagecaption",
-    "caption1",
-    "Caption",
-    "footer",
-    "Description",
-    "description",
-    "photo_caption",
-    "logo_caption",
-    "cover_caption",
-    "map_caption",
-]
-_MAIN_PARAMETERS = frozenset(
-    [
-        "image",
-        "img",
-        "photo",
-        "picture",
-        "pic",
-        "cover",
-        "file",
-        "filename",
-        "image_skyline",
-        "image_name",
-        "image_file",
-        "imagefile",
-        "screenshot",
-        "boxart",
-        "image1",
-        "main_image",
-        "portrait",
-        "map",
-        "image_map",
-        "logo",
-        "bild",
-    ]
-)
 
 
 def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list[ImageLink]:
@@ -308,7 +268,7 @@ def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list
             continue
         file = normalise_file_name(value, site)
         if file is not None:
-            images.append(ImageLink(file, _caption(key, arguments), place))
+            images.append(ImageLink(file, caption_of(key, arguments), place))
         elif "<gallery" in value or "\n" in value:
             images.extend(gallery_images(_GALLERY_TAG.sub("\n", value), site))
     return images
@@ -318,65 +278,13 @@ _WITHOUT_IMAGES = frozenset(("citation", "reference", "maintenance", "metadata",
 _GALLERY_TAG = re.compile(r"</?gallery[^<>]*>", re.IGNORECASE)
 
 
-def _caption(key: str, arguments: Mapping[str, str]) -> str:
-    """Gives the caption that belongs to the file in the argument `key`, by the names in use."""
-    for caption_key in _caption_keys(key):
-        caption = arguments.get(caption_key, "").strip()
-        if caption:
-            return caption
-    return ""
-
-
-def _caption_keys(key: str) -> Iterator[str]:
-    lowered = key.lower()
-    if lowered.isdecimal():
-        # {{wide image|file|width|caption}}, {{double image|side|file|width|file|width|caption|caption}}
-        position = int(lowered) if len(lowered) < 3 else 0
-        yield from (("3", "caption") if position == 1 else ())
-        yield from ((str(position // 2 + 5),) if position in (2, 4) else ())
-        return
-    match = _TRAILING_NUMBER.search(lowered)
-    number = match[0] if match and match[0][:1].isdecimal() else ""
-    stem = lowered[: len(lowered) - len(number)].rstrip("_ ")
-    for separator in ("_", " ", ""):
-        yield f"{stem}{number}{separator}caption"
-        yield f"{stem}{separator}caption{number}"
-    yield f"caption_{stem}{number}"
-    subject = stem.removeprefix("image").strip("_ ")
-    if subject and subject != stem:
-        for separator in ("_", " ", ""):
-            yield f"{subject}{separator}caption{number}"
-        yield f"caption_{subject}{number}"
-        yield f"image_{subject}_caption{number}"
-    if number:
-        yield f"caption{number}"
-    if number in ("", "1") and (stem in _MAIN_PARAMETERS or lowered in _MAIN_PARAMETERS):
-        yield from (
-            "caption",
-            "image_caption",
-            "image caption",
-            "imagecaption",
-            "caption1",
-            "Caption",
-            "footer",
-        )
-        yield from (
-            "Description",
-            "description",
-            "photo_caption",
-            "logo_caption",
-            "cover_caption",
-            "map_caption",
-        )
-
-
 def _gallery_template(arguments: Mapping[str, str], site: Site) -> list[ImageLink]:
     """Reads ``{{gallery|File:A.jpg|caption|File:B.jpg|caption}}`` and its older form, one picture an argument."""
     images: list[ImageLink] = []
     for key, value in arguments.items():
         if not key.isdecimal():
             if (file := normalise_file_name(value, site)) is not None:
-                images.append(ImageLink(file, _caption(key, arguments), "gallery"))
+                images.append(ImageLink(file, caption_of(key, arguments), "gallery"))
         elif "\n" in value.strip() or "|" in value:
             images.extend(gallery_images(value, site))
         elif (file := normalise_file_name(value, site)) is not None:
