@@ -117,7 +117,7 @@ def _probes(index: Any, at_least: int) -> Iterator[int]:
         sizes = _EF_SEARCH if _is_graph(index) else (0,)
         yield from (size for size in sizes if size >= at_least)
         return
-    nprobe, lists = 4, int(base.nlist)
+    nprobe, lists = 2, int(base.nlist)
     while nprobe < lists:
         for size in (nprobe, nprobe + nprobe // 2):
             if at_least <= size < lists:

@@ -55,7 +55,9 @@ def clusters_of(clusters: int, dimension: int) -> tuple[npt.NDArray[np.float32],
     return centres, directions
 
 
-def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArray[np.float16]:
+def vectors_of(
+    rows: int, dimension: int, clusters: int, seed: int, *, even: bool = False
+) -> npt.NDArray[np.float16]:
     """Gives vectors of length 1 around centres, each spread mostly along a few directions of its own.
 
     With 30,000 of them in 512 lists, 4, 8, 16 and 32 lists have 0.78, 0.88, 0.95 and 0.99 of the neighbours of
@@ -66,7 +68,8 @@ def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArr
     vectors = np.empty((rows, dimension), np.float16)
     for start in range(0, rows, 20_000):
         end = min(rows, start + 20_000)
-        cluster = rng.zipf(1.3, end - start) % clusters
+        count = end - start
+        cluster = rng.integers(clusters, size=count) if even else rng.zipf(1.3, count) % clusters
         weights = rng.normal(size=(end - start, 1, DIRECTIONS)).astype(np.float32) * 0.25
         along = np.concatenate(
             [weights[i : i + 2000] @ common[cluster[i : i + 2000] % 64] for i in range(0, end - start, 2000)]
@@ -77,7 +80,7 @@ def vectors_of(rows: int, dimension: int, clusters: int, seed: int) -> npt.NDArr
     return vectors
 
 
-def write(kc: Path, rows: int, dimension: int, part_bits: int) -> Embeddings:
+def write(kc: Path, rows: int, dimension: int, part_bits: int, *, even: bool = False) -> Embeddings:
     """Writes embeddings part by part, unless they are there."""
     parts = []
     count = 1 << part_bits
@@ -85,7 +88,7 @@ def write(kc: Path, rows: int, dimension: int, part_bits: int) -> Embeddings:
         size = rows * (number + 1) // count - rows * number // count
         path = Layout(kc).part("embeddings", number)
         if not path.is_file() or pq.read_metadata(path).num_rows != size:
-            vectors = vectors_of(size, dimension, round(2 * math.sqrt(rows)), seed=number)
+            vectors = vectors_of(size, dimension, round(2 * math.sqrt(rows)), seed=number, even=even)
             write_vectors(path, number << (IMAGE_ID_BITS - part_bits), vectors)
         parts.append(Part(f"embeddings/{path.name}", size, path.stat().st_size, str(number)))
     write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=part_bits, tables={}))
@@ -198,7 +201,7 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
     import faiss
 
     bits = max(0, math.ceil(math.log2(arguments.vectors / IMAGES_PER_PART)))
-    embeddings = write(kc, arguments.vectors, arguments.dimension, bits)
+    embeddings = write(kc, arguments.vectors, arguments.dimension, bits, even=arguments.even)
     print(
         f"{embeddings.rows:,} vectors of {embeddings.dimension} numbers, {faiss.omp_get_max_threads()} threads"
     )
@@ -253,6 +256,11 @@ def main() -> int:
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--index")
+    parser.add_argument(
+        "--even",
+        action="store_true",
+        help="clusters of one size, which are easier; by default a quarter of the vectors lies in the largest",
+    )
     parser.add_argument(
         "--output", metavar="DIR", help="keep vectors and index here, and go on from what is there"
     )
