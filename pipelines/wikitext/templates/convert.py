@@ -7,8 +7,15 @@ the value that was given, and has at least two significant figures; temperatures
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from pipelines.wikitext.templates.conversion_request import (
+    Request,
+    Style,
+    default_output,
+    read_request,
+    read_style,
+)
 from pipelines.wikitext.templates.conversion_rounding import (
     default_places,
     reckon,
@@ -16,10 +23,10 @@ from pipelines.wikitext.templates.conversion_rounding import (
     scientific,
     significant_places,
 )
-from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
+from pipelines.wikitext.templates.conversion_values import find_range, read_value
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.number_words import spell_number
-from pipelines.wikitext.templates.numerals import MINUS, group_digits, parse_number
+from pipelines.wikitext.templates.numerals import MINUS, group_digits
 from pipelines.wikitext.templates.registry import TemplateCall, template
 from pipelines.wikitext.templates.units import COMBINATIONS, Unit, engineering_word, find_unit
 
@@ -39,51 +46,13 @@ _JOINS = {
     "(or)": (" (", ")", " or "),
     "semicolon": ("; ", "", "; "),
 }
-_LONGEST_RANGE = 12
-
-
-@dataclass(slots=True)
-class _Request:
-    """What a call asks for."""
-
-    values: list[Value]
-    ranges: list[Range]
-    unit: Unit
-    smaller: list[tuple[Value, Unit]] = field(default_factory=list)
-    """Further parts of a composite input: the inches of ``6|ft|4|in``."""
-    outputs: list[str] = field(default_factory=list)
-    precision: int | None = None
-    rest: list[str] = field(default_factory=list)
-    """Positional arguments behind the precision: words for ``adj=mid`` and its kin."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """How the two sides are to look."""
-
-    symbol_in: bool
-    symbol_out: bool
-    values_only: bool
-    adjective: bool
-    flip: bool
-    display: str
-    american: bool
-    link_in: bool
-    link_out: bool
-    spell_in: bool
-    spell_out: bool
-    spell_upper: bool
-    number_word: bool
-    commas: bool
-    sigfig: int | None
-    round_to: float | None
 
 
 @template("convert", "cvt", "conv")
 def convert(call: TemplateCall) -> str | None:
     """``{{convert|15|C|F}}`` -> ``15 °C (59 °F)``; `cvt` is the same with symbols on both sides."""
-    style = _read_style(call)
-    request = _read_request(call.positional(), style.american)
+    style = read_style(call)
+    request = read_request(call.positional(), style.american)
     if request is None:
         return _as_given(call.positional())
     if not style.commas:
@@ -100,139 +69,10 @@ def _as_given(arguments: list[str]) -> str | None:
     return f"{value.shown} {arguments[1].replace('_', ' ')}" if value is not None else None
 
 
-def _read_style(call: TemplateCall) -> _Style:
-    abbr = call.get("abbr", default="on" if call.name.lower() == "cvt" else "").lower()
-    display = call.get("disp").lower()
-    flip = display == "flip" or call.get("order").lower() == "flip" or call.get("adj").lower() == "flip"
-    spell = call.get("spell")
-    spells_out = spell.lower() == "on"
-    if display in ("", "flip", "5"):
-        display = "b"
-    wants_name = display in ("or", "slash", "s", "br") and not abbr
-    symbol_first = abbr in ("on", "in", "unit")
-    symbol_second = abbr in ("on", "out", "unit", "") and not wants_name
-    if spells_out and not abbr:
-        symbol_second = False
-    links = call.get("lk").lower()
-    sigfig = parse_number(call.get("sigfig"))
-    rounding = parse_number(call.get("round"))
-    return _Style(
-        symbol_in=symbol_first,
-        symbol_out=symbol_second,
-        values_only=abbr == "values",
-        adjective=call.get("adj").lower() in ("on", "mid") or call.get("sing").lower() == "on",
-        flip=flip,
-        display=display,
-        american=call.get("sp").lower() == "us",
-        link_in=links in ("on", "in"),
-        link_out=links in ("on", "out"),
-        spell_in=spell.lower() in ("in", "on"),
-        spell_out=spells_out,
-        spell_upper=spell[:1].isupper(),
-        number_word=abbr == "unit",
-        commas=call.get("comma").lower() not in ("off", "gaps"),
-        sigfig=int(sigfig) if sigfig is not None and 1 <= sigfig <= 14 else None,
-        round_to=float(rounding) if rounding is not None and rounding > 0 else None,
-    )
-
-
-def _read_request(arguments: list[str], american: bool) -> _Request | None:
-    """Reads values, ranges, units and the precision from the positional arguments."""
-    if arguments and read_value(arguments[0]) is None and (parts := split_range(arguments[0])):
-        arguments = parts + arguments[1:]
-    position = 0
-    values: list[Value] = []
-    ranges: list[Range] = []
-    while position < len(arguments) and len(values) <= _LONGEST_RANGE:
-        value = read_value(arguments[position])
-        if value is None:
-            return None
-        values.append(value)
-        position += 1
-        between = find_range(arguments[position]) if position < len(arguments) else None
-        if between is None:
-            break
-        ranges.append(between)
-        position += 1
-    if not values or position >= len(arguments) or len(ranges) >= len(values):
-        return None
-    unit = find_unit(arguments[position], american)
-    if unit is None:
-        return None
-    request = _Request(values, ranges, unit)
-    position = _read_smaller(request, arguments, position + 1, american)
-    _read_output(request, arguments, position, american)
-    return request
-
-
-def _read_smaller(request: _Request, arguments: list[str], position: int, american: bool) -> int:
-    """Reads the smaller parts of a composite value (``6|ft|4|in``)."""
-    while position + 1 < len(arguments) and not request.ranges and len(request.smaller) < 3:
-        value = read_value(arguments[position])
-        unit = find_unit(arguments[position + 1], american) if value is not None else None
-        larger = request.smaller[-1][1] if request.smaller else request.unit
-        if value is None or unit is None or unit.dimension != larger.dimension or unit.scale >= larger.scale:
-            break
-        request.smaller.append((value, unit))
-        position += 2
-    return position
-
-
-def _read_output(request: _Request, arguments: list[str], position: int, american: bool) -> None:
-    if position < len(arguments) and _precision(arguments[position]) is None:
-        code = arguments[position]
-        position += 1
-        request.outputs = _output_codes(code, american) or request.outputs
-    if position < len(arguments) and (precision := _precision(arguments[position])) is not None:
-        request.precision = precision
-        position += 1
-    request.rest = arguments[position:]
-
-
-def _precision(text: str) -> int | None:
-    number = parse_number(text) if text and len(text) < 5 else None
-    return int(number) if number is not None and number == int(number) else None
-
-
-def _output_codes(code: str, american: bool) -> list[str]:
-    """Gives the codes that an output parameter names: ``km/h kn mph`` is three, ``ftin`` and ``L/100 km`` are one."""
-    code = code.strip()
-    if not code:
-        return []
-    if code in COMBINATIONS or find_unit(code, american) is not None:
-        return [code]
-    codes = [part for part in code.replace("+", " ").split() if part]
-    if all(part in COMBINATIONS or find_unit(part, american) for part in codes):
-        return codes[:5]
-    return []
-
-
-def _default_output(unit: Unit, value: float) -> list[str]:
-    default = unit.default
-    if "|" in default:
-        condition, default = default.split("|")
-        code, limit = condition.split("<")
-        if 0 < value < float(limit) and not unit.power_of_ten:
-            default = code
-    if not default and "/" in unit.code:
-        default = _default_quotient(unit)
-    return _output_codes(default, False)
-
-
-def _default_quotient(unit: Unit) -> str:
-    """Gives the output for a quotient without one of its own: both parts in their other system."""
-    top, _, bottom = unit.code.rpartition("/")
-    parts = []
-    for code in (top, bottom):
-        part = find_unit(code)
-        parts.append(part.default.split("|")[-1].split(" ")[0] if part else "")
-    return "/".join(parts)
-
-
 class _Conversion:
     """One use of the template, on its way to text."""
 
-    def __init__(self, request: _Request, style: _Style, adjective: str) -> None:
+    def __init__(self, request: Request, style: Style, adjective: str) -> None:
         self.request = request
         self.style = style
         self.adjective = adjective
@@ -249,7 +89,7 @@ class _Conversion:
     def text(self) -> str | None:
         """Gives the whole conversion as wikitext."""
         style, request = self.style, self.request
-        codes = request.outputs or _default_output(request.unit, request.values[0].number)
+        codes = request.outputs or default_output(request.unit, request.values[0].number)
         given = self._input(style.symbol_in if not style.flip else style.symbol_out, first=not style.flip)
         results = []
         for code in codes:
