@@ -23,6 +23,9 @@ NEVER = -2.0
 
 Matrix = npt.NDArray[np.float32]
 
+# Faiss makes tables of about two kilobytes for every list of every query, all before it searches.
+_QUERIES_AT_ONCE = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -78,7 +81,11 @@ def near_enough(scores: Matrix, ids: Ids, below: float, left_out: Ids | None = N
 
 def search_once(index: Any, queries: Matrix, k: int, probe: Probe) -> tuple[Matrix, Ids]:
     """Gives scores and ids, shape [n, k] each, of the nearest that one probe finds; id -1 where there are fewer."""
-    scores, ids = index.search(np.ascontiguousarray(queries), k, params=_parameters(index, probe))
+    parameters = _parameters(index, probe)
+    scores, ids = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        part = slice(start, start + _QUERIES_AT_ONCE)
+        scores[part], ids[part] = index.search(np.ascontiguousarray(queries[part]), k, params=parameters)
     return scores, ids
 
 

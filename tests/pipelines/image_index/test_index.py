@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("faiss")
 
-from pipelines.image_index import ImageIndexError, open_index, recall, tuning
+from pipelines.image_index import ImageIndexError, open_index, probing, recall, tuning
 from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.index_choice import plan_index, unwrap
 from pipelines.image_index.layout import Layout
@@ -189,7 +189,7 @@ def test_no_cheaper_setting_has_the_recall(tmp_path: Path) -> None:
             assert min(recall_of(index, some, Probing.always(smaller)) for some in asked) < 0.9
 
 
-def test_only_queries_without_near_images_are_searched_for_widely() -> None:
+def test_only_queries_without_near_images_are_searched_for_widely(monkeypatch: pytest.MonkeyPatch) -> None:
     import faiss
 
     vectors = clustered_vectors(3000, clusters=300, spread=0.5).astype(np.float32)
@@ -198,6 +198,7 @@ def test_only_queries_without_near_images_are_searched_for_widely() -> None:
     index.add(vectors)
     far = clustered_vectors(50, clusters=50, spread=0.5, seed=9).astype(np.float32)
     queries = np.concatenate([vectors[:50], far])
+    monkeypatch.setattr(probing, "_QUERIES_AT_ONCE", 33)
     scores, ids = search_by_need(index, queries, 5, Probing(Probe(1, 0), Probe(64, 0), 0.9))
     narrow = search_by_need(index, queries, 5, Probing.always(Probe(1, 0)))
     assert np.array_equal(ids[:50], narrow[1][:50])  # each is in the corpus itself
