@@ -186,9 +186,13 @@ def open_index(kc: Path | str) -> ImageIndex:
     layout = Layout(Path(kc))
     description = read_description(layout)
     if description is None:
-        raise ImageIndexError(
-            f"{kc}: no image index; build one with: python -m pipelines.build_image_kc --kc {kc}"
-        )
+        command = f"python -m pipelines.build_image_kc --kc {kc}"
+        if layout.index_description.is_file():
+            raise ImageIndexError(
+                f"{layout.index_description}: of another version, or not of the index beside it; build it again with:"
+                f" {command} --stage index"
+            )
+        raise ImageIndexError(f"{kc}: no image index; build one with: {command}")
     try:
         import faiss
     except ImportError as error:

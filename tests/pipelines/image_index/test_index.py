@@ -334,7 +334,19 @@ def test_an_index_is_current_for_its_embeddings_only(tmp_path: Path) -> None:
 def test_an_index_without_its_description_is_none(tmp_path: Path) -> None:
     build(tmp_path, write_corpus(tmp_path, random_ids(20), clustered_vectors(20)))
     index = tmp_path / "images" / "index.faiss"
-    index.write_bytes(index.read_bytes()[:-5])
+    whole = index.read_bytes()
+    index.write_bytes(whole[:-5])
+    with pytest.raises(
+        ImageIndexError, match=r"index\.json: of another version, or not of .* --stage index$"
+    ):
+        open_index(tmp_path)
+    index.write_bytes(whole)
+    open_index(tmp_path)
+    description = tmp_path / "images" / "index.json"
+    description.write_text(json.dumps({**json.loads(description.read_text()), "format": 1}))
+    with pytest.raises(ImageIndexError, match=r"of another version"):
+        open_index(tmp_path)
+    description.unlink()
     with pytest.raises(ImageIndexError, match="no image index"):
         open_index(tmp_path)
 
