@@ -35,6 +35,7 @@ __all__ = [
 HELD_OUT, MIXED = "held out", "mixed"
 NEIGHBOURS = 10
 _NONE = -1
+_FEW = 50
 _SECONDS = 1.0
 
 
@@ -48,6 +49,11 @@ class Queries:
     """Shape [n, 1]: the row that a query is itself, which does not count as found; -1 where it is none."""
     exact: Ids
     """Shape [n, 10]: the rows of the nearest neighbours, best first."""
+
+    def every(self, step: int) -> Queries:
+        """Gives every `step`-th query; all where they are few."""
+        step = step if len(self.vectors) >= _FEW * step else 1
+        return Queries(self.vectors[::step], self.left_out[::step], self.exact[::step])
 
 
 def make_queries(embeddings: Embeddings, rows: Ids, *, seed: int) -> dict[str, Queries]:

@@ -219,6 +219,25 @@ def test_only_queries_without_near_images_are_searched_for_widely(monkeypatch: p
     assert (ids[:, 0] >= 0).all()
 
 
+def test_images_like_those_of_the_corpus_pay_little_for_wide_searches(tmp_path: Path) -> None:
+    import faiss
+
+    vectors = clustered_vectors(20_000, clusters=400, spread=0.2)
+    embeddings = write_corpus(tmp_path, random_ids(20_000), vectors)
+    queries = make_queries(embeddings, np.arange(0, 20_000, 40), seed=1)
+    index = faiss.index_factory(32, "IVF256,Flat", faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors.astype(np.float32))
+    index.add(vectors.astype(np.float32))
+    chosen = tuning.tune(index, queries, min_recall=0.95)
+    assert min(chosen.recall.values()) >= 0.95
+    narrow, wide = chosen.probing.narrow, chosen.probing.wide
+    assert wide.nprobe > 10 * narrow.nprobe  # a wide search of one image in ten would double the cost
+    held_out = queries["held out"]
+    scores, ids = probing.search_once(index, held_out.vectors, 10, narrow)
+    widely = 1 - probing.near_enough(scores, ids, chosen.probing.below, held_out.left_out).mean()
+    assert 0 < widely * wide.nprobe <= 1.2 * narrow.nprobe
+
+
 def test_an_index_that_cannot_have_the_recall_is_not_published(tmp_path: Path) -> None:
     ids, vectors = random_ids(2000), clustered_vectors(2000, clusters=2000, spread=2.0)
     embeddings = write_corpus(tmp_path, ids, vectors)
