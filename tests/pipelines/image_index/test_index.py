@@ -228,10 +228,10 @@ def test_images_like_those_of_the_corpus_pay_little_for_wide_searches(tmp_path: 
     index = faiss.index_factory(32, "IVF256,Flat", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors.astype(np.float32))
     index.add(vectors.astype(np.float32))
-    chosen = tuning.tune(index, queries, min_recall=0.95)
-    assert min(chosen.recall.values()) >= 0.95
+    chosen = tuning.tune(index, queries, min_recall=0.995)
+    assert min(chosen.recall.values()) >= 0.995
     narrow, wide = chosen.probing.narrow, chosen.probing.wide
-    assert wide.nprobe > 10 * narrow.nprobe  # a wide search of one image in ten would double the cost
+    assert wide.nprobe > 20 * narrow.nprobe  # a wide search of one image in ten would double the cost
     held_out = queries["held out"]
     scores, ids = probing.search_once(index, held_out.vectors, 10, narrow)
     widely = 1 - probing.near_enough(scores, ids, chosen.probing.below, held_out.left_out).mean()
