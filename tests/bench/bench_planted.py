@@ -3,8 +3,7 @@
 Three seeds, NER and RE, a real small encoder, on the CPU. The type of half of the entities (the relation of
 half of the pairs) is told by the text evidence alone, of the other half by the image evidence alone. It must
 come out that random evidence <= baseline < each expert < mixture, mixture > average pooling, both with
-p < 0.05 over seeds, and that the gate knows whom to trust (AUC > 0.9). Random evidence tells nothing: it
-counts as above the baseline where it is so with p < 0.05.
+p < 0.05 over seeds, and that the gate knows whom to trust (AUC > 0.9).
 
 The last line holds the figures; exit status 1 where the order does not hold. A second call with the same
 output goes on where the first was cut off.
