@@ -24,7 +24,7 @@ from rich.console import Console
 from kc_schema.files import write_atomically
 from kc_schema.retrieval_cache import SPEED, CacheError
 from kc_schema.snapshot import SnapshotError
-from pipelines.command_line import CommandParser
+from pipelines.command_line import CommandParser, add_network_options
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.images import ImageFolder, keep_readable_images
 from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
@@ -69,8 +69,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SPEC",
         help="makes the features (default: the image index' own, where a source or option needs one)",
     )
-    images.add_argument("--encoder-cache", metavar="DIR", help="where its weights are kept")
-    images.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    add_network_options(images)
     parser.add_argument("--output", required=True, metavar="DIR", help="the cache's folder")
     parser.add_argument("--overwrite", action="store_true", help="replace a cache made from something else")
     parser.add_argument("--json", action="store_true", help="print report and speeds as JSON, not as tables")

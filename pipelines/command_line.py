@@ -1,11 +1,11 @@
-"""What the commands' options have in common: mistakes told in one line, numbers, workers."""
+"""What the commands' options have in common: mistakes told in one line, numbers, workers, where networks run."""
 
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
-__all__ = ["CommandParser", "add_workers_option", "positive"]
+__all__ = ["CommandParser", "add_network_options", "add_workers_option", "positive"]
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -34,6 +34,12 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
+
+
+def add_network_options(group: Any) -> None:
+    """Adds ``--encoder-cache`` and ``--device`` to a parser or a group of its options."""
+    group.add_argument("--encoder-cache", metavar="DIR", help="folder of downloaded weights")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
 
 
 def add_workers_option(parser: argparse.ArgumentParser, what: str = "worker processes") -> None:

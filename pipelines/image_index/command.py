@@ -17,6 +17,7 @@ from rich.text import Text
 
 from kc_schema.anchors import strip
 from kc_schema.files import write_atomically
+from pipelines.command_line import add_network_options
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError, ImageIndexError
 from pipelines.image_index.search import ImageHit, ImageIndex, open_index
@@ -44,8 +45,7 @@ def add_image_search_options(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="where the encoder is, if not where the index says (a file of weights)",
     )
-    group.add_argument("--encoder-cache", metavar="DIR", help="folder of downloaded weights")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
+    add_network_options(group)
 
 
 def search_by_image(arguments: argparse.Namespace) -> None:

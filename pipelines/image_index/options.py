@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kc_schema.snapshot import Snapshot
-from pipelines.command_line import positive
+from pipelines.command_line import add_network_options, positive
 from pipelines.image_index.encode import EncodeOptions
 from pipelines.image_index.encoder import PRECISIONS
 from pipelines.image_index.fetch import FetchOptions
@@ -94,8 +94,7 @@ def _add_encode_options(group: Any) -> None:
         help="an open_clip model and its weights (a tag or a file), a folder with open_clip_config.json, or"
         f" package.module:function (default: {DEFAULT_ENCODER})",
     )
-    group.add_argument("--encoder-cache", metavar="DIR", help="folder of downloaded weights")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (default: auto)")
+    add_network_options(group)
     group.add_argument(
         "--precision",
         choices=PRECISIONS,

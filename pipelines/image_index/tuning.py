@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.index_choice import unwrap, without_ids
-from pipelines.image_index.probing import NEVER, Probe, Probing, search_once
+from pipelines.image_index.probing import NEVER, Matrix, Probe, Probing, search_once
 from pipelines.image_index.recall import HELD_OUT, NEIGHBOURS, Queries, recall_of
 
 __all__ = ["Measurement", "tune"]
@@ -25,7 +25,7 @@ _FAR_FROM_IT = 0.05
 # are read and which is refined, 0.023 a code.
 _CODES_PER_CANDIDATE = 100
 # Of held-out images. The first is enough for real queries from elsewhere (docs/performance.md).
-_WIDE_SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
+_WIDE_SHARES = (0.1, 0.2, 0.4, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,21 @@ def tune(index: Any, queries: Mapping[str, Queries], *, min_recall: float) -> Me
         return Measurement(probing, _recall(index, queries, probing))
     # Where a wide search is dear, images like those of the corpus pay no more for it than for the narrow one.
     fair = min(_WIDE_SHARES[0], _cost(index, narrow) / _cost(index, wide))
+    best = _best_similarities(index, queries[HELD_OUT], narrow)
     for share in (fair, *(larger for larger in _WIDE_SHARES if larger > fair)):
-        below = _similarity(index, queries[HELD_OUT], narrow, share)
-        probing = Probing(narrow, wide, below) if share < 1 else Probing.always(wide)
+        probing = Probing(narrow, wide, float(np.quantile(best, share)))
         recall = _recall(index, queries, probing)
         if min(recall.values()) >= min_recall:
-            break
-    return Measurement(probing, recall)
+            return Measurement(probing, recall)
+    probing = Probing.always(wide)
+    return Measurement(probing, _recall(index, queries, probing))
 
 
-def _similarity(index: Any, queries: Queries, probe: Probe, share: float) -> float:
-    """Gives the similarity that `share` of the queries do not reach with their nearest image."""
+def _best_similarities(index: Any, queries: Queries, probe: Probe) -> Matrix:
+    """Gives the similarity of the nearest image that a probe finds, other than the query itself; shape [n]."""
     scores, ids = search_once(index, queries.vectors, NEIGHBOURS, probe)
-    best = np.where(ids == queries.left_out, NEVER, scores).max(axis=1)
-    return float(np.quantile(best, share))
+    best: Matrix = np.where(ids == queries.left_out, NEVER, scores).max(axis=1)
+    return best
 
 
 def _cheapest(index: Any, queries: Mapping[str, Queries], min_recall: float, *, at_least: Probe) -> Probe:

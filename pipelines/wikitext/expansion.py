@@ -11,7 +11,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from pipelines.wikitext import marks
-from pipelines.wikitext.images import template_images
+from pipelines.wikitext.images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.records import ImageLink
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
@@ -39,8 +39,6 @@ _MEDIA = re.compile(
 _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
-# Kinds that show no picture of the page's subject.
-_KINDS_WITHOUT_IMAGES = frozenset(("citation", "reference", "maintenance", "metadata", "hatnote", "layout"))
 
 # Stand for the pipe and the equals sign inside an argument while the call around it is still open. The marks
 # of anchors can serve: links are read later.
@@ -226,7 +224,7 @@ class Expansion:
     ) -> str:
         """Counts a call that leaves nothing, collects its images, and gives the mark that stands for it."""
         self.names.add(name)
-        if kind not in _KINDS_WITHOUT_IMAGES:
+        if kind not in KINDS_WITHOUT_IMAGES:
             inside = "".join(pieces[index + 1 : close])
             if "." in inside and _MEDIA.search(inside):
                 arguments = read_arguments(split_arguments(inside)[1:])

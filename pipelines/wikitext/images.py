@@ -16,12 +16,16 @@ from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.kinds import template_kind
 
 __all__ = [
+    "KINDS_WITHOUT_IMAGES",
     "gallery_images",
     "is_interface_icon",
     "normalise_file_name",
     "parse_file_link",
     "template_images",
 ]
+
+KINDS_WITHOUT_IMAGES = frozenset(("citation", "reference", "maintenance", "metadata", "hatnote", "layout"))
+"""Kinds of templates that show no picture of the page's subject."""
 
 _FILE_NAMESPACE = 6
 _FILE_WORDS = frozenset(("file", "image", "media"))
@@ -247,7 +251,7 @@ def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list
     Templates for sources and remarks have none.
     """
     lowered = name.lower()
-    if template_kind(name) in _WITHOUT_IMAGES:
+    if template_kind(name) in KINDS_WITHOUT_IMAGES:
         return []
     if lowered in _MULTIPLE:
         place = "multiple_image"
@@ -274,7 +278,6 @@ def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list
     return images
 
 
-_WITHOUT_IMAGES = frozenset(("citation", "reference", "maintenance", "metadata", "hatnote", "layout"))
 _GALLERY_TAG = re.compile(r"</?gallery[^<>]*>", re.IGNORECASE)
 
 
