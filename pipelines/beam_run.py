@@ -29,7 +29,7 @@ SECONDS_TO_END = 20.0
 
 # Beam hands a worker's exception on as text; the last line that names an error of ours is the one to show.
 _OWN_ERROR = re.compile(
-    r"^(?:[\w.]*\.)?\w*(?:DumpError|BuildError|SnapshotError|IndexError|ImageError"
+    r"^(?:RuntimeError: )?(?:[\w.]*\.)?\w*(?:DumpError|BuildError|SnapshotError|IndexError|ImageError"
     r"|OSError|PermissionError|FileNotFoundError): (.+)$",
     re.MULTILINE,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -55,6 +57,24 @@ class Build:
         """Gives a checksum of all that determines what a step makes of `inputs` (JSON values)."""
         state = [self.dump_fingerprint, self.code_fingerprint, self.options(), inputs]
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def telling_faults_of_files(build: Build) -> Iterator[None]:
+    """Tells what is wrong with a file that the block reads or writes in a line that a user can act on.
+
+    Raises:
+        BuildError: the disk is full, a limit is reached, a right is missing.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Arrow's errors carry no name of a file, and say the reason twice.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise BuildError(
+            f"{error.filename or build.output}: {reason}; "
+            "make room and rights there, then the same command goes on"
+        ) from error
 
 
 def rules_in_force(without: Sequence[str]) -> frozenset[str]:

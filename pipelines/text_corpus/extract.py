@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
-from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.build import Build, telling_faults_of_files
 from pipelines.text_corpus.finished import read_finished, write_finished
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
@@ -56,11 +56,16 @@ def extract_unit(unit: WorkUnit, build: Build) -> UnitResult:
 
     Raises:
         DumpError: the dump cannot be read.
-        OSError: the output cannot be written.
+        BuildError: the output cannot be written.
     """
     done = read_result(build, unit)
     if done is not None:
         return done
+    with telling_faults_of_files(build):
+        return _extract_anew(unit, build)
+
+
+def _extract_anew(unit: WorkUnit, build: Build) -> UnitResult:
     folder = unit_folder(build, unit.number)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Part
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS, TEXT_TABLES
-from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.build import Build, telling_faults_of_files
 from pipelines.text_corpus.extract import UnitResult, unit_folder
 from pipelines.text_corpus.finished import read_finished, write_finished
 from pipelines.text_corpus.part_files import (
@@ -134,7 +134,15 @@ def resolve_range(pages: PageRange, build: Build, redirects: dict[str, Any]) -> 
     Returns:
         ``number``; ``parts`` by table; ``counts``: anchors, and how many of them went through a redirect;
         ``drops``: pages that stood in the dump before.
+
+    Raises:
+        BuildError: a file cannot be read or written.
     """
+    with telling_faults_of_files(build):
+        return _resolve_range(pages, build, redirects)
+
+
+def _resolve_range(pages: PageRange, build: Build, redirects: dict[str, Any]) -> RangeResult:
     fingerprint = build.fingerprint("resolve", asdict(pages), redirects["fingerprint"])
     output = Path(build.output)
     finished = build.work / "resolved" / f"{pages.number:05d}.json"
