@@ -54,7 +54,7 @@ def search_by_image(arguments: argparse.Namespace) -> None:
     Raises:
         ImageIndexError: the image, the index or its encoder cannot be had.
     """
-    from pipelines.image_index.encoder import open_encoder
+    from pipelines.image_index.encoding.encoder import open_encoder
 
     index = open_index(arguments.kc)
     image = Path(arguments.image)

@@ -11,9 +11,9 @@ from typing import Any
 
 from kc_schema.image_manifest import ImageManifest, read_image_manifest, write_image_manifest
 from kc_schema.snapshot import Part, Snapshot, SnapshotError
-from pipelines.image_index.encode import encoded_states
+from pipelines.image_index.encoding.encode import encoded_states
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetch import fetched_states
+from pipelines.image_index.fetching.fetch import fetched_states
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import Plan
 from pipelines.image_index.search import read_description

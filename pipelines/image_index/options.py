@@ -8,14 +8,14 @@ from typing import Any
 
 from kc_schema.snapshot import Snapshot
 from pipelines.command_line import add_network_options, positive
-from pipelines.image_index.encode import EncodeOptions
-from pipelines.image_index.encoder import PRECISIONS
-from pipelines.image_index.fetch import FetchOptions
+from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.encoding.encoder import PRECISIONS
+from pipelines.image_index.encoding.networks import DEFAULT_ENCODER
+from pipelines.image_index.fetching.fetch import FetchOptions
+from pipelines.image_index.fetching.media_urls import PUBLIC_SERVER, wiki_folder
+from pipelines.image_index.fetching.politeness import Limits
 from pipelines.image_index.file_names import KINDS, THUMBNAIL_WIDTHS
-from pipelines.image_index.index_build import IndexOptions
-from pipelines.image_index.media_urls import PUBLIC_SERVER, wiki_folder
-from pipelines.image_index.networks import DEFAULT_ENCODER
-from pipelines.image_index.politeness import Limits
+from pipelines.image_index.vector_index.build import IndexOptions
 
 __all__ = ["add_stage_options", "encode_options", "encoder_options", "fetch_options", "index_options"]
 
@@ -172,7 +172,7 @@ def encode_options(arguments: argparse.Namespace, workers: int) -> EncodeOptions
 
 
 def encoder_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Gives the arguments of `pipelines.image_index.encoder.open_encoder`."""
+    """Gives the arguments of `pipelines.image_index.encoding.encoder.open_encoder`."""
     return {
         "spec": arguments.encoder,
         "device": arguments.device,

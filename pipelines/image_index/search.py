@@ -16,10 +16,10 @@ from kc_schema.image_tables import part_number
 from kc_schema.snapshot import SnapshotError
 from pipelines.image_index.content import PartContent
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.index_choice import unwrap
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.probing import Probe, Probing, search_by_need
 from pipelines.image_index.rows_by_image import RowsByImage
+from pipelines.image_index.vector_index.choice import unwrap
+from pipelines.image_index.vector_index.probing import Probe, Probing, search_by_need
 
 __all__ = ["FORMAT", "ImageHit", "ImageIndex", "multiply_small_batches", "open_index", "read_description"]
 

@@ -10,15 +10,15 @@ from rich.console import Console
 from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import Snapshot
 from pipelines.image_index.corpus import described_encoder, fetched_source, planned_part_bits, write_manifest
-from pipelines.image_index.encode import EncodeOptions, embeddings_of, encode, encoded_states
+from pipelines.image_index.encoding.encode import EncodeOptions, embeddings_of, encode, encoded_states
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetch import FetchOptions, check_source, fetch, fetched_states
-from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
+from pipelines.image_index.fetching.fetch import FetchOptions, check_source, fetch, fetched_states
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
+from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
 
 if TYPE_CHECKING:
-    from pipelines.image_index.encoder import Encoder
+    from pipelines.image_index.encoding.encoder import Encoder
 
 __all__ = ["STAGES", "build_image_corpus"]
 
@@ -41,7 +41,7 @@ def build_image_corpus(
     """Runs the stages, each unless what it makes is there and current; gives the manifest.
 
     Args:
-        encoder_options: the arguments of `pipelines.image_index.encoder.open_encoder`.
+        encoder_options: the arguments of `pipelines.image_index.encoding.encoder.open_encoder`.
 
     Raises:
         ImageIndexError: a stage failed, or one before it was not run.
@@ -88,7 +88,7 @@ def build_image_corpus(
 
 
 def _open_encoder(options: dict[str, Any], console: Console) -> Encoder:
-    from pipelines.image_index.encoder import open_encoder
+    from pipelines.image_index.encoding.encoder import open_encoder
 
     encoder = open_encoder(**options)
     _say(console, f"encoder {encoder.name} on {encoder.device_name}, {encoder.dimension} numbers a vector")

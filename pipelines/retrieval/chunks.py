@@ -59,7 +59,7 @@ class Chunk:
 def encode_examples(encoder: Any, chunk: Chunk) -> pa.Table:
     """Gives the raw vectors of queries and images: columns example_id, text_vector, image_vector.
 
-    `encoder` is a `pipelines.image_index.encoder.Encoder`. A text vector is null where it has no text tower,
+    `encoder` is a `pipelines.image_index.encoding.encoder.Encoder`. A text vector is null where it has no text tower,
     an image vector where the example has no image.
     """
     texts = list(encoder.encode_texts(chunk.queries)) if encoder.has_text_tower else []

@@ -29,7 +29,7 @@ class Corpora:
     """Where to search the text in place of the embedded index of `kc`."""
     index_prefix: str = "kc"
     encoder_spec: str | None = None
-    """As `pipelines.image_index.encoder.open_encoder` takes it; None takes the encoder of the image index."""
+    """As `pipelines.image_index.encoding.encoder.open_encoder` takes it; None takes the encoder of the image index."""
     encoder_cache: Path | None = None
     device: str = "auto"
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -84,13 +84,13 @@ class Corpora:
 
     @cached_property
     def encoder(self) -> Any:
-        """The encoder (`pipelines.image_index.encoder.Encoder`), that of the image index where that is asked.
+        """The encoder (`pipelines.image_index.encoding.encoder.Encoder`), that of the image index where that is asked.
 
         Raises:
             pipelines.image_index.EncoderError: it cannot be had.
             RetrievalError: its vectors are not of the index' space, or it cannot do what is asked of it.
         """
-        from pipelines.image_index.encoder import open_encoder
+        from pipelines.image_index.encoding.encoder import open_encoder
 
         spec = self.encoder_spec
         if spec is None:

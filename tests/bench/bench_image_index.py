@@ -4,8 +4,8 @@
 
 Vectors are clustered and synthetic: centres, each with directions of its own in which its members spread, as
 embeddings of pictures have them. Printed: seconds of the build by step, its private memory at most, the size,
-recall@10 for held-out and mixed queries (`pipelines.image_index.recall`), and queries a second of one thread's
-processor time one by one and in batches of 64; the index is asked as it is served, mapped.
+recall@10 for held-out and mixed queries (`pipelines.image_index.vector_index.recall`), and queries a second of
+one thread's processor time one by one and in batches of 64; the index is asked as it is served, mapped.
 
 The plain index needs four bytes a number in memory: leave it out with ``--no-plain`` where that is too much.
 """
@@ -32,12 +32,12 @@ from kc_schema.files import write_atomically
 from kc_schema.image_manifest import ImageManifest, write_image_manifest
 from kc_schema.image_tables import IMAGE_ID_BITS, embeddings_schema
 from kc_schema.snapshot import Part
-from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART
-from pipelines.image_index.probing import Probe, Probing
-from pipelines.image_index.recall import Queries, make_queries, measure_speed, recall_of
 from pipelines.image_index.search import open_index, read_description
+from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
+from pipelines.image_index.vector_index.probing import Probe, Probing
+from pipelines.image_index.vector_index.recall import Queries, make_queries, measure_speed, recall_of
 from pipelines.image_index.vectors import Embeddings, Ids
 
 ENCODER = {"name": "synthetic", "weights_sha256": "", "fingerprint": "", "dimension": 0}

@@ -4,9 +4,9 @@
 
 Real embeddings stand in for those of images, which nobody has without the images: sentences of a corpus are what is
 indexed, posts are what is asked. Printed: the share of true neighbours found in 4, 8, ... lists, for held-out
-sentences and mixtures of them (`pipelines.image_index.recall`), and for the posts; then their recall with the probes
-that a build would choose, and the share that it searches for widely. The embeddings are kept in ``--output``; they
-take most of the time (about 20 sentences a second of one core).
+sentences and mixtures of them (`pipelines.image_index.vector_index.recall`), and for the posts; then their recall
+with the probes that a build would choose, and the share that it searches for widely. The embeddings are kept in
+``--output``; they take most of the time (about 20 sentences a second of one core).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from pipelines.image_index.probing import Probe, Probing, near_enough, search_once
-from pipelines.image_index.recall import (
+from pipelines.image_index.vector_index.probing import Probe, Probing, near_enough, search_once
+from pipelines.image_index.vector_index.recall import (
     HELD_OUT,
     MIXED,
     NEIGHBOURS,
@@ -29,7 +29,7 @@ from pipelines.image_index.recall import (
     make_queries,
     recall_of,
 )
-from pipelines.image_index.tuning import tune
+from pipelines.image_index.vector_index.tuning import tune
 from tests.bench.bench_image_index import write_part
 from training.demo.settings import small_encoder
 

@@ -27,7 +27,7 @@ from kc_schema.image_manifest import ImageManifest, read_image_manifest, write_i
 from kc_schema.snapshot import checksum
 from pipelines import build_image_kc, search
 from pipelines.image_index import open_index
-from pipelines.image_index.encoder import open_encoder
+from pipelines.image_index.encoding.encoder import open_encoder
 from tests.pipelines.image_index.encoders import write_random_clip
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as, media_server

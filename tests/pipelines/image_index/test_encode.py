@@ -15,10 +15,10 @@ import torch
 
 from kc_schema.image_tables import embeddings_schema
 from kc_schema.snapshot import open_snapshot
-from pipelines.image_index.encode import EncodeOptions, embeddings_of, encode, encoded_states
-from pipelines.image_index.encoder import Encoder, open_encoder
+from pipelines.image_index.encoding.encode import EncodeOptions, embeddings_of, encode, encoded_states
+from pipelines.image_index.encoding.encoder import Encoder, open_encoder
 from pipelines.image_index.errors import EncoderError
-from pipelines.image_index.fetch import FetchOptions, fetch, fetched_states
+from pipelines.image_index.fetching.fetch import FetchOptions, fetch, fetched_states
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import make_plan
 from tests.pipelines.image_index.snapshots import write_snapshot

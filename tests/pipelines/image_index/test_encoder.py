@@ -12,7 +12,7 @@ pytest.importorskip("open_clip")
 
 from PIL import Image
 
-from pipelines.image_index.encoder import open_encoder
+from pipelines.image_index.encoding.encoder import open_encoder
 from pipelines.image_index.errors import EncoderError
 from tests.pipelines.image_index.encoders import write_random_clip
 from tests.services.media_server import draw

@@ -17,15 +17,15 @@ pytest.importorskip("requests")
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import open_snapshot
-from pipelines.image_index.archive import DownloadArchive
 from pipelines.image_index.content import PartContent
-from pipelines.image_index.download import Outcome
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetch import FetchOptions, fetch, fetched_states
+from pipelines.image_index.fetching.archive import DownloadArchive
+from pipelines.image_index.fetching.download import Outcome
+from pipelines.image_index.fetching.fetch import FetchOptions, fetch, fetched_states
+from pipelines.image_index.fetching.politeness import Limits, Stopped
 from pipelines.image_index.file_names import KINDS, hash_folders, thumbnail_name
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import Plan, make_plan
-from pipelines.image_index.politeness import Limits, Stopped
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import MediaServer, draw, encode_as, media_server
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.image_index.fetching.media_urls import MediaServer, wiki_folder
 from pipelines.image_index.file_names import (
     file_kind,
     hash_folders,
@@ -13,7 +14,6 @@ from pipelines.image_index.file_names import (
     thumbnail_name,
     thumbnail_widths,
 )
-from pipelines.image_index.media_urls import MediaServer, wiki_folder
 
 
 def test_folders_are_those_of_the_media_server() -> None:

@@ -17,12 +17,13 @@ import pytest
 
 pytest.importorskip("faiss")
 
-from pipelines.image_index import ImageIndexError, open_index, probing, recall, tuning
-from pipelines.image_index.index_build import IndexOptions, build_index, index_is_current
-from pipelines.image_index.index_choice import plan_index, unwrap
+from pipelines.image_index import ImageIndexError, open_index
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.probing import Probe, Probing, search_by_need
-from pipelines.image_index.recall import make_queries, recall_of
+from pipelines.image_index.vector_index import probing, recall, tuning
+from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
+from pipelines.image_index.vector_index.choice import plan_index, unwrap
+from pipelines.image_index.vector_index.probing import Probe, Probing, search_by_need
+from pipelines.image_index.vector_index.recall import make_queries, recall_of
 from tests.pipelines.image_index.corpora import ENCODER, clustered_vectors, random_ids, write_corpus
 
 REFINED = "IVF64(RaBitQfs,RFlat),RaBitQfs2,Refine(SQfp16)"
@@ -374,7 +375,7 @@ BUILD = """
 import json, sys
 from pathlib import Path
 from kc_schema.snapshot import Part
-from pipelines.image_index.index_build import IndexOptions, build_index
+from pipelines.image_index.vector_index.build import IndexOptions, build_index
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vectors import Embeddings
 kc, parts = Path(sys.argv[1]), [Part(**part) for part in json.loads(sys.argv[2])]

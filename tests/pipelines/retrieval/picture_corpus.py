@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.image_index.encoder import open_encoder
-from pipelines.image_index.index_build import IndexOptions, build_index
+from pipelines.image_index.encoding.encoder import open_encoder
 from pipelines.image_index.layout import Layout
+from pipelines.image_index.vector_index.build import IndexOptions, build_index
 from pipelines.text_index.embedded_build import build_embedded_index
 from tests.pipelines.image_index.corpora import write_corpus
 from tests.pipelines.text_index.snapshots import write_snapshot

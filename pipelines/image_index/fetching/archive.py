@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipelines.image_index.download import Outcome
 from pipelines.image_index.errors import FetchError
+from pipelines.image_index.fetching.download import Outcome
 
 __all__ = ["DownloadArchive", "compact"]
 

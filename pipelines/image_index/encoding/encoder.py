@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.image_index.decoding import to_rgb
+from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, Network, load_network
 from pipelines.image_index.errors import EncoderError
-from pipelines.image_index.networks import DEFAULT_ENCODER, Network, load_network
 
 if TYPE_CHECKING:
     import torch

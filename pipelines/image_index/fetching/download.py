@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pipelines.image_index.decoding import check_image
 from pipelines.image_index.errors import BrokenImageError
-from pipelines.image_index.media_urls import MediaServer
-from pipelines.image_index.transport import Answer, Transport, TransportError
+from pipelines.image_index.fetching.media_urls import MediaServer
+from pipelines.image_index.fetching.transport import Answer, Transport, TransportError
 
 __all__ = ["Outcome", "check_content", "download_image"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.image_index.index_choice import unwrap, without_ids
+from pipelines.image_index.vector_index.choice import unwrap, without_ids
 from pipelines.image_index.vectors import Ids
 
 __all__ = ["NEVER", "Matrix", "Probe", "Probing", "near_enough", "search_by_need", "search_once", "set_probe"]

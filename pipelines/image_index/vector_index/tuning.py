@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.index_choice import unwrap, without_ids
-from pipelines.image_index.probing import NEVER, Matrix, Probe, Probing, search_once
-from pipelines.image_index.recall import HELD_OUT, NEIGHBOURS, Queries, recall_of
+from pipelines.image_index.vector_index.choice import unwrap, without_ids
+from pipelines.image_index.vector_index.probing import NEVER, Matrix, Probe, Probing, search_once
+from pipelines.image_index.vector_index.recall import HELD_OUT, NEIGHBOURS, Queries, recall_of
 
 __all__ = ["Measurement", "tune"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.image_index.download import Outcome, check_content
 from pipelines.image_index.errors import FetchError
+from pipelines.image_index.fetching.download import Outcome, check_content
 from pipelines.image_index.file_names import hash_folders, name_problem, thumbnail_name, thumbnail_widths
 
 __all__ = ["LocalFolder", "open_folder"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kc_schema.files import write_atomically
-from pipelines.image_index.index_choice import IndexPlan, unwrap
+from pipelines.image_index.vector_index.choice import IndexPlan, unwrap
 from pipelines.image_index.vectors import Embeddings, HalfMatrix, Ids
 
 __all__ = ["ShardTask", "add_all", "fill_shard", "merge_shards", "plan_shards", "train_index", "with_ids"]

@@ -33,7 +33,7 @@ from pipelines.image_index.vectors import Embeddings
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.image_index.encoder import Encoder
+    from pipelines.image_index.encoding.encoder import Encoder
 
 __all__ = ["EncodeOptions", "embeddings_of", "encode", "encoded_states"]
 
@@ -250,7 +250,7 @@ def _results(
     progress: StageProgress,
 ) -> Iterator[tuple[int, Vector | str]]:
     """Gives id and result of every item, in order."""
-    from pipelines.image_index.image_batches import ImageBatches, load_batches
+    from pipelines.image_index.encoding.image_batches import ImageBatches, load_batches
 
     if not len(items):
         return

@@ -25,18 +25,18 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from pipelines.image_index.archive import DownloadArchive, compact
 from pipelines.image_index.content import write_archive_index
-from pipelines.image_index.download import Outcome, download_image
 from pipelines.image_index.errors import FetchError
+from pipelines.image_index.fetching.archive import DownloadArchive, compact
+from pipelines.image_index.fetching.download import Outcome, download_image
+from pipelines.image_index.fetching.local_folder import LocalFolder, open_folder
+from pipelines.image_index.fetching.media_urls import PUBLIC_SERVER, MediaServer
+from pipelines.image_index.fetching.politeness import HostGate, Limits
+from pipelines.image_index.fetching.transport import Transport, host_of
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.local_folder import LocalFolder, open_folder
-from pipelines.image_index.media_urls import PUBLIC_SERVER, MediaServer
 from pipelines.image_index.plan import Plan, read_planned
-from pipelines.image_index.politeness import HostGate, Limits
 from pipelines.image_index.progress import StageProgress
 from pipelines.image_index.records import Row, outcome_row, read_records, write_records
-from pipelines.image_index.transport import Transport, host_of
 
 __all__ = ["FetchOptions", "check_source", "fetch", "fetched_states"]
 

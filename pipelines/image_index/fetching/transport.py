@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.politeness import HostGate
+from pipelines.image_index.fetching.politeness import HostGate
 
 __all__ = ["Answer", "Transport", "TransportError", "host_of", "retry_after"]
 

@@ -22,12 +22,12 @@ import numpy as np
 from kc_schema.files import write_atomically
 from kc_schema.snapshot import checksum
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.index_choice import IndexPlan, plan_index
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.probing import Probing, set_probe
-from pipelines.image_index.recall import HELD_OUT, MIXED, NEIGHBOURS, make_queries, measure_speed
 from pipelines.image_index.search import FORMAT, multiply_small_batches, read_description
-from pipelines.image_index.shards import (
+from pipelines.image_index.vector_index.choice import IndexPlan, plan_index
+from pipelines.image_index.vector_index.probing import Probing, set_probe
+from pipelines.image_index.vector_index.recall import HELD_OUT, MIXED, NEIGHBOURS, make_queries, measure_speed
+from pipelines.image_index.vector_index.shards import (
     ShardTask,
     add_all,
     fill_shard,
@@ -36,7 +36,7 @@ from pipelines.image_index.shards import (
     train_index,
     with_ids,
 )
-from pipelines.image_index.tuning import Measurement, tune
+from pipelines.image_index.vector_index.tuning import Measurement, tune
 from pipelines.image_index.vectors import Embeddings, Ids
 
 __all__ = ["IndexOptions", "build_index", "index_is_current"]

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.image_index.probing import Matrix, Probing, search_by_need
+from pipelines.image_index.vector_index.probing import Matrix, Probing, search_by_need
 from pipelines.image_index.vectors import Embeddings, Ids
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""Images of the archives into vectors, by any network, fed ahead by worker processes."""

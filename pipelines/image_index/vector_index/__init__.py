@@ -1,0 +1,1 @@
+"""Vectors into a Faiss index: which one, filled in shards, merged, and tuned until recall is met."""
