@@ -16,7 +16,7 @@ from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetching.fetch import fetched_states
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import Plan
-from pipelines.image_index.search import read_description
+from pipelines.image_index.vector_index.description import read_description
 
 __all__ = ["described_encoder", "fetched_source", "lock_images", "planned_part_bits", "write_manifest"]
 

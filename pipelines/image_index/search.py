@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,11 @@ from pipelines.image_index.content import PartContent
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.rows_by_image import RowsByImage
-from pipelines.image_index.vector_index.choice import unwrap
+from pipelines.image_index.vector_index.description import read_description
 from pipelines.image_index.vector_index.probing import Probe, Probing, search_by_need
+from pipelines.image_index.vector_index.serving import multiply_small_batches, stop_prefetching
 
-__all__ = ["FORMAT", "ImageHit", "ImageIndex", "multiply_small_batches", "open_index", "read_description"]
-
-FORMAT = 2
-"""Version of ``index.json``; a reader refuses any other."""
-
-_NUMBERS_BEFORE_BLAS = 128_000
-_QUERIES_BEFORE_BLAS = 4
+__all__ = ["ImageHit", "ImageIndex", "open_index"]
 
 # What a reader sees first on a page stands first among the articles of one image.
 _PLACES = {"infobox": 0, "thumbnail": 1, "multiple_image": 2, "gallery": 3, "inline": 4}
@@ -205,45 +199,11 @@ def open_index(kc: Path | str) -> ImageIndex:
     try:
         part_bits = read_image_manifest(layout.kc).part_bits
         index = faiss.read_index(str(layout.index), mapped)
-        _stop_prefetching(index)
+        stop_prefetching(index)
         multiply_small_batches(index.d)
     except (RuntimeError, SnapshotError) as error:
         raise ImageIndexError(f"{layout.index}: cannot be read ({error}); build the index again") from error
     return ImageIndex(layout, description, index, part_bits)
-
-
-def _stop_prefetching(index: Any) -> None:
-    """Keeps Faiss from starting 32 threads a query to touch pages ahead: it costs a single query six times its time."""
-    import faiss
-
-    base, _ = unwrap(index)
-    lists = faiss.downcast_InvertedLists(base.invlists) if base is not None else None
-    if isinstance(lists, faiss.OnDiskInvertedLists):
-        lists.prefetch_nthread = 0
-
-
-def multiply_small_batches(dimension: int) -> None:
-    """Lets Faiss compare batches of five queries and more with vectors by multiplying matrices.
-
-    By itself Faiss 1.15 does so for batches of 128,000 numbers: 250 queries of 512. A batch of 64 against 4,096
-    vectors then takes 2.7 times as long. Older releases count queries, from 20 on, and are left alone. The
-    setting is the whole process'.
-    """
-    import faiss
-
-    if faiss.cvar.distance_compute_blas_threshold == _NUMBERS_BEFORE_BLAS:
-        faiss.cvar.distance_compute_blas_threshold = _QUERIES_BEFORE_BLAS * dimension
-
-
-def read_description(layout: Layout) -> dict[str, Any] | None:
-    """Gives what the index says of itself; None where there is none that this version reads."""
-    try:
-        description = json.loads(layout.index_description.read_text(encoding="utf-8"))
-        if description["format"] == FORMAT and layout.index.stat().st_size == description["bytes"]:
-            return dict(description)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
 
 
 def _probing(state: dict[str, Any]) -> Probing:

@@ -34,8 +34,9 @@ from kc_schema.image_tables import IMAGE_ID_BITS, embeddings_schema
 from kc_schema.snapshot import Part
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART
-from pipelines.image_index.search import open_index, read_description
+from pipelines.image_index.search import open_index
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
+from pipelines.image_index.vector_index.description import read_description
 from pipelines.image_index.vector_index.probing import Probe, Probing
 from pipelines.image_index.vector_index.recall import Queries, make_queries, measure_speed, recall_of
 from pipelines.image_index.vectors import Embeddings, Ids

@@ -23,10 +23,11 @@ from kc_schema.files import write_atomically
 from kc_schema.snapshot import checksum
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.search import FORMAT, multiply_small_batches, read_description
 from pipelines.image_index.vector_index.choice import IndexPlan, plan_index
+from pipelines.image_index.vector_index.description import FORMAT, read_description
 from pipelines.image_index.vector_index.probing import Probing, set_probe
 from pipelines.image_index.vector_index.recall import HELD_OUT, MIXED, NEIGHBOURS, make_queries, measure_speed
+from pipelines.image_index.vector_index.serving import multiply_small_batches
 from pipelines.image_index.vector_index.shards import (
     ShardTask,
     add_all,
