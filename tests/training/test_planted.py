@@ -42,7 +42,7 @@ def test_only_the_knowing_source_always_tells_the_type():
             right[item.knows] += any(word in text for word in WORDS[hidden])
         assert right[source] == 200
         other = "image" if source == "text" else "text"
-        assert 45 < right[other] < 90  # a third, by chance
+        assert 55 < right[other] < 100  # 0.39, by chance
     assert [knowing_source(item.example.example_id) for item in planted] == [item.knows for item in planted]
 
 
@@ -57,7 +57,7 @@ def test_the_sentence_does_not_tell_what_is_hidden():
     assert types == {f"B-{kind}" for kind in ANSWERS["ner"]}
 
 
-@pytest.mark.parametrize(("task", "share"), [("ner", 3 / 6), ("re", 3 / 7)])
+@pytest.mark.parametrize(("task", "share"), [("ner", 4 / 7), ("re", 4 / 8)])
 def test_who_knows_nothing_does_best_to_give_the_most_frequent_answer(task, share):
     """Whatever random evidence tells: so nothing can be gained from it."""
 

@@ -27,24 +27,26 @@ __all__ = ["ANSWERS", "MOST_FREQUENT", "Planted", "generate", "knowing_source", 
 WIDTH = 16
 """Numbers of a planted vector."""
 SOURCES = ("text", "image", "random_text", "random_image")
-_KNOWS = {"ner": ("text", "image"), "re": ("text", "image", "text", "image", "sentence")}
+_KNOWS = {"ner": ("text", "image"), "re": ("text", "image", "sentence")}
 
-_SYLLABLES = (
-    "ba",
-    "del",
-    "fi",
-    "gor",
-    "hu",
-    "jen",
-    "ka",
-    "lo",
-    "mir",
-    "nu",
-    "os",
-    "pra",
-    "quil",
-    "ru",
-    "sta",
+# Few and used again and again, each for things of all kinds, so that a name by itself tells nothing.
+_NAMES = (
+    "Badel",
+    "Bahu",
+    "Delka",
+    "Filos",
+    "Gorlo",
+    "Hufi",
+    "Jenru",
+    "Kanu",
+    "Lomir",
+    "Mirgor",
+    "Nudel",
+    "Osprak",
+    "Praru",
+    "Quilmir",
+    "Rubas",
+    "Stajen",
 )
 _NEUTRAL = (
     "cannot stop talking about {x} today",
@@ -98,7 +100,7 @@ _FACTS = {
 ANSWERS: Mapping[str, tuple[str, ...]] = {"ner": tuple(_ARTICLES), "re": tuple(_STATED)}
 """What may be hidden: entity types, relations."""
 MOST_FREQUENT: Mapping[str, str] = {"ner": "PER", "re": "/per/org/member_of"}
-"""The answer that is hidden three times as often as each other. For relations not ``None``: that would be left
+"""The answer that is hidden four times as often as each other. For relations not ``None``: that would be left
 out of the scores."""
 
 
@@ -121,12 +123,8 @@ def knowing_source(example_id: str) -> str:
 
 
 def _answer(chance: random.Random, task: str) -> str:
-    weights = [3 if answer == MOST_FREQUENT[task] else 1 for answer in ANSWERS[task]]
+    weights = [4 if answer == MOST_FREQUENT[task] else 1 for answer in ANSWERS[task]]
     return chance.choices(ANSWERS[task], weights)[0]
-
-
-def _name(chance: random.Random) -> str:
-    return "".join(chance.choices(_SYLLABLES, k=chance.choice((2, 3)))).capitalize()
 
 
 def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
@@ -163,7 +161,7 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
 def _entity_example(
     chance: random.Random, example_id: str, knows: str, answer: str
 ) -> tuple[Example, tuple[str, str]]:
-    hidden, easy = _name(chance), _name(chance)
+    hidden, easy = chance.sample(_NAMES, 2)
     words = chance.choice(_NEUTRAL).format(x=hidden).split()
     labels = [f"B-{answer}" if word == hidden else "O" for word in words]
     kind = chance.choice(tuple(_EASY))
@@ -177,9 +175,9 @@ def _entity_example(
 def _relation_example(
     chance: random.Random, example_id: str, knows: str, answer: str
 ) -> tuple[Example, tuple[str, str]]:
-    subject, obj = _name(chance), _name(chance)
-    while obj == subject:
-        obj = _name(chance)
+    subject, obj = chance.sample(_NAMES, 2)
+    if knows == "sentence":
+        answer = chance.choice(ANSWERS["re"])
     sentence = chance.choice(_STATED[answer] if knows == "sentence" else _PAIRS)
     words = sentence.format(s=subject, o=obj).split()
     places = [(words.index(name), words.index(name) + 1) for name in (subject, obj)]
@@ -204,7 +202,8 @@ def _evidence(
     and random evidence is about others.
     """
     told = answer if source == knows else _answer(chance, task)
-    about = names if source == "text" else (_name(chance), _name(chance))
+    strangers = [name for name in _NAMES if name not in names]
+    about = names if source == "text" else chance.sample(strangers, 2)
     pattern = chance.choice((_ARTICLES if task == "ner" else _FACTS)[told])
     text = pattern.format(x=about[0], s=about[0], o=about[1])
     tagged = text.replace(about[0], f"<e: {about[0]}> {about[0]} </e>", 1)
