@@ -41,8 +41,8 @@ def _check_name(kind: str, name: str) -> str:
 class CacheWriter:
     """Writes a cache: the examples of every split first, then hits and features in any order, then `commit`.
 
-    Every file is written beside its place and renamed, so that one found in place is whole. Opening a writer
-    takes back the manifest that stood there: a folder is a cache again once `commit` has run. A file that an
+    Every file is written beside its place and renamed, so that one found in place is whole; the folder is a cache
+    once `commit` has run. A file that an
     earlier, killed run finished with the same settings (`dataset`, `task`, `snapshots`, `encoder`, `options`)
     may be kept: see `has_examples`, `has_hits` and `has_features`.
 
@@ -54,9 +54,10 @@ class CacheWriter:
             elsewhere.
         encoder: what made the features and image queries (name, sha256 of the weights), or None.
         options: whatever else decides the content (top-k, query fields, thresholds, seed): JSON values.
+        overwrite: take back a finished cache that stands there; without, it is left as it is.
 
     Raises:
-        CacheError: a task other than the two, or settings that JSON cannot hold.
+        CacheError: a task other than the two, settings that JSON cannot hold, or a finished cache in the folder.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class CacheWriter:
         snapshots: Mapping[str, str] | None = None,
         encoder: Mapping[str, str] | None = None,
         options: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> None:
         if task not in ("ner", "re"):
             raise CacheError(f"task {task!r}: a cache is for 'ner' or for 're'")
@@ -89,6 +91,10 @@ class CacheWriter:
         self._feature_widths: dict[str, int] = {}
         self._drops: dict[str, int] = {}
         self._fixed: frozenset[str] = frozenset()
+        if (self.folder / MANIFEST).exists() and not overwrite:
+            raise CacheError(
+                f"cache {self.folder}: finished already; overwrite=True writes it anew, extend_cache adds a source"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / MANIFEST).unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """Builds a retrieval cache: evidence and features for every example of a data set, as training reads them.
 
     python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
-        --sources text,image,random_text --output caches/twitter17
+        --sources text,image,random_text,random_image --output caches/twitter17
 
 Read the data set, ask the sources, choose what is kept, write, report: docs/retrieval-cache.md says what each
 step does.
@@ -45,7 +45,7 @@ from pipelines.text_index.protocol import TextIndexError
 EXAMPLE = """\
 examples:
   python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
-      --sources text,image,random_text --output caches/twitter17
+      --sources text,image,random_text,random_image --output caches/twitter17
   python -m pipelines.build_retrieval_cache --kc kc --dataset mnre --data data/mnre --sources text,captions \\
       --evidence captions=captions.jsonl --clean-query --k 10 --k captions=3 --output caches/mnre
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,6 +25,7 @@ __all__ = [
     "RunConfig",
     "as_mapping",
     "nearest",
+    "without",
 ]
 
 
@@ -34,6 +36,11 @@ class ConfigError(ValueError):
 def _check(condition: bool, key: str, rule: str) -> None:
     if not condition:
         raise ConfigError(f"{key}: {rule}")
+
+
+def without(section: str, names: Iterable[str]) -> str:
+    """Gives the end of a message: which options take entries of a section out."""
+    return "to do without: " + " ".join(f"--set {section}.{name}=null" for name in names)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -127,6 +134,8 @@ class FitConfig:
             _check(getattr(self, name) > 0, f"fit.{name}", "above 0")
         _check(0 <= self.warmup < 1, "fit.warmup", "a share of the steps, from 0 to below 1")
         _check(0 <= self.dropout < 1, "fit.dropout", "a probability, from 0 to below 1")
+        _check(self.clip is None or self.clip > 0, "fit.clip", "above 0, or null")
+        _check(self.weight_decay >= 0, "fit.weight_decay", "at least 0")
 
 
 @dataclass(frozen=True)
@@ -230,18 +239,28 @@ class RunConfig:
         _check(bool(self.cache), "cache", "give the folder of a retrieval cache")
         _check(bool(self.experts), "experts", "name at least one expert")
         _check(bool(self.seeds), "seeds", "give at least one seed")
+        _check(self.evaluation_batch_size >= 1, "evaluation_batch_size", "at least 1")
         _check(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once")
         for name in [*self.experts, *self.mixtures]:
             plain = name.replace("-", "").replace("_", "").replace("+", "").replace(".", "")
             _check(plain.isalnum(), f"the name {name!r}", "letters, digits and - _ + . only")
         both = sorted(self.experts.keys() & self.mixtures.keys())
         _check(not both, f"mixtures.{both[0] if both else ''}", "an expert has this name already")
-        for name, mixture in self.mixtures.items():
-            for expert in mixture.experts:
-                where = f"mixtures.{name}.experts"
-                _check(expert in self.experts, where, f"no expert {expert!r}{nearest(expert, self.experts)}")
-                times = mixture.experts.count(expert)
-                _check(times <= len(self.seeds), where, f"{expert!r} {times} times needs as many seeds")
+        self._check_members()
+
+    def _check_members(self) -> None:
+        """Makes sure that every mixture can have its experts; a message says how to do without it."""
+        times = {name: Counter(mixture.experts) for name, mixture in self.mixtures.items()}
+        orphans = [name for name, counts in times.items() if counts.keys() - self.experts.keys()]
+        greedy = [name for name, counts in times.items() if max(counts.values()) > len(self.seeds)]
+        for name in orphans:
+            lost = next(expert for expert in self.mixtures[name].experts if expert not in self.experts)
+            rule = f"no expert {lost!r}{nearest(lost, self.experts)}; {without('mixtures', orphans)}"
+            _check(False, f"mixtures.{name}.experts", rule)
+        for name in greedy:
+            expert, most = times[name].most_common(1)[0]
+            rule = f"{expert!r} {most} times needs as many seeds; {without('mixtures', greedy)}"
+            _check(False, f"mixtures.{name}.experts", rule)
 
 
 def as_mapping(config: Any) -> dict[str, Any]:

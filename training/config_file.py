@@ -96,6 +96,9 @@ def _set(values: dict[str, Any], keys: Sequence[str], value: Any, change: str) -
             raise ConfigError(f"--set {change}: {key!r} holds no keys")
         here = here[key]
     if len(keys) == 2 and keys[0] in ("experts", "mixtures") and value is None:
-        here.pop(keys[-1], None)
+        if keys[-1] not in here:
+            known = nearest(keys[-1], here) or f"; there are {', '.join(here) or 'none'}"
+            raise ConfigError(f"--set {change}: {keys[0]} has no {keys[-1]!r} to take out{known}")
+        del here[keys[-1]]
     else:
         here[keys[-1]] = value

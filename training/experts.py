@@ -149,8 +149,8 @@ def evidence_of(cache: RetrievalCache, source: str | None, split: str) -> dict[s
     if source not in cache.sources:
         known = ", ".join(cache.sources) or "none"
         raise TrainingError(
-            f"experts: the cache {cache.folder} has no source {source!r}; it has {known}. Build it with "
-            f"--sources, or take the expert out (--set experts.NAME=null)"
+            f"experts: the cache {cache.folder} has no source {source!r}; it has {known}; build it "
+            f"with --sources"
         )
     hits = cache.hits(source, split)
     if not any(hits.values()):

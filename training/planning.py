@@ -10,7 +10,7 @@ from typing import Any
 
 from kc_schema.files import write_atomically
 from kc_schema.retrieval_cache import RetrievalCache, open_cache
-from training.config import ExpertConfig, MixtureConfig, RunConfig, as_mapping
+from training.config import ExpertConfig, MixtureConfig, RunConfig, as_mapping, without
 from training.config_values import build_config
 from training.distributions import save_distributions
 from training.errors import TrainingError
@@ -56,6 +56,7 @@ def plan_run(config: RunConfig, cache: RetrievalCache, task: Task) -> Plan:
         TrainingError: the cache lacks what the configuration asks for.
     """
     plan = Plan(config, cache, task)
+    _check_sources(plan)
     for name, expert in config.experts.items():
         searches = _search_steps(plan, name, expert)
         plan.steps += searches
@@ -70,6 +71,36 @@ def plan_run(config: RunConfig, cache: RetrievalCache, task: Task) -> Plan:
     results = _results_step(plan)
     plan.steps += [results, _report_step(plan, results)]
     return plan
+
+
+def _check_sources(plan: Plan) -> None:
+    """Makes sure that the cache has the evidence of every expert; a message says how to do without it."""
+    config, cache = plan.config, plan.cache
+    source_of = {name: expert.source for name, expert in config.experts.items() if expert.source is not None}
+    lost = [name for name, source in source_of.items() if source not in cache.sources]
+    if not lost:
+        return
+    mixtures = [name for name, mixture in config.mixtures.items() if {*mixture.experts} & {*lost}]
+    raise TrainingError(
+        f"experts: the cache {cache.folder} has no source {source_of[lost[0]]!r}; it has "
+        f"{', '.join(cache.sources) or 'none'}; build it with --sources {','.join(dict.fromkeys(source_of.values()))}, "
+        f"or {without('experts', lost)} {without('mixtures', mixtures).partition(': ')[2]}".rstrip()
+    )
+
+
+def _check_vectors(plan: Plan, name: str, mixture: MixtureConfig) -> None:
+    widths = plan.cache.feature_widths
+    if not widths:
+        raise TrainingError(
+            f"mixtures.{name}: the cache {plan.cache.folder} has no features for a gate; build it with "
+            f"an encoder (--encoder), or set kind: average (--set mixtures.{name}.kind=average)"
+        )
+    lost = [vector for vector in mixture.gate.vectors if vector not in widths]
+    if lost:
+        raise TrainingError(
+            f"mixtures.{name}.gate.vectors: the cache {plan.cache.folder} has no feature column {lost[0]!r}; it has "
+            f"{', '.join(widths)} (--set gate.vectors=[{','.join(widths)}])"
+        )
 
 
 def _search_steps(plan: Plan, name: str, expert: ExpertConfig) -> list[Step]:
@@ -165,11 +196,7 @@ def _mixture_step(plan: Plan, name: str, mixture: MixtureConfig, place: int, see
         )
     files = {}
     if mixture.kind == "gate":
-        if not plan.cache.feature_widths:
-            raise TrainingError(
-                f"mixtures.{name}: the cache {plan.cache.folder} has no features for a gate; build it with "
-                "an encoder, or set kind: average"
-            )
+        _check_vectors(plan, name, mixture)
         files = {
             f"features/{split}.parquet": plan.cache.checksum(f"features/{split}.parquet") for split in splits
         }

@@ -38,11 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     quiet_libraries()
     try:
+        if arguments.output is not None and not arguments.output.parent.is_dir():
+            raise TrainingError(f"--output {arguments.output}: there is no folder {arguments.output.parent}")
         cache = open_cache(arguments.cache)
         rows = _predict(arguments, cache)
     except (CacheError, ConfigError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if arguments.output is None:
         sys.stdout.write(lines)
@@ -88,7 +93,7 @@ def _variant_folder(run: Path, variant: str | None, seed: int | None) -> Path:
     if kind is None or seed not in config.seeds:
         known = ", ".join([*config.mixtures, *config.experts])
         raise TrainingError(
-            f"{run} has no {variant!r} with seed {seed}; it has {known}; seeds {config.seeds}"
+            f"{run} has no {variant!r} with seed {seed}; it has {known}; seeds {', '.join(map(str, config.seeds))}"
         )
     return (run / kind / variant / f"seed-{seed}").resolve()
 

@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from training.reporting.writing import write_report
 
     try:
+        if arguments.images is not None and not arguments.images.is_dir():
+            raise TrainingError(f"--images {arguments.images}: no such folder")
         folder = arguments.run / "report"
         write_report(open_run(arguments.run), folder, images=arguments.images)
     except (CacheError, ConfigError, TrainingError) as error:

@@ -23,7 +23,7 @@ from training.errors import TrainingError
 __all__ = ["main", "quiet_libraries", "run", "say_progress"]
 
 _EXAMPLE = """example:
-  python -m training.run --config twitter17 --set cache=caches/twitter17 --set seeds=[1] --dry-run
+  python -m training.run --config twitter17 --set cache=caches/twitter17 --set fit.epochs=2 --dry-run
 """
 
 
@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CacheError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where this one was", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -47,7 +50,8 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
 
     Raises:
         CacheError: the cache cannot be read, or its files are not those of its manifest.
-        TrainingError: the cache does not fit the configuration, or training cannot go on.
+        TrainingError: the cache does not fit the configuration, another run is writing into the folder, or
+            training cannot go on.
     """
     quiet_libraries()
     from accelerate import PartialState  # type: ignore[import-untyped]
@@ -55,6 +59,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     from training.cost import describe_plan
     from training.devices import choose_device
     from training.planning import plan_run
+    from training.run_folder import claimed
     from training.steps import run_steps
     from training.task import load_task
 
@@ -66,13 +71,13 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         return
     # The first to ask decides on which kind of device processes find each other.
     main_process = PartialState(cpu=choose_device(config.device).type == "cpu").is_main_process
-    if main_process:
-        plan.save_config()
-    else:
-        logging.getLogger("training").setLevel(logging.WARNING)
-    run_steps(plan.steps)
     if not main_process:
+        logging.getLogger("training").setLevel(logging.WARNING)
+        run_steps(plan.steps)
         return
+    with claimed(plan.output):
+        plan.save_config()
+        run_steps(plan.steps)
     print((plan.output / "report" / "report.md").read_text())
     print(f"report: {plan.output / 'report' / 'report.html'}")
 

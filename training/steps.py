@@ -14,7 +14,7 @@ from typing import Any
 
 from kc_schema.files import write_atomically
 
-__all__ = ["Step", "is_current", "run_steps"]
+__all__ = ["Step", "is_current", "is_finished", "run_steps"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,11 @@ def is_current(step: Step) -> bool:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def is_finished(step: Step) -> bool:
+    """Tells whether the step's folder holds a whole result, of the present inputs or of others."""
+    return (step.folder / NOTE).is_file()
 
 
 def run_steps(steps: Sequence[Step]) -> None:

@@ -12,7 +12,13 @@ from kc_schema.snapshot import Snapshot
 from pipelines.image_index.corpus import described_encoder, fetched_source, planned_part_bits, write_manifest
 from pipelines.image_index.encoding.encode import EncodeOptions, embeddings_of, encode, encoded_states
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetching.fetch import FetchOptions, check_source, fetch, fetched_states
+from pipelines.image_index.fetching.fetch import (
+    FetchOptions,
+    check_source,
+    fetch,
+    fetched_states,
+    needs_fetching,
+)
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
@@ -65,6 +71,8 @@ def build_image_corpus(
     encoder = _encoder_there(layout)
     if "fetch" in stages:
         check_source(layout, plan, fetching)
+        if not needs_fetching(layout, plan, fetching):  # what is there came from where it came from
+            source["images"] = _images_there(layout) or fetching.images
     network = None
     if "encode" in stages:
         if "fetch" not in stages:
@@ -125,6 +133,13 @@ def _encoder_there(layout: Layout) -> dict[str, Any] | None:
     try:
         return described_encoder(layout)
     except ImageIndexError:
+        return None
+
+
+def _images_there(layout: Layout) -> str | None:
+    try:
+        return str(fetched_source(layout)["images"])
+    except ImageIndexError:  # killed before the manifest was written
         return None
 
 

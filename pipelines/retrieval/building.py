@@ -104,7 +104,7 @@ def build_cache(
     fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     parts = Parts(build.output, fingerprint)
     with locked(build.output):
-        writer = CacheWriter(build.output, **settings)
+        writer = CacheWriter(build.output, **settings, overwrite=True)
         reports = {}
         total = sum(map(len, build.dataset.splits.values()))
         before = 0

@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     say_progress()
-    writer = CacheWriter(arguments.output / "cache", dataset="twitter17", task="ner")
+    writer = CacheWriter(arguments.output / "cache", dataset="twitter17", task="ner", overwrite=True)
     for split, file in FILES.items():
         if not writer.has_examples(split):
             writer.write_examples(split, posts(arguments.data / file))

@@ -212,11 +212,24 @@ def test_names_cannot_leave_the_folder(tmp_path):
         writer.write_examples("../x", NER)
 
 
+def test_a_finished_cache_is_not_taken_back_by_accident(tmp_path):
+    writer = CacheWriter(tmp_path, dataset="toy", task="ner")
+    writer.write_examples("test", NER)
+    writer.commit()
+    with pytest.raises(CacheError, match=r"finished already; overwrite=True .* extend_cache"):
+        CacheWriter(tmp_path, dataset="other", task="ner")
+    assert open_cache(tmp_path).dataset == "toy"
+    CacheWriter(tmp_path, dataset="other", task="ner", overwrite=True)
+    with pytest.raises(CacheError, match="no finished cache"):
+        open_cache(tmp_path)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from kc_schema.retrieval_cache import CacheWriter, Example
-writer = CacheWriter(sys.argv[1], dataset="toy", task="ner", options={"k": int(sys.argv[3])})
+options = {"k": int(sys.argv[3])}
+writer = CacheWriter(sys.argv[1], dataset="toy", task="ner", options=options, overwrite=True)
 for split in ("train", "test"):
     if not writer.has_examples(split):
         writer.write_examples(split, [Example("a", ("x",), labels=("O",))])

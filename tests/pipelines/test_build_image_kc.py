@@ -195,6 +195,16 @@ def test_a_second_run_finds_everything_done(photo_corpus: Path, capsys: Any) -> 
     assert manifest.drops["links"] == {"again on the same page": 1}
 
 
+def test_where_nothing_is_fetched_the_manifest_keeps_the_source(
+    photo_corpus: Path, tmp_path: Path, capsys: Any
+) -> None:
+    folder = str(photo_corpus.parent / "images")
+    assert build(photo_corpus, "--images", str(tmp_path / "none"), "--encoder", EFFICIENTNET) == 1
+    assert "no such folder" in capsys.readouterr().err
+    assert build(photo_corpus, "--images", str(tmp_path), "--encoder", EFFICIENTNET) == 0
+    assert read_image_manifest(photo_corpus).source["images"] == folder
+
+
 def test_stages_run_alone_and_in_order_only(tmp_path: Path, capsys: Any) -> None:
     kc = write_snapshot(tmp_path / "kc", {"Page": [f"F{n}.jpg" for n in range(6)]})
     folder = tmp_path / "images"

@@ -53,7 +53,21 @@ def test_released_settings_differ_from_the_papers():
         ({"fit": {"batch_size": 4, "accumulation": 3}}, "accumulation: must divide"),
         ({"mixtures": {"m": {"experts": ["text", "imgae"]}}}, "no expert 'imgae'; did you mean 'image'"),
         ({"mixtures": {"m": {"experts": ["text"]}}}, "at least two experts"),
-        ({"seeds": [1], "mixtures": {"m": {"experts": ["text", "text"]}}}, "2 times needs as many seeds"),
+        (
+            {
+                "seeds": [1],
+                "mixtures": {name: {"experts": ["text", "text"]} for name in ("m", "n")}
+                | {"o": {"experts": ["text", "image"]}},
+            },
+            "'text' 2 times needs as many seeds; to do without: --set mixtures.m=null --set mixtures.n=null",
+        ),
+        (
+            {"mixtures": {name: {"experts": ["text", "object"]} for name in ("m", "n")}},
+            "no expert 'object'; to do without: --set mixtures.m=null --set mixtures.n=null",
+        ),
+        ({"evaluation_batch_size": 0}, "evaluation_batch_size: at least 1"),
+        ({"fit": {"clip": -1}}, "fit.clip: above 0, or null"),
+        ({"fit": {"weight_decay": -1}}, "fit.weight_decay: at least 0"),
         ({"mixtures": {"text": {"experts": ["text", "image"]}}}, "an expert has this name already"),
         ({"cache": ""}, "cache: give the folder"),
         ({"experts": {"../x": {}}}, "letters, digits"),
@@ -79,6 +93,8 @@ def test_changes_from_the_command_line(tmp_path):
         load_config(path, ["fit.epochs"])
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
         load_config(path, ["fit.epoch=1"])
+    with pytest.raises(ConfigError, match="experts has no 'txt' to take out; did you mean 'text'"):
+        load_config(path, ["experts.txt=null"])
 
 
 def test_a_file_extends_a_preset_and_takes_entries_out(tmp_path):

@@ -10,7 +10,12 @@ from training.data.contexts import STOP_BELOW, context_text, pack
 def test_whole_contexts_in_rank_order():
     packed = pack(5, [0], [[1] * 4, [2] * 30, [3] * 6], limit=30)
     assert packed.context == [0, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3]
-    assert (packed.used, packed.skipped) == (2, 1)
+    assert (packed.used, packed.skipped, packed.untried) == (2, 1, 0)
+
+
+def test_every_context_is_counted_once():
+    packed = pack(5, [0], [[1] * 30, [2] * 18, [3], [4]], limit=30)
+    assert (packed.used, packed.skipped, packed.untried) == (1, 1, 2)
 
 
 def test_no_separator_without_contexts():
@@ -27,6 +32,7 @@ def test_limit_and_order(sentence, lengths, limit):
             expected += [number] * length
             room -= length
     assert packed.context == ([-1, -1, *expected] if expected else [])
+    assert packed.used + packed.skipped + packed.untried + lengths.count(0) >= len(lengths)
     assert not expected or sentence + len(packed.context) <= limit
 
 

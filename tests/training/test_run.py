@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from training.mixture import load_mixture
 from training.plan import member_seeds
 from training.planning import open_run
 from training.run import main, run
+from training.run_folder import claimed
 from training.steps import is_current
 
 pytestmark = pytest.mark.torch
@@ -171,6 +173,10 @@ def test_prediction_names_what_a_run_has(finished, capsys):
     assert "it has average, moe, moe-text, baseline, text, image" in capsys.readouterr().err
     assert predict.main(["--run", str(finished), "--cache", str(finished / "cache")]) == 1
     assert "is no run" in capsys.readouterr().err
+    assert predict.main([*arguments, "--seed", "7"]) == 1
+    assert "seeds 1, 2" in capsys.readouterr().err
+    assert predict.main([*arguments, "--output", str(finished / "nowhere" / "p.jsonl")]) == 1
+    assert f"there is no folder {finished / 'nowhere'}" in capsys.readouterr().err
 
 
 def test_report_with_images(finished, tmp_path):
@@ -181,6 +187,7 @@ def test_report_with_images(finished, tmp_path):
     assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path)]) == 0
     assert "data:image/jpeg;base64," in (finished / "run/report/report.html").read_text()
     assert report.main(["--run", str(tmp_path)]) == 1
+    assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path / "none")]) == 1
 
 
 def test_relations_end_to_end(tmp_path, tiny_encoder):
@@ -282,8 +289,15 @@ def test_a_loss_that_is_no_number_names_the_examples(tmp_path, tiny_encoder):
 
 def test_a_missing_source_split_or_evidence_is_named(finished, tmp_path, tiny_encoder):
     values = settings(finished, tiny_encoder, output=str(tmp_path / "run"))
-    wrong = values | {"experts": {"text": {"source": "txt"}}, "mixtures": {}}
-    with pytest.raises(TrainingError, match="no source 'txt'; it has image, random_image, random_text, text"):
+    wrong = values | {
+        "experts": {"a": {}, "b": {"source": "txt"}},
+        "mixtures": {"m": {"experts": ["a", "b"]}},
+    }
+    with pytest.raises(
+        TrainingError,
+        match=r"no source 'txt'; it has image, random_image, random_text, text; build it with --sources txt, "
+        r"or to do without: --set experts\.b=null --set mixtures\.m=null$",
+    ):
         run(build_config(wrong))
     with pytest.raises(
         TrainingError, match=r"dev: the cache .* has no split 'valid'; it has dev, test, train"
@@ -302,8 +316,61 @@ def test_a_missing_source_split_or_evidence_is_named(finished, tmp_path, tiny_en
         "experts": {"a": {}, "b": {}},
         "mixtures": {"m": {"experts": ["a", "b"]}},
     }
-    with pytest.raises(TrainingError, match=r"mixtures\.m: the cache .* has no features"):
+    with pytest.raises(TrainingError, match=r"mixtures\.m: the cache .* has no features .*--encoder"):
         run(build_config(values | gated))
+
+
+def test_features_that_the_cache_lacks_are_named_before_anything_is_removed(finished, tiny_encoder):
+    values = settings(finished, tiny_encoder)
+    values["gate"] = {**values["gate"], "vectors": ["text_vector", "nose_vector"]}
+    with pytest.raises(
+        TrainingError, match="no feature column 'nose_vector'; it has image_vector, text_vector"
+    ):
+        run(build_config(values), dry_run=True)
+    with pytest.raises(TrainingError, match="no feature column 'nose_vector'"):
+        run(build_config(values))
+    assert all(is_current(step) for step in open_run(finished / "run").steps if step.name != "report")
+
+
+def test_an_unfinished_run_has_no_report(finished, capsys):
+    gate = finished / "run/mixtures/moe/seed-1/step.json"
+    content = gate.read_bytes()
+    gate.unlink()
+    try:
+        assert report.main(["--run", str(finished / "run")]) == 1
+    finally:
+        gate.write_bytes(content)
+    assert "mixtures/moe/seed-1 is not finished; finish the run" in capsys.readouterr().err
+
+
+def test_a_second_run_keeps_out_of_the_folder(finished, tiny_encoder, tmp_path):
+    config = build_config(settings(finished, tiny_encoder))
+    with claimed(finished / "run"), pytest.raises(TrainingError, match="another run is writing there"):
+        run(config)
+    run(config)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(TrainingError, match=r"output: .*file.*; give another folder \(--set output=FOLDER\)"):
+        run(replace(config, output=str(file)))
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(finished, tiny_encoder, tmp_path):
+    values = settings(finished, tiny_encoder, output=str(tmp_path / "run"))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    process = subprocess.Popen(
+        command(tmp_path),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    said = next(line for line in process.stderr if "[1/" in line)
+    process.send_signal(signal.SIGINT)
+    said += process.stderr.read()
+    assert process.wait() == 130
+    assert said.splitlines()[-1] == "stopped; the same command goes on where this one was"
+    assert "Traceback" not in said
 
 
 def test_splits_must_share_one_label_set(finished, tmp_path, tiny_encoder):

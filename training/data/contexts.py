@@ -24,6 +24,8 @@ class Packed:
     """Number of contexts that fit."""
     skipped: int
     """Number of contexts that were tried and did not fit whole."""
+    untried: int
+    """Number of contexts behind the last that was tried: no room was left."""
 
 
 def context_text(hit: Hit, *, keep_anchors: bool, title: bool) -> str:
@@ -51,14 +53,14 @@ def pack(sentence: int, separator: Sequence[int], contexts: Iterable[Sequence[in
     """
     room = limit - sentence - len(separator)
     chosen: list[int] = []
-    used = skipped = 0
+    used = skipped = untried = 0
     for context in contexts:
         if room < STOP_BELOW:
-            break
-        if len(context) > room:
+            untried += 1
+        elif len(context) > room:
             skipped += 1
         elif context:
             chosen.extend(context)
             room -= len(context)
             used += 1
-    return Packed([*separator, *chosen] if chosen else [], used, skipped)
+    return Packed([*separator, *chosen] if chosen else [], used, skipped, untried)

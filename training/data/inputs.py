@@ -85,6 +85,7 @@ class InputEncoder:
                 packed = pack(len(sentence), separator, [next(contexts) for _ in texts], self.limit - 2)
                 self.counts["contexts used"] += packed.used
                 self.counts["contexts skipped: too long"] += packed.skipped
+                self.counts["contexts skipped: no room left"] += packed.untried
                 ids = [self.tokenizer.cls_token_id, *sentence, *packed.context, self.tokenizer.sep_token_id]
                 inputs.append(EncodedInput(ids, [place + 1 for place in places], len(sentence) + 1))
         return inputs

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.demo.planted import write_planted
-from training.demo.settings import SIZES, planted_config, small_encoder
+from training.demo.settings import DEMO_SIZES, planted_config, small_encoder
 from training.errors import TrainingError
 
 __all__ = ["main"]
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         encoder = arguments.encoder or small_encoder()
         folder = arguments.output / arguments.task
-        cache = write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
+        cache = write_planted(folder / "cache", task=arguments.task, sizes=DEMO_SIZES)
         run(planted_config(cache, folder / "run", encoder, seeds=(1,)))
         print(findings(open_run(folder / "run")).line())
     except TrainingError as error:

@@ -223,7 +223,11 @@ def write_planted(
         seed: of the invented world.
     """
     writer = CacheWriter(
-        folder, dataset=f"planted-{task}", task=task, options={"seed": seed, "sizes": dict(sizes)}
+        folder,
+        dataset=f"planted-{task}",
+        task=task,
+        options={"seed": seed, "sizes": dict(sizes)},
+        overwrite=True,
     )
     splits: dict[str, Sequence[Planted]] = {
         split: generate(task, split, size, seed) for split, size in sizes.items()

@@ -15,6 +15,7 @@ from training.reporting.cases import Case, choose_cases
 from training.reporting.figures import calibrations, gate_weights, gates_on_test, learning_curves, step_of
 from training.reporting.page import html_page, markdown_page
 from training.reporting.tables import build_tables
+from training.steps import is_finished
 
 __all__ = ["retrieval_speeds", "write_report"]
 
@@ -33,6 +34,11 @@ def write_report(plan: Plan, folder: Path, *, images: Path | None = None) -> Non
     Raises:
         TrainingError: the run is not finished.
     """
+    unfinished = [step.name for step in plan.steps if not is_finished(step) and step.folder != folder]
+    if unfinished:
+        raise TrainingError(
+            f"{plan.output}: {unfinished[0]} is not finished; finish the run with python -m training.run first"
+        )
     results = _results(plan)
     tables = build_tables(results, _speeds(plan), retrieval_speeds(plan.cache.folder / SPEED))
     cases = _cases(plan, results)
@@ -48,10 +54,7 @@ def write_report(plan: Plan, folder: Path, *, images: Path | None = None) -> Non
 
 def _results(plan: Plan) -> dict[str, Any]:
     path = plan.output / "results" / "results.json"
-    try:
-        results: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise TrainingError(f"{path}: not found; finish the run with python -m training.run first") from None
+    results: dict[str, Any] = json.loads(path.read_text())
     return results
 
 
@@ -95,7 +98,9 @@ def _about(plan: Plan) -> list[str]:
     ]
     for name in config.experts:
         record = json.loads((plan.distributions[name, seed].needs[0].folder / "fit.json").read_text())
-        counts = ", ".join(f"{what} {count}" for what, count in record["counts"].items() if count)
+        counts = ", ".join(
+            f"{what} {count}" for what, count in record["counts"].items() if count or what == "contexts used"
+        )
         lines.append(f"Inputs of {name}: {counts or 'nothing left out'}")
     return lines
 

@@ -97,12 +97,15 @@ def check_source(layout: Layout, plan: Plan, options: FetchOptions) -> None:
     Raises:
         FetchError: there is no such folder, the address is none, or the server wants a contact.
     """
-    if not _open_parts(layout, plan, options):
-        return
-    if options.is_address:
-        _user_agent(host_of(options.images.rstrip("/")), options.contact)
-    else:
+    if not options.is_address:
         _folder(options)
+    elif needs_fetching(layout, plan, options):
+        _user_agent(host_of(options.images.rstrip("/")), options.contact)
+
+
+def needs_fetching(layout: Layout, plan: Plan, options: FetchOptions) -> bool:
+    """Tells whether anything of the plan is still to be had."""
+    return bool(_open_parts(layout, plan, options))
 
 
 def fetched_states(layout: Layout, plan: Plan) -> dict[int, dict[str, Any]]:
