@@ -63,10 +63,10 @@ _EASY = {
     "MISC": ("after the {cue} {y}", "while on about the {cue} {y}"),
 }
 _CUES = {
-    "PER": ("teacher", "uncle", "doctor", "sister", "nurse", "aunt", "lawyer", "brother"),
-    "LOC": ("town", "village", "valley", "island", "city", "hamlet", "county", "suburb"),
-    "ORG": ("company", "club", "union", "agency", "firm", "team", "charity", "ministry"),
-    "MISC": ("film", "novel", "song", "festival", "movie", "poem", "opera", "holiday"),
+    "PER": ("teacher", "uncle", "doctor", "sister"),
+    "LOC": ("town", "village", "valley", "island"),
+    "ORG": ("company", "club", "union", "agency"),
+    "MISC": ("film", "novel", "song", "festival"),
 }
 _ARTICLES = {
     "PER": ("{x} is a singer who was born in a small house .", "{x} was a painter and a teacher ."),
