@@ -10,6 +10,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
 __all__ = [
@@ -60,7 +61,13 @@ class EncoderConfig:
     gradient_checkpointing: bool = False
     """Compute activations twice instead of keeping them: less memory, a third more time."""
 
+    @property
+    def short_name(self) -> str:
+        """The name as it is shown: the last two parts, of a folder, too."""
+        return "/".join(PurePath(self.name).parts[-2:])
+
     def __post_init__(self) -> None:
+        _check(bool(self.name), "encoder.name", "give a model's name or folder")
         _check(self.max_length >= 16, "encoder.max_length", "at least 16")
 
 

@@ -11,7 +11,7 @@ from training.devices import choose_device, peak_flops, product_flops, training_
 from training.experts import evidence_of
 from training.models.encoder import count_parameters
 from training.plan import Plan
-from training.steps import is_current
+from training.steps import is_current, is_finished
 
 __all__ = ["describe_plan"]
 
@@ -47,8 +47,9 @@ def describe_plan(plan: Plan) -> str:
         said = ""
         if cost is not None and not current:
             seconds += cost.flops / rate
-            said = f"  {cost.tokens / 1e6:.2f}M sub-tokens, about {_time(cost.flops / rate)}"
-        lines.append(f"  {'current' if current else 'to run ':8} {step.name}{said}")
+            said = f"  {cost.tokens:,} sub-tokens, about {_time(cost.flops / rate)}"
+        state = "current" if current else "to redo" if is_finished(step) else "to run"
+        lines.append(f"  {state:8} {step.name}{said}")
     longest = max(cost.longest for cost in costs.values())
     lines += [
         "",

@@ -31,7 +31,7 @@ def model_card(
     return f"""---
 library_name: transformers
 pipeline_tag: {"token-classification" if task.name == "ner" else "text-classification"}
-base_model: {config.encoder.name.rsplit("/", 1)[-1]}
+base_model: {config.encoder.short_name}
 ---
 
 # Mixture `{name}` for {cache.dataset}
@@ -42,7 +42,7 @@ Relation Extraction with Multi-Modal Retrieval".
 - Experts: {members}
 - Weights: {weights}
 - Labels: {", ".join(task.label_names)}
-- Encoder of the experts: {config.encoder.name.rsplit("/", 1)[-1]}, at most {config.encoder.max_length} sub-tokens
+- Encoder of the experts: {config.encoder.short_name}, at most {config.encoder.max_length} sub-tokens
 - Knowledge corpora: {corpora or "none noted in the cache"}
 - F1 on the development split: {dev_f1:.2f}
 

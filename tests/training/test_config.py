@@ -65,6 +65,7 @@ def test_released_settings_differ_from_the_papers():
             {"mixtures": {name: {"experts": ["text", "object"]} for name in ("m", "n")}},
             "no expert 'object'; to do without: --set mixtures.m=null --set mixtures.n=null",
         ),
+        ({"encoder": {"name": ""}}, "encoder.name: give a model's name or folder"),
         ({"evaluation_batch_size": 0}, "evaluation_batch_size: at least 1"),
         ({"fit": {"clip": -1}}, "fit.clip: above 0, or null"),
         ({"fit": {"weight_decay": -1}}, "fit.weight_decay: at least 0"),

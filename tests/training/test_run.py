@@ -134,6 +134,12 @@ def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):
     assert "sub-tokens, about" in said
     assert "memory: about" in said
     assert not (tmp_path / "other").exists()
+    changed = settings(finished, tiny_encoder)
+    changed["experts"]["image"] = {"source": "image", "fit": {"epochs": 3}}
+    run(build_config(changed), dry_run=True)
+    said = capsys.readouterr().out
+    assert "current  experts/text/seed-1" in said
+    assert "to redo  experts/image/seed-1" in said
 
 
 def test_a_saved_mixture_loads_with_one_call_and_predicts_the_same(finished):

@@ -88,11 +88,10 @@ def _about(plan: Plan) -> list[str]:
     config, cache = plan.config, plan.cache
     sizes = ", ".join(f"{split} {count}" for split, count in cache.manifest["splits"].items())
     snapshots = ", ".join(f"{kind} {name[:12]}" for kind, name in cache.manifest["snapshots"].items())
-    encoder = "/".join(Path(config.encoder.name).parts[-2:])
     seed = config.seeds[0]
     lines = [
         f"Data set: {cache.dataset} ({plan.task.name}; {sizes})",
-        f"Encoder: {encoder}, at most {config.encoder.max_length} sub-tokens; "
+        f"Encoder: {config.encoder.short_name}, at most {config.encoder.max_length} sub-tokens; "
         f"seeds {', '.join(map(str, config.seeds))}",
         f"Knowledge corpora: {snapshots or 'none noted in the cache'}",
     ]
