@@ -18,7 +18,7 @@ SIZES: Mapping[str, int] = {"train": 3000, "dev": 100, "test": 800}
 """Examples of the benchmark. Each is seen once in training: of few that are seen often an
 expert without evidence would learn names by heart, from which any evidence, told at random, keeps it."""
 
-DEMO_SIZES: Mapping[str, int] = {"train": 1200, "dev": 60, "test": 200}
+DEMO_SIZES: Mapping[str, int] = {"train": 1600, "dev": 60, "test": 200}
 """Examples of the demonstration: enough to see who knows what."""
 
 
