@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from kc_schema.files import take_lock
 from training.errors import TrainingError
 
 __all__ = ["claimed"]
@@ -21,16 +21,14 @@ def claimed(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("w")
+        file = take_lock(folder / "lock")
+    except BlockingIOError as error:
+        raise TrainingError(
+            f"output: {folder}: another run is writing there; wait for it, stop it, or give another folder"
+        ) from error
     except OSError as error:
         raise TrainingError(
             f"output: {error.filename or folder}: {error.strerror}; give another folder (--set output=FOLDER)"
         ) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise TrainingError(
-                f"output: {folder}: another run is writing there; wait for it, stop it, or give another folder"
-            ) from error
         yield

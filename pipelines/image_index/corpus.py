@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
+from kc_schema.files import take_lock
 from kc_schema.image_manifest import ImageManifest, read_image_manifest, write_image_manifest
 from kc_schema.snapshot import Part, Snapshot, SnapshotError
 from pipelines.image_index.encoding.encode import encoded_states
@@ -32,16 +32,14 @@ def lock_images(layout: Layout) -> Iterator[None]:
     """
     try:
         layout.state.mkdir(parents=True, exist_ok=True)
-        file = (layout.state / "lock").open("w")
+        file = take_lock(layout.state / "lock")
+    except BlockingIOError as error:
+        raise ImageIndexError(
+            f"{layout.images}: another build is writing there; wait for it or stop it"
+        ) from error
     except OSError as error:
         raise ImageIndexError(f"{layout.images}: cannot be written ({error.strerror})") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ImageIndexError(
-                f"{layout.images}: another build is writing there; wait for it or stop it"
-            ) from error
         for path in layout.images.rglob(".*.tmp"):  # what a killed build was just writing
             path.unlink()
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kc_schema.files import take_lock
 from kc_schema.retrieval_cache import MANIFEST, CacheError, RetrievalCache, open_cache
 from pipelines.retrieval.errors import RetrievalError
 from pipelines.retrieval.parts import WORK
@@ -77,13 +77,11 @@ def locked(output: Path) -> Iterator[None]:
         RetrievalError: another process builds there now.
     """
     (output / WORK).mkdir(parents=True, exist_ok=True)
-    with (output / WORK / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RetrievalError(
-                f"{output}: another build is writing there; wait for it or stop it"
-            ) from error
+    try:
+        file = take_lock(output / WORK / "lock")
+    except BlockingIOError as error:
+        raise RetrievalError(f"{output}: another build is writing there; wait for it or stop it") from error
+    with file:
         yield
 
 

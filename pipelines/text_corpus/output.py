@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from kc_schema.files import take_lock
 from kc_schema.snapshot import Manifest, SnapshotError, has_manifest, open_snapshot
 from kc_schema.tables import TEXT_TABLES
 from pipelines.dump.parts import DumpFile, dump_date, dump_name
@@ -142,13 +142,11 @@ def lock_output(build: Build) -> Iterator[None]:
     Raises:
         BuildError: another process builds there now.
     """
-    with (build.work / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BuildError(
-                f"{build.output}: another build is writing there; wait for it or stop it"
-            ) from error
+    try:
+        file = take_lock(build.work / "lock")
+    except BlockingIOError as error:
+        raise BuildError(f"{build.output}: another build is writing there; wait for it or stop it") from error
+    with file:
         yield
 
 
