@@ -39,9 +39,10 @@ def _check(condition: bool, key: str, rule: str) -> None:
         raise ConfigError(f"{key}: {rule}")
 
 
-def without(section: str, names: Iterable[str]) -> str:
-    """Gives the end of a message: which options take entries of a section out."""
-    return "to do without: " + " ".join(f"--set {section}.{name}=null" for name in names)
+def without(**sections: Iterable[str]) -> str:
+    """Gives the end of a message: which options take entries out of their sections."""
+    options = (f"--set {section}.{name}=null" for section, names in sections.items() for name in names)
+    return f"to do without: {' '.join(options)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -260,14 +261,17 @@ class RunConfig:
         times = {name: Counter(mixture.experts) for name, mixture in self.mixtures.items()}
         orphans = [name for name, counts in times.items() if counts.keys() - self.experts.keys()]
         greedy = [name for name, counts in times.items() if max(counts.values()) > len(self.seeds)]
-        for name in orphans:
+        if orphans:
+            name = orphans[0]
             lost = next(expert for expert in self.mixtures[name].experts if expert not in self.experts)
-            rule = f"no expert {lost!r}{nearest(lost, self.experts)}; {without('mixtures', orphans)}"
-            _check(False, f"mixtures.{name}.experts", rule)
-        for name in greedy:
-            expert, most = times[name].most_common(1)[0]
-            rule = f"{expert!r} {most} times needs as many seeds; {without('mixtures', greedy)}"
-            _check(False, f"mixtures.{name}.experts", rule)
+            raise ConfigError(
+                f"mixtures.{name}.experts: no expert {lost!r}{nearest(lost, self.experts)}; {without(mixtures=orphans)}"
+            )
+        if greedy:
+            expert, most = times[greedy[0]].most_common(1)[0]
+            raise ConfigError(
+                f"mixtures.{greedy[0]}.experts: {expert!r} {most} times needs as many seeds; {without(mixtures=greedy)}"
+            )
 
 
 def as_mapping(config: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _check_sources(plan: Plan) -> None:
     raise TrainingError(
         f"experts: the cache {cache.folder} has no source {source_of[lost[0]]!r}; it has "
         f"{', '.join(cache.sources) or 'none'}; build it with --sources {','.join(dict.fromkeys(source_of.values()))}, "
-        f"or {without('experts', lost)} {without('mixtures', mixtures).partition(': ')[2]}".rstrip()
+        f"or {without(experts=lost, mixtures=mixtures)}"
     )
 
 
