@@ -1,0 +1,205 @@
+"""The frame of every command: options from a dataclass, errors in one line, Ctrl-C, exit statuses.
+
+A module that is a command holds its options as a frozen dataclass whose fields have docstrings, a function that
+takes them, and ``main = Command(...)``. The console command ``kc`` offers the same commands as verbs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from kc_schema.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+__all__ = ["Command", "Count", "Positive", "Share", "options", "print_error"]
+
+Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+"""A whole number from 1 on."""
+Count = Annotated[int, Parameter(validator=Number(gte=0))]
+"""A whole number from 0 on."""
+Share = Annotated[float, Parameter(validator=Number(gt=0, lte=1))]
+"""A number above 0 and at most 1."""
+
+options = Parameter(name="*")
+"""Decorates a dataclass of options whose fields become options of the command, also where it is nested."""
+
+_STOPPED = "stopped; the same command goes on where this one was"
+_EXTRAS = {
+    "elasticsearch": "elasticsearch",
+    "faiss": "image",
+    "open_clip": "image",
+    "PIL": "image",
+    "requests": "image",
+    "torchvision": "image",
+    "accelerate": "training",
+    "safetensors": "training",
+    "seqeval": "training",
+    "transformers": "training",
+    "yaml": "training",
+}
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: ``python -m MODULE`` and a verb of ``kc``."""
+
+    module: str
+    """Such as ``pipelines.search``."""
+    summary: str
+    """What it does, in one sentence."""
+    options: type[Any]
+    """The dataclass of its options, decorated with `options`; positional ones carry their own `Parameter`."""
+    run: Callable[..., int | None]
+    """Takes the options (and Beam's, a list, where `beam` is set); returns the exit status, None for 0."""
+    examples: str = ""
+    """Lines of commands, shown below the help."""
+    beam: bool = False
+    """Whether options that are not its own are handed on to Apache Beam."""
+    extra: str = "training"
+    """The extra of the project that brings torch here."""
+
+    def __call__(self, argv: Sequence[str] | None = None, *, called: str = "") -> int:
+        """Run the command with `argv` (by default the process' arguments); return its exit status.
+
+        Args:
+            called: how the user called it, where not by ``python -m``.
+        """
+        called = called or f"python -m {self.module}"
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        _show_notes()
+        with _terminating():
+            try:
+                return self._run(arguments, called)
+            except KeyboardInterrupt as stop:
+                print(_STOPPED, file=sys.stderr)
+                return 143 if isinstance(stop, _TerminatedError) else 130
+            except BrokenPipeError:
+                # The reader has seen enough; what Python would still write at its end has nowhere to go.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 0
+            except UserError as error:
+                print_error(str(error))
+                return 2 if isinstance(error, UsageError) else 1
+            except ModuleNotFoundError as error:
+                extra = self._extra_of(error)
+                if extra is None:
+                    raise
+                print_error(
+                    f"{self.module} needs the package {error.name}, which is not installed; install it with:"
+                    f" pip install 'entity-knowledge-corpus[{extra}]'"
+                )
+                return 1
+
+    def app(self, name: str | None = None) -> App:
+        """Return the command as cyclopts sees it; `name` is how it is called."""
+        from cyclopts import App
+
+        app = App(
+            name=name or f"python -m {self.module}",
+            help=self.summary,
+            help_epilogue=_example_text(self.examples),
+            help_format="plaintext",
+            version_flags=[],
+            help_flags=["--help", "-h"],
+            default_parameter=Parameter(negative=(), show_choices=True),
+            result_action="return_value",
+        )
+        kind = self.options
+
+        def command(given: Any) -> Any:
+            return given
+
+        command.__annotations__ = {"given": kind, "return": kind}
+        if all(
+            field.default is not MISSING or field.default_factory is not MISSING for field in fields(kind)
+        ):
+            command.__defaults__ = (kind(),)
+        command.__doc__ = self.summary
+        app.default(command)
+        app["--help"].show = False
+        return app
+
+    def _run(self, arguments: list[str], called: str) -> int:
+        from cyclopts import CycloptsError
+
+        app = self.app(called)
+        if any(word in ("--help", "-h") for word in arguments[: _end_of_options(arguments)]):
+            app.help_print([])
+            return 0
+        try:
+            command, bound, unknown, _ = app.parse_known_args(arguments)
+            if unknown and not self.beam:
+                app.parse_args(arguments, exit_on_error=False, print_error=False)
+            given = command(*bound.args, **bound.kwargs)
+        except CycloptsError as error:
+            error.verbose = False
+            message = " ".join(str(error).split()).rstrip(".")
+            print_error(f"{message}; {called} --help shows the options")
+            return 2
+        return (self.run(given, unknown) if self.beam else self.run(given)) or 0
+
+    def _extra_of(self, error: ModuleNotFoundError) -> str | None:
+        package = (error.name or "").partition(".")[0]
+        return self.extra if package == "torch" else _EXTRAS.get(package)
+
+
+def print_error(message: str) -> None:
+    """Print ``error: `` and the message to standard error, in red on a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_notes() -> None:
+    """Write what the project's own code warns of to standard error, as lines that start with ``note:``."""
+    for package in ("kc_schema", "pipelines"):
+        logger = logging.getLogger(package)
+        if not logger.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("note: %(message)s"))
+            logger.addHandler(handler)
+
+
+def _end_of_options(arguments: list[str]) -> int:
+    return arguments.index("--") if "--" in arguments else len(arguments)
+
+
+def _example_text(examples: str) -> str:
+    lines = [line.rstrip() for line in examples.strip().splitlines()]
+    return "\n".join(["examples:", *(f"  {line}" for line in lines)]) if lines else ""
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _TerminatedError
+
+    try:
+        previous = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: whoever has it decides
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,44 @@
+"""The one record for a piece of evidence: what an index finds, a cache stores and training reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Hit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A paragraph or an image that was found for a query, best first by `rank`."""
+
+    rank: int
+    """Place among the hits of the query, from 0."""
+    score: float
+    """BM25 of the sentence (k1 1.2, b 0.75, with the factor k1 + 1; five significant digits), or the cosine of
+    the vectors; what a source from elsewhere gives otherwise."""
+    key: str
+    """The sentence that matched best (plain text), or the image's normalised file name."""
+    title: str
+    """Title of the article as displayed."""
+    text: str
+    """The paragraph, or the article's introduction, with anchors as tags (`kc_schema.anchors`)."""
+    record_id: int = -1
+    """The paragraph's or the image's id in its corpus; -1 where there is none."""
+    section: str = ""
+    """Text: headings above the paragraph, outermost first; empty in the introduction."""
+    page_id: int = -1
+    """Images: the article; -1 where it is not given."""
+    url: str = ""
+    """Images: where the image came from."""
+    caption: str = ""
+    """Images: plain text beside the image."""
+    place: str = ""
+    """Images: infobox | thumbnail | gallery | multiple_image | inline."""
+    box: tuple[float, ...] | None = None
+    """Object level: left, top, right, bottom of the crop that asked, in pixels of the example's image."""
+    crop: str | None = None
+    """Object level: file name of the crop that asked, where the data set brings crops."""
+    agreement: float | None = None
+    """Cosine of the example's image and this evidence in the encoder's space, where it was asked for."""
+    leak: bool | None = None
+    """Whether this evidence gives the example itself away, where it was looked for."""

@@ -1,0 +1,152 @@
+"""Files that are either whole or not there, what they hold, and values as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from kc_schema.errors import UserError
+
+__all__ = [
+    "TEMPORARY",
+    "Part",
+    "checksum",
+    "describe_part",
+    "explain_file_errors",
+    "fingerprint",
+    "read_json",
+    "to_json",
+    "write_atomically",
+    "write_json",
+    "write_text",
+]
+
+TEMPORARY = ".*.tmp"
+"""Pattern of the names of files that are being written."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A finished file of a table."""
+
+    file: str
+    """Path inside the folder of its manifest, with forward slashes."""
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
+    """Return what a manifest in `folder` says of the file `path`; `rows` comes from its Parquet footer by default."""
+    if rows is None:
+        import pyarrow.parquet as pq
+
+        rows = pq.read_metadata(path).num_rows
+    return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, make it durable and rename it to `path`.
+
+    A process that is killed leaves either the old file or the new one at `path`, and perhaps a temporary file,
+    which the next `Place` at this folder removes. Several processes may write the same file at once; the last
+    one wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` in UTF-8, atomically."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def to_json(value: Any) -> str:
+    """Return `value` (dataclasses, paths, sets too) as indented JSON, keys sorted: same value, same bytes."""
+    return json.dumps(_plain(value), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as `to_json` spells it, atomically."""
+    write_text(path, to_json(value))
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Read a value of the type `kind` (a dataclass, say) from a JSON file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no JSON, or not such a value; the message names the place in it.
+    """
+    try:
+        value: T = msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=_special)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def fingerprint(*values: Any) -> str:
+    """Return the SHA-256, in hex, of values that JSON can hold (dataclasses, paths and sets too)."""
+    text = json.dumps([_plain(value) for value in values], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@contextlib.contextmanager
+def explain_file_errors(folder: Path | str, remedy: str = "") -> Iterator[None]:
+    """Turn an error of the system on a file (no room, no right, a limit) into one line that names the file.
+
+    Raises:
+        UserError: the disk is full, a limit is reached, a right is missing.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Arrow's errors carry no name of a file, and say the reason twice.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        remedy = remedy or "make room and rights there, then the same command goes on"
+        raise UserError(f"{error.filename or folder}: {reason}; {remedy}") from error
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, order="deterministic", enc_hook=_spell)
+
+
+def _spell(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise NotImplementedError(f"{type(value).__name__} has no JSON form")
+
+
+def _special(kind: type, value: Any) -> Any:
+    if issubclass(kind, Path):
+        return kind(value)
+    raise NotImplementedError(f"{kind.__name__} cannot be read from JSON")

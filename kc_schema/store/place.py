@@ -1,0 +1,172 @@
+"""A folder that one process writes at a time, and that holds either a finished thing or the way to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from kc_schema.errors import UserError
+from kc_schema.store.files import TEMPORARY, Part, explain_file_errors, write_json
+
+__all__ = ["WORK", "Place", "PlaceBusyError"]
+
+WORK = ".work"
+"""Folder, inside a place, of what is not part of the finished thing."""
+LOCK = ".lock"
+
+
+class PlaceBusyError(UserError):
+    """Another process writes there now."""
+
+
+class Place:
+    """A folder opened for writing: locked first, then cleared of what a killed process was just writing.
+
+    ::
+
+        with Place(output, owns=("pages", "sentences")) as place:
+            result = Step(place.work / "pages.json", fingerprint(dump), Pages, place.folder).run(write_pages)
+            place.commit(manifest, result.parts)
+
+    The manifest is written last: without it the folder holds nothing finished.
+    """
+
+    def __init__(
+        self, folder: Path | str, *, owns: Sequence[str], what: str = "build", manifest: str = "manifest.json"
+    ) -> None:
+        """Take note of the folder; nothing is touched before the ``with`` block begins.
+
+        Args:
+            owns: names of files and folders in it that belong to this place; no others are ever removed.
+            what: what may be writing there, for messages.
+            manifest: name of the file that is written last.
+        """
+        self.folder = Path(folder)
+        self.owns = (*owns, WORK)
+        self.manifest = self.folder / manifest
+        self._what = what
+        self._lock: TextIO | None = None
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is not part of the finished thing; `commit` leaves it, `remove_work` takes it away."""
+        return self.folder / WORK
+
+    def __enter__(self) -> Place:
+        with explain_file_errors(self.folder, "give another folder, or make room and rights there"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _take_lock(self.folder / LOCK, self._what)
+            for name in self.owns:
+                for path in (self.folder / name).rglob(TEMPORARY):
+                    _remove(path)
+            for path in self.folder.glob(TEMPORARY):
+                if path.name[1:].startswith(self.manifest.name):
+                    _remove(path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            # Removed while it is held: whoever waits for the old file finds that its name is gone.
+            (self.folder / LOCK).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def has_manifest(self) -> bool:
+        """Tell whether something finished stands here."""
+        return self.manifest.is_file()
+
+    def strangers(self) -> list[str]:
+        """Return the names in the folder that do not belong to this place, sorted."""
+        own = {*self.owns, LOCK, self.manifest.name}
+        return sorted(path.name for path in self.folder.iterdir() if path.name not in own)
+
+    def clear(self) -> None:
+        """Remove everything that belongs to this place, the manifest first; strangers stay."""
+        self._check_held()
+        self.manifest.unlink(missing_ok=True)
+        for name in self.owns:
+            _remove(self.folder / name)
+
+    def commit(self, manifest: Any, parts: Iterable[Part | str]) -> None:
+        """Write the manifest, then remove every file that belongs to this place and is not listed.
+
+        Args:
+            manifest: a value that `kc_schema.store.to_json` spells.
+            parts: the files that the manifest lists, as parts or as paths inside the folder.
+        """
+        self._check_held()
+        write_json(self.manifest, manifest)
+        self.remove_unlisted(parts)
+
+    def remove_unlisted(self, parts: Iterable[Part | str]) -> None:
+        """Remove the files of this place that are not among `parts`, and folders that are left empty by it."""
+        self._check_held()
+        listed = {self.folder / (part.file if isinstance(part, Part) else part) for part in parts}
+        for name in self.owns:
+            if name == WORK:
+                continue
+            top = self.folder / name
+            for path in sorted(top.rglob("*"), reverse=True) if top.is_dir() else [top]:
+                if path.is_dir() and not path.is_symlink():
+                    if not any(path.iterdir()):
+                        path.rmdir()
+                elif path not in listed:
+                    path.unlink(missing_ok=True)
+
+    def remove_work(self) -> None:
+        """Remove what was needed on the way only."""
+        self._check_held()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _check_held(self) -> None:
+        if self._lock is None:
+            raise RuntimeError(f"{self.folder}: the place is not locked")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _take_lock(path: Path, what: str) -> TextIO:
+    """Return the open file `path`, which no other process can lock until it is closed or this process ends.
+
+    Raises:
+        PlaceBusyError: another process has it.
+    """
+    import fcntl  # not on every system; those who only read must not need it
+
+    while True:
+        file = path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = " ".join(file.read(200).split())
+            file.close()
+            by = f" ({holder})" if holder else ""
+            raise PlaceBusyError(
+                f"{path.parent}: another {what}{by} is writing there; wait for it or stop it"
+            ) from None
+        except BaseException:
+            file.close()
+            raise
+        # The holder before may have removed the file between opening and locking: then this lock keeps nobody out.
+        try:
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+                file.flush()
+                return file
+        except FileNotFoundError:
+            pass
+        file.close()

@@ -1,0 +1,10 @@
+"""What runs the steps of every pipeline: the cores of this machine, or a cluster that Apache Beam reaches."""
+
+from __future__ import annotations
+
+from pipelines.engine.beam_options import check_beam_options
+from pipelines.engine.engine import Engine, default_workers
+from pipelines.engine.errors import RunError, WorkerDiedError
+from pipelines.engine.progress import Progress
+
+__all__ = ["Engine", "Progress", "RunError", "WorkerDiedError", "check_beam_options", "default_workers"]

@@ -1,0 +1,280 @@
+"""`Engine.map`: a step for every item, with a barrier behind it, on this machine's cores or on a cluster.
+
+Both ways run a pipeline of Apache Beam with the same step functions. On this machine Beam's runner in this
+process has one element, whose function hands the items to a pool of worker processes. On a cluster every item is
+an element; what steps give back lies on the storage that all workers share, and is read from there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Any, Generic, TypeVar
+
+from kc_schema.errors import UserError
+from pipelines.engine.beam_options import check_beam_options, quiet_beam, runs_here
+from pipelines.engine.errors import RunError
+from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
+
+__all__ = ["Engine", "default_workers"]
+
+I = TypeVar("I")  # noqa: E741
+R = TypeVar("R")
+
+_MARK = "\x1f"
+"""Encloses the message of an error of the project on its way through a cluster, which keeps only text."""
+
+
+def default_workers() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Engine:
+    """Runs steps; use it as a context manager, so that no process outlives it.
+
+    ::
+
+        with Engine(workers=4) as engine:
+            units = engine.map(extract_unit, plan, finished=read_unit, label="Extract")
+    """
+
+    def __init__(self, workers: int = 1, beam_arguments: Sequence[str] = ()) -> None:
+        """Check the options; nothing is begun before it is needed.
+
+        Args:
+            workers: processes on this machine, unless `beam_arguments` name another runner.
+            beam_arguments: options of Apache Beam, such as ``--runner=FlinkRunner``.
+
+        Raises:
+            RunError: options that Beam does not know, or nothing answers where they point.
+        """
+        check_beam_options(beam_arguments)
+        self.workers = workers
+        self.local = runs_here(beam_arguments)
+        """Whether the work is done by this machine's worker pool."""
+        self._beam_arguments = list(beam_arguments)
+        self._pool: WorkerPool | None = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            if error is None:
+                self._pool.close()
+            else:
+                self._pool.stop()
+            self._pool = None
+
+    def map(
+        self,
+        step: Callable[[I], R],
+        items: Sequence[I],
+        *,
+        finished: Callable[[I], R | None],
+        label: str,
+        look: Callable[[], None] = lambda: None,
+        arrived: Callable[[R], None] = lambda _: None,
+    ) -> list[R]:
+        """Do `step` for every item that is not finished; return the results in the order of the items.
+
+        Args:
+            step: a function of a module (or a `functools.partial` of one) that keeps its result before it returns.
+            finished: returns the result that is kept for an item, None where there is none.
+            label: names the step in Beam's graph.
+            look: called a few times a second while the steps run, perhaps from another thread.
+            arrived: called with each result that is new, in the order in which they come.
+
+        Raises:
+            WorkerDiedError: a worker process of this machine was killed.
+            RunError: the pipeline failed on a cluster.
+            KeyboardInterrupt: Ctrl-C; all workers are ended.
+            Exception: whatever a step raised on this machine, as itself.
+        """
+        results = {
+            place: result for place, item in enumerate(items) if (result := finished(item)) is not None
+        }
+        todo = [place for place in range(len(items)) if place not in results]
+        if todo and self.local:
+            self._map_here(step, items, todo, results, label, look, arrived)
+        elif todo:
+            with _looking(look):
+                self._run_elsewhere(step, [items[place] for place in todo], label)
+            for place in todo:
+                result = finished(items[place])
+                if result is None:
+                    raise RunError(
+                        f"{label}: the pipeline ended without an error, and {items[place]} is not finished; do all"
+                        " workers see the same storage under the same path?"
+                    )
+                results[place] = result
+                arrived(result)
+        return [results[place] for place in range(len(items))]
+
+    def _map_here(
+        self,
+        step: Callable[[I], R],
+        items: Sequence[I],
+        todo: list[int],
+        results: dict[int, R],
+        label: str,
+        look: Callable[[], None],
+        arrived: Callable[[R], None],
+    ) -> None:
+        if self._pool is None:
+            self._pool = WorkerPool(min(self.workers, len(todo)) if self.workers > 1 else 1)
+            self._pool.warm_up(step)  # while this process imports Beam
+        run = _LocalRun(self._pool, step, [items[place] for place in todo], look, arrived)
+        with _signals_noted(run):
+            _run_with_beam(run, label)
+        if run.failure is not None or run.stopped_by is not None:
+            pool, self._pool = self._pool, None
+            pool.stop()
+        if run.stopped_by is not None:
+            _raise_signal(run.stopped_by)
+        if run.failure is not None:
+            raise run.failure
+        results.update((todo[place], result) for place, result in run.results.items())
+
+    def _run_elsewhere(self, step: Callable[[I], R], items: list[I], label: str) -> None:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        quiet_beam()
+        try:
+            with beam.Pipeline(options=PipelineOptions(self._beam_arguments)) as pipeline:
+                _ = (
+                    pipeline
+                    | f"{label}: items" >> beam.Create(items)
+                    | f"{label}: spread" >> beam.Reshuffle()
+                    | label >> beam.Map(_Marked(step))
+                )
+        except Exception as error:
+            raise _explain(error, label) from error
+
+
+@dataclass
+class _LocalRun(Generic[I, R]):
+    """What the one element of a pipeline on this machine stands for."""
+
+    pool: WorkerPool
+    step: Callable[[I], R]
+    items: list[I]
+    look: Callable[[], None]
+    arrived: Callable[[R], None]
+    results: dict[int, R] = field(default_factory=dict)
+    failure: BaseException | None = None
+    stopped_by: int | None = None
+    """The signal that asked to stop."""
+
+    def __call__(self) -> None:
+        """Do all items. An exception is kept as itself: Beam would wrap it into another."""
+        try:
+            for place, result in self.pool.run(
+                self.step, self.items, self.look, lambda: self.stopped_by is not None
+            ):
+                self.results[place] = result
+                self.arrived(result)
+        except BaseException as error:
+            self.failure = error
+
+
+_LOCAL_RUNS: dict[int, _LocalRun[Any, Any]] = {}
+_numbers = itertools.count()
+
+
+def _do_local_run(number: int) -> None:
+    _LOCAL_RUNS[number]()
+
+
+def _run_with_beam(run: _LocalRun[Any, Any], label: str) -> None:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    quiet_beam()
+    number = next(_numbers)
+    _LOCAL_RUNS[number] = run
+    try:
+        with beam.Pipeline(runner="FnApiRunner", options=PipelineOptions([])) as pipeline:
+            _ = pipeline | f"{label}: items" >> beam.Create([number]) | label >> beam.Map(_do_local_run)
+    finally:
+        del _LOCAL_RUNS[number]
+
+
+@contextmanager
+def _signals_noted(run: _LocalRun[Any, Any]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the run between two looks, so that Beam always ends in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        run.stopped_by = number
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _raise_signal(number: int) -> None:
+    """Do what the signal does outside of a run."""
+    signal.raise_signal(number)
+    raise KeyboardInterrupt  # where its handler returns
+
+
+@contextmanager
+def _looking(look: Callable[[], None]) -> Iterator[None]:
+    """Call `look` now and then from a thread of its own until the block ends."""
+    done = threading.Event()
+
+    def keep_looking() -> None:
+        while not done.wait(SECONDS_BETWEEN_LOOKS):
+            look()
+
+    thread = threading.Thread(target=keep_looking, name="progress")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class _Marked(Generic[I, R]):
+    """A step on a cluster: an error of the project is marked, so that its message can be found again."""
+
+    step: Callable[[I], R]
+
+    def __call__(self, item: I) -> None:
+        try:
+            self.step(item)
+        except UserError as error:
+            raise RuntimeError(f"{_MARK}{json.dumps(str(error))}{_MARK}") from error
+
+
+def _explain(error: BaseException, label: str) -> RunError:
+    if isinstance(error, UserError):
+        return RunError(str(error))
+    text = str(error)
+    marked = text.replace("\\x1f", _MARK).split(_MARK)
+    if len(marked) > 2:
+        try:
+            return RunError(json.loads(marked[1]))
+        except ValueError:
+            pass
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    return RunError(f"{label}: the pipeline failed: {lines[-1]}")

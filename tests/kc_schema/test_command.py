@@ -1,0 +1,185 @@
+"""The frame of commands: options from a dataclass, errors in one line, exit statuses."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from kc_schema.command import Command, Count, Positive, options
+from kc_schema.errors import UsageError, UserError
+
+
+@options
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions:
+    text_index: Literal["tantivy", "none"] | None = None
+    """Where sentences are indexed."""
+    keep: Count = 1
+    """Older snapshots that stay."""
+
+
+@options
+@dataclass(frozen=True)
+class Options:
+    query: str | None = None
+    """The text to look for."""
+    _: KW_ONLY
+    output: Path = Path("kc")
+    """The folder [of the snapshot]."""
+    workers: Positive | None = None
+    """Worker processes."""
+    without_rule: tuple[str, ...] = ()
+    """Switch off a rule."""
+    overwrite: bool = False
+    """Replace what is there."""
+    index: IndexOptions = IndexOptions()
+
+
+given: list[Options] = []
+
+
+def command(run=given.append, **more):
+    return Command(
+        "pipelines.search",
+        "Search.",
+        Options,
+        run,
+        examples="python -m pipelines.search x --output kc",
+        **more,
+    )
+
+
+def test_options_come_from_the_dataclass():
+    given.clear()
+    argv = [
+        "turing",
+        "--without-rule",
+        "a",
+        "--without-rule",
+        "b",
+        "--overwrite",
+        "--keep",
+        "3",
+        "--output=out",
+        "--workers",
+        "2",
+    ]
+    assert command()(argv) == 0
+    assert command()([]) == 0
+    assert command()(["--", "-dash"]) == 0
+    assert given == [
+        Options("turing", output=Path("out"), workers=2, without_rule=("a", "b"), overwrite=True,
+                index=IndexOptions(keep=3)),
+        Options(),
+        Options("-dash"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        (["--owerwrite"], "Did you mean --overwrite?"),
+        (["--keep", "a"], 'Invalid value for --keep: unable to convert "a" into int'),
+        (["--keep", "-1"], "Must be >= 0"),
+        (["--workers", "0"], "Must be >= 1"),
+        (["--text-index", "lucene"], 'Choose from: "tantivy", "none"'),
+        (["--output"], "--output requires an argument"),
+        (["two", "words"], "words"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_line(argv, complaint, capsys):
+    assert command()(argv) == 2
+    printed = capsys.readouterr().err
+    assert complaint in printed
+    assert printed.startswith("error: ")
+    assert printed.endswith("; python -m pipelines.search --help shows the options\n")
+    assert printed.count("\n") == 1
+
+
+def test_help_shows_the_docstrings_and_an_example(capsys):
+    assert command()(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for text in (
+        "Usage: python -m pipelines.search",
+        "The folder [of the snapshot].",
+        "[default: kc]",
+        "Older snapshots that stay.",
+        "  python -m pipelines.search x --output kc",
+    ):
+        assert text in shown
+
+
+def failing(error):
+    def run(_):
+        raise error
+
+    return command(run)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "printed"),
+    [
+        (UserError("kc: [no] snapshot; build one"), 1, "error: kc: [no] snapshot; build one\n"),
+        (UsageError("--a goes with --b"), 2, "error: --a goes with --b\n"),
+        (KeyboardInterrupt(), 130, "stopped; the same command goes on where this one was\n"),
+        (ModuleNotFoundError("no", name="faiss.swig"), 1,
+         "error: pipelines.search needs the package faiss.swig, which is not installed; install it with:"
+         " pip install 'entity-knowledge-corpus[image]'\n"),
+    ],
+)  # fmt: skip
+def test_errors_become_one_line_and_a_status(error, status, printed, capsys):
+    assert failing(error)([]) == status
+    assert capsys.readouterr().err == printed
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("list index out of range"), ModuleNotFoundError("x", name="kc")]
+)
+def test_a_mistake_in_the_code_keeps_its_traceback(error):
+    with pytest.raises(type(error)):
+        failing(error)([])
+
+
+def test_options_that_are_not_its_own_are_handed_on_to_beam():
+    @options
+    @dataclass(frozen=True, kw_only=True)
+    class Build:
+        dump: str
+        """The dump."""
+
+    got = []
+    build = Command("pipelines.build", "Build.", Build, lambda *both: got.append(both), beam=True)
+    assert build(["--dump", "d", "--runner", "FlinkRunner", "--streaming"]) == 0
+    assert got == [(Build(dump="d"), ["--runner", "FlinkRunner", "--streaming"])]
+
+
+SLEEPER = """
+import sys, time
+from dataclasses import dataclass
+from kc_schema.command import Command, options
+@options
+@dataclass(frozen=True)
+class Options:
+    pass
+def run(_):
+    print("ready", flush=True)
+    time.sleep(60)
+sys.exit(Command("x", "Sleep.", Options, run)([]))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_a_command_with_one_line(number, status):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.wait(30) == status
+        assert process.stderr.read() == b"stopped; the same command goes on where this one was\n"
