@@ -101,10 +101,8 @@ def _bfloat16_units(device: torch.device) -> str:
     # oneDNN computes the products. No call says which units it may use, so its settings are read as it reads them.
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
     capped = torch.backends.cpu.get_cpu_capability() in ("NO AVX", "DEFAULT", "AVX2")
-    switched_off = (
-        capped or limit.upper() in _ISA_WITHOUT_BFLOAT16 or not torch.backends.mkldnn.is_available()
-    )
-    if device.type != "cpu" or switched_off:
+    built_in: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if device.type != "cpu" or capped or limit.upper() in _ISA_WITHOUT_BFLOAT16 or not built_in:
         return ""
     present = _cpu_features()
     return next((name for feature, name in _CPU_UNITS.items() if feature in present), "")

@@ -81,7 +81,9 @@ def _options(config: Any) -> dict[str, Any]:
     import torch
     from transformers import MODEL_MAPPING
 
-    known = inspect.signature(MODEL_MAPPING[type(config)]).parameters
+    kinds: Any = MODEL_MAPPING.get(type(config), ())
+    first = kinds[0] if isinstance(kinds, tuple) and kinds else kinds
+    known = inspect.signature(first).parameters if first else {}
     pooler = {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
     return {"dtype": torch.float32, **pooler}
 
