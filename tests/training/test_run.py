@@ -21,6 +21,7 @@ from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
 from training.mixture import load_mixture
 from training.plan import member_seeds
 from training.planning import open_run
+from training.reporting.writing import write_report
 from training.run import main, run
 from training.run_folder import claimed
 from training.steps import is_current
@@ -87,7 +88,7 @@ def test_everything_in_the_tables_is_filled_in(finished):
         assert title in page, title
         assert title in text, title
     assert "Weight of text in moe, by label" in page
-    assert "http" not in page  # self-contained
+    assert "://" not in page  # self-contained
 
 
 def test_a_second_run_does_nothing(finished, tiny_encoder, monkeypatch):
@@ -191,6 +192,9 @@ def test_report_with_images(finished, tmp_path):
         if item.image:
             (tmp_path / item.image).write_bytes(b"\x89PNG\r\n\x1a\n")
     assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path)]) == 0
+    assert "data:image/jpeg;base64," in (finished / "run/report/report.html").read_text()
+    # Made again, by any writer, it still has them.
+    write_report(open_run(finished / "run"), finished / "run/report")
     assert "data:image/jpeg;base64," in (finished / "run/report/report.html").read_text()
     assert report.main(["--run", str(tmp_path)]) == 1
     assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path / "none")]) == 1
