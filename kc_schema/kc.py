@@ -85,13 +85,12 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> str:
 
 
 def _print_completion(arguments: list[str]) -> int:
-    shells = ("bash", "zsh", "fish")
-    if len(arguments) != 1 or arguments[0] not in shells:
+    shells: tuple[Literal["bash", "zsh", "fish"], ...] = ("bash", "zsh", "fish")
+    chosen = [shell for shell in shells if [shell] == arguments]
+    if not chosen:
         print_error(f"kc completion: give the shell, one of {', '.join(shells)}")
         return 2
-    for shell in shells:
-        if arguments[0] == shell:
-            print(completion(shell))
+    print(completion(chosen[0]))
     return 0
 
 
