@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
 
+from kc_schema.errors import UsageError
+
 __all__ = [
     "ConfigError",
     "ContextConfig",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-class ConfigError(ValueError):
+class ConfigError(UsageError):
     """A configuration that cannot be used; the message names the key and what is right."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from training.config import ConfigError, RunConfig, nearest
 from training.config_values import build_config
 
-__all__ = ["load_config", "preset_names"]
+__all__ = ["apply_changes", "load_config", "preset_names"]
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -30,12 +30,21 @@ def load_config(path: str | Path, changes: Sequence[str] = ()) -> RunConfig:
         ConfigError: the file is missing or no YAML mapping, a key is unknown, or a value does not fit.
     """
     values = _read(path, ())
+    apply_changes(values, changes)
+    return build_config(values)
+
+
+def apply_changes(values: dict[str, Any], changes: Sequence[str]) -> None:
+    """Change single keys of a configuration, each given as ``key=value``.
+
+    Raises:
+        ConfigError: no key and value, no YAML, or no such place.
+    """
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals:
             raise ConfigError(f"--set {change}: write key=value, as --set fit.epochs=3")
         _set(values, key.strip().split("."), _yaml(text, f"--set {change}"), change)
-    return build_config(values)
 
 
 def _read(path: str | Path, chain: tuple[Path, ...]) -> dict[str, Any]:

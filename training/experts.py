@@ -24,7 +24,7 @@ from training.distributions import Distributions, Part, join
 from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import headline_f1
 from training.models.encoder import encoder_limit, load_encoder, restore_encoder
-from training.models.task_model import TaskModel
+from training.models.task_models import TaskModel
 from training.task import Task
 
 __all__ = ["Expert", "evidence_of", "fit_expert", "load_expert", "sentences_per_second"]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from kc_schema.retrieval_cache import Example, RetrievalCache
 from training.config import FitConfig, LabelConfig, RunConfig
-from training.data.labels import TagSet
-from training.data.relations import RelationSet
+from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from training.models.task_model import TaskModel
+    from training.models.task_models import TaskModel
 
 __all__ = ["Task", "load_task"]
 
@@ -53,8 +52,7 @@ class Task:
 
     def build_model(self, encoder: Any, fit: FitConfig) -> TaskModel:
         """Gives an untrained model on `encoder`."""
-        from training.models.relation_classifier import RelationClassifier
-        from training.models.tagger import Tagger
+        from training.models.task_models import RelationClassifier, Tagger
 
         count = len(self.label_names)
         if isinstance(self.labels, TagSet):

@@ -1,4 +1,4 @@
-"""Shows on planted data what cross-view alignment changes: ``python -m tests.bench.bench_alignment``.
+"""Show on planted data what cross-view alignment changes: ``python -m tests.bench.bench_alignment``.
 
 Two experts with the same text evidence and a real small encoder, one fitted with alignment and one without. Each
 is asked twice: with its evidence, and with the sentence alone, for which alignment is made. Aligned steps read
@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from training.config import RunConfig
+from training.demo.experiment import SIZES, planted_config, small_encoder
 from training.demo.planted import write_planted
-from training.demo.settings import SIZES, planted_config, small_encoder
 from training.evaluation.scores import headline_f1
 from training.evaluation.significance import mean_and_deviation
 from training.experts import evidence_of, load_expert
@@ -29,7 +29,7 @@ EXPERTS = {
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,9 +39,9 @@ def main() -> int:
     arguments = parser.parse_args()
     say_progress()
     folder = arguments.output / arguments.task
-    cache = write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
+    write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
     config = planted_config(
-        cache, folder / "run", small_encoder(), seeds=arguments.seeds, experts=EXPERTS, mixtures={}
+        folder, arguments.task, small_encoder(), seeds=arguments.seeds, experts=EXPERTS, mixtures={}
     )
     run(config)
     plan = open_run(folder / "run")
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def scores(plan: Plan, config: RunConfig, name: str, *, alone: bool) -> str:
-    """Gives the F1 on test of an expert by decoding, over the seeds."""
+    """Return the F1 on test of an expert by decoding, over the seeds."""
     examples = plan.cache.examples(config.test)
     source = None if alone else config.experts[name].source
     by_decoding: dict[str, list[float]] = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kc_schema.retrieval_cache import CacheWriter, Example
 from training.config_values import build_config
-from training.demo.settings import small_encoder
+from training.demo.experiment import small_encoder
 from training.run import run, say_progress
 
 AIM = 82.0
@@ -26,7 +26,7 @@ FILES = {"train": "train.txt", "dev": "valid.txt", "test": "test.txt"}
 
 
 def posts(path: Path) -> Iterator[Example]:
-    """Gives the posts of a CoNLL file with IMGID lines; a token and its label stand apart by one tab."""
+    """Return the posts of a CoNLL file with IMGID lines; a token and its label stand apart by one tab."""
     rows: list[tuple[str, str]] = []
     image, number = None, 0
     for line in [*path.read_text(encoding="utf-8").split("\n"), ""]:
@@ -42,7 +42,7 @@ def posts(path: Path) -> Iterator[Example]:
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     shared = Path(os.environ.get("SHARED_DATA", "../shared/data"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("bench-twitter17"))

@@ -8,10 +8,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from kc_schema.retrieval_cache import Example, Hit
 from training.config import ContextConfig, FitConfig
 from training.data.batching import Collator, EncodedDataset
-from training.data.inputs import InputEncoder, load_tokenizer
-from training.data.labels import TagSet
-from training.data.markers import MARKERS
-from training.data.relations import RelationSet
+from training.data.inputs import MARKERS, InputEncoder, load_tokenizer
+from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 from training.experts import Expert, load_expert
 from training.models.encoder import count_parameters, encoder_limit, load_encoder

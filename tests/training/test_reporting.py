@@ -10,8 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from kc_schema.retrieval_cache import Example, Hit
-from training.data.labels import TagSet
-from training.data.relations import RelationSet
+from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture

