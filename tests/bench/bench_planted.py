@@ -30,18 +30,18 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     arguments = parser.parse_args()
     say_progress()
-    said, wrong = [], []
+    lines, wrong = [], []
     for task in arguments.tasks:
         begun = time.monotonic()
         folder = arguments.output / task
         write_planted(folder / "cache", task=task, sizes=SIZES)
         run(planted_config(folder, task, small_encoder(), seeds=arguments.seeds))
         found = findings(open_run(folder / "run"))
-        said.append(f"{task}: {found.line()} ({time.monotonic() - begun:.0f} s)")
+        lines.append(f"{task}: {found.line()} ({time.monotonic() - begun:.0f} s)")
         wrong += [f"{task}: {shortfall}" for shortfall in found.shortfalls()]
     for shortfall in wrong:
         print(f"does not hold: {shortfall}")
-    print(" | ".join(said))
+    print(" | ".join(lines))
     return 1 if wrong else 0
 
 

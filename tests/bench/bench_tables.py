@@ -55,7 +55,7 @@ def main() -> int:
     arguments = parser.parse_args()
     output = arguments.output
     build_corpora(arguments.data / DUMP, output)
-    said, wrong = [], []
+    lines, wrong = [], []
     for dataset in arguments.datasets:
         folder = output / dataset
         write_part(
@@ -65,10 +65,10 @@ def main() -> int:
         train(dataset, folder, arguments.seeds, arguments.epochs)
         report = (folder / "run" / "report" / "report.md").read_text()
         wrong += [f"{dataset}: {what}" for what in missing(report, TABLES[dataset])]
-        said.append(f"{dataset}: {figures(folder / 'run')}")
+        lines.append(f"{dataset}: {figures(folder / 'run')}")
     for what in wrong:
         print(f"missing: {what}")
-    print(" | ".join(said))
+    print(" | ".join(lines))
     return 1 if wrong else 0
 
 

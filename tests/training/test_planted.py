@@ -107,11 +107,13 @@ def test_shortfalls_are_found():
 
 def test_the_demonstration_takes_changes_of_its_configuration(tmp_path, monkeypatch, tiny_encoder, capsys):
     fast = ["fit.epochs=2", "gate.epochs=1", "evaluation.resamples=9", "encoder.max_length=120", "seeds=[3]"]
-    changes = [word for change in fast for word in ("--set", change)]
+    without = ["experts.random_text=null", "mixtures.moe-raw=null", "mixtures.moe-example=null"]
+    changes = [word for change in [*fast, *without] for word in ("--set", change)]
     monkeypatch.setattr("training.demo.experiment.DEMO_SIZES", {"train": 40, "dev": 4, "test": 8})
     assert demo.main(["--output", str(tmp_path), "--task", "re", "--encoder", tiny_encoder, *changes]) == 0
     config = open_run(tmp_path / "re" / "run").config
     assert (config.fit.epochs, config.gate.epochs, config.seeds) == (2, 1, (3,))
+    assert list(config.mixtures) == ["average", "moe"]
     *_, figures, verdict = capsys.readouterr().out.splitlines()
     assert "gate AUC" in figures
     assert verdict.startswith(("all of it as planted", "not as planted; "))

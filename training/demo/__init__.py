@@ -38,7 +38,7 @@ class DemoOptions:
 
 
 def _run(chosen: DemoOptions) -> None:
-    # What is not installed is said before anything is written.
+    # What is not installed is named before anything is written.
     for package in _NEEDED:
         importlib.import_module(package)
     from training.demo.experiment import DEMO_SIZES, findings, planted_config, small_encoder

@@ -24,7 +24,7 @@ __all__ = ["DEMO_SIZES", "SIZES", "Findings", "findings", "planted_config", "sma
 
 SIZES: Mapping[str, int] = {"train": 3000, "dev": 100, "test": 800}
 """Examples of the benchmark. Each is seen once in training: of few that are seen often an
-expert without evidence would learn names by heart, from which any evidence, told at random, keeps it."""
+expert without evidence would learn names by heart, from which any evidence, drawn at random, keeps it."""
 
 DEMO_SIZES: Mapping[str, int] = {"train": 1600, "dev": 60, "test": 200}
 """Examples of the demonstration: enough to see who knows what."""
@@ -117,7 +117,7 @@ class Findings:
     p_average: float | None
     """Of the mixture against average pooling."""
     p_random: float | None = None
-    """Of random evidence against the baseline: said, not asked for."""
+    """Of random evidence against the baseline: shown, not asked for."""
 
     def mean(self, variant: str) -> float:
         """Return the mean F1 of a variant."""
