@@ -17,10 +17,9 @@ from training.demo.planted import write_planted
 from training.evaluation.scores import headline_f1
 from training.evaluation.significance import mean_and_deviation
 from training.experts import evidence_of, load_expert
-from training.plan import Plan
-from training.planning import open_run
-from training.results import decodings
-from training.run import run, say_progress
+from training.reporting.results import decodings
+from training.run import run, show_progress
+from training.run_folder import Run, open_run
 
 EXPERTS = {
     "text": {"source": "text", "fit": {"alignment": False}},
@@ -37,32 +36,32 @@ def main() -> int:
     parser.add_argument("--task", choices=["ner", "re"], default="ner")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     arguments = parser.parse_args()
-    say_progress()
+    show_progress()
     folder = arguments.output / arguments.task
     write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
     config = planted_config(
         folder, arguments.task, small_encoder(), seeds=arguments.seeds, experts=EXPERTS, mixtures={}
     )
     run(config)
-    plan = open_run(folder / "run")
+    finished = open_run(folder / "run")
     for name in EXPERTS:
         for view in ("with evidence", "sentence alone"):
-            print(f"{name}, {view}: {scores(plan, config, name, alone=view == 'sentence alone')}")
+            print(f"{name}, {view}: {scores(finished, config, name, alone=view == 'sentence alone')}")
     return 0
 
 
-def scores(plan: Plan, config: RunConfig, name: str, *, alone: bool) -> str:
+def scores(finished: Run, config: RunConfig, name: str, *, alone: bool) -> str:
     """Return the F1 on test of an expert by decoding, over the seeds."""
-    examples = plan.cache.examples(config.test)
+    examples = finished.cache.examples(config.test)
     source = None if alone else config.experts[name].source
     by_decoding: dict[str, list[float]] = {}
     for seed in config.seeds:
-        expert = load_expert(plan.output / "experts" / name / f"seed-{seed}", config.device)
+        expert = load_expert(finished.expert_folder(name, seed), config.device)
         found = expert.predict(
-            examples, evidence_of(plan.cache, source, config.test), config.evaluation_batch_size
+            examples, evidence_of(finished.cache, source, config.test), config.evaluation_batch_size
         )
-        for decoding, labels in decodings(plan.task.labels, found, "expert").items():
-            f1 = headline_f1(plan.task, examples, found.by_example(labels), config.evaluation.convention)
+        for decoding, labels in decodings(finished.task.labels, found, "expert").items():
+            f1 = headline_f1(finished.task, examples, found.by_example(labels), config.evaluation.convention)
             by_decoding.setdefault(decoding, []).append(f1)
     return ", ".join(
         "{} {:.2f} ± {:.2f}".format(decoding, *mean_and_deviation(f1)) for decoding, f1 in by_decoding.items()

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from training.demo.experiment import SIZES, findings, planted_config, small_encoder
 from training.demo.planted import write_planted
-from training.planning import open_run
-from training.run import run, say_progress
+from training.run import run, show_progress
+from training.run_folder import open_run
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", default=["ner", "re"], choices=["ner", "re"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     arguments = parser.parse_args()
-    say_progress()
+    show_progress()
     lines, wrong = [], []
     for task in arguments.tasks:
         begun = time.monotonic()

@@ -17,16 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kc_schema.retrieval_cache import CacheWriter, Example
-from training.config_values import build_config
+from training.config import build_config
 from training.demo.experiment import small_encoder
-from training.run import run, say_progress
+from training.run import run, show_progress
 
 AIM = 82.0
 FILES = {"train": "train.txt", "dev": "valid.txt", "test": "test.txt"}
 
 
 def posts(path: Path) -> Iterator[Example]:
-    """Return the posts of a CoNLL file with IMGID lines; a token and its label stand apart by one tab."""
+    """Gives the posts of a CoNLL file with IMGID lines; a token and its label stand apart by one tab."""
     rows: list[tuple[str, str]] = []
     image, number = None, 0
     for line in [*path.read_text(encoding="utf-8").split("\n"), ""]:
@@ -42,14 +42,14 @@ def posts(path: Path) -> Iterator[Example]:
 
 
 def main() -> int:
-    """Run the benchmark."""
+    """Runs the benchmark."""
     shared = Path(os.environ.get("SHARED_DATA", "../shared/data"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("bench-twitter17"))
     parser.add_argument("--data", type=Path, default=shared / "ner" / "twitter17")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    say_progress()
+    show_progress()
     writer = CacheWriter(arguments.output / "cache", dataset="twitter17", task="ner", overwrite=True)
     for split, file in FILES.items():
         if not writer.has_examples(split):

@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 from training import devices
-from training.config_file import load_config, preset_names
+from training.config import load_config, preset_names
 from training.data.batching import Collator, batches_by_length
 from training.data.labels import TagSet
 from training.devices import choose_device, choose_precision

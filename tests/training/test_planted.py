@@ -11,8 +11,8 @@ from training import demo
 from training.demo.experiment import Findings, findings, planted_config, small_encoder
 from training.demo.planted import ANSWERS, MOST_FREQUENT, SOURCES, generate, knowing_source, write_planted
 from training.devices import choose_precision
-from training.planning import open_run
 from training.run import run
+from training.run_folder import open_run
 
 pytestmark = pytest.mark.torch
 

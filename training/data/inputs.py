@@ -140,6 +140,14 @@ class InputEncoder:
                 inputs.append(EncodedInput(ids, [place + 1 for place in places], len(sentence) + 1))
         return inputs
 
+    def sentence_lengths(self, examples: Sequence[Example]) -> list[int]:
+        """Return how many sub-tokens the words of each example take, without markers and special tokens."""
+        return [
+            sum(map(len, words))
+            for begin in range(0, len(examples), _CHUNK)
+            for words in self._words(examples[begin : begin + _CHUNK])
+        ]
+
     def _evidence(self, hits: Mapping[str, Sequence[Hit]] | None, example: Example) -> list[str]:
         if hits is None:
             return []

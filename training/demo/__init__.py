@@ -43,10 +43,10 @@ def _run(chosen: DemoOptions) -> None:
         importlib.import_module(package)
     from training.demo.experiment import DEMO_SIZES, findings, planted_config, small_encoder
     from training.demo.planted import write_planted
-    from training.planning import open_run
-    from training.run import run, say_progress
+    from training.run import run, show_progress
+    from training.run_folder import open_run
 
-    say_progress()
+    show_progress()
     encoder = chosen.encoder or small_encoder()
     folder = chosen.output / chosen.task
     config = planted_config(folder, chosen.task, encoder, seeds=(1,), changes=chosen.changes)

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from training.config import RunConfig
-from training.config_file import apply_changes
-from training.config_values import build_config
+from training.config import RunConfig, apply_changes, build_config
 from training.demo.planted import knowing_source
 from training.errors import TrainingError
 from training.evaluation.significance import mean_and_deviation, students_t
-from training.plan import Plan
 from training.reporting.tables import f1_by_seed
+from training.run_folder import Run
 
 __all__ = ["DEMO_SIZES", "SIZES", "Findings", "findings", "planted_config", "small_encoder"]
 
@@ -165,32 +163,33 @@ class Findings:
         return f"{scores}; gate AUC {self.gate_auc:.3f}" + (f"; {chances}" if chances else "")
 
 
-def findings(plan: Plan) -> Findings:
+def findings(run: Run) -> Findings:
     """Return what a finished run on planted data shows (its mixtures ``average`` and ``moe``)."""
-    results = json.loads((plan.output / "results" / "results.json").read_text())
+    results = json.loads(run.results_file.read_text())
     f1 = {variant["name"]: f1_by_seed(variant) for variant in results["variants"]}
     better = max(("text", "image"), key=lambda name: float(np.mean(f1[name])))
     return Findings(
         f1,
-        float(np.mean([_gate_auc(plan, seed) for seed in plan.config.seeds])),
+        float(np.mean([_gate_auc(run, seed) for seed in run.config.seeds])),
         students_t(f1["moe"], f1[better]),
         students_t(f1["moe"], f1["average"]),
         students_t(f1["random_text"], f1["baseline"]) if "random_text" in f1 else None,
     )
 
 
-def _gate_auc(plan: Plan, seed: int) -> float:
+def _gate_auc(run: Run, seed: int) -> float:
     import torch
     from scipy.stats import mannwhitneyu
 
-    from training.mixture import gate_features, load_gate
+    from training.gate import gate_features
+    from training.mixture import load_gate
 
-    gate = load_gate(plan.mixtures["moe", seed].folder)
+    gate = load_gate(run.mixture_folder("moe", seed))
     assert gate is not None
-    test = plan.config.test
-    features = gate_features(plan.cache, test, plan.config.mixtures["moe"].gate)
+    test = run.config.test
+    features = gate_features(run.cache, test, run.config.mixtures["moe"].gate)
     with torch.no_grad():
         weight = gate(torch.from_numpy(features))[:, 0].mean(1).numpy()
-    knows = np.array([knowing_source(example_id) for example_id in plan.cache.example_ids(test)])
+    knows = np.array([knowing_source(example_id) for example_id in run.cache.example_ids(test)])
     text, image = weight[knows == "text"], weight[knows == "image"]
     return float(mannwhitneyu(text, image).statistic / (len(text) * len(image)))

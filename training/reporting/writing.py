@@ -15,12 +15,12 @@ from kc_schema.retrieval_cache import SPEED
 from kc_schema.store import read_json, write_json, write_text
 from training.errors import TrainingError
 from training.evaluation.calibration import calibration
-from training.plan import Plan
+from training.experts import Speed, read_fit
 from training.reporting.cases import Case, choose_cases
 from training.reporting.figures import Figure
 from training.reporting.page import Page
 from training.reporting.tables import build_tables
-from training.steps import Step, is_finished
+from training.run_folder import Run
 
 __all__ = ["retrieval_speeds", "write_report"]
 
@@ -31,34 +31,26 @@ _STEPS = {"features (text and image)": "CLIP feature extraction"}
 _IMAGES = "images.json"
 
 
-def write_report(plan: Plan, folder: Path, *, images: Path | None = None) -> None:
+def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
     """Write ``report.md`` and ``report.html`` into `folder` from what the run's steps left.
 
     Args:
-        plan: the run.
+        run: the run.
         folder: where to write.
         images: folder of the data set's images; those of the cases are put into the page. The run remembers it
             for the next time.
-
-    Raises:
-        TrainingError: the run is not finished.
     """
-    unfinished = [step.name for step in plan.steps if not is_finished(step) and step.folder != folder]
-    if unfinished:
-        raise TrainingError(
-            f"{plan.output}: {unfinished[0]} is not finished; finish the run with python -m training.run first"
-        )
-    results = _results(plan)
+    results = _results(run)
     page = Page(
-        title=f"{plan.cache.dataset}: experts and mixtures",
-        about=_about(plan),
-        tables=build_tables(results, _speeds(plan), retrieval_speeds(plan.cache.folder / SPEED)),
-        figures=[*_learning_curves(results), *_calibrations(plan, results), *_gate_weights(plan, results)],
-        cases=_cases(plan, results),
+        title=f"{run.cache.dataset}: experts and mixtures",
+        about=_about(run),
+        tables=build_tables(results, _speeds(run), retrieval_speeds(run.cache.folder / SPEED)),
+        figures=[*_learning_curves(results), *_calibrations(run, results), *_gate_weights(run, results)],
+        cases=_cases(run, results),
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "report.md", page.markdown())
-    write_text(folder / "report.html", page.html(_remembered(plan.output, images)))
+    write_text(folder / "report.html", page.html(_remembered(run.folder, images)))
 
 
 @dataclass(frozen=True)
@@ -83,18 +75,18 @@ def _remembered(run: Path, images: Path | None) -> Path | None:
     return folder
 
 
-def _results(plan: Plan) -> dict[str, Any]:
-    path = plan.output / "results" / "results.json"
+def _results(run: Run) -> dict[str, Any]:
+    path = run.results_file
     results: dict[str, Any] = json.loads(path.read_text())
     return results
 
 
-def _speeds(plan: Plan) -> dict[str, float]:
-    seed = plan.config.seeds[0]
+def _speeds(run: Run) -> dict[str, float]:
+    seed = run.config.seeds[0]
     speeds = {}
-    for name in plan.config.experts:
-        measured = json.loads((plan.distributions[name, seed].folder / "speed.json").read_text())
-        speeds[f"{name} on {measured['device']}"] = measured["sentences_per_second"]
+    for name in run.config.experts:
+        measured = read_json(run.distribution_folder(name, seed) / "speed.json", Speed)
+        speeds[f"{name} on {measured.device}"] = measured.sentences_per_second
     return speeds
 
 
@@ -126,27 +118,27 @@ def retrieval_speeds(path: Path) -> dict[str, float]:
     return {_STEPS.get(entry.step, entry.step): entry.one_by_one for entry in measured}
 
 
-def _about(plan: Plan) -> list[str]:
-    config, cache = plan.config, plan.cache
+def _about(run: Run) -> list[str]:
+    config, cache = run.config, run.cache
     sizes = ", ".join(f"{split} {count}" for split, count in cache.manifest["splits"].items())
     snapshots = ", ".join(f"{kind} {name[:12]}" for kind, name in cache.manifest["snapshots"].items())
     seed = config.seeds[0]
     lines = [
-        f"Data set: {cache.dataset} ({plan.task.name}; {sizes})",
+        f"Data set: {cache.dataset} ({run.task.name}; {sizes})",
         f"Encoder: {config.encoder.short_name}, at most {config.encoder.max_length} sub-tokens; "
         f"seeds {', '.join(map(str, config.seeds))}",
         f"Knowledge corpora: {snapshots or 'none noted in the cache'}",
     ]
     for name in config.experts:
-        record = json.loads((plan.distributions[name, seed].needs[0].folder / "fit.json").read_text())
+        record = read_fit(run.expert_folder(name, seed))
         counts = ", ".join(
-            f"{what} {count}" for what, count in record["counts"].items() if count or what == "contexts used"
+            f"{what} {count}" for what, count in record.counts.items() if count or what == "contexts used"
         )
         lines.append(f"Inputs of {name}: {counts or 'nothing left out'}")
     return lines
 
 
-def _cases(plan: Plan, results: Mapping[str, Any]) -> list[Case]:
+def _cases(run: Run, results: Mapping[str, Any]) -> list[Case]:
     """Return the cases of the first mixture of different sources that has a gate, or of the first mixture."""
     mixtures = [variant for variant in results["variants"] if variant["role"] == "mixture"]
     if not mixtures:
@@ -155,17 +147,17 @@ def _cases(plan: Plan, results: Mapping[str, Any]) -> list[Case]:
         variant for variant in mixtures if variant["kind"] == "gate" and len(set(variant["sources"])) > 1
     ]
     chosen = (preferred or mixtures)[0]
-    config, cache, test = plan.config, plan.cache, plan.config.test
+    config, cache, test = run.config, run.cache, run.config.test
     names = [name for name, expert in config.experts.items() if expert.source is None]
     names += [name for name in dict.fromkeys(chosen["experts"]) if name not in names]
-    predictions = {name: plan.load(_step_of(plan, name), test) for name in [*names, chosen["name"]]}
+    predictions = {name: run.distributions(name, config.seeds[0], test) for name in [*names, chosen["name"]]}
     sources = {config.experts[name].source for name in chosen["experts"]} - {None}
     hits = {str(source): cache.hits(str(source), test) for source in sorted(map(str, sources))}
     weights: list[dict[str, float]] = []
-    for variant, found in _gates_on_test(plan, results):
+    for variant, found in _gates_on_test(run, results):
         if variant["name"] == chosen["name"]:
             weights = [dict(zip(variant["experts"], row.mean(1).tolist(), strict=True)) for row in found]
-    return choose_cases(plan.task, cache.examples(test), predictions, chosen["name"], hits, weights)
+    return choose_cases(run.task, cache.examples(test), predictions, chosen["name"], hits, weights)
 
 
 def _mean_curve(seeds: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -188,52 +180,47 @@ def _learning_curves(results: Mapping[str, Any]) -> list[Figure]:
     return figures
 
 
-def _calibrations(plan: Plan, results: Mapping[str, Any]) -> list[Figure]:
+def _calibrations(run: Run, results: Mapping[str, Any]) -> list[Figure]:
     """Return the share of right labels on test by confidence, of the first seed."""
-    from training.mixing import gold_tokens
+    from training.mixture import gold_tokens
 
-    gold = gold_tokens(plan.task, plan.cache.examples(plan.config.test), plan.config.test)
+    gold = gold_tokens(run.task, run.cache.examples(run.config.test), run.config.test)
     curves = {}
     for variant in results["variants"]:
-        step = _step_of(plan, variant["name"])
-        found = calibration(plan.load(step, plan.config.test).probabilities, gold)
+        marginals = run.distributions(variant["name"], run.config.seeds[0], run.config.test)
+        found = calibration(marginals.probabilities, gold)
         name = f"{variant['name']} (expected error {found.expected_error:.3f})"
         curves[name] = list(zip(found.confidence, found.accuracy, strict=True))
     return [Figure("Calibration on test, first seed", "diagonal", curves, "confidence", "accuracy")]
 
 
-def _step_of(plan: Plan, name: str) -> Step:
-    """Return the step of the first seed that wrote the distributions of an expert or a mixture."""
-    seed = plan.config.seeds[0]
-    return plan.mixtures.get((name, seed)) or plan.distributions[name, seed]
-
-
-def _gates_on_test(plan: Plan, results: Mapping[str, Any]) -> list[tuple[dict[str, Any], Any]]:
+def _gates_on_test(run: Run, results: Mapping[str, Any]) -> list[tuple[dict[str, Any], Any]]:
     """Return every gated mixture with its weights on test: [examples, experts, labels or 1]."""
     import torch
 
-    from training.mixture import gate_features, load_gate
+    from training.gate import gate_features
+    from training.mixture import load_gate
 
     found = []
     for variant in results["variants"]:
         if variant["role"] != "mixture" or variant["kind"] != "gate":
             continue
-        gate = load_gate(_step_of(plan, variant["name"]).folder)
-        features = gate_features(plan.cache, plan.config.test, plan.config.mixtures[variant["name"]].gate)
+        gate = load_gate(run.mixture_folder(variant["name"], run.config.seeds[0]))
+        features = gate_features(run.cache, run.config.test, run.config.mixtures[variant["name"]].gate)
         if gate is not None:
             with torch.no_grad():
                 found.append((variant, gate(torch.from_numpy(features)).numpy()))
     return found
 
 
-def _gate_weights(plan: Plan, results: Mapping[str, Any]) -> list[Figure]:
+def _gate_weights(run: Run, results: Mapping[str, Any]) -> list[Figure]:
     """Return what each gate gives its first expert on test: by label, where it tells them apart, and by example."""
     figures = []
-    for variant, weights in _gates_on_test(plan, results):
+    for variant, weights in _gates_on_test(run, results):
         first = variant["experts"][0]
         title = f"Weight of {first} in {variant['name']}"
         if weights.shape[2] > 1:
-            by_label = dict(zip(plan.task.label_names, weights[:, 0].mean(0).tolist(), strict=True))
+            by_label = dict(zip(run.task.label_names, weights[:, 0].mean(0).tolist(), strict=True))
             figures.append(Figure(f"{title}, by label (mean over test)", "bar", by_label, "", "weight"))
         counts, edges = np.histogram(weights[:, 0].mean(1), bins=10, range=(0, 1))
         shares = {f"{low:.1f}": float(count) for low, count in zip(edges, counts, strict=False)}
