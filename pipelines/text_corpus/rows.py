@@ -16,7 +16,7 @@ from pipelines.dump.pages import Page
 from pipelines.text_corpus.fragments import fragment_reason
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext.records import Article, Paragraph
-from pipelines.wikitext.sentences import split_sentences
+from pipelines.text_corpus.sentences import split_sentences
 
 
 class Rows:

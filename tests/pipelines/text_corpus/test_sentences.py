@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kc_schema.anchors import Anchor
-from pipelines.wikitext.sentences import split_sentences
+from pipelines.text_corpus.sentences import split_sentences
 
 # One case a line; "|" stands where one sentence ends and the next begins.
 HARD_CASES = """
