@@ -15,7 +15,7 @@ from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple
 
-__all__ = ["Anchor", "AnchorError", "Spelling", "escape", "parse", "render", "strip", "unescape"]
+__all__ = ["Anchor", "AnchorError", "Spelling", "escape", "is_title", "parse", "render", "strip", "unescape"]
 
 
 class AnchorError(ValueError):
@@ -64,6 +64,11 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(r"<\1\2", text) if "<\\" in text else text
 
 
+def is_title(text: str) -> bool:
+    """Tell whether `text` can be the title of an anchor: not empty, and without ``<``, ``>`` and line breaks."""
+    return _TITLE.fullmatch(text) is not None
+
+
 def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spelling.MORE) -> str:
     """Gives `text` with `anchors` written into it as tags.
 
@@ -82,7 +87,7 @@ def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spellin
         start, end, title = anchor
         if not done <= start <= end <= size:
             raise AnchorError(f"anchor {anchor} overlaps the one before it or leaves the text of {size}")
-        if _TITLE.fullmatch(title) is None:
+        if not is_title(title):
             raise AnchorError(f"anchor {anchor}: not a title")
         before, surface = text[done:start], text[start:end]
         if may_hold_tags:

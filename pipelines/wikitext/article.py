@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from kc_schema.anchors import escape, render
 from pipelines.wikitext import marks
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import strip_emphasis
@@ -61,9 +60,8 @@ class _Extraction:
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
         text = self.links.read(text)
-        article.paragraphs = self.paragraphs(read_blocks(strip_external_links(text)))
-        article.introduction = "\n".join(
-            paragraph.tagged for paragraph in article.paragraphs[: self.introduction_length]
+        article.paragraphs, article.introduction_length = self.paragraphs(
+            read_blocks(strip_external_links(text))
         )
         article.images = self.images()
         article.disambiguation = is_disambiguation(self.title, self.expansion.names, switches)
@@ -79,11 +77,8 @@ class _Extraction:
         if "{|" in text:
             # Before the calls inside them are expanded for nothing.
             text = remove_tables(text, self.collect_from_table, outer_calls(text))
-        expanded = self.expansion.expand(text)
-        if self.expansion.brought_tags:
-            self.expansion.brought_tags = False
-            return strip_tags(expanded, self.collect)
-        return expanded
+        expanded, brought_tags = self.expansion.expand(text)
+        return strip_tags(expanded, self.collect) if brought_tags else expanded
 
     def collect(self, name: str, body: str) -> None:
         """Takes the image links of a gallery, an image map or an HTML table."""
@@ -123,11 +118,13 @@ class _Extraction:
                 known.caption = self.plain(image.caption)
         return list(images.values())
 
-    def paragraphs(self, blocks: list[Block]) -> list[Paragraph]:
-        """Gives the paragraphs of the blocks, each with its anchors and the headings above it."""
-        self.introduction_length = -1
+    def paragraphs(self, blocks: list[Block]) -> tuple[list[Paragraph], int]:
+        """Return the paragraphs of the blocks, each with its anchors and the headings above it, and how many of
+        them stand before the first heading.
+        """
+        introduction_length = -1
         if not blocks:
-            return []
+            return [], 0
         page = tidy("\n".join([text for text, _, _ in blocks]))
         literal = self.literal or marks.JOINER in page
         paragraphs: list[Paragraph] = []
@@ -135,8 +132,8 @@ class _Extraction:
         section = ""
         for text, kind, level in _with_introductions(page.split("\n"), blocks):
             if kind == HEADING:
-                if self.introduction_length < 0:
-                    self.introduction_length = len(paragraphs)
+                if introduction_length < 0:
+                    introduction_length = len(paragraphs)
                 while headings and headings[-1][0] >= level:
                     headings.pop()
                 headings.append((level, marks.restore(marks.join_lines(marks.strip_anchors(text))).strip()))
@@ -145,17 +142,15 @@ class _Extraction:
             paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
             if paragraph.text:
                 paragraphs.append(paragraph)
-        if self.introduction_length < 0:
-            self.introduction_length = len(paragraphs)
-        return paragraphs
+        return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
 
 
 def _paragraph(text: str, kind: str, section: str) -> Paragraph:
-    """Gives the paragraph of a text with marks of anchors."""
+    """Return the paragraph of a text with marks of anchors."""
     if marks.NEWLINE in text:
         text = text.replace(marks.NEWLINE, "\n").strip()
     if marks.ANCHOR not in text:
-        return Paragraph(text, [], kind, section, escape(text))
+        return Paragraph(text, [], kind, section)
     # Plain text, title and surface in turn.
     fields = (
         text.replace(marks.SURFACE, marks.ANCHOR).replace(marks.ANCHOR_END, marks.ANCHOR).split(marks.ANCHOR)
@@ -163,15 +158,8 @@ def _paragraph(text: str, kind: str, section: str) -> Paragraph:
     titles = fields[1::3]
     del fields[1::3]
     bounds = list(accumulate(map(len, fields)))
-    plain = "".join(fields)
     anchors = list(map(Anchor, bounds[::2], bounds[1::2], titles))
-    if "<" in plain:
-        return Paragraph(plain, anchors, kind, section, render(plain, anchors))
-    # What `render` gives, by way of the marks.
-    tagged = (
-        text.replace(marks.ANCHOR, "<e: ").replace(marks.SURFACE, "> ").replace(marks.ANCHOR_END, " </e>")
-    )
-    return Paragraph(plain, anchors, kind, section, tagged)
+    return Paragraph("".join(fields), anchors, kind, section)
 
 
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
@@ -187,11 +175,11 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
         elif introduction >= 0:
             before, first, term = joined[introduction]
             if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
-                joined[introduction] = (f"{before}\x0b{text}", first, 0)
+                joined[introduction] = (before + marks.NEWLINE + text, first, 0)
                 introduction = -1 if term else introduction
                 continue
         if (level == 1 and kind == LIST) or (
-            text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", ":\x03"))
+            text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", _INTRODUCTION_ENDS))
         ):
             introduction = len(joined)
         joined.append((text, kind, level))

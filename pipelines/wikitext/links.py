@@ -43,6 +43,11 @@ _ADDRESS = re.compile(
     r"(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|svn|git|mms|ssh|sftp):)?//|(?:mailto|news):", re.IGNORECASE
 )
 _LINE_STARTS = "*#:;=- "
+# The marks by short names: a page has many links.
+_BEGINNING, _SURFACE, _END = marks.ANCHOR, marks.SURFACE, marks.ANCHOR_END
+# Two apostrophes that are not read as emphasis.
+_APART = f"'{marks.JOINER}'"
+_OPEN_BRACKETS = f"[{marks.JOINER}["
 
 _ARTICLE, _TEXT, _FILE, _NOTHING, _NO_TITLE = range(5)
 _MOST_TARGETS = 20_000
@@ -111,11 +116,11 @@ class Links:
                 title = name.replace(" ", "_")
                 if not (any_first or "A" <= title[0] <= "Z"):
                     title = upper_first(title)
-                opening = f"\1{title}\2"
+                opening = f"{_BEGINNING}{title}{_SURFACE}"
                 if opening != own_opening:
                     if "''" in shown:
                         shown = _without_emphasis(strip_emphasis(shown))
-                    append(f"{opening}{shown}{trail}\3{after}")
+                    append(f"{opening}{shown}{trail}{_END}{after}")
                     continue
             append(f"[[{name}]]{trail}{after}" if surface is None else f"[[{name}|{surface}]]{trail}{after}")
         return "".join(pieces)
@@ -138,7 +143,7 @@ class Links:
             if not closed:
                 if target is not None and target[0] == _FILE:
                     files.append(len(pieces))
-                append("[\0[" + piece)
+                append(_OPEN_BRACKETS + piece)
                 continue
             kind, opening, text = target or _LITERAL
             if kind != _FILE and marks.ANCHOR in inside:
@@ -165,7 +170,7 @@ class Links:
                 self._add_image(inside)
                 append(marks.REMOVED)
             elif kind == _NO_TITLE:
-                append("[\0[" + inside + "]]")
+                append(_OPEN_BRACKETS + inside + "]]")
             else:
                 # White space before a category or a language link goes with it.
                 pieces[-1] = pieces[-1].rstrip()
@@ -250,7 +255,7 @@ def _usual_link(trail: re.Pattern[str]) -> re.Pattern[str]:
 
 def _without_emphasis(surface: str) -> str:
     """Keeps apostrophes that are left in a surface from being read as emphasis."""
-    return surface.replace("''", "'\0'")
+    return surface.replace("''", _APART)
 
 
 def _marked(surface: str, opening: str) -> str:
@@ -264,14 +269,14 @@ def _marked(surface: str, opening: str) -> str:
         return surface
     before = " " if surface[0] == " " else ""
     behind = " " if surface[-1] == " " else ""
-    return f"{before}{opening}{visible}\3{behind}"
+    return f"{before}{opening}{visible}{_END}{behind}"
 
 
 def _opening(title: str) -> str:
     """Gives the marks with which an anchor to the article `title` begins."""
     if "''" in title:
-        title = title.replace("''", "'\0'")
-    return f"\1{title}\2"
+        title = title.replace("''", _APART)
+    return f"{_BEGINNING}{title}{_SURFACE}"
 
 
 def _read_target(written: str, site: Site) -> _Target | None:

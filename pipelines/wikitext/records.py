@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kc_schema.anchors import Anchor
+from kc_schema.anchors import Anchor, render
 
 __all__ = ["Anchor", "Article", "ImageLink", "Paragraph"]
 
@@ -22,8 +22,6 @@ class Paragraph:
     """``prose``, ``list`` or ``quote``."""
     section: str
     """Headings above the paragraph, outermost first, joined by ``" / "``; empty in the introduction."""
-    tagged: str
-    """`text` with its anchors as tags (`kc_schema.anchors.render`)."""
 
 
 @dataclass(slots=True)
@@ -44,8 +42,8 @@ class Article:
 
     paragraphs: list[Paragraph] = field(default_factory=list)
     images: list[ImageLink] = field(default_factory=list)
-    introduction: str = ""
-    """Text before the first heading, anchors as tags (`kc_schema.anchors`), a newline between paragraphs."""
+    introduction_length: int = 0
+    """How many of the paragraphs stand before the first heading."""
     redirect: str | None = None
     """Normalised title of the target where the wikitext itself says that the page is a redirect."""
     disambiguation: bool = False
@@ -56,3 +54,11 @@ class Article:
     """Templates that stood in running text and have no renderer, by name."""
     rendered_templates: int = 0
     """Templates in running text that a renderer turned into text."""
+
+    @property
+    def introduction(self) -> str:
+        """Text before the first heading, anchors as tags (`kc_schema.anchors`), a newline between paragraphs."""
+        return "\n".join(
+            render(paragraph.text, paragraph.anchors)
+            for paragraph in self.paragraphs[: self.introduction_length]
+        )

@@ -11,9 +11,10 @@ __all__ = ["remove_tables"]
 
 _DEEPEST_INDENTATION = 200
 """A table's braces are looked for this far behind a line's start, since a line may be long and hold many."""
+_BLOCK_MARKS = marks.BREAK + marks.QUOTE + marks.QUOTE_END + marks.ITEM
 # What may stand on a line before the start and the end of a table.
-_BEFORE_START = " \t:\x04\x05\x06\x07\x08"
-_BEFORE_END = " \t\x04\x05\x06\x07\x08"
+_BEFORE_START = " \t:" + marks.REMOVED + _BLOCK_MARKS
+_BEFORE_END = " \t" + marks.REMOVED + _BLOCK_MARKS
 # The first line behind an unclosed table that cannot belong to it: after a blank line, no row, cell or caption.
 _BEHIND = re.compile(r"\n[ \t]*\n(?![ \t]*[|!])|\n(?==)")
 

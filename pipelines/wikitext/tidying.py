@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.entities import decode_entities
-from pipelines.wikitext.marks import ANCHOR_END, REMOVED, SURFACE
+from pipelines.wikitext.marks import ANCHOR_END, JOINER, REMOVED, SURFACE
 
 __all__ = ["tidy"]
 
 _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
 # Two or more spaces; spaces before a comma or a full stop that end something; spaces between dots.
-_SPACES = re.compile(r" (?=[ ,.])(?: *[,.](?=[\s\x00\x03\x04]|\Z)|(?<=\. )\.(?!\d)| +)")
+_SPACES = re.compile(rf" (?=[ ,.])(?: *[,.](?=[\s{JOINER}{ANCHOR_END}{REMOVED}]|\Z)|(?<=\. )\.(?!\d)| +)")
 # Brackets around nothing that are not part of a word.
 _EMPTY_BRACKETS = re.compile(r"\( ?\)")
 

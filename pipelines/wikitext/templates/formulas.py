@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from pipelines.wikitext import marks
+
 __all__ = ["plain_formula"]
 
 _LONGEST = 20_000
@@ -185,7 +187,7 @@ class _Reader:
         elif name in ("pmod", "bmod"):
             self.emit(" mod ")
         elif name == "over":
-            self.groups[-1][0].append(_OVER)
+            self.groups[-1][0].append(marks.OVER)
         elif name in _SPACES:
             self.emit(" ")
         elif name in _TRANSPARENT:
@@ -269,16 +271,14 @@ def _limit(argument: str) -> str:
 
 # A number or a single letter: what a root needs no brackets around.
 _ONE_TERM = re.compile(r"(?:\d+|\w)\Z")
-# Stands for ``\over`` until its group ends.
-_OVER = "\x00"
 
 
 def _over(text: str) -> str:
     r"""Writes ``a \over b`` as a fraction."""
-    if _OVER not in text:
+    if marks.OVER not in text:
         return text
-    top, _, bottom = text.partition(_OVER)
-    return f"{_group(top)}/{_group(bottom.replace(_OVER, '/'))}"
+    top, _, bottom = text.partition(marks.OVER)
+    return f"{_group(top)}/{_group(bottom.replace(marks.OVER, '/'))}"
 
 
 # An operator between two terms, which needs brackets around them in a fraction.
