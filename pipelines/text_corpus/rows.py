@@ -16,7 +16,7 @@ from pipelines.text_corpus.fragments import fragment_reason
 from pipelines.text_corpus.part_files import UNIT_TABLES
 from pipelines.text_corpus.sentences import split_sentences
 from pipelines.text_corpus.statistics import Statistics
-from pipelines.wikitext.records import Anchor, Article, Paragraph
+from pipelines.wikitext.article_parts import Anchor, Article, Paragraph
 
 
 class Rows:

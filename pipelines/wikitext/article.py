@@ -5,19 +5,19 @@ from __future__ import annotations
 from itertools import accumulate
 
 from pipelines.wikitext import marks
+from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import strip_emphasis
 from pipelines.wikitext.expansion import Expansion
-from pipelines.wikitext.images import gallery_images, is_interface_icon
 from pipelines.wikitext.links import Links, strip_external_links
-from pipelines.wikitext.records import Anchor, Article, ImageLink, Paragraph
+from pipelines.wikitext.page_images import gallery_images, is_interface_icon
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 from pipelines.wikitext.switches import is_disambiguation, strip_switches
-from pipelines.wikitext.tables import remove_tables
 from pipelines.wikitext.tags import strip_tags
 from pipelines.wikitext.template_calls import outer_calls
 from pipelines.wikitext.tidying import tidy
 from pipelines.wikitext.variants import read_variants
+from pipelines.wikitext.wikitables import remove_tables
 
 __all__ = ["extract_article"]
 

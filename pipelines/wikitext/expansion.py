@@ -11,8 +11,8 @@ from collections import Counter
 from typing import NamedTuple
 
 from pipelines.wikitext import marks
-from pipelines.wikitext.images import KINDS_WITHOUT_IMAGES, template_images
-from pipelines.wikitext.records import ImageLink
+from pipelines.wikitext.article_parts import ImageLink
+from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.kinds import template_kind

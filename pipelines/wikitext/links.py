@@ -11,10 +11,10 @@ from functools import cache
 from urllib.parse import unquote
 
 from pipelines.wikitext import marks
+from pipelines.wikitext.article_parts import ImageLink
+from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.emphasis import strip_emphasis
-from pipelines.wikitext.entities import decode_entities
-from pipelines.wikitext.images import is_interface_icon, parse_file_link
-from pipelines.wikitext.records import ImageLink
+from pipelines.wikitext.page_images import is_interface_icon, parse_file_link
 from pipelines.wikitext.site import CATEGORIES, FILES, Site, upper_first
 
 __all__ = ["Links", "strip_external_links"]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from pipelines.wikitext import marks
-from pipelines.wikitext.entities import decode_entities
+from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.templates.formulas import plain_formula
 
 __all__ = ["Collector", "strip_tags"]

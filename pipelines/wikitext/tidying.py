@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipelines.wikitext.entities import decode_entities
+from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.marks import ANCHOR_END, JOINER, REMOVED, SURFACE
 
 __all__ = ["tidy"]

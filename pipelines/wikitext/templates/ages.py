@@ -5,9 +5,15 @@ from __future__ import annotations
 import calendar
 import datetime
 
-from pipelines.wikitext.templates.date_parts import YES, read_date, read_number, wants_day_first, write_date
+from pipelines.wikitext.templates.date_formats import (
+    YES,
+    month_number,
+    read_date,
+    read_number,
+    wants_day_first,
+    write_date,
+)
 from pipelines.wikitext.templates.registry import TemplateCall, template
-from pipelines.wikitext.templates.time_formats import month_number
 
 __all__: list[str] = []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
 from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.registry import TemplateCall
-from pipelines.wikitext.templates.units import COMBINATIONS, Unit, find_unit
+from pipelines.wikitext.templates.units import Unit, combinations, find_unit
 
 __all__ = ["Request", "Style", "default_output", "read_request", "read_style"]
 
@@ -151,10 +151,10 @@ def _output_codes(code: str, american: bool) -> list[str]:
     code = code.strip()
     if not code:
         return []
-    if code in COMBINATIONS or find_unit(code, american) is not None:
+    if code in combinations() or find_unit(code, american) is not None:
         return [code]
     codes = [part for part in code.replace("+", " ").split() if part]
-    if all(part in COMBINATIONS or find_unit(part, american) for part in codes):
+    if all(part in combinations() or find_unit(part, american) for part in codes):
         return codes[:5]
     return []
 

@@ -16,19 +16,19 @@ from pipelines.wikitext.templates.conversion_request import (
     read_request,
     read_style,
 )
-from pipelines.wikitext.templates.conversion_rounding import (
+from pipelines.wikitext.templates.conversion_values import (
     default_places,
+    find_range,
+    read_value,
     reckon,
     rounded,
     scientific,
     significant_places,
 )
-from pipelines.wikitext.templates.conversion_values import find_range, read_value
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.number_words import spell_number
-from pipelines.wikitext.templates.numerals import MINUS, group_digits
+from pipelines.wikitext.templates.numerals import MINUS, group_digits, spell_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
-from pipelines.wikitext.templates.units import COMBINATIONS, Unit, engineering_word, find_unit
+from pipelines.wikitext.templates.units import Unit, combinations, engineering_word, find_unit
 
 __all__ = ["convert"]
 
@@ -207,8 +207,8 @@ class _Conversion:
 
     def _output(self, code: str, symbol: bool, *, first: bool) -> str | None:
         request, style = self.request, self.style
-        if code in COMBINATIONS:
-            return self._combination(COMBINATIONS[code], symbol, first=first)
+        if code in combinations():
+            return self._combination(combinations()[code], symbol, first=first)
         unit = find_unit(code, style.american)
         if unit is None:
             return None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.number_words import ordinal, spell_number
 from pipelines.wikitext.templates.numerals import (
     MINUS,
     group_digits,
+    ordinal,
     parse_number,
     round_half_up,
+    spell_number,
     write_number,
 )
 from pipelines.wikitext.templates.registry import TemplateCall, template
@@ -317,7 +318,7 @@ def _imperial_gauge(feet: float, inches: str, *, alone: bool) -> str | None:
     return " ".join(pieces) if alone else f"{' '.join(pieces)} ({millimetres:,} mm)"
 
 
-@template("railGauge", "track gauge", "gauge", "trackgauge", "rail gauge")
+@template("RailGauge", "track gauge", "gauge", "trackgauge", "rail gauge")
 def track_gauge(call: TemplateCall) -> str | None:
     """``{{RailGauge|1435mm}}`` -> ``1,435 mm (4 ft 8 1⁄2 in)``; with ``disp=1`` the given measure alone."""
     text = call.get("1").replace(" ", "").replace("&nbsp;", "").lower()

@@ -14,9 +14,9 @@ from urllib.parse import quote, quote_plus
 
 from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import Site
+from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.expressions import evaluate, write_result
 from pipelines.wikitext.templates.numerals import group_digits, parse_number
-from pipelines.wikitext.templates.time_formats import format_time
 from pipelines.wikitext.templates.variables import variable_value
 
 __all__ = ["call_parser_function"]

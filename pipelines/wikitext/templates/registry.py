@@ -48,6 +48,10 @@ class TemplateCall:
     before: str = ""
     """The last words before the call, as far as they are expanded: what the sentence says of it."""
 
+    def is_called(self, *names: str) -> bool:
+        """Tell whether the call uses one of `names`, spelled as the wiki spells them."""
+        return self.name in map(normalise_template_name, names)
+
     def get(self, *keys: str, default: str = "") -> str:
         """Gives the first of the arguments `keys` that is there and not blank, trimmed; else `default`.
 
@@ -88,7 +92,7 @@ def template(*names: str) -> Callable[[Renderer], Renderer]:
     """
 
     def register(renderer: Renderer) -> Renderer:
-        for name in map(normalise_template_name, names):
+        for name in dict.fromkeys(map(normalise_template_name, names)):
             if name in _RENDERERS:
                 raise ValueError(f"two renderers for the template {name!r}")
             _RENDERERS[name] = renderer

@@ -6,7 +6,7 @@ import html
 from urllib.parse import quote
 
 from pipelines.wikitext.site import Site
-from pipelines.wikitext.templates.time_formats import format_time
+from pipelines.wikitext.templates.date_formats import format_time
 
 __all__ = ["variable_value"]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from urllib.parse import unquote
 
-from pipelines.wikitext.image_captions import caption_of
-from pipelines.wikitext.records import ImageLink
+from pipelines.wikitext.article_parts import ImageLink
+from pipelines.wikitext.data import read_column, read_table
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.kinds import template_kind
 
@@ -67,24 +68,13 @@ def _is_file_word(word: str, site: Site) -> bool:
     return word in _FILE_WORDS or site.namespaces.get(word) == _FILE_NAMESPACE
 
 
-_FRAME_WORDS = "thumb thumbnail frame framed enframed"
-# What else may stand between the pipes of a file link without being its caption.
-_OPTION_WORDS = """
-frameless border left right center centre none baseline sub super top text-top middle bottom text-bottom upright
-noicon nolink loop muted
-"""
-# The same in other languages, as the largest wikis write them.
-_FOREIGN_FRAME_WORDS = """
-mini miniatur gerahmt vignette cadre miniaturadeimagen miniatura marco encadré miniatyr ram minidatur riquadro
-мини миниатюра обрамить 縮圖 缩略图 サムネイル フレーム 섬네일 náhled náhľad tumb bélyegkép küçükresim تصغير ממוזער
-"""
-_FOREIGN_OPTION_WORDS = """
-links rechts zentriert ohne rahmenlos rand hochkant gauche droite centré néant sans_cadre bordure redresse
-izquierda derecha centro centrado ninguna ninguno sinmarco destra sinistra nessuno bordo direita esquerda слева
-справа центр без граница безрамки gecentreerd geen prawo lewo brak 右 左 中央 なし 無
-"""
-_FRAMES = frozenset((_FRAME_WORDS + _FOREIGN_FRAME_WORDS).split())
-_OPTIONS = _FRAMES | frozenset((_OPTION_WORDS + _FOREIGN_OPTION_WORDS).split())
+@cache
+def _options() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words that are options of a file link, and those of them that set the picture beside the text."""
+    rows = read_table("file_options")
+    return frozenset(word for word, _ in rows), frozenset(word for word, use in rows if use == "frame")
+
+
 # "300px", "x300px", "300x200px", "300 px", in any language's spelling of px; a few mistypings of it.
 _SIZE = re.compile(r"(\d{0,5})\s?(?:x\s?\d{1,5})?\s?(?:px|пкс|pks|pt|ピクセル|像素)+\Z", re.IGNORECASE)
 # "alt=...", "link=...": the name of an option with a value.
@@ -107,7 +97,7 @@ def parse_file_link(parts: Sequence[str], site: Site) -> ImageLink:
     for part in parts[1:]:
         option = part.strip()
         lowered = option.lower()
-        if lowered in _FRAMES or lowered.startswith(("thumb=", "thumbnail=")):
+        if lowered in _options()[1] or lowered.startswith(("thumb=", "thumbnail=")):
             place = "thumbnail"
         elif not _is_option(lowered):
             caption = option
@@ -115,33 +105,17 @@ def parse_file_link(parts: Sequence[str], site: Site) -> ImageLink:
 
 
 def _is_option(text: str) -> bool:
-    if not text or text in _OPTIONS:
+    if not text or text in _options()[0]:
         return True
     return bool(_SIZE.match(text) or _NAMED.match(text) or text.startswith("upright "))
 
 
 _LARGEST_ICON = 30
-# Pictures of the interface, and marks that stand for a subject, a project or a quality on many pages.
-_ICON = re.compile(
-    r"(?:Edit-clear|Edit-copy|Edit_icon|Question_book|Question-book|Commons-logo|Commons-emblem|Commons_logo"
-    r"|Wikiquote-logo|Wikisource-logo|Wiktionary-logo|Wikibooks-logo|Wikinews-logo|Wikiversity-logo|Wikiversity_logo"
-    r"|Wikispecies-logo|Wikivoyage-logo|Wikivoyage-Logo|Wikidata-logo|Wikimedia-logo|Wikipedia-logo|Notification-icon"
-    r"|WikiProject|Wiki_letter|Ambox|Imbox|Emblem-|Gnome-|Nuvola_|Crystal_|Crystal-|Crystal128|Tango_|Office-book|Text-x-"
-    r"|Symbol_(?:book|category|support|question|stub|star|information|oppose|neutral|portal|list|template)"
-    r"|Disambig|Merge-|Merge_|Split-arrows|Padlock|Semi-protection|Full-protection|Lock-(?:green|gray|red|yellow)"
-    r"|Folder_Hexagonal|P_(?:history|literature|vip|religion|philosophy|physics|music|sport)|Portal[_.-]|Portal-puzzle|Stub_|"
-    r"Loudspeaker|Speaker_Icon|Speakerlink|Sound-icon|Gtk-|Red_pog|Green_pog|Blue_pog|Cyan_pog|Pink_pog|Orange_pog"
-    r"|Yellow_pog|Black_pog|Purple_pog|White_pog|Steel_pog|Location_dot|Increase[2.]|Decrease[2.]|Steady[2.]"
-    r"|IncreaseNegative|DecreasePositive|Arrow_?(?:up|down|left|right|Blue|Red)|Yes_check|X_mark|Check_mark|Check-green"
-    r"|Dark_Green_check|Red_x\b|Green_tick|Cscr-|Featured_article_star|LinkFA-star|Lua-logo|Information_icon|Info_icon|OOjs_"
-    r"|Blank\.(?:png|svg|gif)|Transparent|1x1|Spacer|No_image|No_photo|Noimage|Replace_this_image|Replacethisimage"
-    r"|Placeholder|Image_not_available|Translation_to_english|Translation_arrow|Closed_Access|Open_Access_logo"
-    r"|Free-to-read|Lock-|External\.|Magnify-clip|Searchtool|Clock_and_warning|Ballot|Unbalanced_scales|Mergefrom"
-    r"|Star_full|Star_empty|Star_half|Rating_|Rod_of_Asclepius2|Stop_hand|Current_event|Sports_icon|Soccerball(?:_|\.)"
-    r"|Soccer_ball|Yellow_card|Red_card|Sub_o|Kit_(?:body|left|right|shorts|socks)|Kit_[a-z]+_|Gold_medal|Silver_medal|"
-    r"Bronze_medal|(?:Gold|Silver|Bronze)_medal_|Medaille|BSicon|[A-Z]?BSicon_|Flag_icon|Flagicon|.*[_-]icon\.(?:svg|png|gif)\Z"
-    r"|.*_stub\.(?:svg|png)\Z|.*-stub\.(?:svg|png)\Z|Pictogram_voting|Audio-input|Headphones?[_.]|Terra\.png|Globe_icon)",
-)
+
+
+@cache
+def _interface_icon() -> re.Pattern[str]:
+    return re.compile("(?:" + "|".join(read_column("interface_icons")) + ")")
 
 
 def is_interface_icon(file: str, options: Sequence[str] = ()) -> bool:
@@ -150,12 +124,12 @@ def is_interface_icon(file: str, options: Sequence[str] = ()) -> bool:
     `options` are the options of its link: a picture drawn at most 30 pixels wide, within the line, is a sign
     (a flag before a name, say) whatever its name.
     """
-    if _ICON.match(file):
+    if _interface_icon().match(file):
         return True
     small = False
     for option in options:
         option = option.strip().lower()
-        if option in _FRAMES:
+        if option in _options()[1]:
             return False
         if (size := _SIZE.match(option)) and size[1]:
             small = int(size[1]) <= _LARGEST_ICON
@@ -194,53 +168,12 @@ def _gallery_caption(rest: str) -> str:
 _FOREIGN_PARAMETERS = re.compile(
     r"(?:url|website|web|link|archive.*|accessdate|title|chapter|homepage|source)\Z"
 )
-_MULTIPLE = frozenset(
-    [
-        "multiple image",
-        "multiple images",
-        "multipleimage",
-        "multi image",
-        "auto images",
-        "double image",
-        "triple image",
-        "image stack",
-        "image array",
-        "photomontage",
-        "photo montage",
-        "imagestackright",
-    ]
-)
-_GALLERIES = frozenset(("gallery", "image gallery", "photo gallery", "flag array"))
-_IN_RUNNING_PAGE = frozenset(
-    [
-        "wide image",
-        "wide image 2",
-        "tall image",
-        "panorama",
-        "css image crop",
-        "cssimagecrop",
-        "css crop",
-        "annotated image",
-        "image frame",
-        "annotated image 4",
-        "listen",
-        "listen image",
-        "image label begin",
-        "superimpose",
-        "superimpose2",
-        "overlay",
-        "external media",
-        "quote box",
-        "largest cities",
-        "stack",
-        "location map",
-        "location map+",
-        "location map many",
-        "location map~",
-        "side box",
-        "external image",
-    ]
-)
+
+
+@cache
+def _picture_templates() -> dict[str, str]:
+    """Return the places of the pictures in templates that are made for pictures, by name in lower case."""
+    return {name.lower(): place for name, place in read_table("picture_templates")}
 
 
 def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list[ImageLink]:
@@ -250,17 +183,11 @@ def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list
     ``gallery`` and ``thumbnail`` in the templates made for pictures), or as a whole ``[[File:..]]``.
     Templates for sources and remarks have none.
     """
-    lowered = name.lower()
     if template_kind(name) in KINDS_WITHOUT_IMAGES:
         return []
-    if lowered in _MULTIPLE:
-        place = "multiple_image"
-    elif lowered in _GALLERIES:
+    place = _picture_templates().get(name.lower(), "infobox")
+    if place == "gallery":
         return _gallery_template(arguments, site)
-    elif lowered in _IN_RUNNING_PAGE:
-        place = "thumbnail"
-    else:
-        place = "infobox"
     images: list[ImageLink] = []
     for key, value in arguments.items():
         if "." not in value:
@@ -272,7 +199,7 @@ def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list
             continue
         file = normalise_file_name(value, site)
         if file is not None:
-            images.append(ImageLink(file, caption_of(key, arguments), place))
+            images.append(ImageLink(file, _caption_of(key, arguments), place))
         elif "<gallery" in value or "\n" in value:
             images.extend(gallery_images(_GALLERY_TAG.sub("\n", value), site))
     return images
@@ -287,7 +214,7 @@ def _gallery_template(arguments: Mapping[str, str], site: Site) -> list[ImageLin
     for key, value in arguments.items():
         if not key.isdecimal():
             if (file := normalise_file_name(value, site)) is not None:
-                images.append(ImageLink(file, caption_of(key, arguments), "gallery"))
+                images.append(ImageLink(file, _caption_of(key, arguments), "gallery"))
         elif "\n" in value.strip() or "|" in value:
             images.extend(gallery_images(value, site))
         elif (file := normalise_file_name(value, site)) is not None:
@@ -342,3 +269,51 @@ def _split_at_pipes(text: str) -> list[str]:
             start = token.end()
     parts.append(text[start:])
     return parts
+
+
+@cache
+def _main_parameters() -> tuple[frozenset[str], list[str]]:
+    """Return the parameters of a template for its main picture, and those for that picture's caption."""
+    rows = read_table("picture_parameters")
+    pictures = frozenset(name for name, use in rows if use == "picture")
+    return pictures, [name for name, use in rows if use == "caption"]
+
+
+_TRAILING_NUMBER = re.compile(r"\d*[a-z]?\Z")
+
+
+def _caption_of(key: str, arguments: Mapping[str, str]) -> str:
+    """Gives the caption that belongs to the file in the argument `key`, by the names in use."""
+    for caption_key in _caption_keys(key):
+        caption = arguments.get(caption_key, "").strip()
+        if caption:
+            return caption
+    return ""
+
+
+def _caption_keys(key: str) -> Iterator[str]:
+    lowered = key.lower()
+    if lowered.isdecimal():
+        # {{wide image|file|width|caption}}, {{double image|side|file|width|file|width|caption|caption}}
+        position = int(lowered) if len(lowered) < 3 else 0
+        yield from (("3", "caption") if position == 1 else ())
+        yield from ((str(position // 2 + 5),) if position in (2, 4) else ())
+        return
+    match = _TRAILING_NUMBER.search(lowered)
+    number = match[0] if match and match[0][:1].isdecimal() else ""
+    stem = lowered[: len(lowered) - len(number)].rstrip("_ ")
+    for separator in ("_", " ", ""):
+        yield f"{stem}{number}{separator}caption"
+        yield f"{stem}{separator}caption{number}"
+    yield f"caption_{stem}{number}"
+    subject = stem.removeprefix("image").strip("_ ")
+    if subject and subject != stem:
+        for separator in ("_", " ", ""):
+            yield f"{subject}{separator}caption{number}"
+        yield f"caption_{subject}{number}"
+        yield f"image_{subject}_caption{number}"
+    if number:
+        yield f"caption{number}"
+    main_pictures, main_captions = _main_parameters()
+    if number in ("", "1") and not main_pictures.isdisjoint((stem, lowered)):
+        yield from main_captions

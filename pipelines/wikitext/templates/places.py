@@ -1,37 +1,20 @@
-"""Stations, lines and roads: short names that link to long titles."""
+"""Stations, lines, roads and coordinates: short names that link to long titles."""
 
 from __future__ import annotations
 
 import re
 
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
 
-# A kind of stop a line: names of its template; what follows the name in the article's title.
-_STOPS = """
-stn,sTN,station,metro,metrod,sta|station
-rws,stnlnk,stnlink,rwsa,bSsrws,bssrws,bSrws|railway station
-rht|railway halt
-subway|subway station
-lus,london underground station|tube station
-lrt,lrts,lrt station,lRT station|LRT station
-mrt,mrts,mrt station,mRT station|MRT station
-bts|BTS station
-tram,tstop tram|tram stop
-tstop,bus stop|stop
-ferry,fw|ferry wharf
-lbs|Lifeboat Station
-njt-sta|station
-"""
-
 
 def _register_stops() -> None:
-    for line in _STOPS.strip().splitlines():
-        names, kind = line.split("|")
+    for names, kind in read_table("stops"):
 
-        @template(*names.split(","))
+        @template(*names.split("|"))
         def stop(call: TemplateCall, kind: str = kind) -> str | None:
             """``{{rws|Ash|Kent}}`` -> ``[[Ash railway station (Kent)|Ash]]``."""
             name, note = call.get("1"), call.get("2", "dab")
@@ -49,7 +32,7 @@ def of_a_system(call: TemplateCall) -> str | None:
     return call.get("3" if call.name == "lnr" else "2", "2", "1") or None
 
 
-@template("nYCS", "nYCS service", "nYCS-bull")
+@template("NYCS", "NYCS service", "NYCS-bull")
 def subway_service(call: TemplateCall) -> str | None:
     """``{{NYCS|A}}`` -> ``[[A (New York City Subway service)|A]]``."""
     name = call.get("1")
@@ -106,7 +89,7 @@ def junction(call: TemplateCall) -> str | None:
 _BRITISH_ROAD = re.compile(r"(?:M\d+|A\d+\(M\)|([AB])\d+)\Z")
 
 
-@template("uK road", "uk road", "uKroad")
+@template("UK road", "uk road", "UKroad")
 def british_road(call: TemplateCall) -> str | None:
     """``{{UK road|A38}}`` -> ``[[A38 road|A38]]``, ``{{UK road|M5}}`` -> ``[[M5 motorway|M5]]``."""
     number = call.get("1")
@@ -122,3 +105,46 @@ def airport_codes(call: TemplateCall) -> str | None:
     labels = ("IATA", "ICAO", "FAA LID", "TC LID", "WMO")
     codes = [f"{label}: {code}" for label, code in zip(labels, call.positional(), strict=False) if code]
     return f"({', '.join(codes)})" if codes else None
+
+
+_NUMBER = re.compile(r"[-+\u2212]?\d{1,3}(?:\.\d+)?")
+_DIRECTIONS = ("NS", "EWOL")
+_MINUS = "-\u2212"
+_UNITS = ("°", "′", "″")
+
+
+@template("coord", "coords", "coordinates")
+def coordinates(call: TemplateCall) -> str | None:
+    """``{{coord|12|30|N|13.2|E}}`` -> ``12°30′N 13.2°E``; ``display=title`` shows nothing in the text.
+
+    Two bare numbers (``{{coord|12.5|-13}}``) are degrees, negative to the south and west.
+    """
+    display = call.get("display", default="inline")
+    if "inline" not in display and display not in ("i", "it", "ti"):
+        return ""
+    values = call.positional()
+    if (
+        len(values) >= 2
+        and _NUMBER.fullmatch(values[0])
+        and _NUMBER.fullmatch(values[1])
+        and not _marked(values)
+    ):
+        return " ".join(_bare(value, *ends) for value, ends in zip(values, ("NS", "EW"), strict=False))
+    parts: list[str] = []
+    for directions in _DIRECTIONS:
+        numbers: list[str] = []
+        while values and _NUMBER.fullmatch(values[0]) and len(numbers) < len(_UNITS):
+            numbers.append(values.pop(0))
+        if not numbers or not values or values[0].upper() not in set(directions):
+            return None
+        parts.append("".join(map("".join, zip(numbers, _UNITS, strict=False))) + values.pop(0).upper())
+    return " ".join(parts)
+
+
+def _marked(values: list[str]) -> bool:
+    return any(value.upper() in ("N", "S", "E", "W") for value in values)
+
+
+def _bare(value: str, positive: str, negative: str) -> str:
+    direction = negative if value[0] in _MINUS else positive
+    return f"{value.lstrip('+' + _MINUS)}°{direction}"

@@ -1,10 +1,10 @@
-"""Links of special kinds: to other languages' articles, to sections, to users' own words."""
+"""Links that templates make: to other languages and to sections, short citations within the text."""
 
 from __future__ import annotations
 
 import re
 
-from pipelines.wikitext.templates.language_names import is_language_code, language_name
+from pipelines.wikitext.templates.languages import is_language_code, language_name
 from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 
 @template("ill", "interlanguage link", "interlanguage link multi", "illm", "link-interwiki")
-@template("interlanguage link forced", "ill-WD2")
+@template("interlanguage link forced", "Ill-WD2")
 def interlanguage_link(call: TemplateCall) -> str | None:
     """``{{ill|Jo Nesbø|no|lt=the author}}`` -> ``[[Jo Nesbø|the author]]``; the codes behind it are not shown.
 
@@ -134,7 +134,7 @@ def without_disambiguation(call: TemplateCall) -> str | None:
     return link(target, _DISAMBIGUATION.sub("", target)) if target else None
 
 
-@template("uRL", "url", "official URL")
+@template("URL", "url", "Official URL")
 def address(call: TemplateCall) -> str:
     """``{{URL|example.org|shown}}`` -> ``shown``, or the address without its beginning."""
     shown = call.get("2")
@@ -143,7 +143,7 @@ def address(call: TemplateCall) -> str:
     return call.get("1").removeprefix("https://").removeprefix("http://").removeprefix("//").rstrip("/")
 
 
-@template("youTube", "vimeo")
+@template("YouTube", "vimeo")
 def video_link(call: TemplateCall) -> str:
     """``{{YouTube|id|''Title''}}`` -> ``''Title''``; without a title nothing."""
     return call.get("2", "title")
