@@ -79,7 +79,7 @@ _LONGEST_ABBREVIATION = 4
 
 
 def split_sentences(text: str, anchors: Sequence[Anchor] = (), language: str = "en") -> list[tuple[int, int]]:
-    """Gives the sentences of `text` as spans of code points, in order, without white space at their ends.
+    """Return the sentences of `text` as spans of code points, in order, without white space at their ends.
 
     Args:
         text: plain text of one paragraph.
@@ -141,7 +141,7 @@ def _outside_anchors(ends: Sequence[int], anchors: Sequence[Anchor]) -> list[int
 
 
 def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
-    """Gives the ends of `pieces`, which make up `text`, without those that stand inside a sentence."""
+    """Return the ends of `pieces`, which make up `text`, without those that stand inside a sentence."""
     ends: list[int] = []
     end = 0
     for piece, following in pairwise(pieces):
@@ -185,7 +185,7 @@ def _is_false_end(text: str, piece: str, word: str, end: int) -> bool:
 
 
 def _with_ends_at_pairs(text: str, ends: Sequence[int], openers: Sequence[str]) -> list[int]:
-    """Gives `ends` and those that stand in or right behind quotations and brackets that were kept whole."""
+    """Return `ends` and those that stand in or right behind quotations and brackets that were kept whole."""
     all_ends: list[int] = []
     start = 0
     for end in ends:

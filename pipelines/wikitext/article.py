@@ -30,7 +30,7 @@ LONGEST_INTRODUCED_LIST = 2000
 def extract_article(
     wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA, from_xml: bool = False
 ) -> Article:
-    """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
+    """Return the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
 
     Tables, footnotes and the templates that stand beside the text are left out; so are templates in running
     text that have no renderer. Templates that are left out are counted, by kind or by name. `from_xml` tells
@@ -71,7 +71,7 @@ class _Extraction:
         return article
 
     def expand(self, text: str) -> str:
-        """Takes out tags and templates; templates may bring tags."""
+        """Take out tags and templates; templates may bring tags."""
         text = strip_tags(text, self.collect)
         self.literal = self.literal or marks.JOINER in text
         if "{|" in text:
@@ -81,7 +81,7 @@ class _Extraction:
         return strip_tags(expanded, self.collect) if brought_tags else expanded
 
     def collect(self, name: str, body: str) -> None:
-        """Takes the image links of a gallery, an image map or an HTML table."""
+        """Take the image links of a gallery, an image map or an HTML table."""
         if name == "table":
             self.collect_from_table(body)
         elif name == "gallery":
@@ -91,14 +91,14 @@ class _Extraction:
             self.galleries.extend(gallery_images(body.strip().partition("\n")[0], self.site)[:1])
 
     def collect_from_table(self, wikitext: str) -> None:
-        """Takes the image links inside a table, by reading its links; their text is not wanted."""
+        """Take the image links inside a table, by reading its links; their text is not wanted."""
         if first := self.site.file_link.search(wikitext):
             inner = Links(self.title, self.site)
             inner.read(wikitext[first.start() :])
             self.galleries.extend(inner.images)
 
     def plain(self, text: str) -> str:
-        """Gives the plain text of a piece of wikitext: a caption, a heading."""
+        """Return the plain text of a piece of wikitext: a caption, a heading."""
         if "<" in text or "{{" in text:
             text = self.expand(text)
         if "[" in text:
@@ -110,7 +110,7 @@ class _Extraction:
         return marks.restore(tidy(text)).strip()
 
     def images(self) -> list[ImageLink]:
-        """Gives the page's images, each file once, with its first caption as plain text."""
+        """Return the page's images, each file once, with its first caption as plain text."""
         images: dict[str, ImageLink] = {}
         for image in (*self.expansion.images, *self.links.images, *self.galleries):
             known = images.setdefault(image.file, image)
@@ -163,7 +163,7 @@ def _paragraph(text: str, kind: str, section: str) -> Paragraph:
 
 
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
-    """Joins short list items to the paragraph with a colon before them, and terms to their definitions."""
+    """Join short list items to the paragraph with a colon before them, and terms to their definitions."""
     joined: list[Block] = []
     introduction = -1
     for text, (_, kind, level) in zip(texts, blocks, strict=True):

@@ -34,7 +34,7 @@ _DEFINITION = re.compile(
 
 
 def read_blocks(text: str) -> list[Block]:
-    """Gives the blocks of `text` in order; headings are blocks of the kind ``heading``."""
+    """Return the blocks of `text` in order; headings are blocks of the kind ``heading``."""
     for mark in (marks.BREAK, marks.QUOTE, marks.QUOTE_END, marks.ITEM):
         # Each mark of a block begins a line.
         if mark in text:
@@ -98,7 +98,7 @@ class _Reader:
         self.preformatted = False
 
     def indented(self, line: str) -> None:
-        """Takes a line that begins with a space: preformatted, unless it goes on a paragraph."""
+        """Take a line that begins with a space: preformatted, unless it goes on a paragraph."""
         if self.lines and not self.preformatted:
             self.end_paragraph()
         self.preformatted = True
@@ -141,7 +141,7 @@ _SPECIAL = " *#:;=-\t" + marks.BREAK + marks.QUOTE + marks.QUOTE_END + marks.ITE
 
 
 def _level(heading: re.Match[str]) -> tuple[int, str]:
-    """Gives a heading's level and text; equals signs beyond the shorter run are text."""
+    """Return a heading's level and text; equals signs beyond the shorter run are text."""
     left, text, right = heading.groups()
     level = min(len(left), len(right))
     return level, "=" * (len(left) - level) + text + "=" * (len(right) - level)

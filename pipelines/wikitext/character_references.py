@@ -16,7 +16,7 @@ _NAMED["רלמ"] = _NAMED["رلم"] = "\u200f"
 
 
 def decode_entities(text: str) -> str:
-    """Gives `text` with its character references replaced, once, by what they stand for; unknown ones stay."""
+    """Return `text` with its character references replaced, once, by what they stand for; unknown ones stay."""
     return _REFERENCE.sub(_decode, text) if "&" in text else text
 
 

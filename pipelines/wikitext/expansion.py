@@ -133,7 +133,7 @@ class Expansion:
         return "".join(result), brought_tags
 
     def _decide(self, braces: str, following: str, whole: bool, depth: int) -> tuple[str, _Action] | None:
-        """Gives name and action of a call by the text that follows its braces; None where it has no name.
+        """Return name and action of a call by the text that follows its braces; None where it has no name.
 
         `whole` tells that this text is all of the call's inside.
         """
@@ -153,7 +153,7 @@ class Expansion:
         return self._action(written) if written.strip() and "[" not in written else None
 
     def _action(self, written: str) -> tuple[str, _Action]:
-        """Gives the normalised name of a call and what to do with it."""
+        """Return the normalised name of a call and what to do with it."""
         name = _normalise(written, self.site)
         action: _Action = find_renderer(name)
         if action is None:
@@ -169,7 +169,7 @@ class Expansion:
         return name, action
 
     def _close(self, call: _Call, inside: str, braces: str, inner: bool) -> str:
-        """Gives the wikitext for a call or an argument whose inside is expanded."""
+        """Return the wikitext for a call or an argument whose inside is expanded."""
         value = self._argument(inside) if braces == "}}}" else self._render(call, inside)
         if not value or value.isspace():
             return marks.REMOVED + value
@@ -189,7 +189,7 @@ class Expansion:
         return default if pipe else f"{{{marks.JOINER}{{{{{inside}}}{marks.JOINER}}}}}"
 
     def _render(self, call: _Call, inside: str) -> str:
-        """Gives the wikitext for a call with its arguments expanded."""
+        """Return the wikitext for a call with its arguments expanded."""
         if "[[" in inside:
             inside = _LINK.sub(_hide, inside)
         written, *parts = inside.split("|")
@@ -221,7 +221,7 @@ class Expansion:
     def _drop(
         self, pieces: list[str], index: int, close: int, name: str, kind: str, inner: bool, alone: bool
     ) -> str:
-        """Counts a call that leaves nothing, collects its images, and gives the mark that stands for it."""
+        """Count a call that leaves nothing, collect its images, and return the mark that stands for it."""
         self.names.add(name)
         if kind not in KINDS_WITHOUT_IMAGES:
             inside = "".join(pieces[index + 1 : close])
@@ -243,7 +243,7 @@ _CHARACTERS_BEFORE = 40
 
 
 def _normalise(name: str, site: Site) -> str:
-    """Gives a template's name without ``Template:``, ``subst:`` and the like."""
+    """Return a template's name without ``Template:``, ``subst:`` and the like."""
     if ":" in name:
         prefix, _, rest = name.partition(":")
         while prefix.strip().lower() in ("subst", "safesubst", "msg", "msgnw", "raw") or (
@@ -255,7 +255,7 @@ def _normalise(name: str, site: Site) -> str:
 
 
 def _stands_alone(result: list[str], pieces: list[str], close: int, partners: dict[int, int]) -> bool:
-    """Tells whether nothing shows on the lines of a call but other calls: `result` is the text before it."""
+    """Return whether nothing shows on the lines of a call but other calls: `result` is the text before it."""
     for piece in reversed(result[-_MOST_NEIGHBOURS:]):
         shown = piece.rstrip(_SHOWS_NOTHING)
         if shown:

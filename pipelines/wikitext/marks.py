@@ -47,7 +47,7 @@ _BLOCK_MARK = re.compile(f"[{BREAK}{QUOTE}{QUOTE_END}{ITEM}{NEWLINE}{LINE_BREAK}
 
 
 def remove_marks(text: str) -> str:
-    """Gives `text` without the control characters that are used as marks (an XML dump holds none)."""
+    """Return `text` without the control characters that are used as marks (an XML dump holds none)."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", " ")
     data = text.encode("utf-8", "surrogatepass")
@@ -56,25 +56,25 @@ def remove_marks(text: str) -> str:
 
 
 def protect(text: str) -> str:
-    """Gives `text` such that nothing in it is read as wikitext; `restore` gives it back, line breaks as spaces."""
+    """Return `text` such that nothing in it is read as wikitext; `restore` gives it back, line breaks as spaces."""
     return JOINER + text.translate(_TO_STAND_INS) + JOINER
 
 
 def protect_lines(text: str) -> str:
-    """Does as `protect`, and keeps the line breaks."""
+    """Do as `protect`, but keep the line breaks."""
     return JOINER + text.replace("\n", NEWLINE).translate(_TO_STAND_INS) + JOINER
 
 
 def restore(text: str) -> str:
-    """Gives the text that `protect` was given, wherever `text` holds such."""
+    """Return the text that `protect` was given, wherever `text` holds such."""
     return text.translate(_TO_LITERALS) if JOINER in text else text
 
 
 def strip_anchors(text: str) -> str:
-    """Gives `text` with only the surfaces of its anchors."""
+    """Return `text` with only the surfaces of its anchors."""
     return _ANCHOR_MARK.sub("", text) if ANCHOR in text else text
 
 
 def join_lines(text: str) -> str:
-    """Gives `text` on one line and without marks of blocks."""
+    """Return `text` on one line and without marks of blocks."""
     return _BLOCK_MARK.sub(" ", text)

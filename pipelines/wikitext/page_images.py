@@ -41,7 +41,7 @@ _NAMESPACE_WORD = re.compile(r"\s*:?\s*([^:|\[\]{}<>\n]{1,40}?)[ _]*:")
 
 
 def normalise_file_name(text: str, site: Site) -> str | None:
-    """Gives the name of the media file that `text` names, or None where it names none.
+    """Return the name of the media file that `text` names, or None where it names none.
 
     The namespace word (``File:``, ``Image:``, the site's own) goes, entities are decoded, underscores stand
     for spaces and the first letter is in upper case: ``Image: big ben.jpg`` -> ``Big_ben.jpg``.
@@ -86,7 +86,7 @@ _NAMED = re.compile(
 
 
 def parse_file_link(parts: Sequence[str], site: Site) -> ImageLink:
-    """Gives the image link of a ``[[File:...]]`` whose inside, cut at its own ``|``, is `parts`.
+    """Return the image link of a ``[[File:...]]`` whose inside, cut at its own ``|``, is `parts`.
 
     The caption is the last part that is no option, as in MediaWiki
     (https://www.mediawiki.org/wiki/Help:Images). The file is empty where the first part names none.
@@ -119,7 +119,7 @@ def _interface_icon() -> re.Pattern[str]:
 
 
 def is_interface_icon(file: str, options: Sequence[str] = ()) -> bool:
-    """Tells whether the file with the normalised name `file` is a sign of the interface, no picture of anything.
+    """Return whether the file with the normalised name `file` is a sign of the interface, no picture of anything.
 
     `options` are the options of its link: a picture drawn at most 30 pixels wide, within the line, is a sign
     (a flag before a name, say) whatever its name.
@@ -140,7 +140,7 @@ _GALLERY_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
 def gallery_images(body: str, site: Site) -> list[ImageLink]:
-    """Gives the image links of the body of a ``<gallery>``: one a line, ``File:Name.jpg|caption``."""
+    """Return the image links of the body of a ``<gallery>``: one a line, ``File:Name.jpg|caption``."""
     images: list[ImageLink] = []
     for line in _GALLERY_COMMENT.sub("", body).splitlines():
         line = line.strip()
@@ -154,7 +154,7 @@ def gallery_images(body: str, site: Site) -> list[ImageLink]:
 
 
 def _gallery_caption(rest: str) -> str:
-    """Gives the caption among the parts of a gallery's line: what stands between options before and behind it."""
+    """Return the caption among the parts of a gallery's line: what stands between options before and behind it."""
     parts = rest.split("|")
     first, last = 0, len(parts)
     while first < last and _is_option(parts[first].strip().lower()):
@@ -177,7 +177,7 @@ def _picture_templates() -> dict[str, str]:
 
 
 def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list[ImageLink]:
-    """Gives the image links in the arguments of the template with the normalised name `name`.
+    """Return the image links in the arguments of the template with the normalised name `name`.
 
     A file stands as a bare name or as ``File:Name.jpg`` (place ``infobox``, or ``multiple_image``,
     ``gallery`` and ``thumbnail`` in the templates made for pictures), or as a whole ``[[File:..]]``.
@@ -209,7 +209,7 @@ _GALLERY_TAG = re.compile(r"</?gallery[^<>]*>", re.IGNORECASE)
 
 
 def _gallery_template(arguments: Mapping[str, str], site: Site) -> list[ImageLink]:
-    """Reads ``{{gallery|File:A.jpg|caption|File:B.jpg|caption}}`` and its older form, one picture an argument."""
+    """Read ``{{gallery|File:A.jpg|caption|File:B.jpg|caption}}`` and its older form, one picture an argument."""
     images: list[ImageLink] = []
     for key, value in arguments.items():
         if not key.isdecimal():
@@ -225,7 +225,7 @@ def _gallery_template(arguments: Mapping[str, str], site: Site) -> list[ImageLin
 
 
 def _linked_images(value: str, site: Site, place: str) -> Iterator[ImageLink]:
-    """Finds the ``[[File:..]]`` in a value; their captions may hold links."""
+    """Find the ``[[File:..]]`` in a value; their captions may hold links."""
     for inside in _double_brackets(value):
         word = _NAMESPACE_WORD.match(inside)
         if word is None or not _is_file_word(word[1], site):
@@ -242,7 +242,7 @@ _PIPE_OR_BRACKETS = re.compile(r"\[\[|\]\]|\|")
 
 
 def _double_brackets(text: str) -> Iterator[str]:
-    """Gives the insides of the outermost ``[[..]]`` in `text`."""
+    """Return the insides of the outermost ``[[..]]`` in `text`."""
     depth = start = 0
     for bracket in _BRACKETS.finditer(text):
         if bracket[0] == "[[":
@@ -256,7 +256,7 @@ def _double_brackets(text: str) -> Iterator[str]:
 
 
 def _split_at_pipes(text: str) -> list[str]:
-    """Cuts `text` at the pipes that stand outside of inner links."""
+    """Cut `text` at the pipes that stand outside of inner links."""
     parts: list[str] = []
     depth = start = 0
     for token in _PIPE_OR_BRACKETS.finditer(text):
@@ -283,7 +283,7 @@ _TRAILING_NUMBER = re.compile(r"\d*[a-z]?\Z")
 
 
 def _caption_of(key: str, arguments: Mapping[str, str]) -> str:
-    """Gives the caption that belongs to the file in the argument `key`, by the names in use."""
+    """Return the caption that belongs to the file in the argument `key`, by the names in use."""
     for caption_key in _caption_keys(key):
         caption = arguments.get(caption_key, "").strip()
         if caption:

@@ -68,28 +68,28 @@ class Site:
     """The dump's date, against which ages are reckoned; None where it is not known."""
 
     def normalise_title(self, title: str) -> str:
-        """Gives `title` as anchors hold it: underscores, first letter by the site's rule, no section."""
+        """Return `title` as anchors hold it: underscores, first letter by the site's rule, no section."""
         title = title.partition("#")[0].replace("_", " ")
         title = "_".join(title.split())
         return upper_first(title) if self.first_letter_upper else title
 
     def namespace_number(self, name: str) -> int | None:
-        """Gives the number of the namespace called `name` (any case, underscores or spaces), or None.
+        """Return the number of the namespace called `name` (any case, underscores or spaces), or None.
 
         The canonical English names and ``Image`` hold on every wiki.
         """
         return self._namespace_numbers.get(" ".join(name.replace("_", " ").split()).lower())
 
     def is_interlanguage(self, prefix: str) -> bool:
-        """Tells whether ``[[prefix:Page]]`` names the page of another language, shown beside the text."""
+        """Return whether ``[[prefix:Page]]`` names the page of another language, shown beside the text."""
         return _interwiki().get(prefix) == "language" and prefix != self.language
 
     def is_interwiki(self, prefix: str) -> bool:
-        """Tells whether `prefix`, in lower case, leads to another wiki (a language or another project)."""
+        """Return whether `prefix`, in lower case, leads to another wiki (a language or another project)."""
         return _interwiki().get(prefix) == "project" or self.is_interlanguage(prefix)
 
     def has_subpages(self, title: str) -> bool:
-        """Tells whether ``[[/Page]]`` on the page `title` means a page below it."""
+        """Return whether ``[[/Page]]`` on the page `title` means a page below it."""
         name, colon, _ = title.partition(":")
         number = self.namespace_number(name) if colon else None
         return number is not None and number not in _WITHOUT_SUBPAGES
@@ -124,7 +124,7 @@ class Site:
 
 
 def upper_first(title: str) -> str:
-    """Gives `title` with its first letter in upper case, where that is one letter (no ``ß``)."""
+    """Return `title` with its first letter in upper case, where that is one letter (no ``ß``)."""
     first = title[:1].upper()
     return first + title[1:] if len(first) == 1 else title
 

@@ -27,7 +27,7 @@ def _disambiguation_templates() -> frozenset[str]:
 
 
 def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
-    """Gives `text` without its behaviour switches, and the switches found, in upper case.
+    """Return `text` without its behaviour switches, and the switches found, in upper case.
 
     On wikis in other languages than English, whose words a dump does not name, whatever has the form of a
     switch counts as one.
@@ -47,7 +47,7 @@ def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
 
 
 def is_disambiguation(title: str, templates: Set[str], switches: Set[str]) -> bool:
-    """Tells whether a page only tells articles apart: by its title, its templates' names or its switches."""
+    """Return whether a page only tells articles apart: by its title, its templates' names or its switches."""
     if "DISAMBIG" in switches or title.endswith("(disambiguation)"):
         return True
     known = _disambiguation_templates()

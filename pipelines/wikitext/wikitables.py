@@ -22,7 +22,7 @@ _Span = tuple[int, int]
 
 
 def remove_tables(text: str, collect: Callable[[str], None], calls: Sequence[_Span] | None = None) -> str:
-    """Gives `text` without its tables, inner ones included; `collect` gets the wikitext of each.
+    """Return `text` without its tables, inner ones included; `collect` gets the wikitext of each.
 
     MediaWiki closes an open table at the page's end and shows the rest of the page in its last cell; here the
     table ends before the first heading, or the first blank line that no row follows. With `calls`, the spans of
@@ -44,7 +44,7 @@ def remove_tables(text: str, collect: Callable[[str], None], calls: Sequence[_Sp
 
 
 def _edges(text: str, calls: Sequence[_Span]) -> list[tuple[int, int]]:
-    """Gives the starts and ends of tables in order: the line's start of a start; -1 and the end of an end."""
+    """Return the starts and ends of tables in order: the line's start of a start; -1 and the end of an end."""
     edges: list[tuple[int, int]] = []
     positions = sorted([*_find_all(text, "{|"), *_find_all(text, "|}")])
     call = 0
@@ -75,7 +75,7 @@ def _find_all(text: str, sign: str) -> list[int]:
 
 
 def _pair_edges(edges: list[tuple[int, int]]) -> tuple[list[int], list[_Span]]:
-    """Gives the starts of the tables that are never closed, and the spans of closed ones that stand in no other."""
+    """Return the starts of the tables that are never closed, and the spans of closed ones that stand in no other."""
     opened: list[int] = []
     closed: list[_Span] = []
     for start, position in edges:
@@ -90,7 +90,7 @@ def _pair_edges(edges: list[tuple[int, int]]) -> tuple[list[int], list[_Span]]:
 
 
 def _with_unclosed(text: str, opened: list[int], closed: list[_Span]) -> list[_Span]:
-    """Adds the tables that are never closed, each as far as it can reach."""
+    """Add the tables that are never closed, each as far as it can reach."""
     ends = dict(closed)
     tables: list[_Span] = []
     end = 0

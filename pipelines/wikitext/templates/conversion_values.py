@@ -85,7 +85,7 @@ _RANGES = {
 
 
 def find_range(word: str) -> Range | None:
-    """Gives the range that `word` (``to``, ``-``, ``by``, ...) opens, or None."""
+    """Return the range that `word` (``to``, ``-``, ``by``, ...) opens, or None."""
     return _RANGES.get(word.strip())
 
 
@@ -109,7 +109,7 @@ _VULGAR = {
 
 
 def read_value(text: str) -> Value | None:
-    """Gives the value that `text` writes, or None where it is no number."""
+    """Return the value that `text` writes, or None where it is no number."""
     text = text.replace("&nbsp;", " ").replace("&minus;", "-").strip()
     if not text or len(text) > 60:
         return None
@@ -146,7 +146,7 @@ _PACKED = re.compile(r"\s*([-+−]?[\d.,/]+)\s*(-|–|—|&ndash;|to|by|and|x|×
 
 
 def split_range(text: str) -> list[str] | None:
-    """Gives ``["5", "-", "10"]`` for ``5-10``, or None where `text` is no range in one piece."""
+    """Return ``["5", "-", "10"]`` for ``5-10``, or None where `text` is no range in one piece."""
     if len(text) > 60:
         return None
     match = _PACKED.match(text)
@@ -154,31 +154,31 @@ def split_range(text: str) -> list[str] | None:
 
 
 def scientific(size: float, places: int) -> str:
-    """Writes a small number as ``1.5×10<sup>−10</sup>``."""
+    """Write a small number as ``1.5×10<sup>−10</sup>``."""
     power = magnitude(size)
     digits = f"{size * 10.0**-power:.{max(0, min(places + power, 14))}f}"
     return f"{digits}×10<sup>{MINUS}{-power}</sup>"
 
 
 def rounded(number: float, places: int) -> float:
-    """Gives `number` rounded to `places` behind the point, halves away from zero."""
+    """Return `number` rounded to `places` behind the point, halves away from zero."""
     scale = 10.0 ** max(-30, min(places, 30))
     return math.floor(abs(number) * scale + 0.5) / scale * (1 if number >= 0 else -1)
 
 
 def magnitude(number: float) -> int:
-    """Gives the power of ten of the first digit: 2 for 500, -1 for 0.5."""
+    """Return the power of ten of the first digit: 2 for 500, -1 for 0.5."""
     return math.floor(math.log10(abs(number)) + 1e-14) if number and math.isfinite(number) else 0
 
 
 def significant_places(number: float, figures: int) -> int:
-    """Gives the places behind the point that leave `figures` digits, also where rounding brings one more."""
+    """Return the places behind the point that leave `figures` digits, also where rounding brings one more."""
     places = figures - 1 - magnitude(number)
     return figures - 1 - magnitude(rounded(number, places))
 
 
 def reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False) -> float | None:
-    """Gives `value` in the unit `wanted`, or None where the two measure different things."""
+    """Return `value` in the unit `wanted`, or None where the two measure different things."""
     if given.dimension != wanted.dimension and {given.dimension, wanted.dimension} != {"torque", "energy"}:
         return None
     if given.inverted != wanted.inverted:
@@ -192,7 +192,7 @@ def reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False)
 def default_places(
     value: Value, total: float, result: float, given: Unit, wanted: Unit, smallest_part: Unit | None
 ) -> int:
-    """Gives the places behind the point that the precision of the value suggests for the result.
+    """Return the places behind the point that the precision of the value suggests for the result.
 
     `total` is the value with the smaller parts of a composite one, the last of which is in `smallest_part`.
     """
@@ -211,7 +211,7 @@ def default_places(
 
 
 def _given_places(value: Value, *, composite: bool) -> float:
-    """Gives the places behind the point that a value was given with; zeros at its end count as not known."""
+    """Return the places behind the point that a value was given with; zeros at its end count as not known."""
     if value.denominator:
         return max(math.log10(value.denominator), 1.0)
     digits, _, exponent = value.clean.lower().partition("e")

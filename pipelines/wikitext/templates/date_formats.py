@@ -24,7 +24,7 @@ MONTHS = tuple(calendar.month_name)
 
 
 def month_number(text: str) -> int | None:
-    """Gives the number of the month that `text` names or numbers: ``3``, ``03``, ``Mar``, ``March``."""
+    """Return the number of the month that `text` names or numbers: ``3``, ``03``, ``Mar``, ``March``."""
     text = text.strip().rstrip(".")
     if text.isascii() and text.isdecimal():
         return int(text) if len(text) < 3 and 1 <= int(text) <= 12 else None
@@ -38,7 +38,7 @@ def month_number(text: str) -> int | None:
 
 
 def format_time(form: str, date: datetime.date) -> str:
-    """Gives `date` by `form`, whose letters are those of
+    """Return `date` by `form`, whose letters are those of
     https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions##time; the time of day is midnight.
 
     Text between double quotes and a character behind a backslash stand for themselves.
@@ -96,20 +96,20 @@ YES = frozenset(("y", "yes", "true", "1", "on"))
 
 
 def read_number(text: str) -> int | None:
-    """Gives the whole number that `text` writes in at most five digits, or None."""
+    """Return the whole number that `text` writes in at most five digits, or None."""
     text = plain(text).strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 
 
 def read_date(arguments: list[str]) -> tuple[int | None, int | None, int | None]:
-    """Gives year, month and day of ``1912|6|23``; None for what is missing or no number."""
+    """Return year, month and day of ``1912|6|23``; None for what is missing or no number."""
     year, month, day = [*arguments, "", "", ""][:3]
     number = read_number(day)
     return read_number(year), month_number(plain(month)), number if number and number <= 31 else None
 
 
 def write_date(year: int | None, month: int | None, day: int | None, *, day_first: bool) -> str:
-    """Writes ``June 23, 1912`` or ``23 June 1912``, leaving out what is missing."""
+    """Write ``June 23, 1912`` or ``23 June 1912``, leaving out what is missing."""
     if month is None:
         return str(year or "")
     if day is None:
@@ -120,5 +120,5 @@ def write_date(year: int | None, month: int | None, day: int | None, *, day_firs
 
 
 def wants_day_first(call: TemplateCall) -> bool:
-    """Tells whether the day is to stand before the month (``df=y``)."""
+    """Return whether the day is to stand before the month (``df=y``)."""
     return call.get("df").lower() in YES

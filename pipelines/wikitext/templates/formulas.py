@@ -65,7 +65,7 @@ _ESCAPED = {"\\": "; ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "|": "�
 
 
 def plain_formula(tex: str) -> str:
-    r"""Gives the formula `tex` (LaTeX as in ``<math>``) as one line of plain text.
+    r"""Return the formula `tex` (LaTeX as in ``<math>``) as one line of plain text.
 
     ``E = mc^2`` stays, ``\frac{a+b}{2}`` -> ``(a+b)/2``, ``\sqrt{x}`` -> ``√x``, ``x_{ij}`` -> ``x_ij``. Unknown
     commands are left out, their arguments kept; the time taken grows linearly with the formula.
@@ -119,7 +119,7 @@ class _Reader:
         return self.groups[-1][1]
 
     def text(self, text: str) -> str | None:
-        """Takes plain characters: a waiting command gets the first alone, as in TeX."""
+        """Take plain characters: a waiting command gets the first alone, as in TeX."""
         while text and self.pending:
             stripped = text.lstrip()
             if not stripped:
@@ -168,7 +168,7 @@ class _Reader:
             self.groups.append(([], []))
 
     def close(self) -> None:
-        """Ends a group, whose text becomes the argument of what waits for one."""
+        """End a group, whose text becomes the argument of what waits for one."""
         if self.left_out:
             self.left_out -= 1
             return
@@ -179,7 +179,7 @@ class _Reader:
         self.emit(text.strip() if self.pending else text)
 
     def emit(self, argument: str) -> None:
-        """Adds `argument` to the open group, in the way that the innermost waiting command wants it."""
+        """Add `argument` to the open group, in the way that the innermost waiting command wants it."""
         pieces, pending = self.groups[-1]
         if not pending or not argument.strip():
             if pending and argument == "" and (pending[-1] in _ROLES or pending[-1].startswith(_ROOT)):
@@ -220,7 +220,7 @@ class _Reader:
 
 
 def _root(term: str, index: str) -> str:
-    """Writes a root: ``√2``, ``∛x``, ``ⁿ√x``, and where the index is no such letter ``x^(1/(a + b))``."""
+    """Write a root: ``√2``, ``∛x``, ``ⁿ√x``, and where the index is no such letter ``x^(1/(a + b))``."""
     if index in _ROOTS:
         return f"{_ROOTS[index]}{term}"
     raised = index.translate(_SUPERSCRIPTS)
@@ -230,7 +230,7 @@ def _root(term: str, index: str) -> str:
 
 
 def _limit(argument: str) -> str:
-    """Writes what an arrow under a sign leads to: ``x → 0`` -> ``(x→0)``."""
+    """Write what an arrow under a sign leads to: ``x → 0`` -> ``(x→0)``."""
     return f"({'→'.join(map(str.strip, argument.split('→')))})" if "→" in argument else argument
 
 
@@ -239,7 +239,7 @@ _ONE_TERM = re.compile(r"(?:\d+|\w)\Z")
 
 
 def _over(text: str) -> str:
-    r"""Writes ``a \over b`` as a fraction."""
+    r"""Write ``a \over b`` as a fraction."""
     if marks.OVER not in text:
         return text
     top, _, bottom = text.partition(marks.OVER)
@@ -251,7 +251,7 @@ _OPERATOR = re.compile(r"[^\s(]\s*[-+−/=<>±,]|\S\s+\S")
 
 
 def _group(argument: str) -> str:
-    """Puts brackets around an argument of several terms."""
+    """Put brackets around an argument of several terms."""
     argument = argument.strip()
     if argument.startswith("(") and argument.endswith(")") and argument.count("(") == 1:
         return argument

@@ -56,7 +56,7 @@ def _kinds() -> _Kinds:
 
 @lru_cache(maxsize=1 << 16)
 def template_kind(name: str) -> str | None:
-    """Gives the kind of the template with the normalised name `name`, or None where it may say something."""
+    """Return the kind of the template with the normalised name `name`, or None where it may say something."""
     name = name.lower()
     kinds = _kinds()
     kind = kinds.names.get(name)

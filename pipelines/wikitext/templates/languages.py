@@ -29,7 +29,7 @@ def _language_articles() -> dict[str, str]:
 
 
 def language_name(code: str) -> str | None:
-    """Gives the English name of the language with the code `code` (``de``, ``grc-x-koine``, ``sr-Latn``)."""
+    """Return the English name of the language with the code `code` (``de``, ``grc-x-koine``, ``sr-Latn``)."""
     if len(code) > _LONGEST_CODE:
         return None
     code = code.strip().replace("_", "-").lower()
@@ -42,12 +42,12 @@ def language_name(code: str) -> str | None:
 
 
 def is_language_code(text: str) -> bool:
-    """Tells whether `text` is the code of a known language."""
+    """Return whether `text` is the code of a known language."""
     return 2 <= len(text) <= 12 and text.islower() and language_name(text) is not None
 
 
 def language_article(name: str) -> str:
-    """Gives the title of the article about the language called `name`: ``German`` -> ``German language``."""
+    """Return the title of the article about the language called `name`: ``German`` -> ``German language``."""
     if name.endswith(("languages", "Arabic", "Creole", "Neo-Aramaic")):
         return name
     return _language_articles().get(name, f"{name} language")
@@ -82,7 +82,7 @@ def lang(call: TemplateCall) -> str:
 
 
 def _labelled(call: TemplateCall, code: str, arguments: list[str]) -> str | None:
-    """Gives a word with its language in front, and behind it the transliteration and the literal meaning.
+    """Return a word with its language in front, and behind it the transliteration and the literal meaning.
 
     A language without a name in the table has no label.
     """
@@ -301,7 +301,7 @@ _LONGEST = 500
 
 
 def romanize_greek(word: str) -> str:
-    """Gives Greek letters one by one in Latin ones: ``ἀνατομή`` -> ``anatomḗ``, ``Ἑλλάς`` -> ``Hellás``."""
+    """Write Greek letters one by one in Latin ones: ``ἀνατομή`` -> ``anatomḗ``, ``Ἑλλάς`` -> ``Hellás``."""
     letters: list[str] = []
     for letter in unicodedata.normalize("NFD", word):
         small = letter.lower()
@@ -322,7 +322,7 @@ def romanize_greek(word: str) -> str:
 
 
 def _aspirate(letters: list[str]) -> None:
-    """Adds the h of a rough breathing: behind rho, in front of a vowel or the diphthong that it ends."""
+    """Add the h of a rough breathing: behind rho, in front of a vowel or the diphthong that it ends."""
     if not letters:
         return
     if letters[-1] in ("r", "R"):

@@ -78,7 +78,7 @@ def _split_exponent(number: str) -> tuple[str, str]:
 
 
 def _unit_symbol(code: str) -> str:
-    """Gives a unit as it is written; codes with a power (``m/s2``) get it raised."""
+    """Return a unit as it is written; codes with a power (``m/s2``) get it raised."""
     if code in ("degC", "degF"):
         return f"°{code[-1]}"
     if not code or code[-1] not in "23" or "[" in code or "<" in code:
@@ -121,7 +121,7 @@ def fraction(call: TemplateCall) -> str | None:
 
 
 def _bracketed(term: str) -> str:
-    """Puts a sum of several terms in brackets."""
+    """Put a sum of several terms in brackets."""
     inner = term.strip()
     sum_of_terms = any(sign in inner[1:] for sign in (" + ", " − ", " - ", "&minus;", " &minus; ", "+"))
     return f"({inner})" if sum_of_terms and not inner.startswith("(") else inner
@@ -349,7 +349,7 @@ _GAUGES = {
 
 
 def _feet_and_inches(millimetres: float) -> str:
-    """Gives a gauge in feet and sixteenths of an inch, as gauges are quoted."""
+    """Return a gauge in feet and sixteenths of an inch, as gauges are quoted."""
     if millimetres in _GAUGES:
         return _GAUGES[int(millimetres)]
     feet, sixteenths = divmod(round(millimetres / 25.4 * 16), 192)

@@ -28,7 +28,7 @@ _LONGEST = 60
 
 @lru_cache(maxsize=4096)
 def parse_number(text: str) -> Decimal | None:
-    """Gives the number that `text` writes (``1,234.5``, ``−3``, ``2e6``), or None where it writes none."""
+    """Return the number that `text` writes (``1,234.5``, ``−3``, ``2e6``), or None where it writes none."""
     text = text.replace("&nbsp;", " ").replace("\xa0", " ").strip()
     if len(text) > _LONGEST:
         return None
@@ -44,7 +44,7 @@ def parse_number(text: str) -> Decimal | None:
 
 
 def round_half_up(number: Decimal, digits: int) -> Decimal:
-    """Gives `number` rounded to `digits` places behind the point (before it where negative); halves go up.
+    """Return `number` rounded to `digits` places behind the point (before it where negative); halves go up.
 
     A number too large to be rounded is given back as it is.
     """
@@ -56,7 +56,7 @@ def round_half_up(number: Decimal, digits: int) -> Decimal:
 
 
 def group_digits(digits: str, separator: str = ",") -> str:
-    """Gives a string of digits with `separator` before every third one from the right: ``1,234,567``."""
+    """Return a string of digits with `separator` before every third one from the right: ``1,234,567``."""
     if len(digits) <= 3:
         return digits
     first = len(digits) % 3
@@ -66,7 +66,7 @@ def group_digits(digits: str, separator: str = ",") -> str:
 
 
 def write_number(number: Decimal, *, separator: str = ",", minus: str = MINUS) -> str:
-    """Gives `number` in full, with its places behind the point as they are, grouped by `separator`."""
+    """Return `number` in full, with its places behind the point as they are, grouped by `separator`."""
     if not number.is_finite() or abs(number.adjusted()) > _LONGEST:
         return str(number)
     whole, point, fraction = f"{abs(number):f}".partition(".")
@@ -100,7 +100,7 @@ _GROUPS = ("", " thousand", " million", " billion", " trillion", " quadrillion")
 
 
 def spell_number(number: int, *, american: bool = False) -> str | None:
-    """Gives `number` in words (``one hundred and five``), or None from 10^18 on; without ``and`` where `american`."""
+    """Return `number` in words (``one hundred and five``), or None from 10^18 on; without ``and`` where `american`."""
     if abs(number) >= 10 ** (3 * len(_GROUPS)):
         return None
     if number < 0:
@@ -138,7 +138,7 @@ def _below_thousand(number: int, american: bool) -> str:
 
 
 def ordinal(number: int) -> str:
-    """Gives ``1st``, ``2nd``, ``3rd``, ``4th``, ``11th``."""
+    """Return ``1st``, ``2nd``, ``3rd``, ``4th``, ``11th``."""
     last = abs(number) % 100
     ending = "th" if 10 < last < 20 else {1: "st", 2: "nd", 3: "rd"}.get(last % 10, "th")
     return f"{number}{ending}"

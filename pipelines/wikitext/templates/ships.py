@@ -11,7 +11,7 @@ __all__: list[str] = []
 
 
 def _shown(prefix: str, name: str, number: str, display: str) -> str:
-    """Gives what is shown of a ship's name; `display` adds 4 for the prefix, 2 for the name, 1 for the number."""
+    """Return what is shown of a ship's name; `display` adds 4 for the prefix, 2 for the name, 1 for the number."""
     parts = int(display) if display.isdecimal() and len(display) == 1 and display != "0" else 7
     pieces = []
     if parts & 4 and prefix:

@@ -34,7 +34,7 @@ class Unit:
     """Whether more of it is less (litres per 100 kilometres)."""
 
     def named(self, singular: bool) -> str:
-        """Gives the name in the number that fits the value."""
+        """Return the name in the number that fits the value."""
         return self.name if singular else self.plural
 
 
@@ -50,7 +50,7 @@ _ENGINEERING = {
 
 
 def is_temperature(unit: Unit) -> bool:
-    """Tells whether the unit has a zero of its own (not a difference of temperatures)."""
+    """Return whether the unit has a zero of its own (not a difference of temperatures)."""
     return unit.dimension == "temperature"
 
 
@@ -98,7 +98,7 @@ def _units() -> tuple[dict[str, Unit], dict[str, int]]:
 
 @lru_cache(maxsize=4096)
 def find_unit(code: str, american: bool = False) -> Unit | None:
-    """Gives the unit with the code `code`, or None.
+    """Return the unit with the code `code`, or None.
 
     A code may have a metric prefix (``MW``), engineering notation (``e6acre``) or be a quotient (``g/L``).
     With `american`, names are spelt as in the United States (``meter``, ``liter``).
@@ -149,7 +149,7 @@ def _prefixed(code: str) -> Unit | None:
 
 
 def _engineering(code: str, depth: int) -> Unit | None:
-    """Reads ``e6acre`` as millions of acres."""
+    """Read ``e6acre`` as millions of acres."""
     if code[0] != "e":
         return None
     digits = code[1:3] if code[1:3].isdecimal() else code[1:2]
@@ -167,7 +167,7 @@ def _engineering(code: str, depth: int) -> Unit | None:
 
 
 def _quotient(code: str, depth: int) -> Unit | None:
-    """Reads ``kg/ha``: names and factors follow from the parts."""
+    """Read ``kg/ha``: names and factors follow from the parts."""
     top_code, slash, bottom_code = code.rpartition("/")
     if not slash:
         return None
@@ -192,5 +192,5 @@ def _quotient(code: str, depth: int) -> Unit | None:
 
 
 def engineering_word(power: int) -> str:
-    """Gives the word for a power of ten in front of a unit: ``million`` for 6."""
+    """Return the word for a power of ten in front of a unit: ``million`` for 6."""
     return _ENGINEERING.get(power, "")
