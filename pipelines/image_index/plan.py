@@ -25,7 +25,7 @@ from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
 from kc_schema.snapshot import Snapshot, checksum
 from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout
-from pipelines.wikitext.images import is_interface_icon
+from pipelines.wikitext.page_images import is_interface_icon
 
 __all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned"]
 
