@@ -75,13 +75,18 @@ class Command:
     extra: str = "training"
     """The extra of the project that brings torch here."""
 
-    def __call__(self, argv: Sequence[str] | None = None) -> int:
-        """Run the command with `argv` (by default the process' arguments); return its exit status."""
+    def __call__(self, argv: Sequence[str] | None = None, *, called: str = "") -> int:
+        """Run the command with `argv` (by default the process' arguments); return its exit status.
+
+        Args:
+            called: how the user called it, where not by ``python -m``.
+        """
+        called = called or f"python -m {self.module}"
         arguments = list(sys.argv[1:] if argv is None else argv)
         _show_notes()
         with _terminating():
             try:
-                return self._run(arguments)
+                return self._run(arguments, called)
             except KeyboardInterrupt as stop:
                 print(_STOPPED, file=sys.stderr)
                 return 143 if isinstance(stop, _TerminatedError) else 130
@@ -131,10 +136,10 @@ class Command:
         app["--help"].show = False
         return app
 
-    def _run(self, arguments: list[str]) -> int:
+    def _run(self, arguments: list[str], called: str) -> int:
         from cyclopts import CycloptsError
 
-        app = self.app()
+        app = self.app(called)
         if any(word in ("--help", "-h") for word in arguments[: _end_of_options(arguments)]):
             app.help_print([])
             return 0
@@ -146,7 +151,7 @@ class Command:
         except CycloptsError as error:
             error.verbose = False
             message = " ".join(str(error).split()).rstrip(".")
-            print_error(f"{message}; python -m {self.module} --help shows the options")
+            print_error(f"{message}; {called} --help shows the options")
             return 2
         return (self.run(given, unknown) if self.beam else self.run(given)) or 0
 

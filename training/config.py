@@ -230,8 +230,9 @@ class RunConfig:
     """Name of the test split, which chooses nothing."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where models run; ``auto`` takes a GPU if there is one, any other name is an error without it."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the encoder's products; the CRF is in float32 or better always."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the encoder's products; ``auto`` takes bfloat16 where the device has units for it. The CRF is in float32
+    or better always."""
     evaluation_batch_size: int = 32
     """Examples a step where nothing is learned."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)

@@ -7,7 +7,7 @@ from typing import Any
 
 from training.config import ExpertConfig
 from training.data.inputs import InputEncoder, load_tokenizer
-from training.devices import choose_device, peak_flops, product_flops, training_flops
+from training.devices import choose_device, choose_precision, peak_flops, product_flops, training_flops
 from training.experts import evidence_of
 from training.models.encoder import count_parameters
 from training.plan import Plan
@@ -37,9 +37,10 @@ def describe_plan(plan: Plan) -> str:
     config = plan.config
     shape = count_parameters(config.encoder.name)
     device = choose_device(config.device)
-    rate, how = _rate(device, config.precision)
+    precision = choose_precision(config.precision, device)
+    rate, how = _rate(device, precision)
     costs = {name: _expert_cost(plan, expert, shape) for name, expert in config.experts.items()}
-    lines = [f"{len(plan.steps)} steps in {plan.output}, on {device} ({how})", ""]
+    lines = [f"{len(plan.steps)} steps in {plan.output}, on {device} in {precision} ({how})", ""]
     seconds = 0.0
     for step in plan.steps:
         current = is_current(step)
@@ -54,7 +55,7 @@ def describe_plan(plan: Plan) -> str:
     lines += [
         "",
         f"fitting: about {_time(seconds)}; the other steps take minutes",
-        f"memory: about {_memory(plan, shape, longest):.1f} GB on the device",
+        f"memory: about {_memory(plan, shape, longest, precision):.1f} GB on the device",
         f"disk: {4 * shape['all'] * len(config.experts) * len(config.seeds) / 1e9:.1f} GB of experts, "
         f"{24 * shape['all'] / 1e9:.1f} GB of checkpoints while an expert is fitted",
     ]
@@ -89,11 +90,11 @@ def _rate(device: Any, precision: str) -> tuple[float, str]:
     return reached * _SHARE_OF_PRODUCT, f"a matrix product reaches {reached / 1e9:.0f} GFLOP/s"
 
 
-def _memory(plan: Plan, shape: dict[str, int], longest: int) -> float:
+def _memory(plan: Plan, shape: dict[str, int], longest: int, precision: str) -> float:
     """Weights, gradients and Adam's moments in float32, and the activations of a step, in GB."""
     config = plan.config
     examples = max(expert.fit.batch_size // expert.fit.accumulation for expert in config.experts.values())
-    width = 2 if config.precision == "bfloat16" else 4
+    width = 2 if precision == "bfloat16" else 4
     # About 17 numbers of the hidden size a layer and token are kept for the backward pass (Korthikanti et al.
     # 2022, section 4.1, without attention scores), one with checkpointing.
     kept = 1 if config.encoder.gradient_checkpointing else 17

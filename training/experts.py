@@ -19,7 +19,7 @@ from training.config import ContextConfig, ExpertConfig, RunConfig, as_mapping
 from training.data.batching import Collator, EncodedDataset, batches_by_length
 from training.data.inputs import EncodedInput, InputEncoder, load_tokenizer
 from training.data.labels import TagSet
-from training.devices import choose_device
+from training.devices import choose_device, choose_precision
 from training.distributions import Distributions, Part, join
 from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import headline_f1
@@ -47,6 +47,7 @@ class Expert:
     source: str | None
     device: torch.device
     precision: str
+    """As configured: ``auto`` is decided for the device at hand."""
 
     def predict(
         self, examples: Sequence[Example], hits: Mapping[str, Sequence[Hit]] | None, batch_size: int
@@ -65,13 +66,14 @@ class Expert:
         labels = self.task.labels
         legal_moves = labels.legal_moves().to(self.device) if isinstance(labels, TagSet) else None
         advice = "lower evaluation_batch_size"
+        half = choose_precision(self.precision, self.device) == "bfloat16"
         with out_of_memory_explained("prediction", advice):
             for rows in batches_by_length([len(item.input_ids) for item in inputs], batch_size):
                 batch = {
                     name: value.to(self.device)
                     for name, value in collate([items[row] for row in rows]).items()
                 }
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
                     scores = self.model.scores(batch["input_ids"], batch["attention_mask"], batch["places"])
                 parts += self._parts(rows, scores, self.model.token_mask(batch["place_mask"]), legal_moves)
         self.model.train(training)
@@ -169,7 +171,7 @@ def new_expert(task: Task, config: RunConfig, expert: ExpertConfig, seed: int) -
     device = choose_device(config.device)
     tokenizer = load_tokenizer(config.encoder.name, markers=task.name == "re")
     encoder = load_encoder(config.encoder.name, len(tokenizer))
-    limit = encoder_limit(encoder.config, config.encoder.max_length)
+    limit = encoder_limit(encoder, config.encoder.max_length)
     inputs = InputEncoder(tokenizer, config.contexts, limit)
     model = task.build_model(encoder, expert.fit)
     return Expert(model.to(device), task, inputs, expert.source, device, config.precision)
@@ -216,7 +218,7 @@ def fit_expert(
         settings=expert.fit,
         seed=seed,
         device=made.device,
-        precision=config.precision,
+        precision=choose_precision(config.precision, made.device),
         gradient_checkpointing=config.encoder.gradient_checkpointing,
         folder=folder / "fit",
         name=name,

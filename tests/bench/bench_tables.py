@@ -188,7 +188,6 @@ def settings(dataset: str, folder: Path, seeds: Sequence[int], epochs: int) -> d
         "output": str(folder / "run"),
         "seeds": list(seeds),
         "device": "cpu",
-        "precision": "bfloat16",
         "encoder": {"name": small_encoder(), "max_length": 128},
         "fit": {
             "epochs": epochs,

