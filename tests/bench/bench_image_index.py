@@ -28,20 +28,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.files import write_atomically
-from kc_schema.image_manifest import ImageManifest, write_image_manifest
+from kc_schema.image_manifest import EncoderDescription, ImageManifest, ImageSource, write_image_manifest
 from kc_schema.image_tables import IMAGE_ID_BITS, embeddings_schema
-from kc_schema.snapshot import Part
+from kc_schema.store import Part, write_atomically
+from pipelines.engine import Engine
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART
 from pipelines.image_index.search import open_index
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
-from pipelines.image_index.vector_index.description import read_description
 from pipelines.image_index.vector_index.probing import Probe, Probing
 from pipelines.image_index.vector_index.recall import Queries, make_queries, measure_speed, recall_of
+from pipelines.image_index.vector_index.served import read_description
 from pipelines.image_index.vectors import Embeddings, Ids
 
-ENCODER = {"name": "synthetic", "weights_sha256": "", "fingerprint": "", "dimension": 0}
+ENCODER = EncoderDescription("synthetic", "", "", 0)
+SOURCE = ImageSource("", "", 500, ())
 DIRECTIONS = 16
 PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -92,7 +93,7 @@ def write(kc: Path, rows: int, dimension: int, part_bits: int, *, even: bool = F
             vectors = vectors_of(size, dimension, round(2 * math.sqrt(rows)), seed=number, even=even)
             write_vectors(path, number << (IMAGE_ID_BITS - part_bits), vectors)
         parts.append(Part(f"embeddings/{path.name}", size, path.stat().st_size, str(number)))
-    write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=part_bits, tables={}))
+    write_image_manifest(kc, ImageManifest(snapshot="", source=SOURCE, part_bits=part_bits, tables={}))
     return Embeddings(kc / "images", tuple(parts), dimension)
 
 
@@ -208,7 +209,7 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
     )
     started, cpu = time.perf_counter(), time.process_time()
     layout = Layout(kc)
-    options = IndexOptions(factory=arguments.index, shards=arguments.shards, workers=arguments.workers)
+    options = IndexOptions(factory=arguments.index, shards=arguments.shards)
     memory, before = PrivateMemory(), private_memory()
 
     def say(line: str) -> None:
@@ -217,9 +218,9 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
 
     description = read_description(layout)
     if description is None or not index_is_current(layout, embeddings, options):
-        with memory:
-            description = build_index(layout, embeddings, ENCODER, options, say)
-        print(f"built: {description['bytes'] / 1e9:,.2f} GB")
+        with memory, Engine(arguments.workers) as engine:
+            description = build_index(layout, embeddings, ENCODER, options, engine, say)
+        print(f"built: {description.bytes / 1e9:,.2f} GB")
     rows = np.sort(np.random.default_rng(3).permutation(embeddings.rows)[:500])
     queries = make_queries(embeddings, rows, seed=3)
     before, opening = private_memory(), time.perf_counter()
@@ -233,10 +234,10 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
     print(
         "\n| index | recall: held out | mixed | q/s: held out, 1 | 64 | mixed, 1 | 64 |\n" + "|---" * 7 + "|"
     )
-    print(f"| {description['factory']} |||||||")
+    print(f"| {description.factory} |||||||")
     asked = by_id(queries, ids)
-    print(row("as the build chose", served._index, asked, served._probing))
-    for k_factor in (3, 6, 20) if description["kind"] == "ivf-refine" else (0,):
+    print(row("as the build chose", served._index, asked, served.description.probing))
+    for k_factor in (3, 6, 20) if description.kind == "ivf-refine" else (0,):
         for line in curve(served._index, asked, k_factor):
             print(line)
     del served

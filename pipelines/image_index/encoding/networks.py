@@ -56,7 +56,7 @@ class Network:
 
 
 def load_network(spec: str, cache: str | None) -> Network:
-    """Gives the network that `spec` names; `cache` is open_clip's folder of weights, its own with None.
+    """Return the network that `spec` names; `cache` is open_clip's folder of weights, its own with None.
 
     Raises:
         EncoderError: there is no such network, or its weights cannot be had.

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.image_manifest import ImageManifest, write_image_manifest
+from kc_schema.image_manifest import EncoderDescription, ImageManifest, ImageSource, write_image_manifest
 from kc_schema.image_tables import IMAGE_TABLES, embeddings_schema, part_number
-from kc_schema.snapshot import Part, checksum
+from kc_schema.store import Part, checksum
 from pipelines.image_index.vectors import Embeddings
 
-ENCODER = {"name": "test", "weights_sha256": "0" * 64, "fingerprint": "1" * 64, "dimension": 32}
+ENCODER = EncoderDescription("test", "0" * 64, "1" * 64, 32)
+SOURCE = ImageSource("https://media.example.org", "wikipedia/en", 500, ("jpeg",))
 
 
 def clustered_vectors(
@@ -79,7 +80,7 @@ def write_corpus(
         shown = [row for i in places for row in _articles(int(ids[i]), i, articles or {})]
         for table, rows in (("records", records), ("articles", shown)):
             _write(images, table, number, pa.Table.from_pylist(rows, schema=IMAGE_TABLES[table]))
-    write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=part_bits, tables={}))
+    write_image_manifest(kc, ImageManifest(snapshot="", source=SOURCE, part_bits=part_bits, tables={}))
     return embeddings
 
 
