@@ -22,7 +22,7 @@ from kc_schema.snapshot import Snapshot
 from kc_schema.store import Part, fingerprint
 from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
-from pipelines.wikitext.images import is_interface_icon
+from pipelines.wikitext.page_images import is_interface_icon
 
 __all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned"]
 

@@ -100,14 +100,19 @@ def library_versions() -> dict[str, str]:
 
 
 def code_fingerprint() -> str:
-    """Gives a checksum of the source that turns a dump into tables, and of the libraries it stands on."""
+    """Return a checksum of the source and the tables of facts that turn a dump into the snapshot's tables, and of the
+    libraries that they stand on.
+    """
     folders = [
         Path(package.__path__[0]) for package in (pipelines.dump, pipelines.wikitext, pipelines.text_corpus)
     ]
-    files = [Path(str(module.__file__)) for module in (anchors, tables)]
-    for folder in folders:
-        files += sorted(folder.rglob("*.py"))
+    return checksum_of_source([Path(str(module.__file__)) for module in (anchors, tables)], folders)
+
+
+def checksum_of_source(files: Sequence[Path], folders: Sequence[Path]) -> str:
+    """Return a checksum of `files`, of the source and the tables of facts in `folders`, and of the libraries."""
+    found = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".tsv")]
     digest = hashlib.sha256(json.dumps(library_versions(), sort_keys=True).encode())
-    for file in files:
+    for file in (*files, *sorted(found)):
         digest.update(file.read_bytes())
     return digest.hexdigest()

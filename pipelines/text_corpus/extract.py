@@ -17,7 +17,7 @@ from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pag
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build, telling_faults_of_files
 from pipelines.text_corpus.finished import read_finished, write_finished
-from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer, record_batch
+from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
 from pipelines.text_corpus.rows import Rows, append_article
 from pipelines.text_corpus.statistics import Statistics
@@ -114,7 +114,9 @@ def _write_parts(unit: WorkUnit, build: Build, folder: Path, progress: UnitProgr
             if table not in writers:
                 compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
                 path = folder / f"{table}.parquet"
-                writers[table] = open_writer(path, table, fingerprint=fingerprint, compression=compression)
+                writers[table] = open_writer(
+                    path, table, fingerprint=fingerprint, compression=compression, schemas=UNIT_TABLES
+                )
             writers[table].write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
             written[table] = written.get(table, 0) + batch.num_rows
         rows.clear()

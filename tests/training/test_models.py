@@ -10,15 +10,13 @@ import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 from training import devices
-from training.config_file import load_config, preset_names
+from training.config import load_config, preset_names
 from training.data.batching import Collator, batches_by_length
 from training.data.labels import TagSet
 from training.devices import choose_device, choose_precision
 from training.errors import TrainingError, out_of_memory_explained
-from training.models.alignment import aligned_loss, alignment
 from training.models.encoder import encoder_limit
-from training.models.relation_classifier import RelationClassifier
-from training.models.tagger import Tagger
+from training.models.task_models import RelationClassifier, Tagger, aligned_loss, alignment
 
 pytestmark = pytest.mark.torch
 
