@@ -8,6 +8,7 @@ import html
 import io
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,9 @@ def search_by_image(given: ImageSearchOptions, kc: Path, k: int, *, as_json: boo
     (hits,) = index.search(encoder.encode_images([query]), k, distinct_articles=given.distinct_articles)
     if as_json:
         for hit in hits:
-            print(json.dumps(_described(hit), ensure_ascii=False), flush=True)
+            line = json.dumps(_described(hit), ensure_ascii=False)
+            # JSON lets these stand, and a terminal may obey them.
+            print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line), flush=True)
     else:
         Console().print(_hits_table(hits))
     if given.thumbnails:

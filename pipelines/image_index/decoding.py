@@ -1,4 +1,4 @@
-"""Bytes to pixels: what an image is, is told by its content; every image ends as RGB, upright, without alpha.
+"""Bytes to pixels: the content decides what an image is; every image ends as RGB, upright, without alpha.
 
 What cannot be decoded in full is refused with a reason.
 """

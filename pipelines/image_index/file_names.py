@@ -65,7 +65,7 @@ _EXTENSIONS: Mapping[str, str] = {
     "audio": "ogg oga opus mp3 wav flac mid midi",
 }
 KINDS = tuple(_EXTENSIONS)
-"""Kinds of files that are told by their extension; anything else is ``other``."""
+"""Kinds of files, by their extension; anything else is ``other``."""
 
 _KIND = {extension: kind for kind, extensions in _EXTENSIONS.items() for extension in extensions.split()}
 _RASTER = frozenset(("jpeg", "png", "gif", "webp"))

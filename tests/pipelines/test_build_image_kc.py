@@ -91,7 +91,7 @@ def photographs() -> dict[str, Image.Image]:
 
 
 def variants(image: Image.Image) -> dict[str, Image.Image]:
-    """Gives what becomes of a picture on its way through the web."""
+    """Return what becomes of a picture on its way through the web."""
     width, height = image.size
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=25)
@@ -332,7 +332,7 @@ def manifest_part(manifest: ImageManifest, table: str) -> str:
 
 
 def killed_when(command: list[str], condition: Callable[[], bool], seconds: float = 90.0) -> bool:
-    """Runs a command and kills it with all that it started as soon as the condition holds."""
+    """Run a command and kills it with all that it started as soon as the condition holds."""
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -352,7 +352,7 @@ def killed_when(command: list[str], condition: Callable[[], bool], seconds: floa
 
 
 def prepared(kc: Path, files: list[str]) -> Path:
-    """Writes a snapshot whose image corpus has eight parts, however small it is."""
+    """Write a snapshot whose image corpus has eight parts, however small it is."""
     write_snapshot(kc, {f"Page {n}": [file] for n, file in enumerate(files)})
     (kc / "images").mkdir()
     write_image_manifest(kc, ImageManifest(snapshot="", source=SOURCE, part_bits=3, tables={}))
@@ -377,7 +377,16 @@ def test_killed_at_every_stage_the_same_command_ends_the_same(tmp_path: Path) ->
         options += ["--index", "IVF4,SQfp16", "--shards", "3"]
         kc = prepared(tmp_path / "killed", files)
         images = kc / "images"
-        command = [sys.executable, "-m", "pipelines.build_image_kc", "--kc", str(kc), "--device", "cpu", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.build_image_kc",
+            "--kc",
+            str(kc),
+            "--device",
+            "cpu",
+            *options,
+        ]
         assert killed_when(command, lambda: len(server.requests) > 60)
         had = len(server.requests)
         assert killed_when(command, lambda: len(list((images / "embeddings").glob("part-*"))) >= 2)

@@ -25,8 +25,7 @@ from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.archive import DownloadArchive, compact, write_archive_index
 from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
-from pipelines.image_index.fetching.sources import LocalFolder, Outcome, download_image, open_folder
-from pipelines.image_index.fetching.transport import AGENT, Transport, host_of, split_credentials
+from pipelines.image_index.fetching.sources import AGENT, LocalFolder, Outcome, download_image, open_folder
 from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width
 from pipelines.image_index.layout import FetchedPart, Layout, Row, outcome_row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
@@ -85,7 +84,11 @@ class FetchOptions:
 
     def source(self, wiki: str) -> ImageSource:
         """Return what the manifest keeps of them; `wiki` is the folder of the wiki's own files on the server."""
-        images = split_credentials(self.images)[0] if self.is_address else self.images
+        images = self.images
+        if self.is_address:
+            from pipelines.image_index.fetching.transport import split_credentials
+
+            images, _ = split_credentials(images)
         return ImageSource(images, wiki, self.width, tuple(sorted(self.types)), self.limit)
 
 
@@ -124,6 +127,8 @@ class Fetch:
         if not self.options.is_address:
             self._folder()
         elif not self.is_current():
+            from pipelines.image_index.fetching.transport import host_of
+
             _user_agent(host_of(self.options.images.rstrip("/")), self.options.contact)
 
     def is_current(self) -> bool:
@@ -261,6 +266,8 @@ class _ServerRun:
     """One run of the stage against a server, over its connections."""
 
     def __init__(self, stage: Fetch, progress: Progress) -> None:
+        from pipelines.image_index.fetching.transport import Transport, host_of, split_credentials
+
         options = stage.options
         self._stage = stage
         self._progress = progress

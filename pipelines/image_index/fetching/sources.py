@@ -10,10 +10,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.image_index.decoding import check_image
 from pipelines.image_index.errors import BrokenImageError, FetchError
-from pipelines.image_index.fetching.transport import Answer, Transport, TransportError
 from pipelines.image_index.file_names import (
     MediaServer,
     hash_folders,
@@ -22,7 +22,22 @@ from pipelines.image_index.file_names import (
     thumbnail_widths,
 )
 
-__all__ = ["LocalFolder", "Outcome", "check_content", "download_image", "open_folder"]
+if TYPE_CHECKING:
+    from pipelines.image_index.fetching.transport import Transport
+
+__all__ = [
+    "AGENT",
+    "Answer",
+    "LocalFolder",
+    "Outcome",
+    "TransportError",
+    "check_content",
+    "download_image",
+    "open_folder",
+]
+
+AGENT = "entity-knowledge-corpus"
+"""The name under which servers know this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,28 @@ class Outcome:
     sha256: str = ""
     detail: str = ""
     """More about the error, for messages; it is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said; `content` is empty unless the status is 200."""
+
+    status: int
+    url: str
+    content: bytes
+    retry_after: float | None
+
+
+class TransportError(Exception):
+    """A request without a usable answer; `reason` is one of a fixed list."""
+
+    def __init__(self, reason: str, *, transient: bool, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.transient = transient
+        """Whether asking again may help."""
+        self.detail = detail
+        """The host to which a refused redirect leads; empty otherwise."""
 
 
 def download_image(file: str, server: MediaServer, transport: Transport) -> Outcome:

@@ -22,7 +22,7 @@ SOURCE = ImageSource("https://media.example.org", "wikipedia/en", 500, ("jpeg",)
 def clustered_vectors(
     rows: int, dimension: int = 32, *, clusters: int = 64, spread: float = 0.5, seed: int = 0
 ) -> npt.NDArray[np.float16]:
-    """Gives vectors of length 1 that lie in clusters, as those of real images do."""
+    """Return vectors of length 1 that lie in clusters, as those of real images do."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(clusters, dimension))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -32,7 +32,7 @@ def clustered_vectors(
 
 
 def random_ids(rows: int, *, seed: int = 1) -> npt.NDArray[np.int64]:
-    """Gives ascending ids, spread over all that an image may have."""
+    """Return ascending ids, spread over all that an image may have."""
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(1 << 62, rows, replace=False).astype(np.int64) * 2)
 
@@ -40,7 +40,7 @@ def random_ids(rows: int, *, seed: int = 1) -> npt.NDArray[np.int64]:
 def write_embeddings(
     images: Path, ids: npt.NDArray[np.int64], vectors: npt.NDArray[np.float16], *, part_bits: int = 2
 ) -> Embeddings:
-    """Writes a table of embeddings, cut into parts by id."""
+    """Write a table of embeddings, cut into parts by id."""
     dimension = vectors.shape[1]
     parts = []
     numbers = np.array([part_number(int(i), part_bits) for i in ids])
@@ -67,7 +67,7 @@ def write_corpus(
     *,
     part_bits: int = 2,
 ) -> Embeddings:
-    """Writes all tables of an image corpus.
+    """Write all tables of an image corpus.
 
     The image at place i is `image_i.jpg`, shown by the articles (page id, title, place) under its id, or by
     one article "Article i" with the page id i.
