@@ -19,7 +19,7 @@ from kc_schema.image_manifest import (
     read_image_manifest,
 )
 from kc_schema.snapshot import Snapshot, SnapshotError
-from kc_schema.store import read_json
+from kc_schema.store import Place, read_json
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.encode import (
     Encode,
@@ -98,12 +98,19 @@ def build_image_corpus(
         for stage in chosen:
             stage.check()
         for stage in chosen:
-            try:
-                if not stage.is_current():
+            if not stage.is_current():
+                try:
                     stage.run()
-            finally:
-                manifest = describe_corpus(layout, snapshot.fingerprint, plan, source)
-                place.commit(manifest, layout.files(len(plan.planned)))
+                finally:
+                    _commit(place, layout, snapshot, plan, source)
+        return _commit(place, layout, snapshot, plan, source)
+
+
+def _commit(
+    place: Place, layout: Layout, snapshot: Snapshot, plan: Plan, source: ImageSource
+) -> ImageManifest:
+    manifest = describe_corpus(layout, snapshot.fingerprint, plan, source)
+    place.commit(manifest, layout.files(len(plan.planned)))
     return manifest
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -269,6 +270,65 @@ def test_a_server_that_gives_nothing_is_no_success(tmp_path: Path, capsys: Any) 
         assert build(kc, *options) == 0
         assert read_image_manifest(kc).counts["images"] == 5
         assert len(server.requests) == 10
+
+
+def test_a_corpus_of_an_older_version_is_taken_over(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before ``.work`` the results of steps lay in ``.state``, in another form; the tables were the same."""
+    from pipelines.image_index.encoding.encoder import Encoder
+
+    kc = prepared(tmp_path / "kc", [*(f"Fine_{n}.jpg" for n in range(20)), "Missing_a.jpg"])
+    images = kc / "images"
+    with media_server() as server:
+        options = ["--images", server.url, "--private-addresses", "--encoder", PROJECTION, "--json"]
+        assert build(kc, *options) == 0
+        before = {path: (images / path).read_bytes() for path in [*tables(kc), "index.faiss", "index.json"]}
+        manifest = json.loads(capsys.readouterr().out)
+        del manifest["source"]["limit"]
+        (images / "manifest.json").write_text(json.dumps(manifest))
+        shutil.rmtree(images / ".work")
+        (images / ".state/records").mkdir(parents=True)
+        (images / ".state/records/00000.json").write_text('{"fingerprint": "", "parts": []}')
+        asked = len(server.requests)
+        assert build(kc, "--stage", "index") == 1
+        assert "run python -m pipelines.build_image_kc" in capsys.readouterr().err
+        assert (images / "manifest.json").read_text() == json.dumps(manifest)
+        monkeypatch.setattr(Encoder, "blank_batch", None)
+        assert build(kc, *options) == 0
+        assert len(server.requests) == asked
+    assert before == {path: (images / path).read_bytes() for path in before}
+    assert "encoding" not in capsys.readouterr().err
+    assert not (images / ".state/records").exists()
+
+
+@pytest.mark.parametrize(("number", "status", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 2)])
+def test_a_build_that_is_told_to_stop_ends_in_one_line(
+    tmp_path: Path, number: int, status: int, workers: int
+) -> None:
+    kc = write_snapshot(tmp_path / "kc", {"Page": [f"Fine_{n}.jpg" for n in range(300)]})
+    with media_server() as server:
+        server.delay = 0.02
+        command = [sys.executable, "-m", "pipelines.build_image_kc", "--kc", str(kc), "--images", server.url]
+        command += ["--private-addresses", "--stage", "fetch", "--workers", str(workers)]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        end = time.monotonic() + 60
+        while len(server.requests) < 20 and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert error.splitlines()[-1] == "stopped; the same command goes on where this one was"
+    assert "Traceback" not in error
+    assert read_image_manifest(kc).tables.keys() == {"articles"}
+    assert not (kc / "images/.lock").exists()
 
 
 def test_errors_are_one_line(tmp_path: Path, capsys: Any) -> None:
