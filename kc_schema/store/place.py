@@ -77,6 +77,10 @@ class Place:
         """Tell whether something finished stands here."""
         return self.manifest.is_file()
 
+    def is_used(self) -> bool:
+        """Tell whether anything lies in the folder, of this place or not."""
+        return any(path.name != LOCK for path in self.folder.iterdir())
+
     def strangers(self) -> list[str]:
         """Return the names in the folder that do not belong to this place, sorted."""
         own = {*self.owns, LOCK, self.manifest.name}

@@ -147,10 +147,10 @@ class Engine:
         results.update((todo[place], result) for place, result in run.results.items())
 
     def _run_elsewhere(self, step: Callable[[I], R], items: list[I], label: str) -> None:
+        quiet_beam()
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        quiet_beam()
         try:
             with beam.Pipeline(options=PipelineOptions(self._beam_arguments)) as pipeline:
                 _ = (
@@ -198,10 +198,10 @@ def _do_local_run(number: int) -> None:
 
 
 def _run_with_beam(run: _LocalRun[Any, Any], label: str) -> None:
+    quiet_beam()
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    quiet_beam()
     number = next(_numbers)
     _LOCAL_RUNS[number] = run
     try:

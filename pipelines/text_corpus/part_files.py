@@ -1,16 +1,16 @@
-"""Parquet files of the tables: how they are encoded, how they are written so that a kill leaves no half."""
+"""Parquet files of the tables: where they lie and how they are encoded."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.snapshot import Part, checksum
 from kc_schema.tables import TEXT_TABLES
+
+__all__ = ["ROWS_PER_GROUP", "open_writer", "part_path", "record_batch"]
 
 FINGERPRINT = b"fingerprint"
 
@@ -28,8 +28,13 @@ ROWS_PER_GROUP = {
 """Rows of a row group. A search fetches paragraphs and sentences one by one, by id, so their groups are small."""
 
 
+def part_path(folder: Path, table: str, number: int) -> Path:
+    """Return the path of a table's part in a snapshot."""
+    return folder / table / f"part-{number:05d}.parquet"
+
+
 def open_writer(path: Path, table: str, *, fingerprint: str, compression: str = "zstd") -> pq.ParquetWriter:
-    """Opens a Parquet file of `table` for writing; `fingerprint` goes into its metadata."""
+    """Open a Parquet file of `table` for writing; `fingerprint` goes into its metadata."""
     schema = TEXT_TABLES[table]
     names = schema.names
     return pq.ParquetWriter(
@@ -43,32 +48,8 @@ def open_writer(path: Path, table: str, *, fingerprint: str, compression: str = 
 
 
 def record_batch(table: str, columns: dict[str, list[Any]]) -> pa.RecordBatch:
-    """Gives columns of Python values as a batch with the table's schema."""
+    """Return columns of Python values as a batch with the table's schema."""
     schema = TEXT_TABLES[table]
     return pa.RecordBatch.from_arrays(
         [pa.array(columns[field.name], field.type) for field in schema], schema=schema
     )
-
-
-def describe(folder: Path, path: Path) -> Part:
-    """Gives the manifest's entry of a finished file."""
-    with pq.ParquetFile(path) as file:
-        rows = file.metadata.num_rows
-    return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
-
-
-def part_path(folder: Path, table: str, number: int) -> Path:
-    """Gives the place of a table's part in a snapshot."""
-    return folder / table / f"part-{number:05d}.parquet"
-
-
-def temporary_path(path: Path) -> Path:
-    """Gives a name beside `path` that no other process writes to."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def publish(temporary: Path, path: Path) -> None:
-    """Gives a file that is written in full its name; after a power cut it is there whole or not at all."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
