@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kc_schema.errors import UserError
+
 __all__ = [
     "EXAMPLES",
     "FEATURES",
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 
-class CacheError(ValueError):
+class CacheError(UserError):
     """A cache that cannot be read, or rows that do not belong into one; the message names file and row."""
 
 

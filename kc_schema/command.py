@@ -46,6 +46,8 @@ _EXTRAS = {
     "requests": "image",
     "torchvision": "image",
     "accelerate": "training",
+    "jinja2": "training",
+    "pydantic": "training",
     "safetensors": "training",
     "seqeval": "training",
     "transformers": "training",

@@ -33,6 +33,7 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "demo": Verb("pipelines.demo", "Build the corpus of 106 real Wikipedia articles and search it."),
+    "download": Verb("pipelines.download_dump", "Fetch the newest complete dump of a wiki."),
     "build-text": Verb("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump."),
     "index": Verb("pipelines.index_text", "Index the sentences of a text corpus for search."),
     "verify": Verb("kc_schema.verify", "Check a text corpus: checksums, ids, anchors, tables that fit."),
@@ -85,13 +86,12 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> str:
 
 
 def _print_completion(arguments: list[str]) -> int:
-    shells = ("bash", "zsh", "fish")
-    if len(arguments) != 1 or arguments[0] not in shells:
+    shells: tuple[Literal["bash", "zsh", "fish"], ...] = ("bash", "zsh", "fish")
+    chosen = [shell for shell in shells if [shell] == arguments]
+    if not chosen:
         print_error(f"kc completion: give the shell, one of {', '.join(shells)}")
         return 2
-    for shell in shells:
-        if arguments[0] == shell:
-            print(completion(shell))
+    print(completion(chosen[0]))
     return 0
 
 

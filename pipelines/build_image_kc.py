@@ -17,8 +17,9 @@ from rich.console import Console
 from kc_schema.snapshot import SnapshotError, open_snapshot
 from pipelines.beam_run import choose_engine, default_workers, quiet_beam
 from pipelines.beam_workers import RunError
-from pipelines.command_line import CommandParser, add_workers_option
+from pipelines.command_line import CommandParser, add_workers_option, positive
 from pipelines.image_index.corpus import lock_images
+from pipelines.image_index.encoding.networks import check_weights
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.options import (
@@ -34,6 +35,7 @@ from pipelines.image_index.stages import STAGES, build_image_corpus
 EXAMPLE = """\
 examples:
   python -m pipelines.build_image_kc --kc kc --contact you@example.org
+  python -m pipelines.build_image_kc --kc kc --contact you@example.org --limit 200
   python -m pipelines.build_image_kc --kc kc --images /data/mirror --device cuda
   python -m pipelines.build_image_kc --kc kc --stage fetch --contact you@example.org --retry-failed
   python -m pipelines.build_image_kc --kc kc --stage index --index IVF4096,SQfp16 --shards 16
@@ -49,6 +51,9 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     parser.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
     parser.add_argument("--stage", choices=STAGES, help="run this stage alone (default: all three)")
     add_workers_option(parser, "processes that decode, check and index")
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="take N files only, to try the whole way (default: all)"
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace embeddings that another encoder made"
     )
@@ -66,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     quiet_beam()
     try:
         workers = arguments.workers or default_workers()
+        if arguments.stage in (None, "encode"):  # said before anything is planned or fetched
+            check_weights(arguments.encoder, arguments.encoder_cache)
         if beam_arguments:
             choose_engine(beam_arguments, workers=workers)
         snapshot = open_snapshot(arguments.kc)
@@ -76,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 snapshot,
                 stages=(arguments.stage,) if arguments.stage else STAGES,
                 kinds=arguments.types,
+                limit=arguments.limit,
                 fetching=fetch_options(arguments, snapshot, workers),
                 encoding=encode_options(arguments, workers),
                 encoder_options=encoder_options(arguments),

@@ -25,7 +25,7 @@ from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
 from kc_schema.snapshot import Snapshot, checksum
 from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout
-from pipelines.wikitext.images import is_interface_icon
+from pipelines.wikitext.page_images import is_interface_icon
 
 __all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned"]
 
@@ -61,6 +61,7 @@ def make_plan(
     *,
     kinds: Sequence[str],
     part_bits: int | None,
+    limit: int | None = None,
     images_per_part: int = IMAGES_PER_PART,
 ) -> Plan:
     """Writes the articles of every image and the list of files, or finds that they are there and current.
@@ -68,16 +69,17 @@ def make_plan(
     Args:
         kinds: kinds of files that are wanted (`file_names.KINDS`).
         part_bits: tables are cut into ``2 ** part_bits`` parts; chosen by the number of links with None.
+        limit: at most so many files, those with the smallest ids: a sample that a larger limit only adds to.
     """
     if part_bits is None:
         links = snapshot.manifest.rows("image_links")
         parts = links / _LINKS_PER_IMAGE / images_per_part
         part_bits = max(0, math.ceil(math.log2(parts))) if parts > 1 else 0
-    state = [_FORMAT, snapshot.fingerprint, sorted(kinds), part_bits]
+    state = [_FORMAT, snapshot.fingerprint, sorted(kinds), part_bits, *([] if limit is None else [limit])]
     fingerprint = hashlib.sha256(json.dumps(state).encode()).hexdigest()
     result = layout.read_state("plan", 0, fingerprint)
     if result is None:
-        result = _write(snapshot, layout, frozenset(kinds), part_bits)
+        result = _write(snapshot, layout, frozenset(kinds), part_bits, limit)
         layout.write_state("plan", 0, {"fingerprint": fingerprint, **result})
     return Plan(
         part_bits,
@@ -95,7 +97,9 @@ def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:
     return list(zip(table["image_id"].to_pylist(), table["file"].to_pylist(), strict=True))
 
 
-def _write(snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int) -> dict[str, Any]:
+def _write(
+    snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None
+) -> dict[str, Any]:
     runs = layout.state / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     runs.mkdir(parents=True)
@@ -111,7 +115,13 @@ def _write(snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits:
             table.select(["image_id", "file"])
             .group_by("image_id", use_threads=False)
             .aggregate([("file", "min")])
+            .sort_by("image_id")
         )
+        if limit is not None and counts["files"] + len(files) > limit:
+            files = files.slice(0, limit - counts["files"])
+            kept = table.filter(pc.is_in(table["image_id"], value_set=files["image_id"]))
+            drops["beyond --limit"] += len(table) - len(kept)
+            table = kept
         files = pa.table([files["image_id"], files["file_min"]], schema=PLANNED)
         _write_table(files, layout.planned(number), _ROWS_PER_GROUP * 16)
         path = layout.part("articles", number)

@@ -19,6 +19,7 @@ from pipelines.image_index.fetching.fetch import (
     fetched_states,
     needs_fetching,
 )
+from pipelines.image_index.fetching.transport import split_credentials
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
@@ -37,6 +38,7 @@ def build_image_corpus(
     *,
     stages: Sequence[str] = STAGES,
     kinds: Sequence[str],
+    limit: int | None = None,
     fetching: FetchOptions,
     encoding: EncodeOptions,
     encoder_options: dict[str, Any],
@@ -54,10 +56,11 @@ def build_image_corpus(
         RunError: the pipeline that fills shards failed.
     """
     source: dict[str, Any] = {
-        "images": fetching.images,
+        "images": split_credentials(fetching.images)[0] if fetching.is_address else fetching.images,
         "wiki": fetching.wiki,
         "width": fetching.width,
         "types": sorted(kinds),
+        **({} if limit is None else {"limit": limit}),
     }
     if "fetch" not in stages:  # the later stages go on with what was fetched, from wherever
         source = fetched_source(layout)
@@ -66,13 +69,14 @@ def build_image_corpus(
         layout,
         kinds=source["types"],
         part_bits=planned_part_bits(layout),
+        limit=source.get("limit"),
         images_per_part=images_per_part,
     )
     encoder = _encoder_there(layout)
     if "fetch" in stages:
         check_source(layout, plan, fetching)
         if not needs_fetching(layout, plan, fetching):  # what is there came from where it came from
-            source["images"] = _images_there(layout) or fetching.images
+            source["images"] = _images_there(layout) or source["images"]
     network = None
     if "encode" in stages:
         if "fetch" not in stages:

@@ -91,12 +91,16 @@ def library_versions() -> dict[str, str]:
 
 
 def code_fingerprint() -> str:
-    """Return a checksum of the code and data that turn a dump into tables, and of the libraries below them."""
-    files = [Path(str(module.__file__)) for module in (anchors, tables)]
-    for package in (pipelines.dump, pipelines.wikitext, pipelines.text_corpus):
-        found = sorted(Path(package.__path__[0]).rglob("*"))
-        files += [file for file in found if file.suffix in (".py", ".tsv", ".txt")]
+    """Return a checksum of the source and the facts that turn a dump into tables, and of the libraries below."""
+    packages = (pipelines.dump, pipelines.wikitext, pipelines.text_corpus)
+    folders = [Path(package.__path__[0]) for package in packages]
+    return checksum_of_source([Path(str(module.__file__)) for module in (anchors, tables)], folders)
+
+
+def checksum_of_source(files: Sequence[Path], folders: Sequence[Path]) -> str:
+    """Return a checksum of `files`, of the source and the tables of facts in `folders`, and of the libraries."""
+    found = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".tsv")]
     digest = hashlib.sha256(fingerprint(library_versions()).encode())
-    for file in files:
+    for file in (*files, *sorted(found)):
         digest.update(file.read_bytes())
     return digest.hexdigest()

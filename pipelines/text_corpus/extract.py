@@ -15,7 +15,7 @@ from kc_schema.store import Part, Step, describe_part, explain_file_errors, repl
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
-from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer, record_batch
+from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
 from pipelines.text_corpus.rows import Rows, append_article
 from pipelines.text_corpus.statistics import Statistics
@@ -138,7 +138,9 @@ class _UnitParts:
         if table not in self._writers:
             temporary = self._stack.enter_context(replacing(self._path(table)))
             compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
-            writer = open_writer(temporary, table, fingerprint=self._fingerprint, compression=compression)
+            writer = open_writer(
+                temporary, table, fingerprint=self._fingerprint, compression=compression, schemas=UNIT_TABLES
+            )
             self._writers[table] = self._stack.enter_context(writer)
         return self._writers[table]
 

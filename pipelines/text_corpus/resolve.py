@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,24 +19,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kc_schema.anchors import Anchor, is_title, render
 from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
-from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS, TEXT_TABLES
+from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult, unit_folder
-from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer, part_path
+from pipelines.text_corpus.part_files import (
+    ROWS_PER_GROUP,
+    TAGGED_COLUMNS,
+    UNIT_TABLES,
+    open_writer,
+    part_path,
+)
 from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
 
 __all__ = ["PageRange", "RangeResult", "plan_ranges", "range_step", "resolve_range"]
 
 PAGES_PER_RANGE = 20_000
-TABLES_WITH_ANCHORS = {"pages": "introduction", "paragraphs": "text"}
 TABLES_BY_PAGE = ("pages", "paragraphs", "sentences", "image_links")
 PARAGRAPH_BITS = PARAGRAPHS_PER_PAGE.bit_length() - 1
-
-# XML holds no control characters, so no text of a dump does.
-_SEPARATOR = "\x00"
-# The opening tag of an anchor; titles hold no "<" or ">".
-_ANCHOR = re.compile(r"<e: ([^<>\n]+)> ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _resolve_range(
     for table in TABLES_BY_PAGE:
         path = part_path(build.output, table, pages.number)
         source = unit_folder(build, pages.units[0]) / f"{table}.parquet"
-        if pages.whole and table not in TABLES_WITH_ANCHORS:
+        if pages.whole and table not in TAGGED_COLUMNS:
             if not source.exists():
                 continue
             _link(source, path)
@@ -158,7 +158,7 @@ def _read_unit(
     """Gives a work unit's rows of a table that belong to the range."""
     path = unit_folder(build, unit) / f"{table}.parquet"
     if not path.exists():
-        return TEXT_TABLES[table].empty_table()
+        return UNIT_TABLES[table].empty_table()
     rows = pq.read_table(path, columns=columns)
     if table == "sentences":
         page_ids = pc.shift_right(rows["paragraph_id"], PARAGRAPH_BITS)
@@ -187,8 +187,8 @@ def _write_table(
         return None
     with replacing(path) as temporary, open_writer(temporary, table, fingerprint=fingerprint) as writer:
         for batch in itertools.chain([first], batches):
-            if table in TABLES_WITH_ANCHORS:
-                batch, found = resolve_anchors(batch, TABLES_WITH_ANCHORS[table], redirects)
+            if table in TAGGED_COLUMNS:
+                batch, found = resolve_anchors(batch, TAGGED_COLUMNS[table], redirects)
                 if table == "paragraphs":
                     counts += found
             writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
@@ -216,25 +216,37 @@ def _batches(
 def resolve_anchors(
     batch: pa.RecordBatch, column: str, redirects: RedirectTable
 ) -> tuple[pa.RecordBatch, Counter[str]]:
-    """Gives the batch with the titles of its anchors replaced by the pages that they lead to.
+    """Return a batch of a work unit with the snapshot's schema: its anchors lead to pages and are written as tags.
+
+    Args:
+        batch: plain text in `column`, its anchors in the last column.
+        column: the column that gets the text with its tags.
+        redirects: the redirect map of the dump.
 
     Returns:
-        The batch, and how many ``anchors`` it holds and how many went through a redirect
-        (``anchors resolved``).
+        The batch, and how many ``anchors`` it holds and how many went through a redirect (``anchors resolved``).
     """
-    texts: list[str] = batch.column(column).to_pylist()
-    joined = _SEPARATOR.join(texts)
-    titles = Counter(_ANCHOR.findall(joined))
-    targets = redirects.targets(titles)
-    counts = Counter({"anchors": titles.total()})
-    if not targets:
-        return batch, counts
-    counts["anchors resolved"] = sum(titles[title] for title in targets)
-
-    def lead_on(tag: re.Match[str]) -> str:
-        target = targets.get(tag[1])
-        return tag[0] if target is None else f"<e: {target}> "
-
-    texts = _ANCHOR.sub(lead_on, joined).split(_SEPARATOR)
+    lists = batch.column(batch.num_columns - 1)
+    starts, ends, titles = lists.flatten().flatten()
+    encoded = titles.dictionary_encode()
+    written: list[str] = encoded.dictionary.to_pylist()
+    targets = redirects.targets(written)
+    # A redirect may name what no page can be called; its anchors keep their own title.
+    shown = [
+        target if (target := targets.get(title)) is not None and is_title(target) else title
+        for title in written
+    ]
+    indices = encoded.indices.to_numpy()
+    resolved = np.array([title in targets for title in written], bool)
+    counts = Counter({"anchors": len(titles)})
+    if targets:
+        counts["anchors resolved"] = int(resolved[indices].sum())
+    anchors = map(Anchor, starts.to_pylist(), ends.to_pylist(), map(shown.__getitem__, indices.tolist()))
+    sizes = pc.list_value_length(lists).to_pylist()
     place = batch.schema.get_field_index(column)
-    return batch.set_column(place, batch.schema.field(place), pa.array(texts, pa.string())), counts
+    texts = [
+        render(text, itertools.islice(anchors, size))
+        for text, size in zip(batch.column(place).to_pylist(), sizes, strict=True)
+    ]
+    plain = batch.select(batch.schema.names[:-1])
+    return plain.set_column(place, plain.schema.field(place), pa.array(texts, pa.string())), counts

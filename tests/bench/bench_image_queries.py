@@ -31,7 +31,7 @@ from pipelines.image_index.vector_index.recall import (
 )
 from pipelines.image_index.vector_index.tuning import tune
 from tests.bench.bench_image_index import write_part
-from training.demo.settings import small_encoder
+from training.demo.experiment import small_encoder
 
 Matrix = npt.NDArray[np.float32]
 PROBES = (4, 8, 16, 24, 32, 64, 96, 128)

@@ -241,6 +241,34 @@ def test_what_the_encoder_lacks_is_said_before_anything_is_fetched(tmp_path: Pat
         assert server.requests == []
 
 
+def test_a_missing_encoder_is_said_before_anything_else(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    started = time.monotonic()
+    # There is no snapshot either, which is not even looked at.
+    assert build(tmp_path / "nowhere", "--encoder-cache", str(tmp_path)) == 1
+    assert time.monotonic() - started < 5.0
+    assert "bring the folder clip-cache here" in capsys.readouterr().err
+
+
+def test_a_server_that_gives_nothing_is_no_success(tmp_path: Path, capsys: Any) -> None:
+    kc = write_snapshot(tmp_path / "kc", {"Page": [f"Fine_{n}.jpg" for n in range(5)]})
+    with media_server() as server:
+        server.mode = "login"
+        options = ["--images", server.url, "--private-addresses", "--stage", "fetch"]
+        assert build(kc, *options) == 1
+        assert "none of 5 files could be had (not an image 5)" in capsys.readouterr().err
+        server.mode = ""
+        assert build(kc, *options, "--limit", "3") == 0
+        assert read_image_manifest(kc).counts["images"] == 3
+        assert build(kc, *options) == 0
+        assert read_image_manifest(kc).counts["images"] == 5
+        assert len(server.requests) == 10
+
+
 def test_errors_are_one_line(tmp_path: Path, capsys: Any) -> None:
     kc = write_snapshot(tmp_path / "kc", {"Page": ["A.jpg"]})
     for arguments, message in (
@@ -250,7 +278,7 @@ def test_errors_are_one_line(tmp_path: Path, capsys: Any) -> None:
         (["--kc", str(kc), "--images", "http://"], "not an address with a host"),
         (["--kc", str(kc), "--no-such-option"], "unrecognised arguments"),
     ):
-        assert build_image_kc.main(arguments) == 1
+        assert build_image_kc.main([*arguments, "--encoder", PROJECTION]) == 1
         error = capsys.readouterr().err.strip()
         assert error.splitlines()[-1].startswith("error: "), error
         assert message in error.splitlines()[-1]
@@ -383,5 +411,5 @@ def test_two_builds_at_once_are_refused(tmp_path: Path, capsys: Any) -> None:
 
     kc = write_snapshot(tmp_path / "kc", {"Page": ["A.jpg"]})
     with lock_images(Layout(kc)):
-        assert build(kc, "--images", str(tmp_path)) == 1
+        assert build(kc, "--images", str(tmp_path), "--encoder", PROJECTION) == 1
     assert "another build is writing there" in capsys.readouterr().err

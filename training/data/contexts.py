@@ -29,7 +29,7 @@ class Packed:
 
 
 def context_text(hit: Hit, *, keep_anchors: bool, title: bool) -> str:
-    """Gives the text of a hit as the encoder reads it: ``[ Title ] text``, anchors stripped or kept."""
+    """Return the text of a hit as the encoder reads it: ``[ Title ] text``, anchors stripped or kept."""
     text = hit.text if keep_anchors else _without_anchors(hit.text)
     return f"[ {hit.title} ] {text}" if title and hit.title else text
 
@@ -43,7 +43,7 @@ def _without_anchors(text: str) -> str:
 
 
 def pack(sentence: int, separator: Sequence[int], contexts: Iterable[Sequence[int]], limit: int) -> Packed:
-    """Chooses the contexts that fit behind a sentence: in rank order, each whole or not at all.
+    """Choose the contexts that fit behind a sentence: in rank order, each whole or not at all.
 
     Args:
         sentence: sub-tokens that the sentence takes.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.image_index.decoding import to_rgb
-from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, Network, load_network
+from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, Network, check_weights, load_network
 from pipelines.image_index.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ def open_encoder(
     Raises:
         EncoderError: no such network, its weights cannot be had, or the device is not there.
     """
+    check_weights(spec, str(cache) if cache is not None else None)
     try:
         import torch
     except ImportError as error:

@@ -51,7 +51,7 @@ class DownloadArchive:
             offset = self._file.tell() + _BLOCK
             self._append(f"{image}.img", outcome.content)
         row = {**asdict(outcome), "bytes": len(outcome.content), "offset": offset}
-        del row["content"]
+        del row["content"], row["detail"]
         self._append(f"{image}.json", json.dumps(row, ensure_ascii=False).encode())
         self.outcomes[image] = row
 

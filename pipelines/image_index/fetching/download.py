@@ -24,6 +24,8 @@ class Outcome:
     height: int = 0
     mime: str = ""
     sha256: str = ""
+    detail: str = ""
+    """More about the error, for messages; it is not kept."""
 
 
 def download_image(file: str, server: MediaServer, transport: Transport) -> Outcome:
@@ -36,22 +38,25 @@ def download_image(file: str, server: MediaServer, transport: Transport) -> Outc
     Raises:
         Stopped: nothing more may be asked of the host; the image is as if it had not been tried.
     """
-    url, error = "", "not found"
+    url, error, detail = "", "not found", ""
     for repository in server.repositories:
         for url in server.thumbnails(repository, file):
-            answer, error = _ask(url, transport)
+            answer, error, detail = _ask(url, transport)
             if answer is None or answer.status != 400:
                 break
         if answer is not None and answer.status in (400, 500):
             original = server.original(repository, file)
             if original is not None:
                 url = original
-                answer, error = _ask(url, transport)
+                answer, error, detail = _ask(url, transport)
         if answer is not None and answer.status == 200:
-            return check_content(answer.content, answer.url)
+            outcome = check_content(answer.content, answer.url)
+            if not outcome.error:
+                transport.gate.known_good = answer.url
+            return outcome
         if error != "not found":
             break
-    return Outcome(url, error)
+    return Outcome(url, error, detail=detail)
 
 
 def check_content(content: bytes, url: str) -> Outcome:
@@ -60,44 +65,66 @@ def check_content(content: bytes, url: str) -> Outcome:
     try:
         image = check_image(content)
     except BrokenImageError as error:
-        return Outcome(url, error.reason, sha256=sha256)
+        return Outcome(url, error.reason, sha256=sha256, detail=error.detail)
     return Outcome(url, "", content, image.width, image.height, image.mime, sha256)
 
 
-def _ask(url: str, transport: Transport) -> tuple[Answer | None, str]:
-    """Asks until there is a final answer; gives it with its reason, or None and why there is none."""
+def _ask(url: str, transport: Transport) -> tuple[Answer | None, str, str]:
+    """Ask until there is a final answer; return it (None without one), why it is none, and a detail of that."""
     gate = transport.gate
     limits = gate.limits
-    reason = "no connection"
-    answer: Answer | None = None
-    for attempt in range(limits.attempts):
-        if attempt:
-            gate.sleep(limits.delay(attempt - 1))
+    failures = refusals = answers_before = 0
+    while True:
         try:
             answer = transport.get(url)
         except TransportError as error:
-            answer, reason = None, error.reason
-            if error.transient:
+            if not error.transient:
+                gate.answered()
+                return None, error.reason, error.detail
+            last, reason = None, error.reason
+        else:
+            if answer.status in (429, 503):
+                answers_before = answers_before if refusals else gate.answers
+                refusals += 1
+                gate.refused(answer.status, answer.retry_after)
+                if refusals >= limits.attempts and _refused_alone(transport, answers_before):
+                    return answer, _reason(answer.status), ""
                 continue
             gate.answered()
-            return None, reason
-        gate.answered()
-        if answer.status == 403:
-            gate.stop(
-                f"{gate.host} refuses ({url}: 403); nothing more is asked of it. Read its policy, correct"
-                " --contact, and run the same command again later"
-            )
-            gate.sleep(0)
-        if answer.status in (429, 503):
-            reason = "too many requests" if answer.status == 429 else "server error 503"
-            gate.pause(answer.retry_after if answer.retry_after is not None else limits.delay(attempt))
-            continue
-        if answer.status < 500:
-            return answer, _reason(answer.status)
-        reason = f"server error {answer.status}"
-    if answer is None and reason in ("no connection", "timeout"):
+            if answer.status == 403:
+                gate.stop(
+                    f"{gate.host} refuses ({url}: 403); nothing more is asked of it. Read its policy, correct"
+                    " --contact, and run the same command again later"
+                )
+                gate.sleep(0)
+            if answer.status < 500:
+                return answer, _reason(answer.status), ""
+            last, reason = answer, _reason(answer.status)
+        failures += 1
+        if failures >= limits.attempts:
+            break
+        gate.sleep(limits.delay(failures - 1))
+    if last is None and reason in ("no connection", "timeout"):
         gate.unanswered()
-    return answer, reason
+    return last, reason, ""
+
+
+def _refused_alone(transport: Transport, answers_before: int) -> bool:
+    """Tell whether a host that refuses an image answers for others: asked for one that it gave before."""
+    gate = transport.gate
+    if gate.answers > answers_before:
+        return True
+    if gate.known_good is None:
+        return False
+    try:
+        answer = transport.get(gate.known_good)
+    except TransportError:
+        return False
+    if answer.status in (429, 503):
+        gate.refused(answer.status, answer.retry_after)
+        return False
+    gate.answered()
+    return True
 
 
 def _reason(status: int) -> str:
@@ -105,4 +132,6 @@ def _reason(status: int) -> str:
         return ""
     if status in (404, 410):
         return "not found"
-    return f"answer {status}"
+    if status == 429:
+        return "too many requests"
+    return f"server error {status}" if status >= 500 else f"answer {status}"

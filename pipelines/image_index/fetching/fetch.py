@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -31,8 +32,8 @@ from pipelines.image_index.fetching.archive import DownloadArchive, compact
 from pipelines.image_index.fetching.download import Outcome, download_image
 from pipelines.image_index.fetching.local_folder import LocalFolder, open_folder
 from pipelines.image_index.fetching.media_urls import PUBLIC_SERVER, MediaServer
-from pipelines.image_index.fetching.politeness import HostGate, Limits
-from pipelines.image_index.fetching.transport import Transport, host_of
+from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
+from pipelines.image_index.fetching.transport import AGENT, Transport, host_of, split_credentials
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import Plan, read_planned
 from pipelines.image_index.progress import StageProgress
@@ -76,19 +77,47 @@ def fetch(layout: Layout, plan: Plan, options: FetchOptions, console: Console) -
     """Fetches what is missing of the plan, or what failed with ``retry_failed``; each part is then recorded.
 
     Raises:
-        FetchError: the source cannot be used, or must not be asked any more; what was had is kept.
+        FetchError: the source cannot be used, must not be asked any more (what was had is kept), or has nothing.
         KeyboardInterrupt: Ctrl-C; what was had is kept.
     """
     open_parts = _open_parts(layout, plan, options)
     _remove_stray_parts(layout, plan)
-    if not open_parts:
+    details: Mapping[str, str] = {}
+    if open_parts:
+        done = sum(state["parts"][0]["rows"] for state in fetched_states(layout, plan).values())
+        with StageProgress(console, "fetching", plan.files, done=done) as progress:
+            if options.is_address:
+                details = _fetch_from_server(layout, plan, open_parts, options, progress)
+            else:
+                _fetch_from_folder(layout, plan, open_parts, options, progress)
+    _check_that_images_were_had(layout, plan, options, details)
+
+
+def _check_that_images_were_had(
+    layout: Layout, plan: Plan, options: FetchOptions, details: Mapping[str, str]
+) -> None:
+    """Forget all failures where there is nothing else: then it is no property of the images.
+
+    Raises:
+        FetchError: no image was had.
+    """
+    if not plan.files:
+        raise FetchError(f"{layout.kc}: no links to images of the kinds that are wanted (--types)")
+    states = fetched_states(layout, plan)
+    if any(state["ok"] for state in states.values()):
         return
-    done = sum(state["parts"][0]["rows"] for state in fetched_states(layout, plan).values())
-    with StageProgress(console, "fetching", plan.files, done=done) as progress:
-        if options.is_address:
-            _fetch_from_server(layout, plan, open_parts, options, progress)
-        else:
-            _fetch_from_folder(layout, plan, open_parts, options, progress)
+    reasons: Counter[str] = Counter()
+    for number, state in states.items():
+        reasons.update(state["failed"])
+        for path in (layout.part("records", number), layout.archive(number), layout.archive_index(number)):
+            path.unlink(missing_ok=True)
+    failed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
+    most = reasons.most_common(1)[0][0]
+    source = split_credentials(options.images)[0] if options.is_address else options.images
+    raise FetchError(
+        f"--images {source}: none of {plan.files:,} files could be had ({failed});"
+        f" {remedy(most, details.get(most, ''))}, then run the same command again"
+    )
 
 
 def check_source(layout: Layout, plan: Plan, options: FetchOptions) -> None:
@@ -164,28 +193,33 @@ def _split(
 
 def _fetch_from_server(
     layout: Layout, plan: Plan, parts: list[int], options: FetchOptions, progress: StageProgress
-) -> None:
-    server = MediaServer(options.images.rstrip("/"), options.wiki, options.width)
+) -> Mapping[str, str]:
+    """Ask a server for the files of `parts`; return details of the last failure of each kind, by reason."""
+    address, credentials = split_credentials(options.images.rstrip("/"))
+    server = MediaServer(address, options.wiki, options.width)
     host = host_of(server.base)
     gate = HostGate(host, options.limits)
     transport = Transport(
         gate,
-        [host, *options.redirect_hosts],
+        [host, *map(_host_named, options.redirect_hosts)],
         user_agent=_user_agent(host, options.contact),
         max_bytes=options.max_bytes,
         max_seconds=options.max_seconds,
         private_addresses=options.private_addresses,
+        credentials=credentials,
     )
     executor = ThreadPoolExecutor(options.limits.connections, thread_name_prefix="fetch")
+    suspect = _SameFailures(gate)
     try:
         for number in parts:
-            _fetch_part(layout, plan, number, server, transport, executor, options, progress)
+            _fetch_part(layout, plan, number, server, transport, executor, suspect, options, progress)
     except BaseException:
         gate.stop("stopped")
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
         transport.close()
+    return suspect.details
 
 
 def _fetch_part(
@@ -195,6 +229,7 @@ def _fetch_part(
     server: MediaServer,
     transport: Transport,
     executor: Executor,
+    suspect: _SameFailures,
     options: FetchOptions,
     progress: StageProgress,
 ) -> None:
@@ -206,15 +241,19 @@ def _fetch_part(
         known = _known_rows(layout, number, archive.outcomes)
         rows, asked = _split(planned, known, options)
         progress.add(len(rows))
+        had = (row["url"] for row in archive.outcomes.values() if not row["error"])
+        transport.gate.known_good = transport.gate.known_good or next(had, None)
         names = dict(asked)
+        suspect.expected = {image: known[image]["error"] for image in names if image in known}
         waiting: dict[Future[Outcome], int] = {}
         try:
             for image, file in asked:
                 if len(waiting) >= 2 * options.limits.connections:
-                    _collect(waiting, archive, progress)
+                    _collect(waiting, archive, suspect, progress)
                 waiting[executor.submit(download_image, file, server, transport)] = image
             while waiting:
-                _collect(waiting, archive, progress)
+                _collect(waiting, archive, suspect, progress)
+            suspect.keep(archive)
         except BaseException:
             transport.gate.stop("stopped")
             _collect_finished(waiting, archive)
@@ -230,23 +269,76 @@ def _fetch_part(
     write_records(layout, number, list(rows.values()), plan.planned[number])
 
 
-def _collect(waiting: dict[Future[Outcome], int], archive: DownloadArchive, progress: StageProgress) -> None:
-    """Waits until a download is finished, and keeps every one that is."""
+class _SameFailures:
+    """Failures that may be the source's and not the images': they are kept only once something else comes."""
+
+    def __init__(self, gate: HostGate) -> None:
+        self.expected: Mapping[int, str] = {}
+        """Why images failed that are asked for again, by id: no wonder if they do so once more."""
+        self.details: dict[str, str] = {}
+        """Details of the last failure of each kind, by reason."""
+        self._gate = gate
+        self._pending: list[tuple[int, Outcome]] = []
+        self._error = ""
+        self._in_a_row = 0
+
+    def add(self, image: int, outcome: Outcome, archive: DownloadArchive) -> None:
+        """Take note of what came of an image, and keep it in the archive, now or later.
+
+        Raises:
+            Stopped: too many images in a row failed in the same way.
+        """
+        self.details[outcome.error] = outcome.detail
+        if not outcome.error or self.expected.get(image) == outcome.error or outcome.error != self._error:
+            self.keep(archive)
+            self._in_a_row = 0
+        self._error = outcome.error
+        self._pending.append((image, outcome))
+        if not outcome.error or self.expected.get(image) == outcome.error:
+            self.keep(archive)
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= self._gate.limits.same_failures_in_a_row:
+            detail = f", {outcome.detail}" if outcome.detail else ""
+            raise Stopped(
+                f"{self._gate.host}: the same answer for {self._in_a_row} images in a row: {outcome.error}{detail}"
+                f" (the last: {outcome.url}); {remedy(outcome.error, outcome.detail)}, then run the same command again"
+            )
+
+    def keep(self, archive: DownloadArchive) -> None:
+        """Keep what is still pending."""
+        for image, outcome in self._pending:
+            archive.add(image, outcome)
+        self._pending.clear()
+
+
+def _collect(
+    waiting: dict[Future[Outcome], int],
+    archive: DownloadArchive,
+    suspect: _SameFailures,
+    progress: StageProgress,
+) -> None:
+    """Wait until a download is finished, and keep every one that is."""
     finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in finished:
         outcome = future.result()
-        archive.add(waiting.pop(future), outcome)
+        suspect.add(waiting.pop(future), outcome, archive)
         progress.add(1, len(outcome.content), {outcome.error: 1} if outcome.error else None)
 
 
 def _collect_finished(waiting: dict[Future[Outcome], int], archive: DownloadArchive) -> None:
-    """Keeps what was had when everything is stopped."""
+    """Keep the images that were had when everything is stopped."""
     for future in waiting:
         future.cancel()
     wait(waiting)
     for future, image in waiting.items():
-        if not future.cancelled() and future.exception() is None:
+        if not future.cancelled() and future.exception() is None and not future.result().error:
             archive.add(image, future.result())
+
+
+def _host_named(name: str) -> str:
+    """Return the host of a ``--redirect-host``, which is a name or an address."""
+    return host_of(name if "://" in name else f"http://{name}")
 
 
 def _user_agent(host: str, contact: str) -> str:
@@ -254,19 +346,21 @@ def _user_agent(host: str, contact: str) -> str:
 
     https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy
     """
-    if contact and not _CONTACT.fullmatch(contact):
-        raise FetchError(f"--contact {contact}: give a mail address or a URL under which you can be reached")
+    if contact and not (contact.isascii() and _CONTACT.fullmatch(contact)):
+        raise FetchError(
+            f"--contact {contact}: give a mail address or a URL, in ASCII, under which you can be reached"
+        )
     if not contact and _PUBLIC_HOSTS.fullmatch(host.partition(":")[0]):
         raise FetchError(
             f"{host} asks for a contact in the User-Agent of every request: give --contact with your mail address"
             " or the URL of a page about your project"
         )
     try:
-        number = version("entity-knowledge-corpus")
+        number = version(AGENT)
     except PackageNotFoundError:
         number = "0"
     about = f" ({contact})" if contact else ""
-    return f"entity-knowledge-corpus/{number}{about} python-requests/{version('requests')}"
+    return f"{AGENT}/{number}{about} python-requests/{version('requests')}"
 
 
 def _fetch_from_folder(

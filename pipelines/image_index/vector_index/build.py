@@ -142,16 +142,20 @@ def _assemble(
 
     trained = work / "trained.faiss"
     if not trained.is_file():
-        sample = _training_rows(embeddings.rows, plan.training, held_out)
+        sample = _training_rows(embeddings.rows, plan, held_out)
         if plan.centroids:
             say(f"training {plan.centroids:,} centroids on {len(sample):,} vectors")
-        index = train_index(
-            plan,
-            embeddings.rows_at(sample),
-            embeddings.dimension,
-            seed=SEED,
-            look=lambda done, rounds: say(f"training: {done} of {rounds} rounds"),
-        )
+        try:
+            index = train_index(
+                plan,
+                embeddings.rows_at(sample),
+                embeddings.dimension,
+                seed=SEED,
+                look=lambda done, rounds: say(f"training: {done} of {rounds} rounds"),
+            )
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ImageIndexError(f"--index {plan.factory}: Faiss cannot train it ({reason})") from error
         write_atomically(trained, lambda path: faiss.write_index(index, str(path)))
     if plan.kind not in ("ivf", "ivf-refine"):
         return add_all(faiss.read_index(str(trained)), embeddings)
@@ -241,11 +245,13 @@ def _publish(layout: Layout, index: Any, description: dict[str, Any]) -> dict[st
     return description
 
 
-def _training_rows(rows: int, training: int, held_out: Ids) -> Ids:
+def _training_rows(rows: int, plan: IndexPlan, held_out: Ids) -> Ids:
+    """Return the rows to train on: none that is held out, unless there are too few others."""
     rng = np.random.default_rng(SEED + 1)
     others = np.setdiff1d(np.arange(rows, dtype=np.int64), held_out, assume_unique=True)
-    pool = others if len(others) >= training // 2 else np.arange(rows, dtype=np.int64)
-    return np.sort(rng.permutation(pool)[:training])
+    enough = len(others) >= max(plan.training // 2, plan.needed)
+    pool = others if enough else np.arange(rows, dtype=np.int64)
+    return np.sort(rng.permutation(pool)[: plan.training])
 
 
 def _all_ids(embeddings: Embeddings) -> Ids:

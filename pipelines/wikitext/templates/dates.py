@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 
-from pipelines.wikitext.templates.date_parts import YES, read_date, wants_day_first, write_date
+from pipelines.wikitext.templates.date_formats import (
+    MONTHS,
+    YES,
+    month_number,
+    read_date,
+    wants_day_first,
+    write_date,
+)
 from pipelines.wikitext.templates.markup import link, plain, sentence_case
-from pipelines.wikitext.templates.number_words import ordinal
-from pipelines.wikitext.templates.numerals import parse_number
+from pipelines.wikitext.templates.numerals import ordinal, parse_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
-from pipelines.wikitext.templates.time_formats import MONTHS, month_number
 
 __all__: list[str] = []
 
@@ -148,14 +153,14 @@ def marriage(call: TemplateCall) -> str:
     return f"{name} ({'; '.join(pieces)})" if pieces else name
 
 
-@template("oldStyleDate", "oldStyleDateDY", "old style date")
+@template("OldStyleDate", "OldStyleDateDY", "old style date")
 def old_style_date(call: TemplateCall) -> str | None:
     """``{{OldStyleDate|February 2|1905|January 20}}`` -> ``February 2 [O.S. January 20] 1905``."""
     day, year, old = call.get("1"), call.get("2"), call.get("3")
     return f"{day} &#91;O.S. {old}&#93; {year}".rstrip() if day and old else None
 
 
-@template("oldStyleDateNY")
+@template("OldStyleDateNY")
 def old_style_new_year(call: TemplateCall) -> str | None:
     """``{{OldStyleDateNY|February 2|January 20}}`` -> ``February 2 [O.S. January 20]``."""
     day, old = call.get("1"), call.get("2")
@@ -236,7 +241,7 @@ def million_years_ago(call: TemplateCall) -> str | None:
     return f"{first} to {second} {noun}" if parse_number(second) is not None else f"{first} {noun}"
 
 
-@template("bCE", "bC", "cE", "aD", "aH")
+@template("BCE", "BC", "CE", "AD", "AH")
 def era(call: TemplateCall) -> str:
     """``{{BCE|500}}`` -> ``500 BCE``."""
     letters = call.name.upper()

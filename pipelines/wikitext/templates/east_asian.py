@@ -62,7 +62,7 @@ _CHINESE = (
 )
 
 
-@template("zh", "lang-zh", "zh-full", "zhi", "cJKV")
+@template("zh", "lang-zh", "zh-full", "zhi", "CJKV")
 def chinese(call: TemplateCall) -> str | None:
     """``{{zh|t=臺北|p=Táiběi}}`` -> ``traditional Chinese: 臺北; pinyin: ''Táiběi''``; ``labels=no`` drops them."""
     labels = call.get("labels").lower() not in _NO and call.name != "zhi"

@@ -13,7 +13,7 @@ _QUOTES = re.compile(r"'{2,5}")
 
 
 def plain(text: str) -> str:
-    """Gives `text` without its links, tags and emphasis, for comparing and for targets of links."""
+    """Return `text` without its links, tags and emphasis, for comparing and for targets of links."""
     if "[" in text:
         text = _LINK.sub(lambda match: match[2] if match[2] is not None else match[1], text)
     if "<" in text:
@@ -22,14 +22,14 @@ def plain(text: str) -> str:
 
 
 def italic(text: str) -> str:
-    """Gives `text` in italics; as it is where it holds quotes that would pair with those around it."""
+    """Return `text` in italics; as it is where it holds quotes that would pair with those around it."""
     if not text or "''" in text or text[0] == "'" or text[-1] == "'" or "\n" in text:
         return text
     return f"''{text}''"
 
 
 def link(target: str, surface: str = "") -> str:
-    """Gives a link to the page `target`, or just the surface where no page can have that name."""
+    """Return a link to the page `target`, or just the surface where no page can have that name."""
     target = target.strip()
     shown = surface or target
     if not target or len(target) > 255 or any(sign in target for sign in "[]{}|<>\n"):
@@ -40,5 +40,5 @@ def link(target: str, surface: str = "") -> str:
 
 
 def sentence_case(text: str) -> str:
-    """Gives `text` with its first letter in upper case."""
+    """Return `text` with its first letter in upper case."""
     return text[:1].upper() + text[1:]

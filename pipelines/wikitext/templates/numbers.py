@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.number_words import ordinal, spell_number
 from pipelines.wikitext.templates.numerals import (
     MINUS,
     group_digits,
+    ordinal,
     parse_number,
     round_half_up,
+    spell_number,
     write_number,
 )
 from pipelines.wikitext.templates.registry import TemplateCall, template
@@ -77,7 +78,7 @@ def _split_exponent(number: str) -> tuple[str, str]:
 
 
 def _unit_symbol(code: str) -> str:
-    """Gives a unit as it is written; codes with a power (``m/s2``) get it raised."""
+    """Return a unit as it is written; codes with a power (``m/s2``) get it raised."""
     if code in ("degC", "degF"):
         return f"°{code[-1]}"
     if not code or code[-1] not in "23" or "[" in code or "<" in code:
@@ -120,7 +121,7 @@ def fraction(call: TemplateCall) -> str | None:
 
 
 def _bracketed(term: str) -> str:
-    """Puts a sum of several terms in brackets."""
+    """Put a sum of several terms in brackets."""
     inner = term.strip()
     sum_of_terms = any(sign in inner[1:] for sign in (" + ", " − ", " - ", "&minus;", " &minus; ", "+"))
     return f"({inner})" if sum_of_terms and not inner.startswith("(") else inner
@@ -317,7 +318,7 @@ def _imperial_gauge(feet: float, inches: str, *, alone: bool) -> str | None:
     return " ".join(pieces) if alone else f"{' '.join(pieces)} ({millimetres:,} mm)"
 
 
-@template("railGauge", "track gauge", "gauge", "trackgauge", "rail gauge")
+@template("RailGauge", "track gauge", "gauge", "trackgauge", "rail gauge")
 def track_gauge(call: TemplateCall) -> str | None:
     """``{{RailGauge|1435mm}}`` -> ``1,435 mm (4 ft 8 1⁄2 in)``; with ``disp=1`` the given measure alone."""
     text = call.get("1").replace(" ", "").replace("&nbsp;", "").lower()
@@ -348,7 +349,7 @@ _GAUGES = {
 
 
 def _feet_and_inches(millimetres: float) -> str:
-    """Gives a gauge in feet and sixteenths of an inch, as gauges are quoted."""
+    """Return a gauge in feet and sixteenths of an inch, as gauges are quoted."""
     if millimetres in _GAUGES:
         return _GAUGES[int(millimetres)]
     feet, sixteenths = divmod(round(millimetres / 25.4 * 16), 192)

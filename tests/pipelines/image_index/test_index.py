@@ -445,3 +445,34 @@ def test_small_batches_are_multiplied(tmp_path: Path) -> None:
         assert faiss.cvar.distance_compute_blas_threshold == 20
     finally:
         faiss.cvar.distance_compute_blas_threshold = before
+
+
+@pytest.mark.parametrize(
+    ("factory", "needed"),
+    [
+        ("IVF500,Flat", 500),
+        ("IVF4,PQ8", 256),
+        ("PQ4x9", 512),
+        ("OPQ8,IVF4,PQ8x4", 256),
+        ("HNSW8,PQ8", 256),
+        ("RQ2x8", 256),
+        ("IVF4,SQ8,Refine(PQ8)", 256),
+        ("PCA8,IVF300,SQ8", 300),
+        ("IDMap,IVF300,Flat", 300),
+    ],
+)
+def test_an_index_that_needs_more_vectors_than_there_are_is_refused_before_training(
+    factory: str, needed: int
+) -> None:
+    import faiss
+
+    with pytest.raises(
+        ImageIndexError, match=rf"at least {needed} vectors, and there are {needed - 1};.*fewer lists"
+    ):
+        plan_index(needed - 1, 32, factory=factory, shards=None)
+    assert plan_index(needed, 32, factory=factory, shards=None).needed == needed
+    # Faiss agrees: with so many it can be trained, with one less it cannot.
+    vectors = clustered_vectors(needed).astype(np.float32)
+    faiss.index_factory(32, factory, faiss.METRIC_INNER_PRODUCT).train(vectors)
+    with pytest.raises(RuntimeError):
+        faiss.index_factory(32, factory, faiss.METRIC_INNER_PRODUCT).train(vectors[:-1])
