@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.data import read_pairs
+from pipelines.wikitext.marks import ARGUMENT_APOSTROPHE
 from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.numerals import MINUS
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
@@ -169,7 +170,7 @@ def fossil_range(call: TemplateCall) -> str:
 
 
 # An argument of {{chem}} that is set low: digits, or an expression with n.
-_INDEX = re.compile(r"(?:[\d.,\-–−+()xynm' ]|''[a-z]''|&minus;)+\Z")
+_INDEX = re.compile(rf"(?:[\d.,\-–−+()xynm' {ARGUMENT_APOSTROPHE}]|''[a-z]''|&minus;)+\Z")
 # A charge: digits, then one sign.
 _CHARGE = re.compile(r"\d*[+\-−–]\Z|&minus;\Z")
 
