@@ -116,6 +116,12 @@ class Expansion:
                 index += 2
                 continue
             name, action = decision
+            if isinstance(action, _Silent) and action.kind == "maintenance" and close > index + 1:
+                inside = pieces[index + 1 : close]
+                if any("text" in piece for piece in inside) and not _stands_alone(
+                    result, pieces, close, partners
+                ):
+                    action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
                     self.dropped[action.kind] += 1
@@ -236,6 +242,11 @@ class Expansion:
             self.unknown[name] += 1
         ends_paragraph = not inner and (alone or kind in _BLOCK_KINDS)
         return marks.BREAK if ends_paragraph else marks.REMOVED
+
+
+def _remark(call: TemplateCall) -> str:
+    """Return the words that an editor's remark is about, where it holds them: ``{{clarify|text=word}}``."""
+    return call.get("text")
 
 
 _TOO_DEEP = _Silent("too deep")

@@ -110,6 +110,12 @@ def ipa_phoneme(call: TemplateCall) -> str:
     return f"/{call.get('2', '1')}/"
 
 
+@template("IPAalink", "IPA alink")
+def linked_grapheme(call: TemplateCall) -> str:
+    """``{{IPAalink|ʃ}}`` -> ``⟨ʃ⟩``."""
+    return f"⟨{call.get('1')}⟩"
+
+
 @template("IPAblink", "IPA blink")
 def ipa_phone(call: TemplateCall) -> str:
     """``{{IPAblink|ʃ}}`` -> ``[ʃ]``."""
