@@ -89,8 +89,15 @@ def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
     """Gives the task of a cache, its labels being those of the training split.
 
     Raises:
-        TrainingError: a split is missing or empty, or development or test split have labels of their own.
+        TrainingError: the configuration is meant for the other task, a split is missing or empty, or development
+            or test split have labels of their own.
     """
+    if config.task not in (None, cache.task):
+        fitting = "the preset mnre is" if cache.task == "re" else "the presets paper and twitter17 are"
+        raise TrainingError(
+            f"task: the configuration is meant for {config.task}, the cache {cache.folder} is for {cache.task}; "
+            f"{fitting} meant for that; --set task={cache.task} keeps the other settings as they are"
+        )
     for key in ("train", "dev", "test"):
         split = getattr(config, key)
         if split not in cache.splits:
