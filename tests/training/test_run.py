@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -131,7 +132,10 @@ def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):
     run(build_config(changed), dry_run=True)
     said = capsys.readouterr().out
     assert "to run   experts/text/seed-2" in said
-    assert "sub-tokens, about" in said
+    for step in ("experts/text/seed-2", "distributions/text/seed-2"):
+        assert re.search(rf"to run   {step}  [\d,]+ sub-tokens, about \d+ s\n", said)
+    assert "to run   mixtures/moe/seed-2  seconds" in said
+    assert "fitting: about" in said
     assert "memory: about" in said
     assert not (tmp_path / "other").exists()
     changed = settings(finished, tiny_encoder)
