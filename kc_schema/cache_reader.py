@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,8 @@ class RetrievalCache:
 
     folder: Path
     manifest: Mapping[str, Any] = field(repr=False)
+    limit: int | None = None
+    """Only the first examples of each split are given, with their hits and features; None gives all."""
 
     @property
     def dataset(self) -> str:
@@ -114,11 +117,12 @@ class RetrievalCache:
 
     def examples(self, split: str) -> list[Example]:
         """Return the examples of a split, in the data set's order."""
-        return [_example(row) for row in self.examples_table(split).to_pylist()]
+        return [_example(row) for row in self._first(self.examples_table(split)).to_pylist()]
 
     def example_ids(self, split: str) -> list[str]:
         """Return the ids of a split's examples, in order."""
-        ids: list[str] = self._read(f"examples/{split}.parquet", ["example_id"])["example_id"].to_pylist()
+        table = self._first(self._read(f"examples/{split}.parquet", ["example_id"]))
+        ids: list[str] = table["example_id"].to_pylist()
         return ids
 
     def examples_table(self, split: str) -> pa.Table:
@@ -133,7 +137,9 @@ class RetrievalCache:
         for row in table.select(known).to_pylist():
             if (box := row.get("box")) is not None:
                 row["box"] = tuple(box)
-            found[row.pop("example_id")].append(Hit(**row))
+            own = found.get(row.pop("example_id"))
+            if own is not None:  # else it lies behind the limit
+                own.append(Hit(**row))
         return found
 
     def hits_table(self, source: str, split: str) -> pa.Table:
@@ -168,7 +174,7 @@ class RetrievalCache:
             known = ", ".join(self.feature_widths) or "no features at all"
             raise CacheError(f"cache {self.folder}: no feature column {column!r}; it has {known}")
         norm_column = column.removesuffix("_vector") + "_norm"
-        table = self._read(f"features/{split}.parquet", [column, norm_column])
+        table = self._first(self._read(f"features/{split}.parquet", [column, norm_column]))
         vectors = np.zeros((table.num_rows, self.feature_widths[column]), dtype=np.float32)
         values = table.column(column).combine_chunks()
         present = np.asarray(values.is_valid())
@@ -189,6 +195,18 @@ class RetrievalCache:
         self._require(name)
         return str(self.manifest["files"][name]["sha256"])
 
+    def content_checksum(self, name: str) -> str:
+        """Return a checksum of a file's rows, which stays the same where only the cache's settings differ.
+
+        Raises:
+            CacheError: the cache has no such file, or it cannot be read.
+        """
+        table = self._read(name).replace_schema_metadata(None).combine_chunks()
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        return hashlib.sha256(sink.getvalue()).hexdigest()
+
     def verify(self) -> None:
         """Read every file and compare it with the manifest.
 
@@ -204,6 +222,9 @@ class RetrievalCache:
                 broken.append(f"{name} is not the file that was written")
         if broken:
             raise CacheError(f"cache {self.folder}: {'; '.join(broken)}; build the cache again")
+
+    def _first(self, table: pa.Table) -> pa.Table:
+        return table if self.limit is None else table.slice(0, self.limit)
 
     def _require(self, name: str) -> None:
         if name in self.manifest["files"]:

@@ -292,7 +292,7 @@ def _tokenizer(name: str) -> Tokenize:
 
 main = Command(
     "kc_schema.export",
-    "Write a retrieval cache in the format of another program.",
+    "Write a retrieval cache in another project's format.",
     Options,
     run,
     examples=EXAMPLES,

@@ -227,7 +227,7 @@ def run(given: Options) -> None:
 
 main = Command(
     "kc_schema.show",
-    "Show one example of a retrieval cache with its evidence.",
+    "Show examples of a retrieval cache with their evidence.",
     Options,
     run,
     examples=EXAMPLES,

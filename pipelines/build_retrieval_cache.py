@@ -173,7 +173,7 @@ def show(report: dict[str, Any], speeds: list[Speed], *, as_json: bool) -> None:
 
 main = Command(
     "pipelines.build_retrieval_cache",
-    "Ask the corpora for evidence for every example of a data set, and write a cache of it.",
+    "Find the evidence for every example of a data set.",
     Options,
     run,
     examples=EXAMPLES,

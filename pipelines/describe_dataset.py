@@ -106,7 +106,7 @@ def _cell(value: Any) -> str:
 
 main = Command(
     "pipelines.describe_dataset",
-    "Print sizes, labels, quirks and leaks between splits of a data set.",
+    "Describe a data set before evidence is sought for it.",
     Options,
     run,
     examples=EXAMPLES,

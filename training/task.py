@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kc_schema.retrieval_cache import Example, RetrievalCache
 from training.config import FitConfig, LabelConfig, RunConfig
-from training.data.labels import TagSet
-from training.data.relations import RelationSet
+from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from training.models.task_model import TaskModel
+    from training.models.task_models import TaskModel
 
-__all__ = ["Task", "load_task"]
+__all__ = ["Task", "TaskRecord", "load_task"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ class Task:
 
     def build_model(self, encoder: Any, fit: FitConfig) -> TaskModel:
         """Gives an untrained model on `encoder`."""
-        from training.models.relation_classifier import RelationClassifier
-        from training.models.tagger import Tagger
+        from training.models.task_models import RelationClassifier, Tagger
 
         count = len(self.label_names)
         if isinstance(self.labels, TagSet):
@@ -62,19 +60,29 @@ class Task:
             return Tagger(encoder, count, dropout=fit.dropout, temperature=fit.temperature, legal_moves=legal)
         return RelationClassifier(encoder, count, dropout=fit.dropout, temperature=fit.temperature)
 
-    def as_json(self) -> dict[str, Any]:
-        """Gives the task as JSON values, for `from_json`."""
+    def as_json(self) -> TaskRecord:
+        """Return the task as it is noted, for `from_json`."""
         if isinstance(self.labels, TagSet):
-            named = {"types": list(self.labels.types), "scheme": self.labels.scheme}
-            return {"task": "ner", **named, "constraints": self.constraints}
-        return {"task": "re", "relations": list(self.labels.names)}
+            return TaskRecord("ner", list(self.labels.types), self.labels.scheme, self.constraints)
+        return TaskRecord("re", list(self.labels.names))
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Task:
-        """Gives the task that `as_json` described."""
-        if values["task"] == "ner":
-            return cls(TagSet(tuple(values["types"]), values["scheme"]), values["constraints"])
-        return cls(RelationSet(tuple(values["relations"])))
+    def from_json(cls, record: TaskRecord) -> Task:
+        """Return the task that `as_json` described."""
+        if record.task == "ner":
+            return cls(TagSet(tuple(record.names), record.scheme), record.constraints)
+        return cls(RelationSet(tuple(record.names)))
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """A task as it is noted beside a model."""
+
+    task: Literal["ner", "re"]
+    names: list[str]
+    """Entity types, or relations with the one that stands for none first."""
+    scheme: str = ""
+    constraints: bool = False
 
 
 def load_task(cache: RetrievalCache, config: RunConfig) -> Task:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from kc_schema.anchors import strip
 from kc_schema.hit import Hit
 from kc_schema.image_manifest import IMAGES, MANIFEST, read_image_manifest
-from kc_schema.image_tables import part_number
 from kc_schema.store import Rows, checksum
 from kc_schema.store.rows import Row
 from pipelines.evidence import EvidenceError
@@ -49,12 +48,7 @@ class ImageCorpus:
         bits = read_image_manifest(kc).part_bits
         self.snapshot = checksum(kc / IMAGES / MANIFEST)
         """Checksum of the image corpus' manifest."""
-        self._rows = {}
-        for table, columns in _COLUMNS.items():
-            files = [self.layout.part(table, number) for number in range(1 << bits)]
-            self._rows[table] = Rows(
-                files, columns, key="image_id", part_of=lambda image: part_number(image, bits)
-            )
+        self._rows = {table: self.layout.rows(table, columns, bits) for table, columns in _COLUMNS.items()}
         embeddings = [self.layout.part("embeddings", number) for number in range(1 << bits)]
         self.embeddings = Rows([path for path in embeddings if path.is_file()], ["image_id"])
         """One row for each image that a search can find."""
@@ -74,10 +68,10 @@ class ImageCorpus:
             EvidenceError: it is another one than that which made the index.
         """
         made_by = self.index.encoder
-        if encoder.fingerprint != made_by["fingerprint"]:
+        if encoder.fingerprint != made_by.fingerprint:
             raise EvidenceError(
-                f"{self.layout.images}: the index was made by the encoder {made_by['name']} (weights"
-                f" {made_by['weights_sha256'][:12]}), and {encoder.name} (weights {encoder.weights_sha256[:12]})"
+                f"{self.layout.images}: the index was made by the encoder {made_by.name} (weights"
+                f" {made_by.weights_sha256[:12]}), and {encoder.name} (weights {encoder.weights_sha256[:12]})"
                 " is not the same: give it with --encoder, or build the index again with this one"
             )
 
@@ -151,14 +145,7 @@ def _search(index: ImageIndex, vectors: Sequence[Any], limits: SourceSettings) -
     if not vectors:
         return []
     found = index.search(np.stack(vectors), limits.candidates, distinct_articles=limits.per_title == 1)
-    return [[as_hit(rank, hit) for rank, hit in enumerate(hits)] for hits in found]
-
-
-def as_hit(rank: int, found: Any) -> Hit:
-    """Return what the image index found as the one record; an index of an older form calls its fields otherwise."""
-    if isinstance(found, Hit):
-        return replace(found, text=found.text.strip("\n"))
-    return Hit(rank, found.score, found.file, found.title, found.introduction.strip("\n"), found.image_id)
+    return [[replace(hit, text=hit.text.strip("\n")) for hit in hits] for hits in found]
 
 
 @dataclass(frozen=True, slots=True)

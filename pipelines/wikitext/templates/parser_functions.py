@@ -14,9 +14,9 @@ from urllib.parse import quote, quote_plus
 
 from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import Site
+from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.expressions import evaluate, write_result
 from pipelines.wikitext.templates.numerals import group_digits, parse_number
-from pipelines.wikitext.templates.time_formats import format_time
 from pipelines.wikitext.templates.variables import variable_value
 
 __all__ = ["call_parser_function"]
@@ -31,7 +31,7 @@ class _Call:
     site: Site
 
     def value(self, index: int) -> str:
-        """Gives an argument, trimmed; empty where it is missing."""
+        """Return an argument, trimmed; empty where it is missing."""
         return self.arguments[index].strip() if index < len(self.arguments) else ""
 
 
@@ -41,7 +41,7 @@ _Function = Callable[[_Call], str]
 def call_parser_function(
     name: str, argument: str, arguments: list[str], title: str, site: Site
 ) -> str | None:
-    """Gives what a parser function or variable stands for, as wikitext; None where `name` is neither.
+    """Return what a parser function or variable stands for, as wikitext; None where `name` is neither.
 
     `name` stands before the colon, `argument` behind it up to the first ``|``, and `arguments` between the
     further ``|``; all of them expanded. `title` is the page's title as displayed. What cannot be known from
@@ -55,7 +55,7 @@ def call_parser_function(
 
 
 def _bare(text: str) -> str:
-    """Gives `text` trimmed, and without the marks of inner calls that left nothing: what is compared is bare."""
+    """Return `text` trimmed, and without the marks of inner calls that left nothing: what is compared is bare."""
     return (text.replace(REMOVED, "") if REMOVED in text else text).strip()
 
 
