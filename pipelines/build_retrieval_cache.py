@@ -24,12 +24,12 @@ from kc_schema.retrieval_cache import REPORT
 from pipelines.datasets import Dataset, DatasetOptions, ImageFolder, keep_readable_images
 from pipelines.engine import Progress
 from pipelines.evidence import EvidenceError
-from pipelines.evidence.build import Build, build_cache, find_finished
+from pipelines.evidence.build import CacheBuild, build_cache, find_finished
 from pipelines.evidence.corpora import Corpora
 from pipelines.evidence.options import EvidenceOptions, Settings
 from pipelines.evidence.report import describe_empty_sources, show_report
 from pipelines.evidence.search_options import SearchOptions, corpus_errors_are_the_users
-from pipelines.evidence.speed import Speed, measure_speeds, show_speeds, write_speeds
+from pipelines.evidence.speed import StepSpeed, measure_speeds, show_speeds, write_speeds
 
 EXAMPLES = """\
 python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
@@ -90,7 +90,7 @@ def run(given: Options) -> None:
         corpora.check()
         images = look_at_images(dataset, given.read.image_folder, settings, console)
         cropper = given.ask.cropper({name for paths in images.values() for name in paths})
-        build = Build(given.output, dataset, images, corpora, cropper, named, given.limit)
+        build = CacheBuild(given.output, dataset, images, corpora, cropper, named, given.limit)
         if find_finished(build, overwrite=given.overwrite) is not None:
             tell(console, f"{given.output}: the cache is there already")
             report, speeds = json.loads((given.output / REPORT).read_text(encoding="utf-8")), []
@@ -146,7 +146,7 @@ def look_at_images(
 _LOSSES = ("image missing", "image broken")
 
 
-def build_with_progress(build: Build, console: Console) -> dict[str, Any]:
+def build_with_progress(build: CacheBuild, console: Console) -> dict[str, Any]:
     """Build the cache; return its report."""
     total = sum(map(len, build.dataset.splits.values()))
     with Progress(console, "Find evidence", total, unit="examples") as progress:
@@ -161,7 +161,7 @@ def tell(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def show(report: dict[str, Any], speeds: list[Speed], *, as_json: bool) -> None:
+def show(report: dict[str, Any], speeds: list[StepSpeed], *, as_json: bool) -> None:
     """Print report and speeds."""
     if as_json:
         content = {"report": report, "speeds": [asdict(speed) for speed in speeds]}

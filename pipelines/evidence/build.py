@@ -1,6 +1,6 @@
 """Builds a retrieval cache: examples, features, evidence of every source, report, manifest.
 
-Every chunk of examples is a step that is kept in ``.work`` until the cache is finished, so that a build that was
+Every batch of examples is a step that is kept in ``.work`` until the cache is finished, so that a build that was
 stopped goes on.
 """
 
@@ -51,12 +51,12 @@ from pipelines.evidence.corpora import Corpora
 from pipelines.evidence.crops import Cropper
 from pipelines.evidence.named_source import NamedSource
 from pipelines.evidence.options import CONTROL, IMAGE_SOURCES, RETRIEVED, Settings
-from pipelines.evidence.queries import CHUNK, Chunk, encode_examples, sentence_query
+from pipelines.evidence.queries import BATCH, QueryBatch, encode_examples, sentence_query
 from pipelines.evidence.refine import refine
 from pipelines.evidence.report import report_split
-from pipelines.evidence.sources import Answer, Source
+from pipelines.evidence.sources import Source, SourceAnswer
 
-__all__ = ["Build", "build_cache", "chunks_of", "find_finished"]
+__all__ = ["CacheBuild", "batches_of", "build_cache", "find_finished"]
 
 RECIPE = 1
 """Version of what is computed; raised when the same settings would give other evidence."""
@@ -66,7 +66,7 @@ Progress: TypeAlias = "Callable[[int, str], object]"
 
 
 @dataclass(frozen=True)
-class Build:
+class CacheBuild:
     """All that a build needs."""
 
     output: Path
@@ -138,7 +138,7 @@ class Build:
         return self.named[name] if name in self.named else self.corpora.source(name, self.cropper)
 
 
-def find_finished(build: Build, *, overwrite: bool) -> RetrievalCache | None:
+def find_finished(build: CacheBuild, *, overwrite: bool) -> RetrievalCache | None:
     """Return the cache in the build's folder where it is finished and made from the same; None where there is none.
 
     Raises:
@@ -193,7 +193,7 @@ def _checked(cache: RetrievalCache, *, overwrite: bool) -> RetrievalCache | None
     return cache if (cache.folder / REPORT).is_file() else None
 
 
-def build_cache(build: Build, progress: Progress) -> tuple[RetrievalCache, dict[str, Any]]:
+def build_cache(build: CacheBuild, progress: Progress) -> tuple[RetrievalCache, dict[str, Any]]:
     """Build the cache, or go on with one that was stopped; return it and its report.
 
     Raises:
@@ -228,7 +228,7 @@ def _tell(progress: Progress, before: int, done: int, source: str) -> None:
 
 
 def _build_split(
-    build: Build,
+    build: CacheBuild,
     writer: CacheWriter,
     steps: BuildSteps,
     sources: Mapping[str, Source],
@@ -240,23 +240,23 @@ def _build_split(
     counts: dict[str, Counter[str]] = {name: Counter() for name in sources}
     candidates: dict[str, dict[str, Sequence[Hit]]] = {name: {} for name in sources}
 
-    def take(name: str, answer: Answer) -> None:
+    def take(name: str, answer: SourceAnswer) -> None:
         candidates[name].update(answer.hits)
         counts[name].update(answer.counts)
 
     vectors: list[pa.Table] = []
-    for number, chunk in enumerate(chunks_of(build, split)):
+    for number, batch in enumerate(batches_of(build, split)):
         if build.corpora.has_encoder:
-            vectors.append(_encode(build, steps, chunk, number))
-            chunk = chunk.with_vectors(vectors[-1])
+            vectors.append(_encode(build, steps, batch, number))
+            batch = batch.with_vectors(vectors[-1])
         for name in filter(RETRIEVED.__contains__, sources):
-            progress(chunk.start, name)
-            take(name, _retrieve(build, steps, sources[name], name, chunk, number))
-        progress(chunk.start + len(chunk.examples), "")
+            progress(batch.start, name)
+            take(name, _retrieve(build, steps, sources[name], name, batch, number))
+        progress(batch.start + len(batch.examples), "")
     # Chance and files are asked once a split: what they read serves all of its examples.
     for name in (name for name in sources if name not in RETRIEVED):
         progress(len(examples), name)
-        whole = next(chunks_of(build, split, len(examples)))
+        whole = next(batches_of(build, split, len(examples)))
         source = sources[name]
         take(
             name,
@@ -278,38 +278,38 @@ def _scores(found: HitsByExample) -> list[float]:
     return [hit.score for hits in found.values() for hit in hits]
 
 
-def chunks_of(build: Build, split: str, size: int = CHUNK) -> Iterator[Chunk]:
+def batches_of(build: CacheBuild, split: str, size: int = BATCH) -> Iterator[QueryBatch]:
     """Yield a split in the pieces in which sources are asked."""
     examples = build.dataset.splits[split]
     paths = build.images.get(split, {})
     for start in range(0, len(examples), size):
         own = examples[start : start + size]
         images = [paths.get(example.image) if example.image is not None else None for example in own]
-        yield Chunk(split, start, own, build.queries(own), images)
+        yield QueryBatch(split, start, own, build.queries(own), images)
 
 
-def _encode(build: Build, steps: BuildSteps, chunk: Chunk, number: int) -> pa.Table:
+def _encode(build: CacheBuild, steps: BuildSteps, batch: QueryBatch, number: int) -> pa.Table:
     return steps.table(
-        f"{chunk.split}/features-{number:05d}", lambda: encode_examples(build.corpora.encoder, chunk)
+        f"{batch.split}/features-{number:05d}", lambda: encode_examples(build.corpora.encoder, batch)
     )
 
 
 def _retrieve(
-    build: Build, steps: BuildSteps, source: Source, name: str, chunk: Chunk, number: int
-) -> Answer:
-    def ask() -> Answer:
-        answer = source.ask(chunk)
+    build: CacheBuild, steps: BuildSteps, source: Source, name: str, batch: QueryBatch, number: int
+) -> SourceAnswer:
+    def ask() -> SourceAnswer:
+        answer = source.ask(batch)
         if build.settings.rerank_by_image:
             from pipelines.evidence.image_sources import with_agreement
 
-            answer = Answer(with_agreement(answer.hits, chunk, build.corpora.encoder), answer.counts)
+            answer = SourceAnswer(with_agreement(answer.hits, batch, build.corpora.encoder), answer.counts)
         return answer
 
-    return steps.answer(f"{chunk.split}/{name}-{number:05d}", ask)
+    return steps.answer(f"{batch.split}/{name}-{number:05d}", ask)
 
 
 def _choose(
-    build: Build,
+    build: CacheBuild,
     examples: Sequence[Example],
     candidates: Mapping[str, HitsByExample],
     counts: Mapping[str, Counter[str]],
@@ -333,7 +333,7 @@ def _optional_columns(name: str, settings: Settings) -> Iterator[str]:
 
 
 def _features(
-    build: Build, examples: Sequence[Example], features: pa.Table, kept: Mapping[str, HitsByExample]
+    build: CacheBuild, examples: Sequence[Example], features: pa.Table, kept: Mapping[str, HitsByExample]
 ) -> pa.Table:
     """Return the features with ``SOURCE_evidence_vector``: the mean vector of the images that were found.
 
@@ -346,7 +346,7 @@ def _features(
     return features
 
 
-def _mean_vector(build: Build, hits: Iterable[Hit]) -> npt.NDArray[np.float32] | None:
+def _mean_vector(build: CacheBuild, hits: Iterable[Hit]) -> npt.NDArray[np.float32] | None:
     mean = build.corpora.images.mean_vector(hit.record_id for hit in hits)
     return None if mean is None else mean.astype(np.float32)
 
@@ -367,13 +367,13 @@ class BuildSteps:
     inputs: str
     """Fingerprint of all that decides what a cache holds."""
 
-    def answer(self, name: str, ask: Callable[[], Answer]) -> Answer:
+    def answer(self, name: str, ask: Callable[[], SourceAnswer]) -> SourceAnswer:
         """Return what a source has for some examples, as it was kept or as `ask` gives it."""
         step = self._step(name)
         path = self.place.work / f"{name}.msgpack"
         if (kept := step.result()) is not None:
             hits = msgspec.msgpack.decode(path.read_bytes(), type=dict[str, list[Hit]])
-            return Answer(hits, Counter(kept.counts))
+            return SourceAnswer(hits, Counter(kept.counts))
         answer = ask()
         content = msgspec.msgpack.encode(answer.hits)
         write_atomically(path, lambda temporary: temporary.write_bytes(content))

@@ -119,13 +119,13 @@ class Corpora:
             return TextSource(self.text_index, limits.candidates)
         if name == "random_text":
             return RandomText(self.text_snapshot, limits.k, seed)
-        from pipelines.evidence.image_sources import ImageSource, ObjectSource, RandomImages
+        from pipelines.evidence.image_sources import NearestImages, NearestToCrops, RandomImages
 
         if name == "random_image":
             return RandomImages(self.images, limits.k, seed)
         if name == "object":
-            return ObjectSource(self.images.index, limits, self.encoder, cropper)
-        return ImageSource(self.images.index, limits, by_sentence=name == "sentence_image")
+            return NearestToCrops(self.images.index, limits, self.encoder, cropper)
+        return NearestImages(self.images.index, limits, by_sentence=name == "sentence_image")
 
     def check(self) -> None:
         """Open what is asked, so that what is missing is told at once.

@@ -19,15 +19,15 @@ from kc_schema.store.rows import Row
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.crops import Cropper
 from pipelines.evidence.options import SourceSettings
-from pipelines.evidence.queries import Chunk
-from pipelines.evidence.sources import Answer, draw_distinct, draw_rows
+from pipelines.evidence.queries import QueryBatch
+from pipelines.evidence.sources import SourceAnswer, draw_distinct, draw_rows
 from pipelines.image_index import ImageIndex, open_index
 from pipelines.image_index.layout import Layout
 
 if TYPE_CHECKING:
     from pipelines.image_index.encoding.encoder import Encoder
 
-__all__ = ["ImageCorpus", "ImageSource", "ObjectSource", "RandomImages", "with_agreement"]
+__all__ = ["ImageCorpus", "NearestImages", "NearestToCrops", "RandomImages", "with_agreement"]
 
 
 _COLUMNS = {"records": ["file"], "articles": ["title", "introduction"], "embeddings": ["vector"]}
@@ -91,7 +91,7 @@ class ImageCorpus:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSource:
+class NearestImages:
     """The images nearest to an example's image or sentence: introductions of the articles that show them."""
 
     index: ImageIndex
@@ -99,17 +99,17 @@ class ImageSource:
     by_sentence: bool
     """Whether the sentence's vector asks, not the image's."""
 
-    def ask(self, chunk: Chunk) -> Answer:
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
         """Return what is nearest to each example; one without a vector has no query, which is counted."""
-        vectors = chunk.text_vectors if self.by_sentence else chunk.image_vectors
+        vectors = batch.text_vectors if self.by_sentence else batch.image_vectors
         asked = [place for place, vector in enumerate(vectors) if vector is not None and np.any(vector)]
         answers = _search(self.index, [vectors[place] for place in asked], self.limits)
-        hits = {chunk.examples[place].example_id: found for place, found in zip(asked, answers, strict=True)}
-        return Answer(hits, Counter({"examples without a query": len(vectors) - len(asked)}))
+        hits = {batch.examples[place].example_id: found for place, found in zip(asked, answers, strict=True)}
+        return SourceAnswer(hits, Counter({"examples without a query": len(vectors) - len(asked)}))
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectSource:
+class NearestToCrops:
     """The images nearest to crops of an example's image: those of all crops, the best first."""
 
     index: ImageIndex
@@ -117,11 +117,11 @@ class ObjectSource:
     encoder: Encoder
     cropper: Cropper
 
-    def ask(self, chunk: Chunk) -> Answer:
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
         """Return what the crops find; what several find comes once, with the crop to which it is nearest."""
-        answer = Answer({}, Counter())
+        answer = SourceAnswer({}, Counter())
         hits: dict[str, Sequence[Hit]] = {}
-        for example, path in zip(chunk.examples, chunk.images, strict=True):
+        for example, path in zip(batch.examples, batch.images, strict=True):
             if path is None:
                 answer.counts["examples without a query"] += 1
                 continue
@@ -138,7 +138,7 @@ class ObjectSource:
                 best.setdefault((piece.record_id, piece.title), piece)
             kept = list(best.values())[: self.limits.candidates]
             hits[example.example_id] = [replace(piece, rank=rank) for rank, piece in enumerate(kept)]
-        return Answer(hits, answer.counts)
+        return SourceAnswer(hits, answer.counts)
 
 
 def _search(index: ImageIndex, vectors: Sequence[Any], limits: SourceSettings) -> list[list[Hit]]:
@@ -159,13 +159,13 @@ class RandomImages:
     k: int
     seed: int
 
-    def ask(self, chunk: Chunk) -> Answer:
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
         """Return `k` random images an example, each in one of the articles that show it."""
-        key = f"{self.seed}\n{chunk.split}"
+        key = f"{self.seed}\n{batch.split}"
         drawn = draw_rows(
             self.corpus.embeddings,
             lambda row: int(row["image_id"]),
-            chunk.examples,
+            batch.examples,
             self.k,
             f"{key}\nimages",
         )
@@ -185,11 +185,11 @@ class RandomImages:
                 text = article["introduction"].strip("\n")
                 file = records[image][0]["file"]
                 hits[name].append(Hit(len(hits[name]), 0.0, file, article["title"], text, image))
-        return Answer(hits, counts)
+        return SourceAnswer(hits, counts)
 
 
 def with_agreement(
-    found: Mapping[str, Sequence[Hit]], chunk: Chunk, encoder: Encoder
+    found: Mapping[str, Sequence[Hit]], batch: QueryBatch, encoder: Encoder
 ) -> dict[str, Sequence[Hit]]:
     """Return the evidence with the cosine of each piece's title and text to the example's image.
 
@@ -197,7 +197,7 @@ def with_agreement(
     """
     pictures = {
         example.example_id: vector
-        for example, vector in zip(chunk.examples, chunk.image_vectors, strict=True)
+        for example, vector in zip(batch.examples, batch.image_vectors, strict=True)
         if vector is not None
     }
     texts = {

@@ -18,8 +18,8 @@ from pipelines.datasets import Quirks
 from pipelines.datasets.dataset import malformed
 from pipelines.datasets.files import read_lines
 from pipelines.evidence import EvidenceError
-from pipelines.evidence.queries import Chunk
-from pipelines.evidence.sources import Answer
+from pipelines.evidence.queries import QueryBatch
+from pipelines.evidence.sources import SourceAnswer
 
 __all__ = ["NamedSource"]
 
@@ -66,12 +66,14 @@ class NamedSource:
             pieces.sort(key=lambda piece: -piece.score)
             self.hits[split][example_id] = [replace(piece, rank=rank) for rank, piece in enumerate(pieces)]
 
-    def ask(self, chunk: Chunk) -> Answer:
-        """Return what the file says of the examples of a chunk."""
-        own = self.hits[chunk.split]
-        names = [example.example_id for example in chunk.examples if example.example_id in own]
-        is_first = chunk.start == 0 and chunk.split == next(iter(self.hits))
-        return Answer({name: own[name] for name in names}, Counter(self.counts) if is_first else Counter())
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
+        """Return what the file says of the examples of a batch."""
+        own = self.hits[batch.split]
+        names = [example.example_id for example in batch.examples if example.example_id in own]
+        is_first = batch.start == 0 and batch.split == next(iter(self.hits))
+        return SourceAnswer(
+            {name: own[name] for name in names}, Counter(self.counts) if is_first else Counter()
+        )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

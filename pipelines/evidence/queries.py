@@ -18,10 +18,10 @@ from pipelines.datasets import open_image
 if TYPE_CHECKING:
     from pipelines.image_index.encoding.encoder import Encoder
 
-__all__ = ["CHUNK", "Chunk", "Vector", "clean_tokens", "encode_examples", "sentence_query"]
+__all__ = ["BATCH", "QueryBatch", "Vector", "clean_tokens", "encode_examples", "sentence_query"]
 
-CHUNK = 256
-"""Examples of a chunk: what is asked for at once, and what a kill can cost."""
+BATCH = 256
+"""Examples of a batch: what is asked for at once, and what a kill can cost."""
 
 Vector = npt.NDArray[np.float32]
 
@@ -73,7 +73,7 @@ def _retweet_end(words: list[str], place: int) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class QueryBatch:
     """Some examples of a split with what sources ask by; of every list there is one item an example."""
 
     split: str
@@ -87,9 +87,9 @@ class Chunk:
     """As the encoder gives them; empty where nothing was encoded."""
     image_vectors: Sequence[Vector | None] = ()
 
-    def only(self, places: Sequence[int]) -> Chunk:
+    def only(self, places: Sequence[int]) -> QueryBatch:
         """Return some of the examples, without vectors."""
-        return Chunk(
+        return QueryBatch(
             self.split,
             self.start,
             [self.examples[place] for place in places],
@@ -97,8 +97,8 @@ class Chunk:
             [self.images[place] for place in places],
         )
 
-    def with_vectors(self, table: pa.Table) -> Chunk:
-        """Return the chunk with the vectors of a table that `encode_examples` gave."""
+    def with_vectors(self, table: pa.Table) -> QueryBatch:
+        """Return the batch with the vectors of a table that `encode_examples` gave."""
         return replace(
             self,
             text_vectors=_vectors(table, "text_vector"),
@@ -110,20 +110,20 @@ def _vectors(table: pa.Table, name: str) -> list[Vector | None]:
     return [None if row is None else np.array(row, np.float32) for row in table.column(name).to_pylist()]
 
 
-def encode_examples(encoder: Encoder, chunk: Chunk) -> pa.Table:
+def encode_examples(encoder: Encoder, batch: QueryBatch) -> pa.Table:
     """Return the raw vectors of queries and images: columns example_id, text_vector, image_vector.
 
     A text vector is null where the encoder has no text tower, an image vector where the example has no image.
     """
-    texts = list(encoder.encode_texts(chunk.queries)) if encoder.has_text_tower else []
-    with_image = [place for place, path in enumerate(chunk.images) if path is not None]
-    pictures = [open_image(path) for path in chunk.images if path is not None]
+    texts = list(encoder.encode_texts(batch.queries)) if encoder.has_text_tower else []
+    with_image = [place for place, path in enumerate(batch.images) if path is not None]
+    pictures = [open_image(path) for path in batch.images if path is not None]
     images = dict(zip(with_image, encoder.encode_images(pictures), strict=True))
     vector = pa.list_(pa.float32())
-    places = range(len(chunk.examples))
+    places = range(len(batch.examples))
     return pa.table(
         {
-            "example_id": pa.array([example.example_id for example in chunk.examples], pa.string()),
+            "example_id": pa.array([example.example_id for example in batch.examples], pa.string()),
             "text_vector": pa.array([texts[place] if texts else None for place in places], vector),
             "image_vector": pa.array([images.get(place) for place in places], vector),
         }

@@ -13,14 +13,14 @@ from kc_schema.retrieval_cache import Example
 from kc_schema.snapshot import Snapshot
 from kc_schema.store import Rows
 from kc_schema.store.rows import Row
-from pipelines.evidence.queries import Chunk
+from pipelines.evidence.queries import QueryBatch
 from pipelines.text_index import TextIndex
 
-__all__ = ["Answer", "RandomText", "Source", "TextSource", "draw_distinct", "draw_rows"]
+__all__ = ["RandomText", "Source", "SourceAnswer", "TextSource", "draw_distinct", "draw_rows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SourceAnswer:
     """What a source has for some examples."""
 
     hits: Mapping[str, Sequence[Hit]]
@@ -32,8 +32,8 @@ class Answer:
 class Source(Protocol):
     """Something that has evidence for examples: a corpus, chance, a file."""
 
-    def ask(self, chunk: Chunk) -> Answer:
-        """Return the evidence for the examples of a chunk.
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
+        """Return the evidence for the examples of a batch.
 
         Raises:
             kc_schema.errors.UserError: a corpus fails.
@@ -48,13 +48,13 @@ class TextSource:
     candidates: int
     """Hits that are asked for."""
 
-    def ask(self, chunk: Chunk) -> Answer:
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
         """Return the paragraphs that each example's query finds; the key is the sentence that matched."""
-        asked = [place for place, query in enumerate(chunk.queries) if query.strip()]
-        answers = self.index.search([chunk.queries[place] for place in asked], self.candidates)
-        return Answer(
+        asked = [place for place, query in enumerate(batch.queries) if query.strip()]
+        answers = self.index.search([batch.queries[place] for place in asked], self.candidates)
+        return SourceAnswer(
             {
-                chunk.examples[place].example_id: [as_hit(rank, hit) for rank, hit in enumerate(hits)]
+                batch.examples[place].example_id: [as_hit(rank, hit) for rank, hit in enumerate(hits)]
                 for place, hits in zip(asked, answers, strict=True)
             }
         )
@@ -78,11 +78,11 @@ class RandomText:
     k: int
     seed: int
 
-    def ask(self, chunk: Chunk) -> Answer:
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
         """Return `k` random paragraphs an example, each once; the key is the sentence that was drawn."""
         sentences = Rows(self.snapshot.files("sentences"), ["paragraph_id", "text"])
-        key = f"{self.seed}\n{chunk.split}\ntext"
-        drawn = draw_rows(sentences, lambda row: int(row["paragraph_id"]), chunk.examples, self.k, key)
+        key = f"{self.seed}\n{batch.split}\ntext"
+        drawn = draw_rows(sentences, lambda row: int(row["paragraph_id"]), batch.examples, self.k, key)
         rows = Rows(self.snapshot.files("paragraphs"), ["title", "text"], key="paragraph_id")
         paragraphs = rows.fetch(row["paragraph_id"] for own in drawn.values() for row in own)
         hits: dict[str, list[Hit]] = {}
@@ -92,7 +92,7 @@ class RandomText:
                 paragraph = paragraphs[row["paragraph_id"]]
                 hit = Hit(rank, 0.0, row["text"], paragraph["title"], paragraph["text"], row["paragraph_id"])
                 hits[name].append(hit)
-        return Answer(hits)
+        return SourceAnswer(hits)
 
 
 def draw_distinct(key: str, count: int, below: int) -> list[int]:

@@ -282,13 +282,13 @@ def test_the_manifest_names_the_label_of_no_relation_and_splits_without_labels(k
 
 def test_one_record_of_settings_decides_a_build(kc, data, tmp_path):
     from pipelines.datasets import read_dataset
-    from pipelines.evidence.build import Build
+    from pipelines.evidence.build import CacheBuild
     from pipelines.evidence.corpora import Corpora
     from pipelines.evidence.crops import Cropper
     from pipelines.evidence.options import Settings, SourceSettings
 
     with Corpora(kc, Settings({"object": SourceSettings()}), encoder_spec=None) as corpora:
-        made = Build(tmp_path, read_dataset("twitter17", data), {}, corpora, Cropper(grid=(1, 3)))
+        made = CacheBuild(tmp_path, read_dataset("twitter17", data), {}, corpora, Cropper(grid=(1, 3)))
         assert made.settings is corpora.settings
         assert made._options(images_by_content=False)["objects"] == {"grid": [1, 3]}
 

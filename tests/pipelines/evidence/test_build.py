@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kc_schema.cache_writer import cache_place
 from kc_schema.hit import Hit
 from pipelines.evidence.build import BuildSteps
-from pipelines.evidence.sources import Answer
+from pipelines.evidence.sources import SourceAnswer
 
 hits = st.builds(
     Hit,
@@ -29,11 +29,13 @@ hits = st.builds(
 def test_an_answer_that_was_kept_is_the_same(tmp_path_factory, found):
     with cache_place(tmp_path_factory.mktemp("cache")) as place:
         steps = BuildSteps(place, "inputs")
-        first = steps.answer("train/text-00000", lambda: Answer(found, Counter(crops=2)))
+        first = steps.answer("train/text-00000", lambda: SourceAnswer(found, Counter(crops=2)))
         kept = steps.answer("train/text-00000", fail)
-        assert first == kept == Answer(found, Counter(crops=2))
+        assert first == kept == SourceAnswer(found, Counter(crops=2))
         # Other inputs decide another answer.
-        assert BuildSteps(place, "others").answer("train/text-00000", lambda: Answer({})) == Answer({})
+        assert BuildSteps(place, "others").answer(
+            "train/text-00000", lambda: SourceAnswer({})
+        ) == SourceAnswer({})
 
 
 def fail():
