@@ -23,7 +23,7 @@ from kc_schema.command import Command, Count, Positive, options
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
 from pipelines.dump.parts import DumpFile, find_parts
-from pipelines.dump.site_information import read_site
+from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
@@ -148,6 +148,7 @@ def describe(
             f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
         )
     parts = find_parts(dump)
+    refuse_mixture(parts)
     build = Build(
         output=output.absolute(),
         site=read_site(parts),
