@@ -178,9 +178,16 @@ def build_text_corpus(
 
     Raises:
         DumpError: the dump is damaged.
+        BuildError: it holds no page.
         UserError: a file cannot be read or written, or a worker died; what is finished stays.
     """
     units = extract(plan_work_units(parts, unit_bytes), build, engine, console)
+    if not any(unit.statistics.counts["pages"] for unit in units):
+        place.remove_work()
+        raise BuildError(
+            f"{parts[0].path}: no <page> in the dump; give an XML export of MediaWiki that holds pages, its elements"
+            " without a prefix"
+        )
     found = [unit.parts["redirects"] for unit in units if "redirects" in unit.parts]
     [redirects] = engine.map(
         partial(join_redirects, build),

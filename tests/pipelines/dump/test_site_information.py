@@ -92,7 +92,9 @@ def test_what_is_no_export_is_named(tmp_path: Path, text: bytes, complaint: str)
 def test_two_dumps_of_one_wiki_are_refused_whatever_their_names(tmp_path: Path) -> None:
     for name in ("enwiki-2016-106-articles.xml.bz2", "enwiki-2022-139-articles.xml.bz2"):
         write_dump(tmp_path / name, PAGES)
-    with pytest.raises(DumpError, match=r"2016-106-articles.* and .*2022-139.* both begin with the page 1: they are"):
+    with pytest.raises(
+        DumpError, match=r"2016-106-articles.* and .*2022-139.* both begin with the page 1: they are"
+    ):
         refuse_mixture(find_parts(str(tmp_path)))
     refuse_mixture(find_parts(str(tmp_path / "*2022*")))
 
