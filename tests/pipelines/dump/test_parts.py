@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import bz2
-import os
 import datetime
 import os
 from pathlib import Path
