@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.demo.planted import write_planted
+
 ROOT = Path(__file__).resolve().parents[2]
 DUMPS = ("enwiki-20250101-pages-articles-multistream.xml.bz2", "enwiki.xml.bz2")
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -28,6 +30,7 @@ def make_stage(folder: Path, demo_dump: Path) -> Path:
     _write_posts(folder / "data" / "twitter17")
     _write_relations(folder / "data" / "mnre")
     _bring_encoder(folder / "hf" / "hub")
+    write_planted(folder / "caches" / "twitter17", task="ner", sizes={"train": 60, "dev": 20, "test": 20})
     shutil.copy(ROOT / "constraints.txt", folder)
     return folder
 
