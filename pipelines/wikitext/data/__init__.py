@@ -15,7 +15,9 @@ _FOLDER = Path(__file__).parent
 
 
 def read_table(name: str, folder: Path | None = None) -> list[tuple[str, ...]]:
-    """Return the rows of the table `name` here, or in another `folder`, each with a cell for every column; cells left out are empty.
+    """Return the rows of the table `name`, each with a cell for every column; cells left out are empty.
+
+    `folder` is where the table lies, if not here.
 
     Raises:
         ValueError: a row has more cells than the table has columns.
