@@ -21,7 +21,7 @@ from training.data.labels import TagSet
 from training.devices import choose_device, choose_precision
 from training.distributions import Distributions, Part, join, save_distributions
 from training.errors import TrainingError, out_of_memory_explained
-from training.evaluation.scores import headline_f1
+from training.evaluation.scores import Epoch, headline_f1
 from training.models.encoder import encoder_limit, load_encoder, restore_encoder
 from training.models.task_models import TaskModel
 from training.run_folder import Run
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from training.fitting import Fit
 
 __all__ = [
-    "Epoch",
     "Expert",
     "FitRecord",
     "Speed",
@@ -197,15 +196,6 @@ def new_expert(task: Task, config: RunConfig, expert: ExpertConfig, seed: int) -
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One row of a fit's history."""
-
-    epoch: int
-    loss: float | None = None
-    dev_f1: float | None = None
-
-
-@dataclass(frozen=True)
 class FitRecord:
     """What is noted of a fit (``fit.json``)."""
 
@@ -246,7 +236,7 @@ def fit_expert(
     config = run.config
     made = new_expert(run.task, config, expert, seed)
     fit = _prepare(run, name, expert, seed, folder / CHECKPOINTS, made)
-    history = [Epoch(int(row["epoch"]), row.get("loss"), row.get("dev_f1")) for row in fit.run()]
+    history = fit.run()
     if not PartialState().is_main_process:
         return
     scores = [row.dev_f1 or 0.0 for row in history]

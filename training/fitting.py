@@ -11,7 +11,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from training.config import FitConfig
 from training.data.batching import Collator
 from training.devices import peak_flops, training_flops
 from training.errors import TrainingError, out_of_memory_explained
+from training.evaluation.scores import Epoch
 
 __all__ = ["Fit", "last_whole_checkpoint"]
 
@@ -55,10 +56,10 @@ class Fit:
     """Holds the checkpoints while the fit runs; the TensorBoard log is written to ``logs`` beside it."""
     name: str
 
-    def run(self) -> list[dict[str, float]]:
-        """Fits the model, going on from a checkpoint where one lies; the chosen epoch's weights are left in it.
+    def run(self) -> list[Epoch]:
+        """Fit the model, going on from a checkpoint where one lies; the chosen epoch's weights are left in it.
 
-        Gives the history: one entry an epoch with ``epoch``, ``loss`` and ``dev_f1``.
+        Returns the history by epoch.
 
         Raises:
             TrainingError: the loss is not a number, or the device is out of memory.
@@ -310,13 +311,13 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _history(log: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    epochs: dict[int, dict[str, float]] = {}
+def _history(log: Sequence[dict[str, float]]) -> list[Epoch]:
+    """Return the history of a fit from what the Trainer logged: loss and score of an epoch come apart."""
+    epochs: dict[int, Epoch] = {}
     for entry in log:
+        number = math.ceil(entry["epoch"])
+        row = epochs.get(number, Epoch(number))
+        loss, dev_f1 = entry.get("loss", row.loss), entry.get("eval_dev_f1", row.dev_f1)
         if "loss" in entry or "eval_dev_f1" in entry:
-            row = epochs.setdefault(math.ceil(entry["epoch"]), {"epoch": math.ceil(entry["epoch"])})
-            if "loss" in entry:
-                row["loss"] = entry["loss"]
-            if "eval_dev_f1" in entry:
-                row["dev_f1"] = entry["eval_dev_f1"]
+            epochs[number] = replace(row, loss=loss, dev_f1=dev_f1)
     return [epochs[number] for number in sorted(epochs)]

@@ -1,16 +1,14 @@
 """Which relation stands for none is said by the manifest of the cache, and nowhere else."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from kc_schema.retrieval_cache import CacheWriter, Example
-from training.config import LabelConfig
+from training.config import build_config
 from training.errors import TrainingError
-from training.evaluation.relations import relation_counts, relation_type_counts
+from training.evaluation.scores import relation_counts, relation_type_counts
 from training.task import load_task
 
-CONFIG = SimpleNamespace(train="train", dev="dev", test="test", labels=LabelConfig())
+CONFIG = build_config({"cache": "c", "experts": {"baseline": {}}})
 PAIR = {"subject": (0, 1), "object": (1, 2)}
 
 

@@ -10,13 +10,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from kc_schema.retrieval_cache import Example, Hit
+from kc_schema.store.files import from_plain
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
-from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
+from training.evaluation.scores import LabelScore
 from training.reporting.cases import choose_cases
 from training.reporting.figures import Figure, bar_chart, line_chart
 from training.reporting.page import Page
+from training.reporting.paper import paper_expert, paper_label, paper_marginal, paper_mixture
+from training.reporting.results import Results, Variant
 from training.reporting.tables import Table, build_tables, summary
 from training.reporting.writing import retrieval_speeds
 from training.task import Task
@@ -46,9 +49,13 @@ def variant(name, f1, *, source=None, kind=None, sources=(), weights="label"):
     seeds = [
         {
             "seed": number,
+            "dev_f1": value,
+            "history": [{"epoch": 1, "loss": 0.5, "dev_f1": value}],
             "test": {
                 decoding: {
                     "f1": value + shift,
+                    "precision": value,
+                    "recall": value,
                     "lenient": value,
                     "strict": value - 1,
                     "interval": [value - 2, value + 2],
@@ -60,23 +67,26 @@ def variant(name, f1, *, source=None, kind=None, sources=(), weights="label"):
         for number, value in enumerate(f1)
     ]
     if kind is None:
-        return {"name": name, "role": "expert", "source": source, "seeds": seeds}
+        return from_plain({"name": name, "role": "expert", "source": source, "seeds": seeds}, Variant)
     about = {"kind": kind, "sources": list(sources), "weights": weights, "normalised": True}
-    return {"name": name, "role": "mixture", "experts": list(sources), **about, "seeds": seeds}
+    about |= {"name": name, "role": "mixture", "experts": list(sources), "seeds": seeds}
+    return from_plain(about, Variant)
 
 
-RESULTS = {
-    "dataset": "twitter17",
-    "task": "ner",
-    "convention": "lenient",
-    "variants": [
+RESULTS = Results(
+    "twitter17",
+    "ner",
+    ["O", "B-PER", "I-PER"],
+    "lenient",
+    {"train": "train", "dev": "dev", "test": "test"},
+    [
         variant("baseline", [80.0, 81.0, 82.0]),
         variant("text", [84.0, 85.0, 86.0], source="text"),
         variant("random_text", [79.0, 80.0, 81.0], source="random_text"),
         variant("average", [85.0, 86.0, 87.0], kind="average", sources=["text", "image"]),
         variant("moe", [88.0, 89.0, 90.0], kind="gate", sources=["text", "image"]),
     ],
-}
+)
 
 
 def table(title):
@@ -235,13 +245,14 @@ def page_showing(text, folder=None):
     about = {"kind": "gate", "sources": [text, "image"], "weights": "label"}
     variants = [
         variant(text, [80.0, 81.0], source=text),
-        {**variant(text, [82.0, 83.0], **about), "experts": [text]},
+        dataclasses.replace(variant(text, [82.0, 83.0], **about), experts=(text,)),
     ]
     for each in variants:
-        for seed in each["seeds"]:
-            for scores in seed["test"].values():
-                scores["by_label"] = {text: {"f1": 1.0, "gold": 7}}
-    tables = build_tables({**RESULTS, "variants": variants}, {text: 1.0})
+        for seed in each.seeds:
+            for scores in seed.test.values():
+                scores.by_label.clear()
+                scores.by_label[text] = LabelScore(1.0, 7)
+    tables = build_tables(dataclasses.replace(RESULTS, variants=variants), {text: 1.0})
     figures = [
         Figure(text, "bar", {text: 1.0}, text, text),
         Figure(text, "bar", {text: 1.0, "a name that is long": 2.0}, text, text),
@@ -338,7 +349,7 @@ def test_a_summary_fits_one_screen():
     many = [variant("baseline", [1.0])] + [
         variant("long" * 20 + str(n), [float(n)], source="s" * 90) for n in range(40)
     ]
-    lines = summary({**RESULTS, "variants": many}).splitlines()
+    lines = summary(dataclasses.replace(RESULTS, variants=many)).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 100
     assert "  and 25 with lower scores" in lines
