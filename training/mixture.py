@@ -181,11 +181,11 @@ class Mixture:
     def predict(self, cache: RetrievalCache, split: str, batch_size: int = 32) -> Distributions:
         """Return the mixed distributions over a split of any cache with the experts' sources and features."""
         examples = cache.examples(split)
-        said = [
+        found = [
             expert.predict(examples, evidence_of(cache, expert.source, split), batch_size)
             for expert in self.experts
         ]
-        return mix_distributions(said, self.weights(cache, split))
+        return mix_distributions(found, self.weights(cache, split))
 
     def weights(self, cache: RetrievalCache, split: str) -> Tensor | None:
         """Return the gate's weights [examples, experts, labels or 1], None for average pooling."""

@@ -132,7 +132,7 @@ def _main_table(
     what = (
         f"Micro F1 of entities on test, {results.convention} reading"
         if results.task == "ner"
-        else "Micro F1 of relations on test without None"
+        else f"Micro F1 of relations on test without {results.labels[0]}"
     )
     return Table(
         "Table 2: experts and mixture",
