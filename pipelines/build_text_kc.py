@@ -9,6 +9,7 @@ that was stopped, by whatever, goes on when the same command is run again.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from rich.console import Console
 from kc_schema.command import Command, Count, Positive, options
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
+from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
@@ -141,13 +143,16 @@ def describe(
         DumpError: the dump cannot be read.
         BuildError: it is no dump, but what a build has written.
     """
-    folder = Path(dump)
-    if has_manifest(folder) or (folder / "sentences").is_dir():
-        raise BuildError(
-            f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
-            f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
-        )
-    parts = find_parts(dump)
+    try:
+        parts = find_parts(dump)
+    except DumpError as error:
+        with contextlib.suppress(OSError):
+            if has_manifest(Path(dump)) or (Path(dump) / "sentences").is_dir():
+                raise BuildError(
+                    f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
+                    f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
+                ) from error
+        raise
     refuse_mixture(parts)
     build = Build(
         output=output.absolute(),
