@@ -318,27 +318,29 @@ def test_out_of_address_space_is_told_in_a_line(demo_dump, undisturbed, tmp_path
     assert files(tmp_path / "kc") == files(undisturbed)
 
 
-@pytest.mark.parametrize("text_index", ["none", "tantivy"])
-def test_of_two_builds_at_once_the_second_is_refused_and_what_stands_is_whole(tmp_path, text_index):
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_of_two_builds_at_once_the_second_is_refused_and_what_stands_is_whole(tmp_path, overwrite):
+    names = ("first", "second") if overwrite else ("first", "first")
+    options = ["--workers", "2", "--text-index", "tantivy", *(["--overwrite"] if overwrite else [])]
     dumps = []
-    for name in ("first", "second"):
+    for name in names:
         pages = [DumpPage(f"{name} {number}", f"Page {number} of {name}. " * 40) for number in range(300)]
         dumps.append(write_dump(tmp_path / f"{name}.xml", pages))
     refused = 0
-    for number in range(0, 10, 2):
-        kc = tmp_path / f"kc{number}"
+    for delay in (0.0, 0.4, 0.9, 1.5, 2.2):
+        kc = tmp_path / f"kc-{delay}"
         builds = []
         for dump in dumps:
             builds.append(
                 subprocess.Popen(
-                    command(dump, kc, "--workers", "2", "--text-index", text_index, "--overwrite"),
+                    command(dump, kc, *options),
                     cwd=ROOT,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     text=True,
                 )
             )
-            time.sleep(0.3 * number)
+            time.sleep(delay)
         errors = [build.communicate(timeout=120)[1] for build in builds]
         ends = [build.returncode for build in builds]
         for end, error in zip(ends, errors, strict=True):
@@ -349,11 +351,12 @@ def test_of_two_builds_at_once_the_second_is_refused_and_what_stands_is_whole(tm
                 refused += 1
         assert 0 in ends
         assert not verify(kc).counts
-        last = "second" if ends[1] == 0 and (ends[0] or number) else "first" if ends[1] else None
-        titles = {title.split()[0] for title in rows(kc, "pages", "title")}
-        assert titles == {last} if last else titles in ({"first"}, {"second"})
-        assert not (kc / ".lock").exists()
-        assert not (kc / ".work").exists()
-        if text_index == "tantivy":
-            assert open_index(kc).search(["page"], k=1)[0]
+        # Who ended well last has written what stands there.
+        possible = {name for name, end in zip(names, ends, strict=True) if end == 0}
+        assert {title.split()[0].lower() for title in rows(kc, "pages", "title")} <= possible
+        assert len(rows(kc, "pages", "title")) == 300
+        assert sorted(path.name for path in kc.iterdir()) == [
+            "image_links", "manifest.json", "pages", "paragraphs", "redirects", "sentences", "text_index"
+        ]  # fmt: skip
+        assert open_index(kc).search(["page"], k=1)[0]
     assert refused
