@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
@@ -38,6 +40,8 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
 from pipelines.text_index.options import check_text_index_options, index_snapshot
+
+SECONDS_TO_ANSWER = 5.0
 
 EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
@@ -106,6 +110,8 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
     workers = given.workers or default_workers()
     index = argparse.Namespace(**asdict(given.index))
     check_text_index_options(index)
+    if given.index.elasticsearch_url is not None:
+        try_cluster(given.index.elasticsearch_url)
     with Engine(workers, beam_arguments) as engine:
         parts, build = describe(
             given.dump,
@@ -126,6 +132,23 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         print(manifest.to_json(), end="")
     else:
         show_summary(Console(), given.output, manifest, seconds=seconds)
+
+
+def try_cluster(url: str) -> None:
+    """Try whether anything takes connections at the address of a cluster.
+
+    Raises:
+        RunError: nothing does within seconds.
+    """
+    where = urlsplit(url)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    try:
+        socket.create_connection((where.hostname or "", port), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise RunError(
+            f"{where.scheme}://{where.hostname}:{port}: nothing answers there ({error.strerror or error}); start the"
+            " cluster, or mend --elasticsearch-url"
+        ) from error
 
 
 def describe(

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -466,3 +467,15 @@ def test_an_output_that_cannot_be_made_is_one_line(tmp_path, capsys):
     for given in ("x" * 300, str(tmp_path / "a")):
         assert build_text_kc.main(["--dump", given, "--text-index", "none"]) == 1
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cluster_that_does_not_answer_is_refused_before_any_work(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    options = ["--dump", str(dump), "--output", str(tmp_path / "kc")]
+    started = time.monotonic()
+    assert build_text_kc.main([*options, "--elasticsearch-url", "http://127.0.0.1:9"]) == 1
+    assert time.monotonic() - started < 15
+    error = capsys.readouterr().err
+    assert error.startswith("error: http://127.0.0.1:9: ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "kc").exists()
