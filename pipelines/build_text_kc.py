@@ -23,7 +23,7 @@ from kc_schema.command import Command, Count, Positive, options
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
 from pipelines.dump.parts import DumpFile, find_parts
-from pipelines.dump.site_information import read_site
+from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
@@ -148,6 +148,7 @@ def describe(
             f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
         )
     parts = find_parts(dump)
+    refuse_mixture(parts)
     build = Build(
         output=output.absolute(),
         site=read_site(parts),
@@ -177,9 +178,16 @@ def build_text_corpus(
 
     Raises:
         DumpError: the dump is damaged.
+        BuildError: it holds no page.
         UserError: a file cannot be read or written, or a worker died; what is finished stays.
     """
     units = extract(plan_work_units(parts, unit_bytes), build, engine, console)
+    if not any(unit.statistics.counts["pages"] for unit in units):
+        place.remove_work()
+        raise BuildError(
+            f"{parts[0].path}: no <page> in the dump; give an XML export of MediaWiki that holds pages, its elements"
+            " without a prefix"
+        )
     found = [unit.parts["redirects"] for unit in units if "redirects" in unit.parts]
     [redirects] = engine.map(
         partial(join_redirects, build),

@@ -106,14 +106,19 @@ def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
         if not cache.manifest["splits"][split]:
             raise TrainingError(f"{key}: the split {split!r} of {cache.folder} is empty")
     train = cache.examples(config.train)
-    task = _task(cache.task, train, config.labels)
+    task = _task(cache, train, config.labels)
     for split in (config.dev, config.test):
+        if split in cache.unlabelled:
+            raise TrainingError(
+                f"{split}: the split of {cache.folder} has no gold labels, so nothing can be scored on it; label it"
+                " with training.predict"
+            )
         task.targets(cache.examples(split), split)
     return task
 
 
-def _task(name: str, examples: Sequence[Example], labels: LabelConfig) -> Task:
-    if name == "ner":
+def _task(cache: RetrievalCache, examples: Sequence[Example], labels: LabelConfig) -> Task:
+    if cache.task == "ner":
         tags = TagSet.of((example.labels or () for example in examples), labels.scheme)
         return Task(tags, labels.constraints)
-    return Task(RelationSet.of(example.relation or "" for example in examples))
+    return Task(RelationSet.of((example.relation or "" for example in examples), cache.no_relation))

@@ -189,7 +189,7 @@ def cases():
         "image": said(right, right, wrong, wrong),
         "moe": said(right, right, right, wrong),
     }
-    hits = {"text": {"1": [Hit("1", 0, 1.0, "", HOSTILE, HOSTILE, 1)]}}
+    hits = {"text": {"1": [Hit(0, 1.0, "", HOSTILE, HOSTILE, 1)]}}
     return choose_cases(TASK, examples, found, "moe", hits, [{"text": 0.25, "image": 0.75}] * 4)
 
 
