@@ -65,7 +65,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     from training.reporting.results import read_results
     from training.reporting.tables import summary
 
-    print(summary(read_results(this)))
+    print(summary(read_results(this.results_file)))
     print(f"report: {this.folder / 'report' / 'report.html'}")
 
 

@@ -23,17 +23,13 @@ from training.reporting.results import Results, SeedScores, Variant, read_result
 from training.reporting.tables import build_tables
 from training.run_folder import Run
 
-__all__ = ["retrieval_speeds", "write_report"]
+__all__ = ["case_mixture", "retrieval_speeds", "write_report"]
 
 logger = logging.getLogger(__name__)
 
 _STEPS = {"features (text and image)": "CLIP feature extraction"}
 """Steps of `pipelines.build_retrieval_cache` -> the paper's names, where they differ."""
 _IMAGES = "images.json"
-_CURVES: tuple[tuple[Literal["dev_f1", "loss"], str], ...] = (
-    ("dev_f1", "F1 on dev"),
-    ("loss", "training loss"),
-)
 
 
 def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
@@ -45,7 +41,7 @@ def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
         images: folder of the data set's images; those of the cases are put into the page. The run remembers it
             for the next time.
     """
-    results = read_results(run)
+    results = read_results(run.results_file)
     page = Page(
         title=f"{run.cache.dataset}: experts and mixtures",
         about=_about(run),
@@ -139,12 +135,10 @@ def _about(run: Run) -> list[str]:
 
 
 def _cases(run: Run, results: Results) -> list[Case]:
-    """Return the cases of the first mixture of different sources that has a gate, or of the first mixture."""
-    mixtures = results.of_role("mixture")
-    if not mixtures:
+    """Return the cases of the report's mixture, those on which its experts disagree."""
+    chosen = case_mixture(results.mixtures)
+    if chosen is None:
         return []
-    preferred = [mixture for mixture in mixtures if mixture.kind == "gate" and len(set(mixture.sources)) > 1]
-    chosen = (preferred or mixtures)[0]
     config, cache, test = run.config, run.cache, run.config.test
     names = [name for name, expert in config.experts.items() if expert.source is None]
     names += [name for name in dict.fromkeys(chosen.experts) if name not in names]
@@ -158,6 +152,12 @@ def _cases(run: Run, results: Results) -> list[Case]:
     return choose_cases(run.task, cache.examples(test), predictions, chosen.name, hits, weights)
 
 
+def case_mixture(mixtures: Sequence[Variant]) -> Variant | None:
+    """Return the first mixture of different sources that has a gate, else the first mixture, if there is any."""
+    gates = [mixture for mixture in mixtures if mixture.kind == "gate" and len(set(mixture.sources)) > 1]
+    return next(iter([*gates, *mixtures]), None)
+
+
 def _mean_curve(seeds: Sequence[SeedScores], key: Literal["dev_f1", "loss"]) -> list[tuple[float, float]]:
     rows = zip(*(seed.history for seed in seeds), strict=False)
     return [(row[0].epoch, float(np.mean([getattr(entry, key) for entry in row]))) for row in rows]
@@ -166,9 +166,10 @@ def _mean_curve(seeds: Sequence[SeedScores], key: Literal["dev_f1", "loss"]) -> 
 def _learning_curves(results: Results) -> list[Figure]:
     """Return F1 on dev and loss by epoch, means over seeds: of the experts, then of the gates."""
     figures = []
-    for role, title in (("expert", "experts"), ("mixture", "gates")):
-        for key, label in _CURVES:
-            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in results.of_role(role)}
+    labels: dict[Literal["dev_f1", "loss"], str] = {"dev_f1": "F1 on dev", "loss": "training loss"}
+    for chosen, title in ((results.experts, "experts"), (results.mixtures, "gates")):
+        for key, label in labels.items():
+            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in chosen}
             curves = {name: points for name, points in curves.items() if points}
             if curves:
                 figures.append(
@@ -199,7 +200,7 @@ def _gates_on_test(run: Run, results: Results) -> list[tuple[Variant, npt.NDArra
     from training.mixture import load_gate
 
     found = []
-    for variant in results.variants:
+    for variant in results.mixtures:
         if variant.kind != "gate":
             continue
         gate = load_gate(run.mixture_folder(variant.name, run.config.seeds[0]))
