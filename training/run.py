@@ -24,8 +24,7 @@ from kc_schema.errors import UsageError
 from kc_schema.retrieval_cache import open_cache
 from kc_schema.store import Place
 from training.config import ExpertConfig, MixtureConfig, RunConfig, as_mapping, explained_yaml, load_config
-from training.run_folder import CONFIG, FOLDERS, Run, member_seeds
-from training.steps import RunStep, do_step
+from training.run_folder import CONFIG, FOLDERS, Run, RunStep, do_step, member_seeds
 
 __all__ = ["Options", "main", "run", "show_progress", "steps_of"]
 

@@ -299,7 +299,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, tiny_encoder):
         values = settings(folder, tiny_encoder, seeds=[1], mixtures=mixtures, experts=experts)
         values["fit"] = {**values["fit"], "epochs": 3, "accumulation": 2}
         (folder / "config.yaml").write_text(yaml.safe_dump(values))
-    subprocess.run(command(tmp_path / "undisturbed"), check=True, capture_output=True)
+    run(load_config(tmp_path / "undisturbed/config.yaml"))
     folder = tmp_path / "killed"
     for line in ("baseline/seed-1: epoch 2/3", "text/seed-1: epoch 1, dev", "] mixtures/moe"):
         killed_at(folder, line)
