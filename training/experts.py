@@ -39,10 +39,9 @@ __all__ = [
     "fit_expert",
     "load_expert",
     "read_fit",
-    "sentences_per_second",
 ]
 
-CHECKPOINTS = "fit"
+_CHECKPOINTS = "fit"
 """Folder of the checkpoints while an expert is fitted."""
 _TIMED = 32
 
@@ -238,7 +237,7 @@ def fit_expert(
         expert = expert.at(best.learning_rate)
     config = run.config
     made = new_expert(run.task, config, expert, seed)
-    fit = _prepare(run, name, expert, seed, folder / CHECKPOINTS, made)
+    fit = _prepare(run, name, expert, seed, folder / _CHECKPOINTS, made)
     history = fit.run()
     if not PartialState().is_main_process:
         return
@@ -254,7 +253,7 @@ def fit_expert(
             fit.precision,
         ),
     )
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
 
 
 def _prepare(run: Run, name: str, expert: ExpertConfig, seed: int, folder: Path, made: Expert) -> Fit:
@@ -312,10 +311,10 @@ def cache_distributions(run: Run, source: str | None, expert: Path, folder: Path
         found = made.predict(examples, hits, config.evaluation_batch_size)
         save_distributions(folder / f"{split}.safetensors", found)
     # The last one is the test split.
-    write_json(folder / "speed.json", Speed(sentences_per_second(made, examples, hits), str(made.device)))
+    write_json(folder / "speed.json", Speed(_measure_speed(made, examples, hits), str(made.device)))
 
 
-def sentences_per_second(
+def _measure_speed(
     expert: Expert, examples: Sequence[Example], hits: Mapping[str, Sequence[Hit]] | None
 ) -> float:
     """Return the speed of prediction with a batch size of 1 (paper, Table 7), over the first examples."""

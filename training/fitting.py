@@ -27,9 +27,9 @@ from training.data.batching import Collator
 from training.devices import peak_flops
 from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import Epoch
-from training.models.encoder import EncoderShape
+from training.models.encoder import EncoderShape, checkpoint_activations
 
-__all__ = ["Fit", "last_whole_checkpoint"]
+__all__ = ["NOTE", "Fit", "last_whole_checkpoint", "note_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
@@ -132,10 +132,7 @@ class _ModelTrainer(Trainer):
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
         if fit.gradient_checkpointing:
-            encoder = fit.model.encoder
-            # The name from transformers 5.14 on, and the one that goes with 6.
-            enable = getattr(encoder, "activation_checkpointing_enable", None)
-            (enable or encoder.gradient_checkpointing_enable)()
+            checkpoint_activations(fit.model.encoder)
         self.speed = _Speed(fit)
         super().__init__(
             model=fit.model,

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from training.errors import TrainingError
 
-__all__ = ["EncoderShape", "encode", "encoder_limit", "encoder_shape", "load_encoder", "restore_encoder"]
+__all__ = [
+    "EncoderShape",
+    "checkpoint_activations",
+    "encode",
+    "encoder_limit",
+    "encoder_shape",
+    "load_encoder",
+    "restore_encoder",
+]
 
 
 def load_encoder(name: str, vocabulary: int) -> Any:
@@ -122,6 +130,13 @@ def encoder_limit(encoder: nn.Module, asked: int) -> int:
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
             positions -= 0 if part.padding_idx is None else part.padding_idx + 1
     return min(asked, positions)
+
+
+def checkpoint_activations(encoder: Any) -> None:
+    """Let the backward pass compute the encoder's activations again instead of keeping them."""
+    # Older releases of transformers have only the name that version 6 takes away.
+    enable = getattr(encoder, "activation_checkpointing_enable", None)
+    (enable or encoder.gradient_checkpointing_enable)()
 
 
 def encode(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -63,18 +62,9 @@ class Variant:
     normalised: bool | None = None
     """Whether the gate's features are."""
 
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is an expert without evidence."""
-        return self.role == "expert" and self.source is None
-
     def f1(self, decoding: str | None = None) -> list[float]:
         """Return F1 on test of every seed; without `decoding` the headline's."""
-        return self.each(lambda found: found.f1, decoding)
-
-    def each(self, of: Callable[[Scores], float | None], decoding: str | None = None) -> list[float]:
-        """Return one of the scores on test of every seed; without `decoding` the headline's."""
-        return [of(seed.test[decoding] if decoding else seed.headline) or 0.0 for seed in self.seeds]
+        return [(seed.test[decoding] if decoding else seed.headline).f1 for seed in self.seeds]
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ class Results:
     @property
     def baseline(self) -> Variant | None:
         """The first expert without evidence."""
-        return next((expert for expert in self.experts if expert.is_baseline), None)
+        return next((expert for expert in self.experts if expert.source is None), None)
 
 
 def write_results(run: Run) -> None:
