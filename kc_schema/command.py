@@ -138,7 +138,7 @@ class Command:
         return app
 
     def _run(self, arguments: list[str]) -> int:
-        from cyclopts import CycloptsError
+        from cyclopts import CycloptsError, UnknownOptionError
 
         app = self.app()
         unknown: list[str] = []
@@ -152,9 +152,10 @@ class Command:
             given = command(*bound.args, **bound.kwargs)
         except CycloptsError as error:
             error.verbose = False
-            message = (self.explain_unknown(unknown) if unknown else None) or " ".join(
-                str(error).split()
-            ).rstrip(".")
+            if isinstance(error, UnknownOptionError) and not unknown:
+                unknown = [error.token.value]
+            explained = self.explain_unknown(unknown) if unknown else None
+            message = explained or " ".join(str(error).split()).rstrip(".")
             print_error(f"{message}; python -m {self.module} --help shows the options")
             return 2
         return (self.run(given, unknown) if self.beam else self.run(given)) or 0

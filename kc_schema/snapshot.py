@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kc_schema.errors import UserError
 from kc_schema.files import write_atomically
 from kc_schema.tables import TEXT_TABLES
 
@@ -42,7 +43,7 @@ MANIFEST = "manifest.json"
 M = TypeVar("M")
 
 
-class SnapshotError(Exception):
+class SnapshotError(UserError):
     """A folder that holds no snapshot, or one that cannot be read; the message says what to do."""
 
 

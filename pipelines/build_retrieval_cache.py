@@ -24,11 +24,12 @@ from rich.console import Console
 from kc_schema.files import write_atomically
 from kc_schema.retrieval_cache import SPEED, CacheError
 from kc_schema.snapshot import SnapshotError
-from pipelines.command_line import CommandParser, add_network_options
+from pipelines.command_line import CommandParser, add_network_options, add_search_options, search_options
 from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.images import ImageFolder, keep_readable_images
 from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
 from pipelines.datasets.records import Dataset
+from pipelines.engine import Progress
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.retrieval.building import Build, build_cache, chunks_of
 from pipelines.retrieval.chunks import Chunk, encode_examples
@@ -39,7 +40,6 @@ from pipelines.retrieval.options import add_evidence_options, read_cropper, read
 from pipelines.retrieval.output import REPORT, find_finished
 from pipelines.retrieval.settings import DEFAULT_K, Settings
 from pipelines.retrieval.speed import SAMPLE, Speed, measure
-from pipelines.text_index.options import IndexProgress, add_search_options, connection
 from pipelines.text_index.protocol import TextIndexError
 
 EXAMPLE = """\
@@ -140,8 +140,10 @@ def look_at_images(
 ) -> Mapping[str, Mapping[str, Path]]:
     """Gives split -> image name -> file; examples whose image is missing or broken lose it, and are counted."""
     folder = ImageFolder(Path(arguments.images or arguments.data))
-    with IndexProgress(console, "looking at images") as progress:
-        images = keep_readable_images(dataset, folder, progress.update if len(folder) else None)
+    with Progress(console, "Look at images", len(folder), unit="images") as progress:
+        images = keep_readable_images(
+            dataset, folder, (lambda done, _: progress.show(done)) if len(folder) else None
+        )
     lost = {name: sum(dataset.quirks.of(name, s) for s in dataset.splits) for name in _LOSSES}
     if any(lost.values()):
         counts = ", ".join(f"{count:,} examples: {name}" for name, count in lost.items() if count)
@@ -157,7 +159,7 @@ def open_corpora(arguments: argparse.Namespace, settings: Settings) -> Corpora:
     return Corpora(
         Path(arguments.kc),
         settings,
-        cluster=connection(arguments) if arguments.elasticsearch_url else None,
+        cluster=search_options(arguments).cluster.connection(),
         index_prefix=arguments.index_prefix or "kc",
         encoder_spec=arguments.encoder,
         encoder_cache=Path(arguments.encoder_cache) if arguments.encoder_cache else None,

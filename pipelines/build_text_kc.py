@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
+from kc_schema.errors import UserError
 from kc_schema.snapshot import Manifest, SnapshotError, has_manifest, read_manifest
 from pipelines.beam_run import (
     Engine,
@@ -29,11 +30,18 @@ from pipelines.beam_run import (
     show_notes,
 )
 from pipelines.beam_workers import RunError, WorkerDiedError
-from pipelines.command_line import CommandParser, add_workers_option
+from pipelines.command_line import (
+    CommandParser,
+    add_text_index_options,
+    add_workers_option,
+    text_index_options,
+)
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
 from pipelines.dump.site_information import read_site
 from pipelines.dump.work_units import WorkUnit, plan_work_units
+from pipelines.engine import Engine as StepEngine
+from pipelines.index_text import index_snapshot
 from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
 from pipelines.text_corpus.commit import commit, remove_work
 from pipelines.text_corpus.extract import extract_unit
@@ -48,8 +56,6 @@ from pipelines.text_corpus.output import (
 from pipelines.text_corpus.progress_display import BuildProgress
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import build_redirects, plan_ranges, resolve_range
-from pipelines.text_index.options import add_text_index_options, check_text_index_options, index_snapshot
-from pipelines.text_index.protocol import TextIndexError
 
 EXAMPLE = """\
 examples:
@@ -108,7 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers = arguments.workers or default_workers()
         if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it
             choose_engine(beam_arguments, workers=workers)
-        check_text_index_options(arguments)
+        text_index = text_index_options(arguments)
+        text_index.check(console.print)
         rules = rules_in_force(arguments.without_rule)
         manifest, seconds = build_text_corpus(
             arguments.dump,
@@ -121,12 +128,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             overwrite=arguments.overwrite,
             console=console,
         )
-        engine = choose_engine(beam_arguments, workers=workers) if beam_arguments else None
-        index_snapshot(Path(arguments.output), arguments, workers=workers, console=console, engine=engine)
+        with StepEngine(workers, beam_arguments) as steps:
+            index_snapshot(Path(arguments.output), text_index, engine=steps, console=console)
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on where this one was")
         _leave(130)
-    except (DumpError, BuildError, RunError, SnapshotError, TextIndexError) as error:
+    except (DumpError, BuildError, RunError, SnapshotError, UserError) as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         _leave(1)
     if arguments.json:

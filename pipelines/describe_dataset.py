@@ -20,7 +20,7 @@ from pipelines.datasets.errors import DatasetError
 from pipelines.datasets.images import ImageFolder, keep_readable_images
 from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
 from pipelines.datasets.summary import summarise
-from pipelines.text_index.options import IndexProgress
+from pipelines.engine import Progress
 
 EXAMPLE = """\
 examples:
@@ -49,8 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         dataset = read_chosen_dataset(arguments)
         folder = ImageFolder(Path(arguments.images or arguments.data))
         if len(folder) or arguments.images:
-            with IndexProgress(Console(stderr=True), "looking at images") as progress:
-                keep_readable_images(dataset, folder, progress.update)
+            console = Console(stderr=True)
+            with Progress(console, "Look at images", len(folder), unit="images") as progress:
+                keep_readable_images(dataset, folder, lambda done, _: progress.show(done))
         summary = {**summarise(dataset), "image_files": len(folder)}
     except DatasetError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import html
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -16,48 +15,48 @@ from rich.table import Table
 from rich.text import Text
 
 from kc_schema.anchors import strip
+from kc_schema.command import options
 from kc_schema.files import write_atomically
-from pipelines.command_line import add_network_options
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError, ImageIndexError
 from pipelines.image_index.search import ImageHit, ImageIndex, open_index
 
-__all__ = ["add_image_search_options", "search_by_image", "thumbnail_sheet"]
+__all__ = ["ImageSearchOptions", "search_by_image", "thumbnail_sheet"]
 
 _SIDE = 240
 _SHOWN = 300
 
 
-def add_image_search_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of a search by image."""
-    group = parser.add_argument_group("search by image")
-    group.add_argument("--image", metavar="FILE", help="look for images near this one, in place of a text")
-    group.add_argument(
-        "--distinct-articles",
-        action="store_true",
-        help="show every article once, with the nearest of its images",
-    )
-    group.add_argument(
-        "--thumbnails", metavar="FILE", help="write an HTML page that shows the images that were found"
-    )
-    group.add_argument(
-        "--encoder",
-        metavar="SPEC",
-        help="where the encoder is, if not where the index says (a file of weights)",
-    )
-    add_network_options(group)
+@options
+@dataclass(frozen=True, kw_only=True)
+class ImageSearchOptions:
+    """A search by image."""
+
+    image: Path | None = None
+    """Look for images near this one, in place of a text."""
+    distinct_articles: bool = False
+    """Show every article once, with the nearest of its images."""
+    thumbnails: Path | None = None
+    """Write an HTML page that shows the images that were found."""
+    encoder: str | None = None
+    """Where the encoder is, if not where the index says (a file of weights)."""
+    encoder_cache: Path | None = None
+    """Folder of downloaded weights."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
 
 
-def search_by_image(arguments: argparse.Namespace) -> None:
-    """Looks for the image and prints what is found.
+def search_by_image(given: ImageSearchOptions, kc: Path, k: int, *, as_json: bool) -> None:
+    """Look for the image and print what is found.
 
     Raises:
         ImageIndexError: the image, the index or its encoder cannot be had.
     """
     from pipelines.image_index.encoding.encoder import open_encoder
 
-    index = open_index(arguments.kc)
-    image = Path(arguments.image)
+    index = open_index(kc)
+    image = given.image
+    assert image is not None
     try:
         query = decode_image(image.read_bytes())
     except OSError as error:
@@ -65,23 +64,21 @@ def search_by_image(arguments: argparse.Namespace) -> None:
     except BrokenImageError as error:
         raise ImageIndexError(f"--image {image}: {error}") from error
     encoder = open_encoder(
-        arguments.encoder or index.encoder["name"], device=arguments.device, cache=arguments.encoder_cache
+        given.encoder or index.encoder["name"], device=given.device, cache=given.encoder_cache
     )
     if encoder.fingerprint != index.encoder["fingerprint"]:
         raise EncoderError(
             f"{encoder.name} is not the encoder of this index ({index.encoder['name']}, weights"
             f" {index.encoder['weights_sha256'][:16]}); give it with --encoder"
         )
-    (hits,) = index.search(
-        encoder.encode_images([query]), arguments.k, distinct_articles=arguments.distinct_articles
-    )
-    if arguments.json:
+    (hits,) = index.search(encoder.encode_images([query]), k, distinct_articles=given.distinct_articles)
+    if as_json:
         for hit in hits:
             print(json.dumps(asdict(hit), ensure_ascii=False), flush=True)
     else:
         Console().print(_hits_table(hits))
-    if arguments.thumbnails:
-        _write_sheet(Path(arguments.thumbnails), thumbnail_sheet(index, hits, title=image.name))
+    if given.thumbnails:
+        _write_sheet(given.thumbnails, thumbnail_sheet(index, hits, title=image.name))
 
 
 def _write_sheet(path: Path, sheet: str) -> None:

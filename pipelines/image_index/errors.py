@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from kc_schema.errors import UserError
+
 __all__ = ["BrokenImageError", "EncoderError", "FetchError", "ImageIndexError"]
 
 
-class ImageIndexError(Exception):
+class ImageIndexError(UserError):
     """The image corpus cannot be built, opened or searched."""
 
 

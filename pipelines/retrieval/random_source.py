@@ -9,10 +9,10 @@ from typing import Any
 
 from kc_schema.retrieval_cache import Example
 from kc_schema.snapshot import Snapshot
+from kc_schema.store import Rows
 from pipelines.retrieval.draws import draw_distinct
 from pipelines.retrieval.evidence import Evidence
 from pipelines.retrieval.numbered_rows import NumberedRows
-from pipelines.text_index.row_lookup import RowLookup, list_row_groups
 
 __all__ = ["draw_images", "draw_text"]
 
@@ -24,13 +24,11 @@ def draw_text(snapshot: Snapshot, examples: Sequence[Example], k: int, key: str)
 
     Raises:
         pipelines.retrieval.errors.RetrievalError: a table cannot be read.
-        pipelines.text_index.TextIndexError: likewise.
+        kc_schema.errors.UserError: likewise.
     """
     sentences = NumberedRows(snapshot.files("sentences"), ["paragraph_id", "text"])
     drawn = _draw(sentences, lambda row: int(row["paragraph_id"]), examples, k, f"{key}\ntext")
-    files = snapshot.files("paragraphs")
-    groups = list_row_groups(files, "paragraph_id")
-    lookup = RowLookup(files, "paragraph_id", ("title", "text"), groups)
+    lookup = Rows(snapshot.files("paragraphs"), ("title", "text"), key="paragraph_id")
     paragraphs = lookup.fetch(row["paragraph_id"] for rows in drawn.values() for row in rows)
     return {
         name: [

@@ -19,7 +19,7 @@ def find_by_text(index: TextIndex, chunk: Chunk, candidates: int) -> dict[str, l
     answers = index.search([chunk.queries[place] for place in asked], candidates)
     return {
         chunk.examples[place].example_id: [
-            Evidence(hit.score, hit.sentence, hit.title, hit.text, hit.paragraph_id) for hit in hits
+            Evidence(hit.score, hit.key, hit.title, hit.text, hit.record_id) for hit in hits
         ]
         for place, hits in zip(asked, answers, strict=True)
     }

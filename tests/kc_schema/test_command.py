@@ -187,10 +187,11 @@ def test_signals_end_a_command_with_one_line(number, status):
 
 def test_a_command_may_explain_words_that_are_no_options(capsys):
     def explain(unknown):
-        return f"{unknown[-1]} is a second word" if not unknown[0].startswith("-") else None
+        return f"{unknown[-1]} is a stray word" if not unknown[0].startswith("--") else None
 
-    assert command(explain_unknown=explain)(["two", "words"]) == 2
-    assert capsys.readouterr().err.startswith("error: words is a second word; python -m")
+    for argv, stray in ((["two", "words"], "words"), (["--keep", "2", "-dashed"], "-dashed")):
+        assert command(explain_unknown=explain)(argv) == 2
+        assert capsys.readouterr().err.startswith(f"error: {stray} is a stray word; python -m")
     assert command(explain_unknown=explain)(["--owerwrite"]) == 2
     assert "Did you mean --overwrite?" in capsys.readouterr().err
 
