@@ -14,7 +14,7 @@ BENCH_EXTRAS := demo,bench
 TRAINING_EXTRAS := training,small-encoder
 TEST_EXTRAS := elasticsearch,image,training,explore,dev
 
-.PHONY: help setup demo demo-training test test-light lint format bench bench-text-index bench-planted constraints clean
+.PHONY: help setup demo demo-training test test-light test-slow lint format bench bench-text-index bench-planted constraints clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -48,11 +48,14 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(PY)
 demo: $(VENV)/.installed-demo  ## build the corpus of 106 real Wikipedia articles and search it
 	$(PY) -m pipelines.demo --output $(DEMO)/kc
 
-test: $(VENV)/.installed-test  ## run all tests that this machine can run
-	$(PYTEST) -n $(WORKERS) --dist loadgroup
+test: $(VENV)/.installed-test  ## run all tests that this machine can run, but those that train for minutes
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'not slow'
+
+test-slow: $(VENV)/.installed-test  ## run the tests that train for minutes
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m slow
 
 test-light: $(VENV)/.installed-light  ## run the tests that need neither torch nor a server, in minutes
-	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'not torch and not service'
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'not torch and not service and not slow'
 
 lint: $(VENV)/.installed-test  ## check format, style and types
 	$(PY) -m ruff format --check .

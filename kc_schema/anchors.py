@@ -15,7 +15,7 @@ from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple
 
-__all__ = ["Anchor", "AnchorError", "Spelling", "escape", "parse", "render", "strip", "unescape"]
+__all__ = ["Anchor", "AnchorError", "Spelling", "escape", "is_title", "parse", "render", "strip", "unescape"]
 
 
 class AnchorError(ValueError):
@@ -55,17 +55,22 @@ _TAG = {
 
 
 def escape(text: str) -> str:
-    r"""Gives `text` with every literal ``<e:`` and ``</e>`` written ``<\e:`` and ``<\/e>``."""
+    r"""Return `text` with every literal ``<e:`` and ``</e>`` written ``<\e:`` and ``<\/e>``."""
     return _LITERAL.sub(r"<\\\1\2", text) if "<" in text else text
 
 
 def unescape(text: str) -> str:
-    """Undoes `escape`."""
+    """Undo `escape`."""
     return _ESCAPED.sub(r"<\1\2", text) if "<\\" in text else text
 
 
+def is_title(text: str) -> bool:
+    """Tell whether `text` can be the title of an anchor: not empty, and without ``<``, ``>`` and line breaks."""
+    return _TITLE.fullmatch(text) is not None
+
+
 def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spelling.MORE) -> str:
-    """Gives `text` with `anchors` written into it as tags.
+    """Return `text` with `anchors` written into it as tags.
 
     Anchors may come in any order; they must lie in the text and must not overlap.
 
@@ -82,7 +87,7 @@ def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spellin
         start, end, title = anchor
         if not done <= start <= end <= size:
             raise AnchorError(f"anchor {anchor} overlaps the one before it or leaves the text of {size}")
-        if _TITLE.fullmatch(title) is None:
+        if not is_title(title):
             raise AnchorError(f"anchor {anchor}: not a title")
         before, surface = text[done:start], text[start:end]
         if may_hold_tags:
@@ -98,7 +103,7 @@ def render(text: str, anchors: Iterable[Anchor], *, spelling: Spelling = Spellin
 
 
 def parse(tagged: str, *, spelling: Spelling = Spelling.MORE) -> tuple[str, list[Anchor]]:
-    """Gives the plain text of `tagged` and its anchors, in order, with titles as they stand in the tags.
+    """Return the plain text of `tagged` and its anchors, in order, with titles as they stand in the tags.
 
     Raises:
         AnchorError: a tag is not closed, not opened, or opened inside another; the offset is named.
@@ -139,7 +144,7 @@ _ANY_TAG = {
 
 
 def strip(tagged: str, *, spelling: Spelling = Spelling.MORE) -> str:
-    """Gives the plain text of `tagged`: `parse` without the anchors and without its checks."""
+    """Return the plain text of `tagged`: `parse` without the anchors and without its checks."""
     if "<" not in tagged:
         return tagged
     if "<\\" not in tagged:

@@ -6,6 +6,7 @@ takes them, and ``main = Command(...)``. The console command ``kc`` offers the s
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import signal
@@ -49,6 +50,8 @@ _EXTRAS = {
     "requests": "image",
     "torchvision": "image",
     "accelerate": "training",
+    "jinja2": "training",
+    "pydantic": "training",
     "safetensors": "training",
     "seqeval": "training",
     "transformers": "training",
@@ -81,13 +84,18 @@ class Command:
     explain_unknown: Callable[[list[str]], str | None] = lambda _: None
     """Takes the words that are no options; returns what to say of them, None for the usual message."""
 
-    def __call__(self, argv: Sequence[str] | None = None) -> int:
-        """Run the command with `argv` (by default the process' arguments); return its exit status."""
+    def __call__(self, argv: Sequence[str] | None = None, *, called: str = "") -> int:
+        """Run the command with `argv` (by default the process' arguments); return its exit status.
+
+        Args:
+            called: how the user called it, where not by ``python -m``.
+        """
+        called = called or f"python -m {self.module}"
         arguments = list(sys.argv[1:] if argv is None else argv)
         _show_notes()
         with _terminating():
             try:
-                return self._run(arguments)
+                return self._run(arguments, called)
             except KeyboardInterrupt as stop:
                 print(_STOPPED, file=sys.stderr)
                 return 143 if isinstance(stop, _TerminatedError) else 130
@@ -137,10 +145,10 @@ class Command:
         app["--help"].show = False
         return app
 
-    def _run(self, arguments: list[str]) -> int:
+    def _run(self, arguments: list[str], called: str) -> int:
         from cyclopts import CycloptsError, UnknownOptionError
 
-        app = self.app()
+        app = self.app(called)
         unknown: list[str] = []
         if any(word in ("--help", "-h") for word in arguments[: _end_of_options(arguments)]):
             app.help_print([])
@@ -156,13 +164,31 @@ class Command:
                 unknown = [error.token.value]
             explained = self.explain_unknown(unknown) if unknown else None
             message = explained or " ".join(str(error).split()).rstrip(".")
-            print_error(f"{message}; python -m {self.module} --help shows the options")
+            print_error(f"{message}; {called} --help shows the options")
             return 2
-        return (self.run(given, unknown) if self.beam else self.run(given)) or 0
+        if not self.beam:
+            return self.run(given) or 0
+        _refuse_misspelt(
+            unknown, [name for option in app.assemble_argument_collection() for name in option.names]
+        )
+        return self.run(given, unknown) or 0
 
     def _extra_of(self, error: ModuleNotFoundError) -> str | None:
         package = (error.name or "").partition(".")[0]
         return self.extra if package == "torch" else _EXTRAS.get(package)
+
+
+def _refuse_misspelt(unknown: list[str], known: list[str]) -> None:
+    """Refuse options that are nearly one of the command's own: to Beam they would mean nothing.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for word in unknown:
+        name = word.partition("=")[0]
+        near = difflib.get_close_matches(name, known, 1, cutoff=0.85) if name.startswith("--") else []
+        if near:
+            raise UsageError(f"{name}: there is no such option; did you mean {near[0]}?")
 
 
 def print_error(message: str) -> None:

@@ -25,3 +25,4 @@ class BrokenImageError(ImageIndexError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.detail = detail

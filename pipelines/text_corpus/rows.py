@@ -8,15 +8,15 @@ from typing import Any
 from kc_schema.tables import (
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
-    TEXT_TABLES,
     paragraph_id,
     sentence_id,
 )
 from pipelines.dump.pages import Page
 from pipelines.text_corpus.fragments import fragment_reason
+from pipelines.text_corpus.part_files import UNIT_TABLES
+from pipelines.text_corpus.sentences import split_sentences
 from pipelines.text_corpus.statistics import Statistics
-from pipelines.wikitext.records import Article, Paragraph
-from pipelines.wikitext.sentences import split_sentences
+from pipelines.wikitext.article_parts import Anchor, Article, Paragraph
 
 
 class Rows:
@@ -29,7 +29,7 @@ class Rows:
 
     def clear(self) -> None:
         """Forgets all rows."""
-        self.columns = {table: {name: [] for name in schema.names} for table, schema in TEXT_TABLES.items()}
+        self.columns = {table: {name: [] for name in schema.names} for table, schema in UNIT_TABLES.items()}
         self._appends = {
             table: [column.append for column in columns.values()] for table, columns in self.columns.items()
         }
@@ -54,7 +54,7 @@ def append_article(
         page.revision_id,
         page.sha1 or "",
         article.disambiguation,
-        article.introduction,
+        *_joined(article.paragraphs[: article.introduction_length]),
     )
     position = 0
     for paragraph in article.paragraphs:
@@ -64,6 +64,16 @@ def append_article(
         position += _append_paragraph(rows, page, position, paragraph, rules, language, statistics)
     for place, image in enumerate(article.images):
         rows.append("image_links", page.page_id, image.file, image.caption, image.place, place)
+
+
+def _joined(paragraphs: list[Paragraph]) -> tuple[str, list[Anchor]]:
+    """Return the text of paragraphs, a newline between them, and the anchors in it."""
+    anchors: list[Anchor] = []
+    length = 0
+    for paragraph in paragraphs:
+        anchors += [Anchor(length + start, length + end, title) for start, end, title in paragraph.anchors]
+        length += len(paragraph.text) + 1
+    return "\n".join([paragraph.text for paragraph in paragraphs]), anchors
 
 
 def _append_paragraph(
@@ -109,6 +119,7 @@ def _append_paragraph(
         paragraph.section,
         position,
         paragraph.kind,
-        paragraph.tagged,
+        text,
+        paragraph.anchors,
     )
     return True

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from kc_schema.anchors import escape, render
 from pipelines.wikitext import marks
+from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import strip_emphasis
 from pipelines.wikitext.expansion import Expansion
-from pipelines.wikitext.images import gallery_images, is_interface_icon
 from pipelines.wikitext.links import Links, strip_external_links
-from pipelines.wikitext.records import Anchor, Article, ImageLink, Paragraph
+from pipelines.wikitext.page_images import gallery_images, is_interface_icon
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 from pipelines.wikitext.switches import is_disambiguation, strip_switches
-from pipelines.wikitext.tables import remove_tables
 from pipelines.wikitext.tags import strip_tags
 from pipelines.wikitext.template_calls import outer_calls
 from pipelines.wikitext.tidying import tidy
 from pipelines.wikitext.variants import read_variants
+from pipelines.wikitext.wikitables import remove_tables
 
 __all__ = ["extract_article"]
 
@@ -31,7 +30,7 @@ LONGEST_INTRODUCED_LIST = 2000
 def extract_article(
     wikitext: str, *, title: str, site: Site = ENGLISH_WIKIPEDIA, from_xml: bool = False
 ) -> Article:
-    """Gives the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
+    """Return the paragraphs, anchors and image links of the page `title`, as MediaWiki shows it.
 
     Tables, footnotes and the templates that stand beside the text are left out; so are templates in running
     text that have no renderer. Templates that are left out are counted, by kind or by name. `from_xml` tells
@@ -61,9 +60,8 @@ class _Extraction:
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
         text = self.links.read(text)
-        article.paragraphs = self.paragraphs(read_blocks(strip_external_links(text)))
-        article.introduction = "\n".join(
-            paragraph.tagged for paragraph in article.paragraphs[: self.introduction_length]
+        article.paragraphs, article.introduction_length = self.paragraphs(
+            read_blocks(strip_external_links(text))
         )
         article.images = self.images()
         article.disambiguation = is_disambiguation(self.title, self.expansion.names, switches)
@@ -73,20 +71,17 @@ class _Extraction:
         return article
 
     def expand(self, text: str) -> str:
-        """Takes out tags and templates; templates may bring tags."""
+        """Take out tags and templates; templates may bring tags."""
         text = strip_tags(text, self.collect)
         self.literal = self.literal or marks.JOINER in text
         if "{|" in text:
             # Before the calls inside them are expanded for nothing.
             text = remove_tables(text, self.collect_from_table, outer_calls(text))
-        expanded = self.expansion.expand(text)
-        if self.expansion.brought_tags:
-            self.expansion.brought_tags = False
-            return strip_tags(expanded, self.collect)
-        return expanded
+        expanded, brought_tags = self.expansion.expand(text)
+        return strip_tags(expanded, self.collect) if brought_tags else expanded
 
     def collect(self, name: str, body: str) -> None:
-        """Takes the image links of a gallery, an image map or an HTML table."""
+        """Take the image links of a gallery, an image map or an HTML table."""
         if name == "table":
             self.collect_from_table(body)
         elif name == "gallery":
@@ -96,14 +91,14 @@ class _Extraction:
             self.galleries.extend(gallery_images(body.strip().partition("\n")[0], self.site)[:1])
 
     def collect_from_table(self, wikitext: str) -> None:
-        """Takes the image links inside a table, by reading its links; their text is not wanted."""
+        """Take the image links inside a table, by reading its links; their text is not wanted."""
         if first := self.site.file_link.search(wikitext):
             inner = Links(self.title, self.site)
             inner.read(wikitext[first.start() :])
             self.galleries.extend(inner.images)
 
     def plain(self, text: str) -> str:
-        """Gives the plain text of a piece of wikitext: a caption, a heading."""
+        """Return the plain text of a piece of wikitext: a caption, a heading."""
         if "<" in text or "{{" in text:
             text = self.expand(text)
         if "[" in text:
@@ -115,7 +110,7 @@ class _Extraction:
         return marks.restore(tidy(text)).strip()
 
     def images(self) -> list[ImageLink]:
-        """Gives the page's images, each file once, with its first caption as plain text."""
+        """Return the page's images, each file once, with its first caption as plain text."""
         images: dict[str, ImageLink] = {}
         for image in (*self.expansion.images, *self.links.images, *self.galleries):
             known = images.setdefault(image.file, image)
@@ -123,11 +118,13 @@ class _Extraction:
                 known.caption = self.plain(image.caption)
         return list(images.values())
 
-    def paragraphs(self, blocks: list[Block]) -> list[Paragraph]:
-        """Gives the paragraphs of the blocks, each with its anchors and the headings above it."""
-        self.introduction_length = -1
+    def paragraphs(self, blocks: list[Block]) -> tuple[list[Paragraph], int]:
+        """Return the paragraphs of the blocks, each with its anchors and the headings above it, and how many of
+        them stand before the first heading.
+        """
+        introduction_length = -1
         if not blocks:
-            return []
+            return [], 0
         page = tidy("\n".join([text for text, _, _ in blocks]))
         literal = self.literal or marks.JOINER in page
         paragraphs: list[Paragraph] = []
@@ -135,8 +132,8 @@ class _Extraction:
         section = ""
         for text, kind, level in _with_introductions(page.split("\n"), blocks):
             if kind == HEADING:
-                if self.introduction_length < 0:
-                    self.introduction_length = len(paragraphs)
+                if introduction_length < 0:
+                    introduction_length = len(paragraphs)
                 while headings and headings[-1][0] >= level:
                     headings.pop()
                 headings.append((level, marks.restore(marks.join_lines(marks.strip_anchors(text))).strip()))
@@ -145,17 +142,15 @@ class _Extraction:
             paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
             if paragraph.text:
                 paragraphs.append(paragraph)
-        if self.introduction_length < 0:
-            self.introduction_length = len(paragraphs)
-        return paragraphs
+        return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
 
 
 def _paragraph(text: str, kind: str, section: str) -> Paragraph:
-    """Gives the paragraph of a text with marks of anchors."""
+    """Return the paragraph of a text with marks of anchors."""
     if marks.NEWLINE in text:
         text = text.replace(marks.NEWLINE, "\n").strip()
     if marks.ANCHOR not in text:
-        return Paragraph(text, [], kind, section, escape(text))
+        return Paragraph(text, [], kind, section)
     # Plain text, title and surface in turn.
     fields = (
         text.replace(marks.SURFACE, marks.ANCHOR).replace(marks.ANCHOR_END, marks.ANCHOR).split(marks.ANCHOR)
@@ -163,19 +158,12 @@ def _paragraph(text: str, kind: str, section: str) -> Paragraph:
     titles = fields[1::3]
     del fields[1::3]
     bounds = list(accumulate(map(len, fields)))
-    plain = "".join(fields)
     anchors = list(map(Anchor, bounds[::2], bounds[1::2], titles))
-    if "<" in plain:
-        return Paragraph(plain, anchors, kind, section, render(plain, anchors))
-    # What `render` gives, by way of the marks.
-    tagged = (
-        text.replace(marks.ANCHOR, "<e: ").replace(marks.SURFACE, "> ").replace(marks.ANCHOR_END, " </e>")
-    )
-    return Paragraph(plain, anchors, kind, section, tagged)
+    return Paragraph("".join(fields), anchors, kind, section)
 
 
 def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
-    """Joins short list items to the paragraph with a colon before them, and terms to their definitions."""
+    """Join short list items to the paragraph with a colon before them, and terms to their definitions."""
     joined: list[Block] = []
     introduction = -1
     for text, (_, kind, level) in zip(texts, blocks, strict=True):
@@ -187,11 +175,11 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
         elif introduction >= 0:
             before, first, term = joined[introduction]
             if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
-                joined[introduction] = (f"{before}\x0b{text}", first, 0)
+                joined[introduction] = (before + marks.NEWLINE + text, first, 0)
                 introduction = -1 if term else introduction
                 continue
         if (level == 1 and kind == LIST) or (
-            text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", ":\x03"))
+            text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", _INTRODUCTION_ENDS))
         ):
             introduction = len(joined)
         joined.append((text, kind, level))

@@ -22,23 +22,33 @@ is a term to be defined."""
 
 
 # Two line breaks with nothing between: a new paragraph.
-_BREAKS = re.compile("\x0c(?:[ \n\x04]*\x0c)+")
+_BREAKS = re.compile(f"{marks.LINE_BREAK}(?:[ \n{marks.REMOVED}]*{marks.LINE_BREAK})+")
 # The characters of a list item.
 _BULLETS = re.compile(r"[*#:;]+")
 # A heading: equals signs on both sides, of which the shorter run counts.
-_HEADING = re.compile(r"(={1,6})(.+?)(={1,6})[ \t\x04\x00]*\Z", re.DOTALL)
+_HEADING = re.compile(rf"(={{1,6}})(.+?)(={{1,6}})[ \t{marks.REMOVED}{marks.JOINER}]*\Z", re.DOTALL)
 # The colon between a term and its definition, outside of links and addresses.
-_DEFINITION = re.compile("((?:[^:\x01]|\x01[^\x03]*\x03|:(?=//))*):")
+_DEFINITION = re.compile(
+    f"((?:[^:{marks.ANCHOR}]|{marks.ANCHOR}[^{marks.ANCHOR_END}]*{marks.ANCHOR_END}|:(?=//))*):"
+)
+
+
+# Words in bold or italics, whose colons end no term.
+_EMPHASISED = re.compile(r"(?<!')'{2,3}(?!')[^'\n]+'{2,3}(?!')")
+
+
+def _without_colons(words: re.Match[str]) -> str:
+    return words[0].replace(":", marks.COLON)
 
 
 def read_blocks(text: str) -> list[Block]:
-    """Gives the blocks of `text` in order; headings are blocks of the kind ``heading``."""
+    """Return the blocks of `text` in order; headings are blocks of the kind ``heading``."""
     for mark in (marks.BREAK, marks.QUOTE, marks.QUOTE_END, marks.ITEM):
         # Each mark of a block begins a line.
         if mark in text:
             text = text.replace(mark, "\n" + mark)
     if marks.LINE_BREAK in text:
-        text = _BREAKS.sub("\n\x05", text).replace(marks.LINE_BREAK, " ")
+        text = _BREAKS.sub("\n" + marks.BREAK, text).replace(marks.LINE_BREAK, " ")
     return _Reader().read(text)
 
 
@@ -56,6 +66,8 @@ class _Reader:
             # What emphasis hides at the start of a line begins no list.
             first = line[:1]
             if "''" in line:
+                if first == ";":
+                    line = _EMPHASISED.sub(_without_colons, line)
                 line = strip_emphasis(line)
             if first not in _SPECIAL or (first == "\t" and not line.isspace()):
                 if self.preformatted:
@@ -96,7 +108,7 @@ class _Reader:
         self.preformatted = False
 
     def indented(self, line: str) -> None:
-        """Takes a line that begins with a space: preformatted, unless it goes on a paragraph."""
+        """Take a line that begins with a space: preformatted, unless it goes on a paragraph."""
         if self.lines and not self.preformatted:
             self.end_paragraph()
         self.preformatted = True
@@ -135,11 +147,11 @@ class _Reader:
 
 
 # What may begin a line that is no line of prose; the empty string is among them.
-_SPECIAL = " *#:;=-\x05\x06\x07\x08\t"
+_SPECIAL = " *#:;=-\t" + marks.BREAK + marks.QUOTE + marks.QUOTE_END + marks.ITEM
 
 
 def _level(heading: re.Match[str]) -> tuple[int, str]:
-    """Gives a heading's level and text; equals signs beyond the shorter run are text."""
+    """Return a heading's level and text; equals signs beyond the shorter run are text."""
     left, text, right = heading.groups()
     level = min(len(left), len(right))
     return level, "=" * (len(left) - level) + text + "=" * (len(right) - level)

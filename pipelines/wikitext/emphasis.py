@@ -16,7 +16,7 @@ _RUN = re.compile(r"('{2,})")
 
 
 def strip_emphasis(line: str) -> str:
-    """Gives a line without the apostrophes that mark emphasis."""
+    """Return a line without the apostrophes that mark emphasis."""
     if "'''" not in line:
         return line.replace("''", "")
     if "''''" not in line:
@@ -45,7 +45,7 @@ def strip_emphasis(line: str) -> str:
 
 
 def _unbalanced_bold(pieces: list[str]) -> int:
-    """Gives the index of the bold run whose first apostrophe is text; 0 where there is none.
+    """Return the index of the bold run whose first apostrophe is text; 0 where there is none.
 
     It is the first behind a single letter (of one byte), else behind a word, else behind a space.
     """

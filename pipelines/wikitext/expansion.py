@@ -11,12 +11,12 @@ from collections import Counter
 from typing import NamedTuple
 
 from pipelines.wikitext import marks
-from pipelines.wikitext.images import KINDS_WITHOUT_IMAGES, template_images
-from pipelines.wikitext.records import ImageLink
+from pipelines.wikitext.article_parts import ImageLink
+from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.kinds import template_kind
-from pipelines.wikitext.templates.parser_functions import call_parser_function
+from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
 from pipelines.wikitext.templates.registry import (
     Renderer,
     TemplateCall,
@@ -39,10 +39,6 @@ _MEDIA = re.compile(
 _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
-
-# Stand for the pipe and the equals sign inside an argument while the call around it is still open. The marks
-# of anchors can serve: links are read later.
-_PIPE, _EQUALS = "\x01", "\x02"
 
 
 class _Silent(NamedTuple):
@@ -83,13 +79,15 @@ class Expansion:
         self.dropped: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.rendered = 0
-        self.brought_tags = False
-        """Whether a renderer brought tags."""
 
-    def expand(self, text: str) -> str:
-        """Gives `text` with every call expanded or dropped; braces without a partner stay as text."""
+    def expand(self, text: str) -> tuple[str, bool]:
+        """Return `text` with every call expanded or dropped, and whether a renderer brought tags.
+
+        Braces without a partner stay as text.
+        """
         if "{{" not in text:
-            return text
+            return text, False
+        brought_tags = False
         pieces, partners = cut_at_braces(text)
         result = [pieces[0]]
         calls: list[_Call] = []
@@ -100,8 +98,10 @@ class Expansion:
             following = pieces[index + 1]
             if braces[0] == "}":
                 if calls and calls[-1].close == index:
-                    value = self._close(calls.pop(), "".join(result), braces, bool(calls))
-                    result = self._outer
+                    call = calls.pop()
+                    value = self._close(call, "".join(result), braces, bool(calls))
+                    brought_tags = brought_tags or "<" in value
+                    result = call.outer
                     result.append(value)
                 else:
                     result.append(braces)
@@ -116,6 +116,12 @@ class Expansion:
                 index += 2
                 continue
             name, action = decision
+            if isinstance(action, _Silent) and action.kind == "maintenance" and close > index + 1:
+                inside = pieces[index + 1 : close]
+                if any("text" in piece for piece in inside) and not _stands_alone(
+                    result, pieces, close, partners
+                ):
+                    action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
                     self.dropped[action.kind] += 1
@@ -130,10 +136,10 @@ class Expansion:
                 calls.append(_Call(close, name, action, result))
                 result = [following]
                 index += 2
-        return "".join(result)
+        return "".join(result), brought_tags
 
     def _decide(self, braces: str, following: str, whole: bool, depth: int) -> tuple[str, _Action] | None:
-        """Gives name and action of a call by the text that follows its braces; None where it has no name.
+        """Return name and action of a call by the text that follows its braces; None where it has no name.
 
         `whole` tells that this text is all of the call's inside.
         """
@@ -150,10 +156,12 @@ class Expansion:
             # The name goes on behind an inner call.
             return "", None
         # A name with a link in it is none.
-        return self._action(written) if written.strip() and "[" not in written else None
+        if not written.strip() or ("[" in written and not is_parser_function(written.partition(":")[0])):
+            return None
+        return self._action(written)
 
     def _action(self, written: str) -> tuple[str, _Action]:
-        """Gives the normalised name of a call and what to do with it."""
+        """Return the normalised name of a call and what to do with it."""
         name = _normalise(written, self.site)
         action: _Action = find_renderer(name)
         if action is None:
@@ -169,17 +177,16 @@ class Expansion:
         return name, action
 
     def _close(self, call: _Call, inside: str, braces: str, inner: bool) -> str:
-        """Gives the wikitext for a call or an argument whose inside is expanded."""
-        self._outer = outer = call.outer
+        """Return the wikitext for a call or an argument whose inside is expanded."""
         value = self._argument(inside) if braces == "}}}" else self._render(call, inside)
         if not value or value.isspace():
             return marks.REMOVED + value
-        if "<" in value:
-            self.brought_tags = True
         if inner:
             if "|" in value or "=" in value:
-                value = value.replace("|", _PIPE).replace("=", _EQUALS)
-        elif value[0] in "*#:;{" and (value[0] != "{" or value[1:2] == "|") and not _at_line_start(outer):
+                value = value.replace("|", marks.ARGUMENT_PIPE).replace("=", marks.ARGUMENT_EQUALS)
+        elif (
+            value[0] in "*#:;{" and (value[0] != "{" or value[1:2] == "|") and not _at_line_start(call.outer)
+        ):
             value = "\n" + value
         return value
 
@@ -187,10 +194,10 @@ class Expansion:
         """``{{{name|default}}}`` on a page that is no template: the default, or the text as it stands."""
         inside = _reveal(inside)
         _, pipe, default = inside.partition("|")
-        return default if pipe else f"{{\0{{{{{inside}}}\0}}}}"
+        return default if pipe else f"{{{marks.JOINER}{{{{{inside}}}{marks.JOINER}}}}}"
 
     def _render(self, call: _Call, inside: str) -> str:
-        """Gives the wikitext for a call with its arguments expanded."""
+        """Return the wikitext for a call with its arguments expanded."""
         if "[[" in inside:
             inside = _LINK.sub(_hide, inside)
         written, *parts = inside.split("|")
@@ -202,13 +209,15 @@ class Expansion:
             name, action = self._action(_reveal(written))
         if action is not None and not isinstance(action, _Silent):
             arguments = read_arguments(parts)
-            if _PIPE in inside or _EQUALS in inside:
+            if marks.ARGUMENT_PIPE in inside or marks.ARGUMENT_EQUALS in inside:
                 arguments = {_reveal(key): _reveal(value) for key, value in arguments.items()}
+            if "''" in inside:
+                arguments = {key: _EMPHASIS.sub(_hide_emphasis, value) for key, value in arguments.items()}
             before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
             if value is not None:
                 self.rendered += 1
-                return value
+                return _with_plain_apostrophes(value)
         if action is not None and isinstance(action, _Silent) and action.kind:
             self.dropped[action.kind] += 1
         else:
@@ -222,7 +231,7 @@ class Expansion:
     def _drop(
         self, pieces: list[str], index: int, close: int, name: str, kind: str, inner: bool, alone: bool
     ) -> str:
-        """Counts a call that leaves nothing, collects its images, and gives the mark that stands for it."""
+        """Count a call that leaves nothing, collect its images, and return the mark that stands for it."""
         self.names.add(name)
         if kind not in KINDS_WITHOUT_IMAGES:
             inside = "".join(pieces[index + 1 : close])
@@ -237,6 +246,11 @@ class Expansion:
         return marks.BREAK if ends_paragraph else marks.REMOVED
 
 
+def _remark(call: TemplateCall) -> str:
+    """Return the words that an editor's remark is about, where it holds them: ``{{clarify|text=word}}``."""
+    return call.get("text")
+
+
 _TOO_DEEP = _Silent("too deep")
 # How much of what stands before a call its renderer sees.
 _PIECES_BEFORE = 3
@@ -244,7 +258,7 @@ _CHARACTERS_BEFORE = 40
 
 
 def _normalise(name: str, site: Site) -> str:
-    """Gives a template's name without ``Template:``, ``subst:`` and the like."""
+    """Return a template's name without ``Template:``, ``subst:`` and the like."""
     if ":" in name:
         prefix, _, rest = name.partition(":")
         while prefix.strip().lower() in ("subst", "safesubst", "msg", "msgnw", "raw") or (
@@ -256,7 +270,7 @@ def _normalise(name: str, site: Site) -> str:
 
 
 def _stands_alone(result: list[str], pieces: list[str], close: int, partners: dict[int, int]) -> bool:
-    """Tells whether nothing shows on the lines of a call but other calls: `result` is the text before it."""
+    """Return whether nothing shows on the lines of a call but other calls: `result` is the text before it."""
     for piece in reversed(result[-_MOST_NEIGHBOURS:]):
         shown = piece.rstrip(_SHOWS_NOTHING)
         if shown:
@@ -288,9 +302,44 @@ def _at_line_start(pieces: list[str]) -> bool:
     return True
 
 
+# The apostrophes of emphasis in an argument.
+_EMPHASIS = re.compile("''+")
+# Apostrophes that a template prints and that could pair with those around it: beside others, at an edge, at a tag.
+_COULD_PAIR = re.compile(
+    rf"\A'|'\Z|''+|(?<=[>{marks.ARGUMENT_APOSTROPHE}])'|'(?=[<{marks.ARGUMENT_APOSTROPHE}])"
+)
+
+
+def _hide_emphasis(apostrophes: re.Match[str]) -> str:
+    return marks.ARGUMENT_APOSTROPHE * len(apostrophes[0])
+
+
+def _with_plain_apostrophes(value: str) -> str:
+    """Return what a renderer printed such that its apostrophes and italics pair with none on the page.
+
+    On the wiki a template prints its italics as tags and its apostrophes beside tags. The apostrophes of the
+    arguments are the page's own and pair as if they stood there.
+    """
+    if marks.ITALIC in value:
+        value = value.replace(marks.ITALIC, "")
+        if value[:1] in _LINE_STARTS:
+            value = marks.JOINER + value
+    if "'" in value:
+        value = _COULD_PAIR.sub(_as_text, value)
+    return value.replace(marks.ARGUMENT_APOSTROPHE, "'") if marks.ARGUMENT_APOSTROPHE in value else value
+
+
+# What begins a list or a table where it begins a line.
+_LINE_STARTS = "*#:;{"
+
+
+def _as_text(apostrophes: re.Match[str]) -> str:
+    return marks.APOSTROPHE * len(apostrophes[0])
+
+
 def _hide(link: re.Match[str]) -> str:
-    return link[0].replace("|", _PIPE).replace("=", _EQUALS)
+    return link[0].replace("|", marks.ARGUMENT_PIPE).replace("=", marks.ARGUMENT_EQUALS)
 
 
 def _reveal(text: str) -> str:
-    return text.replace(_PIPE, "|").replace(_EQUALS, "=")
+    return text.replace(marks.ARGUMENT_PIPE, "|").replace(marks.ARGUMENT_EQUALS, "=")

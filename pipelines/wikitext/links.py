@@ -7,14 +7,15 @@ the text that it is, as in MediaWiki.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from urllib.parse import unquote
 
 from pipelines.wikitext import marks
+from pipelines.wikitext.article_parts import ImageLink
+from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.emphasis import strip_emphasis
-from pipelines.wikitext.entities import decode_entities
-from pipelines.wikitext.images import is_interface_icon, parse_file_link
-from pipelines.wikitext.records import ImageLink
+from pipelines.wikitext.page_images import is_interface_icon, parse_file_link
 from pipelines.wikitext.site import CATEGORIES, FILES, Site, upper_first
 
 __all__ = ["Links", "strip_external_links"]
@@ -43,6 +44,11 @@ _ADDRESS = re.compile(
     r"(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|svn|git|mms|ssh|sftp):)?//|(?:mailto|news):", re.IGNORECASE
 )
 _LINE_STARTS = "*#:;=- "
+# The marks by short names: a page has many links.
+_BEGINNING, _SURFACE, _END = marks.ANCHOR, marks.SURFACE, marks.ANCHOR_END
+# Two apostrophes that are not read as emphasis.
+_APART = f"'{marks.JOINER}'"
+_OPEN_BRACKETS = f"[{marks.JOINER}["
 
 _ARTICLE, _TEXT, _FILE, _NOTHING, _NO_TITLE = range(5)
 _MOST_TARGETS = 20_000
@@ -57,7 +63,7 @@ _TARGETS: dict[int, tuple[Site, dict[str, _Target | None]]] = {}
 
 
 def _known_targets(site: Site) -> dict[str, _Target | None]:
-    """Gives the resolved targets of a site, kept from page to page: most links lead to few pages."""
+    """Return the resolved targets of a site, kept from page to page: most links lead to few pages."""
     known = _TARGETS.get(id(site))
     if known is None or known[0] is not site or len(known[1]) > _MOST_TARGETS:
         if len(_TARGETS) > 8:
@@ -77,7 +83,7 @@ class Links:
         self.targets = _known_targets(site)
 
     def read(self, text: str) -> str:
-        """Gives `text` with marked anchors in place of its links.
+        """Return `text` with marked anchors in place of its links.
 
         Only files may hold links in their text; of other links the innermost is one, as in MediaWiki.
         """
@@ -86,7 +92,7 @@ class Links:
         return self._read_others(text) if "[[" in text else text
 
     def _read_usual(self, text: str) -> str:
-        """Gives `text` with marked anchors in place of the links whose target is an article's title as it stands.
+        """Return `text` with marked anchors in place of the links whose target is an article's title as it stands.
 
         These are most of all links. They hold no other link, so that it is the same whether they are read first.
         """
@@ -111,17 +117,17 @@ class Links:
                 title = name.replace(" ", "_")
                 if not (any_first or "A" <= title[0] <= "Z"):
                     title = upper_first(title)
-                opening = f"\1{title}\2"
+                opening = f"{_BEGINNING}{title}{_SURFACE}"
                 if opening != own_opening:
                     if "''" in shown:
                         shown = _without_emphasis(strip_emphasis(shown))
-                    append(f"{opening}{shown}{trail}\3{after}")
+                    append(f"{opening}{shown}{trail}{_END}{after}")
                     continue
             append(f"[[{name}]]{trail}{after}" if surface is None else f"[[{name}|{surface}]]{trail}{after}")
         return "".join(pieces)
 
     def _read_others(self, text: str) -> str:
-        """Does as `read` for every kind of link; those that were read already are anchors."""
+        """Do as `read` for every kind of link; those that were read already are anchors."""
         first, *rest = text.split("[[")
         pieces = [first]
         append = pieces.append
@@ -138,7 +144,7 @@ class Links:
             if not closed:
                 if target is not None and target[0] == _FILE:
                     files.append(len(pieces))
-                append("[\0[" + piece)
+                append(_OPEN_BRACKETS + piece)
                 continue
             kind, opening, text = target or _LITERAL
             if kind != _FILE and marks.ANCHOR in inside:
@@ -157,6 +163,9 @@ class Links:
                 elif begins == "]" and "[" in surface and after[1:2] != "]":
                     surface += "]"
                     after = after[1:]
+                if "[" in surface and "//" in surface:
+                    # No external link within an internal one.
+                    surface = surface.replace("[", "[" + marks.JOINER)
                 append(_marked(surface, "" if opening == self.own_opening else opening))
             elif kind == _FILE:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
@@ -165,7 +174,7 @@ class Links:
                 self._add_image(inside)
                 append(marks.REMOVED)
             elif kind == _NO_TITLE:
-                append("[\0[" + inside + "]]")
+                append(_OPEN_BRACKETS + inside + "]]")
             else:
                 # White space before a category or a language link goes with it.
                 pieces[-1] = pieces[-1].rstrip()
@@ -175,7 +184,7 @@ class Links:
         return "".join(pieces)
 
     def _close_files(self, pieces: list[str], files: list[int], after: str) -> str:
-        """Ends the innermost open files at each further ``]]``; gives the text behind the last."""
+        """End the innermost open files at each further ``]]``; return the text behind the last."""
         parts = after.split("]]", len(files))
         for index, caption in enumerate(parts[:-1], 1):
             start = files.pop()
@@ -197,7 +206,7 @@ class Links:
             self.images.append(image)
 
     def _resolve(self, written: str) -> _Target | None:
-        """Gives what a link's target means, or None where it is no title."""
+        """Return what a link's target means, or None where it is no title."""
         target: _Target | None
         if marks.REMOVED in written:
             # A call or a footnote stood in the target; without it, it may still name a page.
@@ -221,7 +230,7 @@ class Links:
         return target
 
     def _subpage(self, written: str) -> _Target | None:
-        """Resolves ``/x``, ``/x/`` and ``../x`` against the page's title."""
+        """Resolve ``/x``, ``/x/`` and ``../x`` against the page's title."""
         if written[0] == "/":
             if "/" not in self.page and not self.site.has_subpages(self.page):
                 return _article(written, written, self.site)
@@ -243,18 +252,18 @@ _LITERAL: _Target = (_NO_TITLE, "", "")
 
 @cache
 def _usual_link(trail: re.Pattern[str]) -> re.Pattern[str]:
-    """Gives the pattern of a link that holds no other: a plain target, its text if it has one, its trail."""
+    """Return the pattern of a link that holds no other: a plain target, its text if it has one, its trail."""
     plain = rf"[^|{_SIGNS}"
     return re.compile(rf"\[\[(?<!\[\[\[)({plain} .]{plain}]*)(?:\|([^\[\]|]+))?\]\]((?:{trail.pattern})?)")
 
 
 def _without_emphasis(surface: str) -> str:
-    """Keeps apostrophes that are left in a surface from being read as emphasis."""
-    return surface.replace("''", "'\0'")
+    """Keep apostrophes that are left in a surface from being read as emphasis."""
+    return surface.replace("''", _APART)
 
 
 def _marked(surface: str, opening: str) -> str:
-    """Gives the marks of an anchor; without `opening`, of a link that leads nowhere, its text."""
+    """Return the marks of an anchor; without `opening`, of a link that leads nowhere, its text."""
     surface = marks.join_lines(surface)
     if not opening:
         # Not to be read as a list item where it begins a line.
@@ -264,18 +273,18 @@ def _marked(surface: str, opening: str) -> str:
         return surface
     before = " " if surface[0] == " " else ""
     behind = " " if surface[-1] == " " else ""
-    return f"{before}{opening}{visible}\3{behind}"
+    return f"{before}{opening}{visible}{_END}{behind}"
 
 
 def _opening(title: str) -> str:
-    """Gives the marks with which an anchor to the article `title` begins."""
+    """Return the marks with which an anchor to the article `title` begins."""
     if "''" in title:
-        title = title.replace("''", "'\0'")
-    return f"\1{title}\2"
+        title = title.replace("''", _APART)
+    return f"{_BEGINNING}{title}{_SURFACE}"
 
 
 def _read_target(written: str, site: Site) -> _Target | None:
-    """Reads a target that is more than a plain title: namespaces, prefixes, escapes."""
+    """Read a target that is more than a plain title: namespaces, prefixes, escapes."""
     text = written.strip()
     if "%" in text:
         text = unquote(text)
@@ -301,6 +310,9 @@ def _read_target(written: str, site: Site) -> _Target | None:
             return (_NOTHING if number == CATEGORIES and not plain else _TEXT, "", text)
         interwiki = prefix.strip().lower()
         if interwiki == site.language and rest.strip():
+            second = rest.partition(":")[0].strip().lower() if ":" in rest else ""
+            if second and (site.namespace_number(second) is not None or site.is_interwiki(second)):
+                return (_TEXT, "", text)
             return _article(rest, text, site)
         if site.is_interwiki(interwiki):
             shown = plain or not site.is_interlanguage(interwiki)
@@ -309,7 +321,9 @@ def _read_target(written: str, site: Site) -> _Target | None:
 
 
 def _article(target: str, text: str, site: Site) -> _Target | None:
-    """Gives the meaning of a target that can only be an article's title; None where it is none."""
+    """Return the meaning of a target that can only be an article's title; None where it is none."""
+    if not target.isascii():
+        target = unicodedata.normalize("NFC", target)
     title = site.normalise_title(_DIRECTIONS.sub("", target))
     if not title or title[0] == ":" or len(title.encode(errors="replace")) > _LONGEST_TITLE:
         return None
@@ -333,15 +347,15 @@ def _pipe_trick(text: str) -> str:
 _URL = r"[^\[\]<>\"\s\x00-\x08\x0b-\x1f']"
 # A link in single brackets: the address, up to two apostrophes, then its text, in which no such link begins.
 _BRACKETED = re.compile(
-    r"\[(?:(?:https?|ftps?|ircs?|news|mailto|gopher|telnet|nntp|worldwind|svn|git|mms|bitcoin|magnet|urn|geo|sips?|sms"
-    rf"|tel|xmpp|ssh|sftp|redis):|//){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
+    r"\[(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh|sftp|redis)://|//"
+    rf"|(?:news|mailto|bitcoin|magnet|urn|geo|sips?|sms|tel|xmpp):){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
     r"([^\[\]\n]*(?:\[(?![a-z]+:|//)[^\[\]\n]*)*)\]",
     re.IGNORECASE,
 )
 
 
 def strip_external_links(text: str) -> str:
-    """Gives `text` with ``[address text]`` replaced by its text; ``[address]`` alone leaves nothing."""
+    """Return `text` with ``[address text]`` replaced by its text; ``[address]`` alone leaves nothing."""
     if "[" not in text:
         return text
     return _BRACKETED.sub(_text_of, text)

@@ -6,64 +6,49 @@ import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from typing import NamedTuple
 
-from pipelines.wikitext.interwiki import LANGUAGE_CODES, PROJECT_PREFIXES
-from pipelines.wikitext.languages import FILE_WORDS, LINK_TRAILS, REDIRECT_WORDS
+from pipelines.wikitext.data import read_pairs, read_table
 
 __all__ = ["ENGLISH_WIKIPEDIA", "Site"]
 
 MEDIA, ARTICLES, FILES, TEMPLATES, CATEGORIES = -2, 0, 6, 10, 14
 """Numbers of the namespaces that wikitext treats in a way of their own; they are the same on every wiki."""
 
-_CANONICAL_NAMES = (
-    ("media", -2),
-    ("special", -1),
-    ("talk", 1),
-    ("user", 2),
-    ("user talk", 3),
-    ("project", 4),
-    ("project talk", 5),
-    ("file", 6),
-    ("image", 6),
-    ("file talk", 7),
-    ("image talk", 7),
-    ("mediawiki", 8),
-    ("mediawiki talk", 9),
-    ("template", 10),
-    ("template talk", 11),
-    ("help", 12),
-    ("help talk", 13),
-    ("category", 14),
-    ("category talk", 15),
-)
-_ENGLISH_NAMES = (
-    ("wikipedia", 4),
-    ("wikipedia talk", 5),
-    ("wp", 4),
-    ("wt", 5),
-    ("portal", 100),
-    ("portal talk", 101),
-    ("book", 108),
-    ("book talk", 109),
-    ("draft", 118),
-    ("draft talk", 119),
-    ("mos", 126),
-    ("mos talk", 127),
-    ("education program", 446),
-    ("education program talk", 447),
-    ("timedtext", 710),
-    ("timedtext talk", 711),
-    ("module", 828),
-    ("module talk", 829),
-    ("gadget", 2300),
-    ("gadget talk", 2301),
-    ("gadget definition", 2302),
-    ("gadget definition talk", 2303),
-    ("topic", 2600),
-)
 # Subject namespaces without sub-pages, as Wikipedias configure them.
 _WITHOUT_SUBPAGES = frozenset((-2, -1, 0, 6, 14))
+
+
+@cache
+def _interwiki() -> dict[str, str]:
+    """Return the prefixes of links to other wikis with their kinds: ``language`` or ``project``."""
+    return read_pairs("interwiki")
+
+
+class _Grammar(NamedTuple):
+    """What a language changes in MediaWiki's grammar and a dump's site information does not say."""
+
+    trail: str = "a-z"
+    file_words: tuple[str, ...] = ()
+    redirect_words: tuple[str, ...] = ()
+
+
+@cache
+def _grammar(language: str) -> _Grammar:
+    for code, trail, files, redirects in read_table("wiki_languages"):
+        if code == language:
+            letters = {"": "a-z", "none": ""}.get(trail, trail)
+            return _Grammar(letters, _words(files), _words(redirects))
+    return _Grammar()
+
+
+def _words(cell: str) -> tuple[str, ...]:
+    return tuple(cell.split("|")) if cell else ()
+
+
+def _namespace_names(wiki: str) -> dict[str, int]:
+    return {name: int(number) for name, number, only in read_table("namespaces") if only == wiki}
 
 
 @dataclass(frozen=True)
@@ -83,28 +68,28 @@ class Site:
     """The dump's date, against which ages are reckoned; None where it is not known."""
 
     def normalise_title(self, title: str) -> str:
-        """Gives `title` as anchors hold it: underscores, first letter by the site's rule, no section."""
+        """Return `title` as anchors hold it: underscores, first letter by the site's rule, no section."""
         title = title.partition("#")[0].replace("_", " ")
         title = "_".join(title.split())
         return upper_first(title) if self.first_letter_upper else title
 
     def namespace_number(self, name: str) -> int | None:
-        """Gives the number of the namespace called `name` (any case, underscores or spaces), or None.
+        """Return the number of the namespace called `name` (any case, underscores or spaces), or None.
 
         The canonical English names and ``Image`` hold on every wiki.
         """
         return self._namespace_numbers.get(" ".join(name.replace("_", " ").split()).lower())
 
     def is_interlanguage(self, prefix: str) -> bool:
-        """Tells whether ``[[prefix:Page]]`` names the page of another language, shown beside the text."""
-        return prefix in LANGUAGE_CODES and prefix != self.language
+        """Return whether ``[[prefix:Page]]`` names the page of another language, shown beside the text."""
+        return _interwiki().get(prefix) == "language" and prefix != self.language
 
     def is_interwiki(self, prefix: str) -> bool:
-        """Tells whether `prefix`, in lower case, leads to another wiki (a language or another project)."""
-        return prefix in PROJECT_PREFIXES or self.is_interlanguage(prefix)
+        """Return whether `prefix`, in lower case, leads to another wiki (a language or another project)."""
+        return _interwiki().get(prefix) == "project" or self.is_interlanguage(prefix)
 
     def has_subpages(self, title: str) -> bool:
-        """Tells whether ``[[/Page]]`` on the page `title` means a page below it."""
+        """Return whether ``[[/Page]]`` on the page `title` means a page below it."""
         name, colon, _ = title.partition(":")
         number = self.namespace_number(name) if colon else None
         return number is not None and number not in _WITHOUT_SUBPAGES
@@ -112,7 +97,7 @@ class Site:
     @cached_property
     def link_trail(self) -> re.Pattern[str]:
         """Letters that join a link before them (``[[peace]]ful``)."""
-        letters = LINK_TRAILS.get(self.language, "a-z")
+        letters = _grammar(self.language).trail
         return re.compile(f"[{letters}]+" if letters else "(?!)")
 
     @cached_property
@@ -124,7 +109,7 @@ class Site:
     @cached_property
     def redirect(self) -> re.Pattern[str]:
         """What the wikitext of a redirect begins with; the group is the link's target."""
-        words = ["redirect", *REDIRECT_WORDS.get(self.language, ())]
+        words = ["redirect", *_grammar(self.language).redirect_words]
         alternatives = "|".join(map(re.escape, words))
         return re.compile(
             rf"\s*#(?:{alternatives})\s*:?\s*\[\[([^\[\]|\n]+)(?:\|[^\[\]]*)?\]\]", re.IGNORECASE
@@ -132,16 +117,16 @@ class Site:
 
     @cached_property
     def _namespace_numbers(self) -> dict[str, int]:
-        numbers = dict(_CANONICAL_NAMES)
-        numbers.update((name, FILES) for name in FILE_WORDS.get(self.language, ()))
+        numbers = _namespace_names("")
+        numbers.update((name, FILES) for name in _grammar(self.language).file_words)
         numbers.update((name.lower(), number) for name, number in self.namespaces.items() if name)
         return numbers
 
 
 def upper_first(title: str) -> str:
-    """Gives `title` with its first letter in upper case, where that is one letter (no ``ß``)."""
+    """Return `title` with its first letter in upper case, where that is one letter (no ``ß``)."""
     first = title[:1].upper()
     return first + title[1:] if len(first) == 1 else title
 
 
-ENGLISH_WIKIPEDIA = Site(namespaces=dict((("", ARTICLES), *_CANONICAL_NAMES, *_ENGLISH_NAMES)))
+ENGLISH_WIKIPEDIA = Site(namespaces={"": ARTICLES, **_namespace_names(""), **_namespace_names("en")})

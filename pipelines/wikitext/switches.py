@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from functools import cache
 
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.site import Site
 
 __all__ = ["is_disambiguation", "strip_switches"]
@@ -17,27 +19,15 @@ EXPECTUNUSEDTEMPLATE EXPECTWITHOUTSCANS NOCONTENTCONVERT NOCC NOTITLECONVERT NOT
 STATICREDIRECT NOGLOBAL DISAMBIG ARCHIVEDTALK NOTALK EXPECTED_UNCONNECTED_PAGE NOSECTION
 """
 _KNOWN = frozenset(_KNOWN_TEXT.split())
-_DISAMBIGUATIONS = frozenset(
-    """
-disambiguation|disambig|disambiguation page|dab|disamb|dis|hndis|human name disambiguation|geodis|geo-dis
-place name disambiguation|school disambiguation|schooldis|hospital disambiguation|mathdab
-mathematical disambiguation|airport disambiguation|airportdis|station disambiguation
-call sign disambiguation|callsigndis|church disambiguation|road disambiguation|roaddis|numberdis
-number disambiguation|letter-number combination disambiguation|letter-numbercombdisambig
-species latin name disambiguation|species latin name abbreviation disambiguation|latin name disambiguation
-taxonomy disambiguation|taxonomic authority disambiguation|biology disambiguation|genus disambiguation
-chinese title disambiguation|letter disambiguation|tropical cyclone disambiguation|military unit disambiguation
-phonetics disambiguation|given name disambiguation|political party disambiguation
-portal disambiguation|caselaw disambiguation|synagogue disambiguation|disambiguation cleanup|disambig-cleanup
-dab-cleanup|2cc|3cc|2ca|wp disambig|hndab|hndisambig|geodisambig
-""".strip()
-    .replace("\n", "|")
-    .split("|")
-)
+
+
+@cache
+def _disambiguation_templates() -> frozenset[str]:
+    return frozenset(name.lower() for _, name in read_table("disambiguation_templates"))
 
 
 def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
-    """Gives `text` without its behaviour switches, and the switches found, in upper case.
+    """Return `text` without its behaviour switches, and the switches found, in upper case.
 
     On wikis in other languages than English, whose words a dump does not name, whatever has the form of a
     switch counts as one.
@@ -57,7 +47,8 @@ def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
 
 
 def is_disambiguation(title: str, templates: Set[str], switches: Set[str]) -> bool:
-    """Tells whether a page only tells articles apart: by its title, its templates' names or its switches."""
+    """Return whether a page only tells articles apart: by its title, its templates' names or its switches."""
     if "DISAMBIG" in switches or title.endswith("(disambiguation)"):
         return True
-    return any(name.lower() in _DISAMBIGUATIONS for name in templates)
+    known = _disambiguation_templates()
+    return any(name.lower() in known for name in templates)

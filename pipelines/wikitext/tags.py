@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from pipelines.wikitext import marks
-from pipelines.wikitext.entities import decode_entities
+from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.templates.formulas import plain_formula
 
 __all__ = ["Collector", "strip_tags"]
@@ -40,6 +40,7 @@ _OPENING: dict[str, str] = {
     **dict.fromkeys(_ITEMS.split(), marks.ITEM),
     "blockquote": marks.QUOTE,
     "br": marks.LINE_BREAK,
+    "q": '"',
     **{f"h{level}": "\n" + "=" * level for level in range(1, 7)},
 }
 _CLOSING: dict[str, str] = {
@@ -47,8 +48,15 @@ _CLOSING: dict[str, str] = {
     **dict.fromkeys((_BLOCKS + " " + _ITEMS).split(), marks.BREAK),
     "blockquote": marks.QUOTE_END,
     "br": marks.LINE_BREAK,
+    "q": '"',
     **{f"h{level}": "=" * level + "\n" for level in range(1, 7)},
 }
+
+_SCRIPTS = {"sup": "^", "sub": "_"}
+# Behind these a number is raised or set low by a sign.
+_BEFORE_SCRIPT = {"sup": "0123456789)", "sub": "0123456789"}
+# A number, or a single letter in italics, that is all of a superscript or subscript.
+_POWER = re.compile(r"(?:[-+−–]|&minus;)?(?:\d[\d.,]*|''[A-Za-z]'')</su[bp]>")
 
 # Extension tags that leave nothing, inside a line and as blocks of their own.
 _SILENT = frozenset(
@@ -64,14 +72,25 @@ _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
 
+# A tag as far as an angle bracket inside a quoted value, and the rest of that value.
+_SIGN_IN_QUOTES = re.compile(
+    r"""(<[A-Za-z][^<>"]*(?:"[^<>"]*"[^<>"]*)*="[^<>"\n]*)([<>][^"\n]{0,500}")(?=[\s/>])"""
+)
+
+
+def _without_angles(tag: re.Match[str]) -> str:
+    return tag[1] + tag[2].replace("<", "").replace(">", "")
+
+
 def strip_tags(text: str, collect: Collector) -> str:
-    """Gives `text` without comments, footnotes and tags; blocks are marked, literal text is protected.
+    """Return `text` without comments, footnotes and tags; blocks are marked, literal text is protected.
 
     `collect` gets what holds pictures. Tags that MediaWiki does not know, and tags that are never closed where
     they must be, stay as the text that they are.
     """
     if "<" not in text:
         return text
+    text = _SIGN_IN_QUOTES.sub(_without_angles, text)
     return _Stripper(text, collect).run()
 
 
@@ -120,6 +139,14 @@ class _Stripper:
                     if opening is None:
                         continue
                     replacement = opening
+                    if (
+                        name in _SCRIPTS
+                        and start
+                        and text[start - 1] in _BEFORE_SCRIPT[name]
+                        and _POWER.match(text, end)
+                    ):
+                        # Digits of a power or an index would join the number before it.
+                        replacement = _SCRIPTS[name]
                     if name == "table":
                         end = self.table(start, end)
                     elif attributes and _HIDDEN.search(attributes):
@@ -132,7 +159,7 @@ class _Stripper:
         return "".join(pieces)
 
     def comment(self, start: int, done: int) -> tuple[int, int]:
-        """Gives the span of the comment at `start`: with its line where it, and others, stand alone there."""
+        """Return the span of the comment at `start`: with its line where it, and others, stand alone there."""
         text = self.text
         line_start = start
         while line_start > done and text[line_start - 1] in " \t":
@@ -150,7 +177,7 @@ class _Stripper:
         return start, comment_end
 
     def body(self, name: str, attributes: str, start: int) -> tuple[int, int]:
-        """Gives where the body of an extension tag ends and where its closing tag does; -1, -1 where neither."""
+        """Return where the body of an extension tag ends and where its closing tag does; -1, -1 where neither."""
         if attributes.rstrip().endswith("/"):
             return start, start
         if name not in self.never_closed:
@@ -163,7 +190,7 @@ class _Stripper:
         return -1, -1
 
     def extension(self, name: str, attributes: str, body: str) -> str:
-        """Gives what an extension tag leaves in the text."""
+        """Return what an extension tag leaves in the text."""
         if name == "includeonly":
             return ""
         if name in _SILENT:
@@ -186,7 +213,7 @@ class _Stripper:
         return marks.protect(decode_entities(body).strip().replace("->", "→"))
 
     def table(self, start: int, end: int) -> int:
-        """Gives where the HTML table that begins at `start` ends; `end`, behind its tag, where it never does."""
+        """Return where the HTML table that begins at `start` ends; `end`, behind its tag, where it never does."""
         if self.tables is None:
             self.tables = {}
             opened: list[int] = []
@@ -202,7 +229,7 @@ class _Stripper:
         return table_end
 
     def hidden(self, name: str, end: int) -> int:
-        """Gives the end of an element that is not displayed and holds text alone; else `end`, behind its tag."""
+        """Return the end of an element that is not displayed and holds text alone; else `end`, behind its tag."""
         closing = self.text.find("<", end)
         match = _TAG.match(self.text, closing) if closing >= 0 else None
         return match.end() if match and match[1] and match[2].lower() == name else end

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 
+# A heading from its first sign on, which names no argument.
+_HEADING = re.compile(r"(?<=\n)={1,6}[^\n]+=[ \t]*(?:\n|\Z)")
+
 __all__ = ["cut_at_braces", "outer_calls", "read_arguments", "split_arguments"]
 
 # A run of two or more opening or closing braces.
@@ -18,7 +21,7 @@ _CUT = re.compile(r"\{\{|\}\}|\[\[|\]\]|\|")
 
 
 def cut_at_braces(text: str) -> tuple[list[str], dict[int, int]]:
-    """Cuts `text` into pieces, at even indices, and the braces between them, at odd indices.
+    """Cut `text` into pieces, at even indices, and the braces between them, at odd indices.
 
     Returns:
         The pieces and, by the index of the braces that open a call or an argument, the index of those that
@@ -46,7 +49,7 @@ def cut_at_braces(text: str) -> tuple[list[str], dict[int, int]]:
 
 
 def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
-    """Does as `cut_at_braces` where three braces stand together, which may make an argument."""
+    """Do as `cut_at_braces` where three braces stand together, which may make an argument."""
     edges: list[tuple[int, int, int]] = []
     opened: list[list[int]] = []
     pairs = 0
@@ -82,7 +85,7 @@ def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
 
 
 def outer_calls(text: str) -> list[tuple[int, int]]:
-    """Gives the spans of the calls in `text` that stand in no other, in order."""
+    """Return the spans of the calls in `text` that stand in no other, in order."""
     pieces, partners = cut_at_braces(text)
     spans: list[tuple[int, int]] = []
     position = index = 0
@@ -100,7 +103,7 @@ def outer_calls(text: str) -> list[tuple[int, int]]:
 
 
 def split_arguments(inside: str) -> list[str]:
-    """Cuts the unexpanded inside of a call at its own pipes, not at those of inner calls and links."""
+    """Cut the unexpanded inside of a call at its own pipes, not at those of inner calls and links."""
     parts: list[str] = []
     depth = done = 0
     for token in _CUT.finditer(inside):
@@ -117,12 +120,12 @@ def split_arguments(inside: str) -> list[str]:
 
 
 def read_arguments(parts: list[str]) -> dict[str, str]:
-    """Gives arguments by name: positional ones by number and as they are, named ones trimmed, the last wins."""
+    """Return arguments by name: positional ones by number and as they are, named ones trimmed, the last wins."""
     arguments: dict[str, str] = {}
     position = 0
     for part in parts:
         name, equals, value = part.partition("=")
-        if equals:
+        if equals and not ("\n" in name and _HEADING.match(part, len(name))):
             arguments[name.strip()] = value.strip()
         else:
             position += 1

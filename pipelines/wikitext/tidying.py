@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 
-from pipelines.wikitext.entities import decode_entities
-from pipelines.wikitext.marks import ANCHOR_END, REMOVED, SURFACE
+from pipelines.wikitext.character_references import decode_entities
+from pipelines.wikitext.marks import ANCHOR_END, JOINER, REMOVED, SURFACE
 
 __all__ = ["tidy"]
 
 _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
 # Two or more spaces; spaces before a comma or a full stop that end something; spaces between dots.
-_SPACES = re.compile(r" (?=[ ,.])(?: *[,.](?=[\s\x00\x03\x04]|\Z)|(?<=\. )\.(?!\d)| +)")
+_SPACES = re.compile(rf" (?=[ ,.])(?: *[,.](?=[\s{JOINER}{ANCHOR_END}{REMOVED}]|\Z)|(?<=\. )\.(?!\d)| +)")
 # Brackets around nothing that are not part of a word.
 _EMPTY_BRACKETS = re.compile(r"\( ?\)")
 
 
 def tidy(text: str) -> str:
-    """Gives lines of text with character references decoded, single spaces, and removals tidied away."""
+    """Return lines of text with character references decoded, single spaces, and removals tidied away."""
     text = decode_entities(text)
     if "\t" in text:
         text = text.replace("\t", " ")
@@ -32,12 +32,12 @@ def tidy(text: str) -> str:
 
 
 def _space(spaces: re.Match[str]) -> str:
-    """Leaves a comma, a full stop, or one space."""
+    """Leave a comma, a full stop, or one space."""
     return spaces[0][-1]
 
 
 def _empty_brackets(brackets: re.Match[str]) -> str:
-    """Drops brackets around nothing, unless they stand at a word, as in ``main()``."""
+    """Drop brackets around nothing, unless they stand at a word, as in ``main()``."""
     start = brackets.start()
     return "" if start == 0 or brackets.string[start - 1] in " \n" else brackets[0]
 
@@ -46,7 +46,7 @@ _LONGEST_TAIL, _SHORTEST_TAIL = 400, 80
 
 
 def _close_gaps(text: str) -> str:
-    """Removes the marks of removals together with the spaces and signs that only they had kept apart."""
+    """Remove the marks of removals together with the spaces and signs that only they had kept apart."""
     left, *rest = text.split(REMOVED)
     pieces: list[str] = []
     for right in rest:
@@ -79,7 +79,7 @@ _CLOSING = {"(": ")", "[": "]"}
 
 
 def _join(left: str, right: str) -> str:
-    """Joins the text on both sides of a removal: "(; born" -> "(born", "word ," -> "word,", "( )" -> ""."""
+    """Join the text on both sides of a removal: "(; born" -> "(born", "word ," -> "word,", "( )" -> ""."""
     before, behind = left.rstrip(" "), right.lstrip(" ")
     if not behind:
         return left + right if left[-1:] == " " else before + right

@@ -41,7 +41,7 @@ _HIDDEN = frozenset("TH-D")
 
 
 def read_variants(text: str, site: Site) -> str:
-    """Gives `text` with every rule replaced by what it shows in the wiki's own variant."""
+    """Return `text` with every rule replaced by what it shows in the wiki's own variant."""
     fallbacks = _FALLBACKS.get(site.language)
     if fallbacks is None or "-{" not in text:
         return text
@@ -55,13 +55,13 @@ def read_variants(text: str, site: Site) -> str:
 
 @cache
 def _code(variants: tuple[str, ...]) -> re.Pattern[str]:
-    """Gives the pattern of a variant's code before its text, after the text that is replaced, if it is named."""
+    """Return the pattern of a variant's code before its text, after the text that is replaced, if it is named."""
     codes = "|".join((rf"{variants[0]}-[a-z]+", *variants))
     return re.compile(rf"(?:\A|;)\s*(?:[^;:]*=>\s*)?({codes})\s*:", re.IGNORECASE)
 
 
 def _shown(rule: str, variants: tuple[str, ...]) -> str:
-    """Gives what one rule shows: the text of the first of `variants` that it has, else its first text."""
+    """Return what one rule shows: the text of the first of `variants` that it has, else its first text."""
     match = _FLAGS.match(rule)
     flags = set() if match is None else {flag.strip() for flag in match[0][:-1].split(";")}
     if flags & _HIDDEN:

@@ -20,14 +20,14 @@ import sys
 import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
-from training.devices import choose_device, clock, peak_flops, product_flops, training_flops
-from training.models.tagger import Tagger
+from training.devices import choose_device, choose_precision, clock, peak_flops, product_flops, training_flops
+from training.models.task_models import Tagger
 
 LABELS = 17
 
 
 def encoder(name: str) -> torch.nn.Module:
-    """Gives an encoder with random weights."""
+    """Return an encoder with random weights."""
     if name == "small":
         return BertModel(
             BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536),
@@ -46,7 +46,7 @@ def encoder(name: str) -> torch.nn.Module:
 
 
 def batch_of(size: int, length: int, words: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Gives a batch of inputs, `words` of whose sub-tokens begin a word; the rest is evidence."""
+    """Return a batch of inputs, `words` of whose sub-tokens begin a word; the rest is evidence."""
     batch = {
         "input_ids": torch.randint(10, 20_000, (size, length)),
         "attention_mask": torch.ones(size, length, dtype=torch.bool),
@@ -58,11 +58,11 @@ def batch_of(size: int, length: int, words: int, device: torch.device) -> dict[s
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", choices=["xlm-roberta-large", "small"], default="xlm-roberta-large")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--length", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--steps", type=int, default=10)
@@ -72,16 +72,15 @@ def main() -> int:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     device = choose_device(arguments.device)
-    product = product_flops(device, arguments.precision)
+    precision = choose_precision(arguments.precision, device)
+    product = product_flops(device, precision)
     print(
-        f"{device}, {torch.get_num_threads()} threads, {arguments.precision}: a matrix product reaches "
+        f"{device}, {torch.get_num_threads()} threads, {precision}: a matrix product reaches "
         f"{product / 1e9:.0f} GFLOP/s"
     )
     model = Tagger(encoder(arguments.encoder), LABELS, dropout=0.1, temperature=1.0).to(device).train()
     for length in arguments.length:
-        rate, flops = measure(
-            model, device, arguments.precision, arguments.batch_size, length, arguments.steps
-        )
+        rate, flops = measure(model, device, precision, arguments.batch_size, length, arguments.steps)
         shares = f"{flops / product:.1%} of the product's"
         peak = peak_flops(device)
         if peak:
@@ -98,7 +97,7 @@ def main() -> int:
 def measure(
     model: Tagger, device: torch.device, precision: str, size: int, length: int, steps: int
 ) -> tuple[float, float]:
-    """Gives tokens a second and FLOP/s of fitting: the median of `steps` steps after two more."""
+    """Return tokens a second and FLOP/s of fitting: the median of `steps` steps after two more."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)

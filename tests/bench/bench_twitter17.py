@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kc_schema.retrieval_cache import CacheWriter, Example
-from training.config_values import build_config
-from training.demo.settings import small_encoder
-from training.run import run, say_progress
+from training.config import build_config
+from training.demo.experiment import small_encoder
+from training.run import run, show_progress
 
 AIM = 82.0
 FILES = {"train": "train.txt", "dev": "valid.txt", "test": "test.txt"}
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=shared / "ner" / "twitter17")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    say_progress()
+    show_progress()
     writer = CacheWriter(arguments.output / "cache", dataset="twitter17", task="ner", overwrite=True)
     for split, file in FILES.items():
         if not writer.has_examples(split):
@@ -70,7 +70,6 @@ def main() -> int:
                 "output": str(arguments.output / "run"),
                 "seeds": [arguments.seed],
                 "device": "cpu",
-                "precision": "bfloat16",
                 "encoder": {"name": small_encoder(), "max_length": 256},
                 "fit": fit,
                 "experts": {"baseline": {}},

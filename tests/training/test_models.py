@@ -1,17 +1,22 @@
 """Task models on a tiny encoder: evidence is read and never scored, bfloat16 never reaches the CRF."""
 
+import logging
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
-from transformers import BertConfig, BertModel, XLMRobertaConfig
+from transformers import BertConfig, BertModel, PreTrainedConfig, XLMRobertaConfig, XLMRobertaModel
 
+from training import devices
+from training.config import load_config, preset_names
 from training.data.batching import Collator, batches_by_length
 from training.data.labels import TagSet
-from training.devices import choose_device
+from training.devices import choose_device, choose_precision
 from training.errors import TrainingError, out_of_memory_explained
-from training.models.alignment import aligned_loss, alignment
 from training.models.encoder import encoder_limit
-from training.models.relation_classifier import RelationClassifier
-from training.models.tagger import Tagger
+from training.models.task_models import RelationClassifier, Tagger, aligned_loss, alignment
 
 pytestmark = pytest.mark.torch
 
@@ -152,11 +157,18 @@ def test_relation_vector_is_subject_then_object(encoder):
 
 
 def test_xlmr_positions_begin_at_two():
-    config = XLMRobertaConfig(max_position_embeddings=514, pad_token_id=1)
-    assert encoder_limit(config, 512) == 512
-    assert encoder_limit(config, 600) == 512
-    assert encoder_limit(BertConfig(max_position_embeddings=512), 600) == 512
-    assert encoder_limit(config, 128) == 128
+    with torch.device("meta"):
+        xlmr = XLMRobertaModel(
+            XLMRobertaConfig(num_hidden_layers=1, max_position_embeddings=514, pad_token_id=1)
+        )
+        bert = BertModel(BertConfig(num_hidden_layers=1, max_position_embeddings=512))
+    assert encoder_limit(xlmr, 512) == 512
+    assert encoder_limit(xlmr, 600) == 512
+    assert encoder_limit(bert, 600) == 512
+    assert encoder_limit(xlmr, 128) == 128
+    boundless = torch.nn.Module()
+    boundless.config = PreTrainedConfig()
+    assert encoder_limit(boundless, 10_000) == 10_000
 
 
 def test_a_device_that_is_not_there_is_an_error():
@@ -164,6 +176,76 @@ def test_a_device_that_is_not_there_is_an_error():
     if not torch.cuda.is_available():
         with pytest.raises(TrainingError, match="device: 'cuda' is not there"):
             choose_device("cuda")
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """Sets the features of the processor, what torch may use of them, and oneDNN's limit."""
+
+    def give(*features, capability="AVX512", **environment):
+        monkeypatch.setattr(devices, "_cpu_features", lambda: set(features))
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+        for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        choose_precision.cache_clear()
+        return torch.device("cpu")
+
+    yield give
+    choose_precision.cache_clear()
+
+
+def test_bfloat16_is_taken_where_the_processor_has_units_for_it(processor):
+    assert choose_precision("auto", processor("avx512_f", "avx512_bf16")) == "bfloat16"
+    assert choose_precision("auto", processor("amx_bf16", ONEDNN_MAX_CPU_ISA="ALL")) == "bfloat16"
+    assert (
+        choose_precision("auto", processor("avx512_bf16", ONEDNN_MAX_CPU_ISA="AVX512_CORE_BF16"))
+        == "bfloat16"
+    )
+    assert choose_precision("auto", processor("avx2", "avx512_f")) == "float32"
+    assert choose_precision("auto", processor("bf16", "neon", capability="DEFAULT")) == "float32"
+    assert choose_precision("float32", processor("amx_bf16")) == "float32"
+
+
+def test_units_that_are_switched_off_are_not_there(processor):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        for limit in ("AVX2", "avx2", "AVX512_CORE", "AVX2_VNNI_2"):
+            assert (
+                choose_precision("auto", processor("avx512_bf16", "amx_bf16", **{name: limit})) == "float32"
+            )
+    assert choose_precision("auto", processor("avx512_bf16", capability="AVX2")) == "float32"
+
+
+def test_what_auto_takes_and_what_costs_is_said_once_with_the_remedy(processor, caplog):
+    caplog.set_level(logging.INFO)
+    device = processor("avx2")
+    assert [choose_precision(setting, device) for setting in ("auto", "bfloat16") * 2][1::2] == [
+        "bfloat16"
+    ] * 2
+    told, warned = caplog.records
+    assert told.getMessage() == "precision: auto takes float32 on cpu (no bfloat16 units)"
+    assert warned.levelno == logging.WARNING
+    assert "many times slower than float32" in warned.getMessage()
+    assert "--set precision=auto" in warned.getMessage()
+    caplog.clear()
+    choose_precision("bfloat16", processor("avx512_bf16"))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("limit", ["ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"])
+def test_a_process_without_the_units_takes_float32(limit):
+    code = "import torch; from training.devices import choose_precision as c; print(c('auto', torch.device('cpu')))"
+    environment = {**os.environ, limit: "avx2"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "float32\n"
+
+
+def test_every_preset_chooses_its_precision_by_the_device():
+    for name in preset_names():
+        assert load_config(name, ["cache=x"]).precision == "auto", name
 
 
 def test_batches_of_like_length_cover_every_row():

@@ -1,7 +1,9 @@
-"""The pretrained encoder, without its pooler."""
+"""The pretrained encoder, without its pooler and in float32."""
 
 from __future__ import annotations
 
+import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,16 @@ __all__ = ["count_parameters", "encode", "encoder_limit", "load_encoder", "resto
 
 
 def load_encoder(name: str, vocabulary: int) -> Any:
-    """Gives a pretrained encoder whose embeddings hold `vocabulary` sub-tokens (markers included).
+    """Return a pretrained encoder whose embeddings hold `vocabulary` sub-tokens (markers included).
 
     Raises:
         TrainingError: there is no such model.
     """
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
+    config = _load_config(name)
     try:
-        config = AutoConfig.from_pretrained(name)
-        encoder = AutoModel.from_pretrained(name, **_no_pooler(config))
+        encoder = AutoModel.from_pretrained(name, **_options(config))
     except (OSError, ValueError) as error:
         raise TrainingError(f"encoder.name: no model {name!r}: {str(error).splitlines()[0]}") from error
     if vocabulary > encoder.get_input_embeddings().num_embeddings:
@@ -31,42 +33,15 @@ def load_encoder(name: str, vocabulary: int) -> Any:
 
 
 def restore_encoder(folder: Path) -> Any:
-    """Gives the encoder that a saved expert's configuration describes, its weights still to be loaded."""
+    """Return the encoder that a saved expert's configuration describes, its weights still to be loaded."""
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(folder)
-    return AutoModel.from_config(config, **_no_pooler(config))  # type: ignore[no-untyped-call]
-
-
-def _no_pooler(config: Any) -> dict[str, bool]:
-    """The pooler takes no part in the loss, which distributed training would trip over."""
-    has_pooler = config.model_type in ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert")
-    return {"add_pooling_layer": False} if has_pooler else {}
-
-
-def encoder_limit(config: Any, asked: int) -> int:
-    """Gives how many sub-tokens fit: `asked`, or less where the positions of the encoder end earlier.
-
-    RoBERTa's positions start behind the padding token's number, which takes two from XLM-R's 514.
-    """
-    positions = getattr(config, "max_position_embeddings", asked)
-    if "roberta" in config.model_type or config.model_type == "camembert":
-        positions -= config.pad_token_id + 1
-    return min(asked, int(positions))
-
-
-def encode(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
-    """Gives the representations r at `places`: [batch, places, hidden].
-
-    Position ids are left to the encoder, which knows where its own begin.
-    """
-    hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-    wanted: Tensor = hidden.gather(1, places.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
-    return wanted
+    return AutoModel.from_config(config, **_options(config))  # type: ignore[no-untyped-call]
 
 
 def count_parameters(name: str) -> dict[str, int]:
-    """Gives the shape of a model without loading its weights.
+    """Return the shape of a model without loading its weights.
 
     ``all`` and ``encoder`` (without the word embeddings) parameters, ``layers``, ``hidden``, ``limit``.
 
@@ -74,19 +49,64 @@ def count_parameters(name: str) -> dict[str, int]:
         TrainingError: there is no such model.
     """
     import torch
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
-    try:
-        config = AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"encoder.name: no model {name!r}: {str(error).splitlines()[0]}") from error
+    config = _load_config(name)
     with torch.device("meta"):
-        encoder: Any = AutoModel.from_config(config, **_no_pooler(config))  # type: ignore[no-untyped-call]
+        encoder: Any = AutoModel.from_config(config, **_options(config))  # type: ignore[no-untyped-call]
     every = sum(parameter.numel() for parameter in encoder.parameters())
     return {
         "all": every,
         "encoder": every - encoder.get_input_embeddings().weight.numel(),
         "layers": config.num_hidden_layers,
         "hidden": config.hidden_size,
-        "limit": encoder_limit(config, config.max_position_embeddings),
+        "limit": encoder_limit(encoder, sys.maxsize),
     }
+
+
+def _load_config(name: str) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"encoder.name: no model {name!r}: {str(error).splitlines()[0]}") from error
+
+
+def _options(config: Any) -> dict[str, Any]:
+    """Return how an encoder is built for fitting.
+
+    Its weights are in float32 whatever they were saved in (EuroBERT's are in bfloat16, in which Adam's steps
+    vanish). The pooler takes no part in the loss, which distributed training would trip over.
+    """
+    import torch
+    from transformers import MODEL_MAPPING
+
+    kinds: Any = MODEL_MAPPING.get(type(config), ())
+    first = kinds[0] if isinstance(kinds, tuple) and kinds else kinds
+    known = inspect.signature(first).parameters if first else {}
+    pooler = {"add_pooling_layer": False} if "add_pooling_layer" in known else {}
+    return {"dtype": torch.float32, **pooler}
+
+
+def encoder_limit(encoder: nn.Module, asked: int) -> int:
+    """Return how many sub-tokens fit: `asked`, or less where the positions of the encoder end earlier.
+
+    RoBERTa and its kin count positions from behind the padding token's number: of XLM-R's 514, 512 are left.
+    """
+    config: Any = encoder.config
+    positions: int = getattr(config, "max_position_embeddings", sys.maxsize)
+    for name, part in encoder.named_modules():
+        if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
+            positions -= 0 if part.padding_idx is None else part.padding_idx + 1
+    return min(asked, positions)
+
+
+def encode(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
+    """Return the representations r at `places`: [batch, places, hidden].
+
+    Position ids are left to the encoder, which knows where its own begin.
+    """
+    hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    wanted: Tensor = hidden.gather(1, places.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+    return wanted

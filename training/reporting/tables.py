@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,12 @@ from typing import Any
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture, paper_speed
 from training.evaluation.significance import mean_and_deviation, students_t
 
-__all__ = ["Table", "build_tables", "f1_by_seed"]
+__all__ = ["Table", "build_tables", "f1_by_seed", "summary"]
+
+# "81.00", "81.00 ± 1.00", "78.00 to 82.00", "+4.00 (0.008)".
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?( (±|to|\().*)?")
+_SUMMARY_VARIANTS = 16
+_SUMMARY_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -21,20 +27,21 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
-    def markdown(self) -> str:
-        """Gives the table as Markdown."""
-        lines = [f"## {self.title}", "", self.note, ""] if self.note else [f"## {self.title}", ""]
-        lines += ["| " + " | ".join(self.columns) + " |"]
-        lines += ["|" + "---|" * len(self.columns)]
-        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+    @property
+    def anchor(self) -> str:
+        """The title as it stands in a link of the page: letters, digits and hyphens."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+
+    def is_number(self, column: int) -> bool:
+        """Tell whether a column holds numbers, which stand at its right edge."""
+        return any(_NUMBER.fullmatch(row[column]) for row in self.rows)
 
 
 Variant = dict[str, Any]
 
 
 def f1_by_seed(variant: Variant, decoding: str | None = None, score: str = "f1") -> list[float]:
-    """Gives a score on test of every seed; without `decoding` the headline's."""
+    """Return a score on test of every seed; without `decoding` the headline's."""
     found = []
     for seed in variant["seeds"]:
         chosen = seed["test"][decoding] if decoding else next(iter(seed["test"].values()))
@@ -45,7 +52,7 @@ def f1_by_seed(variant: Variant, decoding: str | None = None, score: str = "f1")
 def build_tables(
     results: Variant, speeds: Mapping[str, float], retrieval: Mapping[str, float] | None = None
 ) -> list[Table]:
-    """Gives the tables of results as `training.results.collect_results` makes them.
+    """Return the tables of results as `training.results.collect_results` makes them.
 
     Args:
         results: the results.
@@ -262,3 +269,52 @@ def _difference_table(variants: Sequence[Variant]) -> Table:
         ("", *(variant["name"] for variant in variants)),
         rows,
     )
+
+
+def summary(results: Variant) -> str:
+    """Return what a run found in at most 24 lines of 100 characters: F1 of all variants, the best one, its p.
+
+    Args:
+        results: as `build_tables` takes them.
+    """
+    variants = results["variants"]
+    seeds = len(variants[0]["seeds"])
+    baseline = next((expert for expert in variants if expert.get("source", "") is None), None)
+    what = "entities" if results["task"] == "ner" else "relations"
+    lines = [f"{results['dataset']}: F1 of {what} on test over {seeds} seed{'s' * (seeds != 1)}", ""]
+    shown = sorted(variants, key=_mean, reverse=True)[:_SUMMARY_VARIANTS]
+    width = min(24, max(len(variant["name"]) for variant in shown))
+    for variant in variants:
+        if variant in shown:
+            p = _p(baseline, variant)
+            against = "" if p == "–" else f"  p {p} against {_clip(baseline['name'], 24)}" if baseline else ""
+            line = f"  {_clip(variant['name'], width):{width}}  {_pm(f1_by_seed(variant)):14}{against:{width + 20}}"
+            lines.append(_clip(f"{line}  {_describe(variant)}", _SUMMARY_WIDTH).rstrip())
+    if len(variants) > len(shown):
+        lines.append(f"  and {len(variants) - len(shown)} with lower scores")
+    return "\n".join([*lines, "", *_comparison(variants)])
+
+
+def _mean(variant: Variant) -> float:
+    return mean_and_deviation(f1_by_seed(variant))[0]
+
+
+def _clip(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _comparison(variants: Sequence[Variant]) -> list[str]:
+    """Return how the best mixture stands against the best expert; nothing where there are not both."""
+    best = [
+        max((variant for variant in variants if variant["role"] == role), key=_mean, default=None)
+        for role in ("mixture", "expert")
+    ]
+    mixture, expert = best
+    if mixture is None or expert is None:
+        return []
+    p = _p(expert, mixture)
+    chance = "" if p == "–" else f", p {p}"
+    names = (_clip(mixture["name"], 24), _clip(expert["name"], 24))
+    return [
+        f"best mixture: {names[0]}, {_mean(mixture) - _mean(expert):+.2f} against the best expert, {names[1]}{chance}"
+    ]

@@ -1,37 +1,33 @@
 """Renderers of the templates that stand in running text, one small function a template.
 
 A renderer does what the template's own wikitext does on the wiki: it is called with arguments that are
-wikitext, and returns wikitext (links as ``[[...]]``, emphasis as ``''``), which the extractor then reads on.
+wikitext, and returns wikitext (links as ``[[...]]``), which the extractor then reads on. Italics are marks
+(`markup.italic`), so that no apostrophes around a call can pair with them.
 """
 
 # Importing the modules of renderers fills the registry.
 from pipelines.wikitext.templates import (  # noqa: F401
     ages,
-    chemistry,
     convert,
-    coordinates,
     countries,
-    currency,
+    cross_links,
     dates,
     east_asian,
-    exchanges,
-    greek,
     identifiers,
     languages,
-    links,
     lists,
     mathematics,
+    money,
     numbers,
-    numeral_systems,
+    numerals,
     people,
+    places,
     pronunciation,
     proportions,
     quotations,
     sciences,
     ships,
-    signs,
     sports,
-    stations,
     typography,
     works,
 )

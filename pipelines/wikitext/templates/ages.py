@@ -5,9 +5,15 @@ from __future__ import annotations
 import calendar
 import datetime
 
-from pipelines.wikitext.templates.date_parts import YES, read_date, read_number, wants_day_first, write_date
+from pipelines.wikitext.templates.date_formats import (
+    YES,
+    month_number,
+    read_date,
+    read_number,
+    wants_day_first,
+    write_date,
+)
 from pipelines.wikitext.templates.registry import TemplateCall, template
-from pipelines.wikitext.templates.time_formats import month_number
 
 __all__: list[str] = []
 
@@ -15,7 +21,7 @@ __all__: list[str] = []
 def _years_between(
     start: tuple[int | None, int | None, int | None], end: tuple[int | None, int | None, int | None]
 ) -> str:
-    """Gives the age in whole years; ``59–60`` where days or months are not known."""
+    """Return the age in whole years; ``59–60`` where days or months are not known."""
     if start[0] is None or end[0] is None:
         return ""
     years = end[0] - start[0]
@@ -38,6 +44,7 @@ def _today(call: TemplateCall) -> tuple[int | None, int | None, int | None]:
     "birth date and age",
     "birthdate and age",
     "bda",
+    "b-da",
     "dob and age",
     "birth-date and age",
 )
@@ -153,7 +160,7 @@ def time_ago(call: TemplateCall) -> str | None:
 
 
 def _span(start: datetime.date, end: datetime.date) -> tuple[int, int, int]:
-    """Gives the whole years, the months behind them and the days behind those between two dates."""
+    """Return the whole years, the months behind them and the days behind those between two dates."""
     months = (end.year - start.year) * 12 + end.month - start.month
     days = end.day - start.day
     if days < 0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
 from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.registry import TemplateCall
-from pipelines.wikitext.templates.units import COMBINATIONS, Unit, find_unit
+from pipelines.wikitext.templates.units import Unit, combinations, find_unit
 
 __all__ = ["Request", "Style", "default_output", "read_request", "read_style"]
 
@@ -52,7 +52,7 @@ class Style:
 
 
 def read_style(call: TemplateCall) -> Style:
-    """Reads how the sides are to look from the named arguments."""
+    """Read how the sides are to look from the named arguments."""
     abbr = call.get("abbr", default="on" if call.name.lower() == "cvt" else "").lower()
     display = call.get("disp").lower()
     flip = display == "flip" or call.get("order").lower() == "flip" or call.get("adj").lower() == "flip"
@@ -89,7 +89,7 @@ def read_style(call: TemplateCall) -> Style:
 
 
 def read_request(arguments: list[str], american: bool) -> Request | None:
-    """Reads values, ranges, units and the precision from the positional arguments."""
+    """Read values, ranges, units and the precision from the positional arguments."""
     if arguments and read_value(arguments[0]) is None and (parts := split_range(arguments[0])):
         arguments = parts + arguments[1:]
     position = 0
@@ -118,7 +118,7 @@ def read_request(arguments: list[str], american: bool) -> Request | None:
 
 
 def _read_smaller(request: Request, arguments: list[str], position: int, american: bool) -> int:
-    """Reads the smaller parts of a composite value (``6|ft|4|in``)."""
+    """Read the smaller parts of a composite value (``6|ft|4|in``)."""
     while position + 1 < len(arguments) and not request.ranges and len(request.smaller) < 3:
         value = read_value(arguments[position])
         unit = find_unit(arguments[position + 1], american) if value is not None else None
@@ -147,20 +147,20 @@ def _precision(text: str) -> int | None:
 
 
 def _output_codes(code: str, american: bool) -> list[str]:
-    """Gives the codes that an output parameter names: ``km/h kn mph`` is three, ``ftin`` and ``L/100 km`` are one."""
+    """Return the codes that an output parameter names: ``km/h kn mph`` is three, ``ftin`` and ``L/100 km`` are one."""
     code = code.strip()
     if not code:
         return []
-    if code in COMBINATIONS or find_unit(code, american) is not None:
+    if code in combinations() or find_unit(code, american) is not None:
         return [code]
     codes = [part for part in code.replace("+", " ").split() if part]
-    if all(part in COMBINATIONS or find_unit(part, american) for part in codes):
+    if all(part in combinations() or find_unit(part, american) for part in codes):
         return codes[:5]
     return []
 
 
 def default_output(unit: Unit, value: float) -> list[str]:
-    """Gives the codes of the units into which a value is converted where the call names none."""
+    """Return the codes of the units into which a value is converted where the call names none."""
     default = unit.default
     if "|" in default:
         condition, default = default.split("|")
@@ -173,7 +173,7 @@ def default_output(unit: Unit, value: float) -> list[str]:
 
 
 def _default_quotient(unit: Unit) -> str:
-    """Gives the output for a quotient without one of its own: both parts in their other system."""
+    """Return the output for a quotient without one of its own: both parts in their other system."""
     top, _, bottom = unit.code.rpartition("/")
     parts = []
     for code in (top, bottom):

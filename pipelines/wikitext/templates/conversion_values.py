@@ -1,13 +1,27 @@
-"""The values that ``{{convert}}`` is given: numbers, fractions, ranges."""
+"""Values, ranges and rounding of ``{{convert}}``."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 from pipelines.wikitext.templates.numerals import MINUS, group_digits, parse_number
+from pipelines.wikitext.templates.units import Unit, is_temperature
 
-__all__ = ["Range", "Value", "find_range", "read_value", "split_range"]
+__all__ = [
+    "Range",
+    "Value",
+    "default_places",
+    "find_range",
+    "magnitude",
+    "read_value",
+    "reckon",
+    "rounded",
+    "scientific",
+    "significant_places",
+    "split_range",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,7 @@ _RANGES = {
 
 
 def find_range(word: str) -> Range | None:
-    """Gives the range that `word` (``to``, ``-``, ``by``, ...) opens, or None."""
+    """Return the range that `word` (``to``, ``-``, ``by``, ...) opens, or None."""
     return _RANGES.get(word.strip())
 
 
@@ -95,7 +109,7 @@ _VULGAR = {
 
 
 def read_value(text: str) -> Value | None:
-    """Gives the value that `text` writes, or None where it is no number."""
+    """Return the value that `text` writes, or None where it is no number."""
     text = text.replace("&nbsp;", " ").replace("&minus;", "-").strip()
     if not text or len(text) > 60:
         return None
@@ -113,7 +127,8 @@ def read_value(text: str) -> Value | None:
 def _show(clean: str, *, negative: bool) -> str:
     digits, exponent, power = clean.lower().partition("e")
     whole, point, decimals = digits.partition(".")
-    shown = group_digits(whole or "0") + point + decimals
+    # As it is written: no zero before the point, no point without decimals.
+    shown = group_digits(whole) + (point + decimals if decimals else "") if whole else point + decimals
     if exponent and power.strip("+-−"):
         shown += f"×10<sup>{power.replace('-', MINUS).lstrip('+')}</sup>"
     return (MINUS if negative else "") + shown
@@ -132,8 +147,91 @@ _PACKED = re.compile(r"\s*([-+−]?[\d.,/]+)\s*(-|–|—|&ndash;|to|by|and|x|×
 
 
 def split_range(text: str) -> list[str] | None:
-    """Gives ``["5", "-", "10"]`` for ``5-10``, or None where `text` is no range in one piece."""
+    """Return ``["5", "-", "10"]`` for ``5-10``, or None where `text` is no range in one piece."""
     if len(text) > 60:
         return None
     match = _PACKED.match(text)
     return list(match.groups()) if match else None
+
+
+def scientific(size: float, places: int) -> str:
+    """Write a number as ``1.5×10<sup>−10</sup>``, `places` behind its own point."""
+    power = magnitude(rounded(size, places)) if places < 300 else magnitude(size)
+    digits = f"{size / 10.0**power:.{max(0, min(places + power, 14))}f}"
+    return f"{digits}×10<sup>{MINUS if power < 0 else ''}{abs(power)}</sup>"
+
+
+def rounded(number: float, places: int) -> float:
+    """Return `number` rounded to `places` behind the point, halves away from zero."""
+    scale = 10.0 ** max(-30, min(places, 30))
+    return math.floor(abs(number) * scale + 0.5) / scale * (1 if number >= 0 else -1)
+
+
+def magnitude(number: float) -> int:
+    """Return the power of ten of the first digit: 2 for 500, -1 for 0.5."""
+    return math.floor(math.log10(abs(number)) + 1e-14) if number and math.isfinite(number) else 0
+
+
+def significant_places(number: float, figures: int) -> int:
+    """Return the places behind the point that leave `figures` digits, also where rounding brings one more."""
+    places = figures - 1 - magnitude(number)
+    return figures - 1 - magnitude(rounded(number, places))
+
+
+def reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False) -> float | None:
+    """Return `value` in the unit `wanted`, or None where the two measure different things."""
+    if given.dimension != wanted.dimension and {given.dimension, wanted.dimension} != {"torque", "energy"}:
+        return None
+    if given.inverted != wanted.inverted:
+        return 1 / (value * given.scale * wanted.scale) if value else None
+    if is_temperature(given) and not difference:
+        return (value - given.offset) * (given.scale / wanted.scale) + wanted.offset
+    result = value * (given.scale / wanted.scale)
+    return result if math.isfinite(result) else None
+
+
+# Units into which a whole number converts with more precision than the ratio of the units alone suggests.
+_FINER_FROM_WHOLE = frozenset(("ft", "foot", "lb"))
+
+
+def default_places(
+    value: Value, total: float, result: float, given: Unit, wanted: Unit, smallest_part: Unit | None
+) -> int:
+    """Return the places behind the point that the precision of the value suggests for the result.
+
+    `total` is the value with the smaller parts of a composite one, the last of which is in `smallest_part`. The rules
+    are those of `default_precision` in https://en.wikipedia.org/wiki/Module:Convert.
+    """
+    places = _given_places(value, composite=smallest_part is not None)
+    if is_temperature(given):
+        kelvin = abs((total - given.offset) * given.scale)
+        smallest = 2 if kelvin < 1e-8 else 2 - math.floor(math.log10(kelvin) + 1e-14)
+        return max(math.floor(places), smallest)
+    if total == 0 or result == 0:
+        return 0
+    if smallest_part is not None:
+        # A composite value counts in its smallest unit.
+        total *= given.scale / smallest_part.scale
+        given = smallest_part
+    if wanted.code in _FINER_FROM_WHOLE and total == math.floor(total):
+        shift = -math.log10(given.scale)
+    elif smallest_part is not None and smallest_part.code == "in":
+        shift = math.log10(wanted.scale) + 2
+    else:
+        shift = math.log10(abs(total / result))
+    return max(math.floor(places + shift + math.log10(2)), 1 - magnitude(result))
+
+
+def _given_places(value: Value, *, composite: bool) -> float:
+    """Return the places behind the point that a value was given with; zeros at its end count as not known."""
+    if value.denominator:
+        return max(math.log10(value.denominator), 1.0)
+    digits, _, exponent = value.clean.lower().partition("e")
+    whole, point, decimals = digits.partition(".")
+    if point:
+        places = len(decimals)
+    else:
+        places = 0 if composite else len(whole.rstrip("0")) - len(whole)
+    if not exponent:
+        return places
+    return places - int(exponent.replace(MINUS, "-") or 0)

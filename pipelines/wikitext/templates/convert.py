@@ -16,19 +16,19 @@ from pipelines.wikitext.templates.conversion_request import (
     read_request,
     read_style,
 )
-from pipelines.wikitext.templates.conversion_rounding import (
+from pipelines.wikitext.templates.conversion_values import (
     default_places,
+    find_range,
+    read_value,
     reckon,
     rounded,
     scientific,
     significant_places,
 )
-from pipelines.wikitext.templates.conversion_values import find_range, read_value
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.number_words import spell_number
-from pipelines.wikitext.templates.numerals import MINUS, group_digits
+from pipelines.wikitext.templates.numerals import MINUS, group_digits, spell_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
-from pipelines.wikitext.templates.units import COMBINATIONS, Unit, engineering_word, find_unit
+from pipelines.wikitext.templates.units import Unit, combinations, engineering_word, find_unit
 
 __all__ = ["convert"]
 
@@ -62,7 +62,7 @@ def convert(call: TemplateCall) -> str | None:
 
 
 def _as_given(arguments: list[str]) -> str | None:
-    """Gives a value in a unit that is not known as it was given: ``5 pyramid inches``; None without a value."""
+    """Return a value in a unit that is not known as it was given: ``5 pyramid inches``; None without a value."""
     if len(arguments) < 2 or not arguments[1] or find_unit(arguments[1]) or find_range(arguments[1]):
         return None
     value = read_value(arguments[0])
@@ -76,6 +76,8 @@ class _Conversion:
         self.request = request
         self.style = style
         self.adjective = adjective
+        self.scientific = any("e" in value.clean.lower() for value in request.values)
+        """Whether results have a power of ten from a thousand on, as the value that was given has one."""
         self.middle = ""
         self.before_unit = ["", ""]
         if adjective == "mid" and request.rest:
@@ -87,7 +89,7 @@ class _Conversion:
             self.before_unit = [word + " " if word else "" for word in [*request.rest, "", ""][:2]]
 
     def text(self) -> str | None:
-        """Gives the whole conversion as wikitext."""
+        """Return the whole conversion as wikitext."""
         style, request = self.style, self.request
         codes = request.outputs or default_output(request.unit, request.values[0].number)
         given = self._input(style.symbol_in if not style.flip else style.symbol_out, first=not style.flip)
@@ -155,7 +157,7 @@ class _Conversion:
         *,
         first: bool,
     ) -> str:
-        """Writes numbers and their unit: ``5 to 10 km``, ``5-mile``, ``2 by 4 inches``."""
+        """Write numbers and their unit: ``5 to 10 km``, ``5-mile``, ``2 by 4 inches``."""
         as_symbol = (symbol or unit.always == "symbol") and unit.always != "name"
         if self.style.values_only or self.style.display in ("number", "output number only"):
             return self._between(shown, "", symbolic=symbol)
@@ -207,8 +209,8 @@ class _Conversion:
 
     def _output(self, code: str, symbol: bool, *, first: bool) -> str | None:
         request, style = self.request, self.style
-        if code in COMBINATIONS:
-            return self._combination(COMBINATIONS[code], symbol, first=first)
+        if code in combinations():
+            return self._combination(combinations()[code], symbol, first=first)
         unit = find_unit(code, style.american)
         if unit is None:
             return None
@@ -222,7 +224,7 @@ class _Conversion:
         return self._written(numbers, unit, symbol, first=first)
 
     def _totals(self) -> list[float]:
-        """Gives the values in the first unit, the smaller parts of a composite value added."""
+        """Return the values in the first unit, the smaller parts of a composite value added."""
         values = [value.number for value in self.request.values]
         for value, unit in self.request.smaller:
             part = value.number * unit.scale / self.request.unit.scale
@@ -244,7 +246,7 @@ class _Conversion:
         return self._side(shown, singular, unit, symbol, linked, first=first)
 
     def _digits(self, numbers: list[float], unit: Unit) -> list[int]:
-        """Gives how many places behind the point each result has (negative: zeros before it)."""
+        """Return how many places behind the point each result has (negative: zeros before it)."""
         if self.request.precision is not None:
             return [self.request.precision] * len(numbers)
         if self.style.sigfig is not None:
@@ -266,7 +268,10 @@ class _Conversion:
             return "∞"
         sign = MINUS if number < 0 else ""
         size = abs(number)
-        if 0 < size < 1e-4 and places > 4:
+        smallest, largest = (1e-2, 1e3) if self.scientific else (1e-4, 1e9)
+        if 0 < size < smallest and places > (2 if self.scientific else 4):
+            return sign + scientific(size, places)
+        if size >= largest and round(size) != largest:
             return sign + scientific(size, places)
         if places >= 0:
             text = f"{size + (2e-14 if places <= 8 else 0):.{places}f}"
@@ -281,15 +286,15 @@ class _Conversion:
         )
 
     def _combination(self, codes: tuple[str, ...], symbol: bool, *, first: bool) -> str | None:
-        """Writes the result in several units, as ``6 ft 3 in``; the last is rounded."""
+        """Write the result in several units, as ``6 ft 3 in``; the last is rounded."""
         units = [unit for code in codes if (unit := find_unit(code, self.style.american))]
         sides = []
         for total in self._totals():
             size = reckon(abs(total), self.request.unit, units[-1])
             if size is None or not math.isfinite(size):
                 return None
-            places = max(0, min(self.request.precision or 0, 6))
-            rest = float(f"{size:.{places}f}")
+            places = max(0, min(self._digits([size] * len(self.request.values), units[-1])[0], 6))
+            rest = float(f"{size + (2e-14 if places else 0):.{places}f}")
             parts = []
             for unit in units[:-1]:
                 step = round(unit.scale / units[-1].scale)
@@ -298,7 +303,7 @@ class _Conversion:
                     parts.append(
                         self._part(f"{group_digits(f'{count:.0f}')}", count == 1, unit, symbol, first=first)
                     )
-            if rest or not parts:
+            if len(units) > 1 or not parts:
                 parts.append(self._part(f"{rest:.{places}f}", rest == 1, units[-1], symbol, first=first))
             sides.append((MINUS if total < 0 else "") + " ".join(parts))
         return self._between(sides, "", symbolic=symbol)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from pipelines.wikitext.templates.country_names import country_codes, country_name
+from functools import cache
+
+from pipelines.wikitext.data import read_pairs, read_table
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
+
+
+@cache
+def _country_names() -> dict[str, str]:
+    return read_pairs("countries")
+
+
+def country_name(code: str) -> str:
+    """Return the name for a code, or `code` itself, which is then taken for a name."""
+    return _country_names().get(code, code)
 
 
 def _shown(name: str) -> str:
@@ -38,7 +50,7 @@ def flag_icon(_call: TemplateCall) -> str:
 
 
 def _register_codes() -> None:
-    for code in [*country_codes(), "UK"]:
+    for code in [*(code for code in _country_names() if len(code) > 2), "UK"]:
 
         @template(code)
         def country(call: TemplateCall, code: str = code) -> str:
@@ -57,33 +69,8 @@ def coat_of_arms(call: TemplateCall) -> str | None:
     return link(name, call.get("name", default=_shown(name))) if name else None
 
 
-# Templates that link a country's team: name, and what follows the country in the title.
-_TEAMS = {
-    "fb": "national football team",
-    "fb-rt": "national football team",
-    "nft": "national football team",
-    "fbw": "women's national football team",
-    "fbw-rt": "women's national football team",
-    "wnft": "women's national football team",
-    "fbu": "national under-{} football team",
-    "nfut": "national under-{} football team",
-    "cr": "national cricket team",
-    "cr-rt": "national cricket team",
-    "crw": "women's national cricket team",
-    "ru": "national rugby union team",
-    "ru-rt": "national rugby union team",
-    "rl": "national rugby league team",
-    "ih": "men's national ice hockey team",
-    "iHw": "women's national ice hockey team",
-    "bk": "men's national basketball team",
-    "bkw": "women's national basketball team",
-    "vb": "men's national volleyball team",
-    "hb": "men's national handball team",
-}
-
-
 def _register_teams() -> None:
-    for name, team in _TEAMS.items():
+    for name, team in read_table("national_teams"):
 
         @template(name)
         def national_team(call: TemplateCall, team: str = team) -> str | None:
@@ -109,7 +96,7 @@ def youth_team(call: TemplateCall) -> str | None:
     return link(f"{country} national under-{age} football team", f"{country} U{age}")
 
 
-@template("flagIOC", "flagioc", "flagIOC2", "flagIOCteam", "flagCGF", "flagPASO", "flagIPC", "flagoc")
+@template("FlagIOC", "flagioc", "FlagIOC2", "FlagIOCteam", "FlagCGF", "FlagPASO", "FlagIPC", "flagoc")
 def flag_at_games(call: TemplateCall) -> str | None:
     """``{{flagIOC|GBR|2012 Summer}}`` -> ``[[Great Britain at the 2012 Summer Olympics|Great Britain]]``."""
     code, games = call.get("1"), call.get("2")
@@ -123,11 +110,11 @@ def flag_at_games(call: TemplateCall) -> str | None:
 
 @template(
     "flagathlete",
-    "flagIOCathlete",
-    "flagIOCmedalist",
+    "FlagIOCathlete",
+    "FlagIOCmedalist",
     "flagmedalist",
-    "flagCGFathlete",
-    "flagIPCathlete",
+    "FlagCGFathlete",
+    "FlagIPCathlete",
     "sportsperson",
 )
 def flag_with_athlete(call: TemplateCall) -> str:

@@ -62,13 +62,17 @@ _CHINESE = (
 )
 
 
-@template("zh", "lang-zh", "zh-full", "zhi", "cJKV")
+@template("zh", "lang-zh", "zh-full", "zhi", "CJKV")
 def chinese(call: TemplateCall) -> str | None:
     """``{{zh|t=臺北|p=Táiběi}}`` -> ``traditional Chinese: 臺北; pinyin: ''Táiběi''``; ``labels=no`` drops them."""
     labels = call.get("labels").lower() not in _NO and call.name != "zhi"
     links = labels and call.get("links").lower() not in _NO
     pieces = []
     order = list(_CHINESE)
+    if call.get("s") and call.get("s") == call.get("t"):
+        # One form for both scripts is just Chinese.
+        call.arguments["c"] = call.arguments.pop("s")
+        del call.arguments["t"]
     if call.get("first").startswith("t"):
         order[1], order[2] = order[2], order[1]
     for key, label, article in order:

@@ -74,7 +74,7 @@ class _MalformedError(ValueError):
 
 
 def evaluate(expression: str) -> float | None:
-    """Gives the value of `expression`, or None where it has none (malformed, division by zero, overflow).
+    """Return the value of `expression`, or None where it has none (malformed, division by zero, overflow).
 
     Time grows linearly with the expression, whatever stands in it.
     """
@@ -101,7 +101,7 @@ def _tokens(expression: str) -> list[str]:
 
 
 def _evaluate(tokens: list[str]) -> float:
-    """Runs `tokens` over two stacks, operators waiting until one of lower precedence arrives."""
+    """Run `tokens` over two stacks, operators waiting until one of lower precedence arrives."""
     values: list[float] = []
     waiting: list[tuple[int, str, bool]] = []
 
@@ -151,7 +151,7 @@ def _evaluate(tokens: list[str]) -> float:
 
 
 def write_result(value: float) -> str:
-    """Gives `value` as ``#expr`` shows it: up to 14 significant digits, whole numbers without a point."""
+    """Return `value` as ``#expr`` shows it: up to 14 significant digits, whole numbers without a point."""
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return f"{value:.14g}".replace("e+", "E+").replace("e-", "E-")

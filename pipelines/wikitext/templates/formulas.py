@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+
+from pipelines.wikitext import marks
+from pipelines.wikitext.data import read_table
 
 __all__ = ["plain_formula"]
 
@@ -16,49 +20,9 @@ _DEEPEST = 100
 # A command, an escaped sign, a brace or script mark, a run of anything else.
 _TOKEN = re.compile(r"\\([A-Za-z]+)\*?|\\(.)|([{}^_&~])|([^\\{}^_&~]+)", re.DOTALL)
 
-_GREEK = """
-alpha α beta β gamma γ delta δ epsilon ε varepsilon ε zeta ζ eta η theta θ vartheta ϑ iota ι kappa κ lambda λ mu μ
-nu ν xi ξ omicron ο pi π varpi ϖ rho ρ varrho ϱ sigma σ varsigma ς tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega
-ω Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Sigma Σ Upsilon Υ Phi Φ Psi Ψ Omega Ω Alpha Α Beta Β Epsilon Ε Zeta Ζ
-Eta Η Iota Ι Kappa Κ Mu Μ Nu Ν Rho Ρ Tau Τ Chi Χ digamma ϝ
-"""
-_SIGNS = """
-times × div ÷ cdot · ast * star ⋆ circ ∘ bullet • pm ± mp ∓ cap ∩ cup ∪ vee ∨ wedge ∧ lor ∨ land ∧ setminus ∖
-smallsetminus ∖ oplus ⊕ ominus ⊖ otimes ⊗ oslash ⊘ odot ⊙ dagger † ddagger ‡ amalg ⨿ sqcup ⊔ sqcap ⊓ uplus ⊎ leq ≤
-le ≤ leqslant ≤ geq ≥ ge ≥ geqslant ≥ ll ≪ gg ≫ neq ≠ ne ≠ equiv ≡ sim ∼ simeq ≃ approx ≈ cong ≅ propto ∝ prec ≺
-succ ≻ preceq ⪯ succeq ⪰ subset ⊂ supset ⊃ subseteq ⊆ supseteq ⊇ subsetneq ⊊ supsetneq ⊋ in ∈ ni ∋ notin ∉ mid |
-nmid ∤ parallel ∥ perp ⊥ vdash ⊢ dashv ⊣ models ⊨ vDash ⊨ Vdash ⊩ asymp ≍ doteq ≐ triangleq ≜ to → rightarrow →
-leftarrow ← gets ← Rightarrow ⇒ Leftarrow ⇐ leftrightarrow ↔ Leftrightarrow ⇔ iff ⟺ implies ⟹ impliedby ⟸
-longrightarrow ⟶ longleftarrow ⟵ Longrightarrow ⟹ Longleftrightarrow ⟺ mapsto ↦ longmapsto ⟼ hookrightarrow ↪
-uparrow ↑ downarrow ↓ Uparrow ⇑ Downarrow ⇓ updownarrow ↕ nearrow ↗ searrow ↘ rightharpoonup ⇀ rightleftharpoons ⇌
-leftrightharpoons ⇋ infty ∞ partial ∂ nabla ∇ forall ∀ exists ∃ nexists ∄ neg ¬ lnot ¬ emptyset ∅ varnothing ∅ aleph
-ℵ beth ℶ hbar ℏ ell ℓ Re ℜ Im ℑ wp ℘ angle ∠ measuredangle ∡ triangle △ Box □ square □ Diamond ◇ diamond ⋄ clubsuit
-♣ diamondsuit ♦ heartsuit ♥ spadesuit ♠ prime ′ backslash \\ degree ° ldots … dots … cdots ⋯ vdots ⋮ ddots ⋱ dotsb …
-dotsc … langle ⟨ rangle ⟩ lfloor ⌊ rfloor ⌋ lceil ⌈ rceil ⌉ lbrace { rbrace } lbrack [ rbrack ] vert | Vert ‖ lvert
-| rvert | lVert ‖ rVert ‖ | ‖ sum ∑ prod ∏ coprod ∐ int ∫ iint ∬ iiint ∭ oint ∮ bigcup ⋃ bigcap ⋂ bigvee ⋁ bigwedge
-⋀ bigoplus ⨁ bigotimes ⨂ surd √ top ⊤ bot ⊥ therefore ∴ because ∵ checkmark ✓ sharp ♯ flat ♭ natural ♮ euro € pounds
-£ copyright © S § P ¶ AA Å aa å O Ø o ø AE Æ ae æ OE Œ oe œ ss ß i ı imath ı jmath ȷ colon : lt < gt > And & Bbbk 𝕜
-R ℝ N ℕ Z ℤ C ℂ Q ℚ bowtie ⋈ lhd ◁ rhd ▷ trianglelefteq ⊴ ltimes ⋉ rtimes ⋊ wr ≀ between ≬ approxeq ≊ lesssim ≲
-gtrsim ≳ sphericalangle ∢ complement ∁ eth ð
-"""
-_WORDS = """
-sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth log ln lg exp lim limsup liminf max min sup inf det
-dim ker deg arg gcd hom mod Pr sgn argmax argmin injlim projlim
-"""
 _SPACES = frozenset(
     ("quad", "qquad", "space", "enspace", "thinspace", "medspace", "thickspace", "hspace", "nbsp")
 )
-# Commands that take one argument and show it as it is.
-_TRANSPARENT_WORDS = """
-text textrm textit textbf textsf texttt textnormal textstyle mathrm mathit mathbf mathsf mathtt mathbb mathcal
-mathfrak mathscr boldsymbol bold bm pmb operatorname mbox hbox vbox rm bf it cal displaystyle scriptstyle left right
-big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr middle limits nolimits overline underline hat widehat tilde
-widetilde bar vec dot ddot check breve acute grave overrightarrow overleftarrow overbrace underbrace overset
-underset stackrel cancel boxed not mathop mathrel mathbin mathord ce color begin end label tag phantom hphantom
-vphantom smash substack pmod bmod xrightarrow xleftarrow sideset rlap llap mathring dddot textsc scriptscriptstyle
-emph nonumber notag tfrac dfrac cfrac
-"""
-_TRANSPARENT = frozenset(_TRANSPARENT_WORDS.split())
 # Accents as the characters that combine with the letter before them.
 _ACCENTS = {
     "hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303", "widetilde": "\u0303", "bar": "\u0304",
@@ -89,28 +53,33 @@ _SUPERSCRIPTS = str.maketrans("0123456789nki", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ�
 _RAISED = {"′": "′", "″": "″", "∘": "°", "°": "°", "*": "*", "†": "†"}
 
 
-def _pairs(table: str) -> dict[str, str]:
-    words = table.split()
-    return dict(zip(words[::2], words[1::2], strict=True))
+@cache
+def _commands() -> tuple[dict[str, str], frozenset[str]]:
+    """Return what is shown of commands that stand for a sign or a word, and the commands that show their argument."""
+    rows = read_table("latex")
+    signs = {command: f"{shown} " if use == "word" else shown for command, shown, use in rows if shown}
+    return signs, frozenset(command for command, _, use in rows if use == "transparent")
 
 
-_SYMBOLS = {**_pairs(_GREEK), **_pairs(_SIGNS), **{word: f"{word} " for word in _WORDS.split()}}
 _ESCAPED = {"\\": "; ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "|": "‖"}
 
 
 def plain_formula(tex: str) -> str:
-    r"""Gives the formula `tex` (LaTeX as in ``<math>``) as one line of plain text.
+    r"""Return the formula `tex` (LaTeX as in ``<math>``) as one line of plain text.
 
     ``E = mc^2`` stays, ``\frac{a+b}{2}`` -> ``(a+b)/2``, ``\sqrt{x}`` -> ``√x``, ``x_{ij}`` -> ``x_ij``. Unknown
     commands are left out, their arguments kept; the time taken grows linearly with the formula.
     """
     if len(tex) > _LONGEST:
         return ""
+    tex = _NO_BRACKET.sub(" ", tex)
     line = _NEEDLESS_SPACE.sub("", " ".join(_Reader(tex).read().split()))
     # Brackets side by side would read as a link.
     return line.replace("[[", "[ [").replace("]]", "] ]")
 
 
+# A bracket that is only there to balance another one.
+_NO_BRACKET = re.compile(r"\\(?:left|right)\s*\.")
 # A space behind an opening bracket, or before a closing one, a comma or a script.
 _NEEDLESS_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;^_])")
 
@@ -123,6 +92,7 @@ class _Reader:
         # Each open group: its pieces, and what is to be done with it (see `_finish`).
         self.groups: list[tuple[list[str], list[str]]] = [([], [])]
         self.left_out = 0
+        self.signs, self.transparent = _commands()
 
     def read(self) -> str:
         for token in self.tokens:
@@ -152,7 +122,7 @@ class _Reader:
         return self.groups[-1][1]
 
     def text(self, text: str) -> str | None:
-        """Takes plain characters: a waiting command gets the first alone, as in TeX."""
+        """Take plain characters: a waiting command gets the first alone, as in TeX."""
         while text and self.pending:
             stripped = text.lstrip()
             if not stripped:
@@ -185,13 +155,13 @@ class _Reader:
         elif name in ("pmod", "bmod"):
             self.emit(" mod ")
         elif name == "over":
-            self.groups[-1][0].append(_OVER)
+            self.groups[-1][0].append(marks.OVER)
         elif name in _SPACES:
             self.emit(" ")
-        elif name in _TRANSPARENT:
+        elif name in self.transparent:
             return
         else:
-            self.emit(_SYMBOLS.get(name, ""))
+            self.emit(self.signs.get(name, ""))
 
     def open(self) -> None:
         """Begins a group; beyond a depth that no formula has, braces are left out."""
@@ -201,7 +171,7 @@ class _Reader:
             self.groups.append(([], []))
 
     def close(self) -> None:
-        """Ends a group, whose text becomes the argument of what waits for one."""
+        """End a group, whose text becomes the argument of what waits for one."""
         if self.left_out:
             self.left_out -= 1
             return
@@ -212,7 +182,7 @@ class _Reader:
         self.emit(text.strip() if self.pending else text)
 
     def emit(self, argument: str) -> None:
-        """Adds `argument` to the open group, in the way that the innermost waiting command wants it."""
+        """Add `argument` to the open group, in the way that the innermost waiting command wants it."""
         pieces, pending = self.groups[-1]
         if not pending or not argument.strip():
             if pending and argument == "" and (pending[-1] in _ROLES or pending[-1].startswith(_ROOT)):
@@ -253,7 +223,7 @@ class _Reader:
 
 
 def _root(term: str, index: str) -> str:
-    """Writes a root: ``√2``, ``∛x``, ``ⁿ√x``, and where the index is no such letter ``x^(1/(a + b))``."""
+    """Write a root: ``√2``, ``∛x``, ``ⁿ√x``, and where the index is no such letter ``x^(1/(a + b))``."""
     if index in _ROOTS:
         return f"{_ROOTS[index]}{term}"
     raised = index.translate(_SUPERSCRIPTS)
@@ -263,22 +233,20 @@ def _root(term: str, index: str) -> str:
 
 
 def _limit(argument: str) -> str:
-    """Writes what an arrow under a sign leads to: ``x → 0`` -> ``(x→0)``."""
+    """Write what an arrow under a sign leads to: ``x → 0`` -> ``(x→0)``."""
     return f"({'→'.join(map(str.strip, argument.split('→')))})" if "→" in argument else argument
 
 
 # A number or a single letter: what a root needs no brackets around.
 _ONE_TERM = re.compile(r"(?:\d+|\w)\Z")
-# Stands for ``\over`` until its group ends.
-_OVER = "\x00"
 
 
 def _over(text: str) -> str:
-    r"""Writes ``a \over b`` as a fraction."""
-    if _OVER not in text:
+    r"""Write ``a \over b`` as a fraction."""
+    if marks.OVER not in text:
         return text
-    top, _, bottom = text.partition(_OVER)
-    return f"{_group(top)}/{_group(bottom.replace(_OVER, '/'))}"
+    top, _, bottom = text.partition(marks.OVER)
+    return f"{_group(top)}/{_group(bottom.replace(marks.OVER, '/'))}"
 
 
 # An operator between two terms, which needs brackets around them in a fraction.
@@ -286,7 +254,7 @@ _OPERATOR = re.compile(r"[^\s(]\s*[-+−/=<>±,]|\S\s+\S")
 
 
 def _group(argument: str) -> str:
-    """Puts brackets around an argument of several terms."""
+    """Put brackets around an argument of several terms."""
     argument = argument.strip()
     if argument.startswith("(") and argument.endswith(")") and argument.count("(") == 1:
         return argument

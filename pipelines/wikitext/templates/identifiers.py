@@ -2,77 +2,30 @@
 
 from __future__ import annotations
 
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
 
-# The label that stands in front of the number, by the template's name.
-_LABELS = {
-    "iSBN": "ISBN",
-    "iSBNT": "",
-    "iSSN": "ISSN",
-    "eISSN": "eISSN",
-    "oCLC": "OCLC",
-    "lCCN": "LCCN",
-    "jSTOR": "JSTOR",
-    "pMID": "PMID",
-    "pMC": "PMC",
-    "doi": "doi:",
-    "hdl": "hdl:",
-    "arXiv": "arXiv:",
-    "bibcode": "Bibcode:",
-    "mR": "MR",
-    "zbl": "Zbl",
-    "sSRN": "SSRN",
-    "aSIN": "ASIN",
-    "oL": "OL",
-    "s2CID": "S2CID",
-    "cAS": "CAS",
-    "iETF RFC": "RFC",
-    "rFC": "RFC",
-    "citeseerx": "CiteSeerX",
-    "hSDB": "HSDB",
-    "iMO": "IMO number:",
-    "iMO number": "IMO number:",
-    "mMSI": "MMSI number:",
-    "bNF": "BNF:",
-    "oMIM": "OMIM",
-    "pDB": "PDB:",
-    "pDB link": "PDB:",
-    "eC number": "EC",
-    "uniProt": "UniProt",
-    "iCD9": "ICD-9",
-    "eCLI": "ECLI:",
-    "iSIN": "ISIN",
-    "iSWC": "ISWC",
-    "iSMN": "ISMN",
-    "iSNI": "ISNI",
-    "oRCID": "ORCID",
-}
-
-
-# Labels that are part of the number.
-_WITHOUT_SPACE = frozenset(("doi:", "hdl:", "arXiv:", "Bibcode:", "BNF:", "ECLI:"))
-
 
 def _register() -> None:
-    for name, label in _LABELS.items():
+    for names, label, space in read_table("identifiers"):
 
-        @template(name, *({name.lower()} - {name}))
-        def identifier(call: TemplateCall, label: str = label) -> str | None:
+        @template(*names.split("|"))
+        def identifier(call: TemplateCall, label: str = label, space: str = space) -> str | None:
             """``{{ISBN|0-12-185860-X}}`` -> ``ISBN 0-12-185860-X``; several are joined by commas."""
             numbers = [number for number in call.positional() if number]
             if not numbers:
                 return None
-            space = "" if label in _WITHOUT_SPACE else " "
-            return f"{label}{space}{', '.join(numbers)}".strip()
+            gap = "" if space == "no" else " "
+            return f"{label}{gap}{', '.join(numbers)}".strip()
 
 
 _register()
 
 
-@template("oEIS", "oEIS2C", "oEIS link", "oeis")
+@template("OEIS", "OEIS2C", "OEIS link", "oeis")
 def integer_sequence(call: TemplateCall) -> str | None:
     """``{{OEIS|A000045}}`` -> ``(sequence A000045 in the [[..|OEIS]])``; `OEIS2C` has ``OEIS: A000045`` alone."""
     number = call.get("1")
@@ -80,20 +33,22 @@ def integer_sequence(call: TemplateCall) -> str | None:
         return None
     number = number if number[0] in "Aa" else f"A{number}"
     encyclopedia = link("On-Line Encyclopedia of Integer Sequences", "OEIS")
-    if call.name == "oEIS link":
+    if call.is_called("OEIS link"):
         return number
     return (
-        f"{encyclopedia}: {number}" if call.name == "oEIS2C" else f"(sequence {number} in the {encyclopedia})"
+        f"{encyclopedia}: {number}"
+        if call.is_called("OEIS2C")
+        else f"(sequence {number} in the {encyclopedia})"
     )
 
 
-@template("gbmapping", "gbmappingsmall", "oscoor", "gridref", "oS grid reference", "iem4ibx", "nzgrid")
+@template("gbmapping", "gbmappingsmall", "oscoor", "gridref", "OS grid reference", "iem4ibx", "nzgrid")
 def grid_reference(call: TemplateCall) -> str | None:
     """``{{gbmapping|SU123456}}`` -> ``SU123456``; `oscoor` has what is shown in its second place."""
     return call.get("2", "1") if call.name == "oscoor" else call.get("1") or None
 
 
-@template("uS patent", "uSPatent")
+@template("US patent", "USPatent")
 def us_patent(call: TemplateCall) -> str | None:
     """``{{US patent|1781541}}`` -> ``U.S. patent 1,781,541``."""
     number = call.get("1").replace(",", "")
@@ -113,13 +68,13 @@ def patent(call: TemplateCall) -> str | None:
 
 
 _EPC = {
-    "ePC Article": "Article {} EPC",
-    "ePC 1973 Article": "Article {} EPC 1973",
-    "ePC Rule": "Rule {} EPC",
-    "ePC 1973 Rule": "Rule {} EPC 1973",
-    "pCT Article": "Article {} PCT",
-    "pCT Rule": "Rule {} PCT",
-    "paris Convention Article": "Article {} Paris Convention",
+    "EPC Article": "Article {} EPC",
+    "EPC 1973 Article": "Article {} EPC 1973",
+    "EPC Rule": "Rule {} EPC",
+    "EPC 1973 Rule": "Rule {} EPC 1973",
+    "PCT Article": "Article {} PCT",
+    "PCT Rule": "Rule {} PCT",
+    "Paris Convention Article": "Article {} Paris Convention",
 }
 
 
@@ -136,7 +91,7 @@ def _register_conventions() -> None:
 _register_conventions()
 
 
-@template("uSC", "uSCSub", "uSCSub2", "united States Code", "unitedStatesCode", "uSCSub3")
+@template("USC", "usc", "USCSub", "USCSub2", "United States Code", "UnitedStatesCode", "USCSub3")
 def united_states_code(call: TemplateCall) -> str | None:
     """``{{USC|18|3553|a}}`` -> ``18 U.S.C. § 3553(a)``."""
     title, section, *rest = [*call.positional(), "", ""]
@@ -144,31 +99,31 @@ def united_states_code(call: TemplateCall) -> str | None:
     return f"{title} U.S.C. § {section}{parts}" if title and section else None
 
 
-@template("uSCFR", "cFR", "codeFedReg")
+@template("USCFR", "CFR", "CodeFedReg")
 def federal_regulations(call: TemplateCall) -> str | None:
     """``{{CodeFedReg|21|50|3}}`` -> ``21 C.F.R. § 50.3``."""
     title, part, section = [*call.positional(), "", "", ""][:3]
     return f"{title} C.F.R. § {part}{'.' + section if section else ''}" if title and part else None
 
 
-@template("uSStat", "usstat", "usStat")
+@template("USStat", "usstat", "UsStat")
 def statutes_at_large(call: TemplateCall) -> str | None:
     """``{{USStat|50|664}}`` -> ``50 Stat. 664``."""
     volume, page = call.get("1"), call.get("2")
     return f"{volume} Stat. {page}" if volume and page else None
 
 
-@template("uSPL", "uSPublicLaw", "usPL")
+@template("USPL", "USPublicLaw", "UsPL")
 def public_law(call: TemplateCall) -> str | None:
     """``{{USPL|111|148}}`` -> ``Pub. L. 111–148``."""
     congress, number = call.get("1"), call.get("2")
     return f"Pub. L. {congress}–{number}" if congress and number else None
 
 
-@template("ussc", "uSSC", "usBill", "uSBill", "scite")
+@template("ussc", "USSC", "UsBill", "USBill", "scite")
 def supreme_court(call: TemplateCall) -> str | None:
     """``{{ussc|410|113|1973}}`` -> ``410 U.S. 113 (1973)``, with the name in front where it is given."""
-    if call.name in ("usBill", "uSBill"):
+    if call.is_called("UsBill", "USBill"):
         return f"{call.get('2')} {call.get('3')}".strip() or None
     volume, page = call.get("volume", "1"), call.get("page", "2")
     year, name = call.get("year", "3"), call.get("name", "litigants")
@@ -225,15 +180,37 @@ def hadith(call: TemplateCall) -> str | None:
     return ", ".join(filter(None, (link(title) if title else collection, ":".join(numbers[:3]))))
 
 
-@template("lds", "lDS")
+@template("lds", "LDS")
 def latter_day_saints(call: TemplateCall) -> str | None:
     """``{{lds|1 Nephi|1_ne|3|7}}`` -> ``1 Nephi 3:7``."""
     book, _, chapter, verse = [*call.positional(), "", "", "", ""][:4]
     return f"{book} {':'.join(filter(None, (chapter, verse)))}".strip() or None
 
 
-@template("federal Register", "uSFR", "fedreg")
+@template("Federal Register", "USFR", "fedreg")
 def federal_register(call: TemplateCall) -> str | None:
     """``{{Federal Register|60|1234}}`` -> ``60 FR 1234``."""
     volume, page = call.get("1"), call.get("2")
     return f"{volume} FR {page}" if volume and page else None
+
+
+@template("CVE")
+def vulnerability(call: TemplateCall) -> str | None:
+    """``{{CVE|2014-0160}}`` -> ``CVE-2014-0160``."""
+    number = call.get("1").upper().removeprefix("CVE-")
+    return f"CVE-{number}" if number else None
+
+
+@template("Executive Order", "EO", "ExecutiveOrder")
+def executive_order(call: TemplateCall) -> str | None:
+    """``{{Executive Order|9066}}`` -> ``[[Executive Order 9066]]``."""
+    number = call.get("1")
+    return link(f"Executive Order {number}") if number else None
+
+
+@template("UNSC resolution", "UNSCR", "UN Security Council Resolution")
+def security_council_resolution(call: TemplateCall) -> str | None:
+    """``{{UNSC resolution|242}}`` -> ``[[United Nations Security Council Resolution 242|... Resolution 242]]``."""
+    number = call.get("1")
+    article = f"United Nations Security Council Resolution {number}"
+    return link(article, call.get("2", default=article)) if number else None

@@ -2,117 +2,55 @@
 
 from __future__ import annotations
 
-from pipelines.wikitext.templates.language_names import language_article, language_name
+import unicodedata
+from functools import cache
+
+from pipelines.wikitext.data import read_pairs, read_table
 from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
-__all__: list[str] = []
+__all__ = ["is_language_code", "language_article", "language_name", "romanize_greek"]
 
 _NO = frozenset(("no", "n", "none", "off", "false", "0"))
-# Languages written in the Latin alphabet are shown in italics; these are the frequent ones that are not.
-_NOT_LATIN = frozenset(
-    [
-        "ar",
-        "arz",
-        "ary",
-        "arq",
-        "fa",
-        "ur",
-        "ps",
-        "he",
-        "yi",
-        "ja",
-        "zh",
-        "ko",
-        "ru",
-        "uk",
-        "be",
-        "bg",
-        "mk",
-        "sr",
-        "el",
-        "grc",
-        "hy",
-        "ka",
-        "hi",
-        "bn",
-        "mr",
-        "ne",
-        "sa",
-        "ta",
-        "te",
-        "ml",
-        "kn",
-        "gu",
-        "pa",
-        "or",
-        "si",
-        "my",
-        "th",
-        "lo",
-        "km",
-        "bo",
-        "am",
-        "ti",
-        "dv",
-        "ug",
-        "kk",
-        "ky",
-        "mn",
-        "tg",
-        "ce",
-        "os",
-        "ba",
-        "tt",
-        "cv",
-        "ab",
-        "got",
-        "cop",
-        "syr",
-        "arc",
-        "akk",
-        "egy",
-        "sux",
-        "phn",
-        "zh-hans",
-        "zh-hant",
-        "yue",
-        "nan",
-        "cmn",
-        "lzh",
-        "gez",
-        "chr",
-        "iu",
-        "orv",
-        "cu",
-        "prs",
-        "ckb",
-        "sd",
-        "ks",
-        "dz",
-        "ota",
-        "peo",
-        "pal",
-        "xcl",
-        "hyw",
-        "rue",
-        "kv",
-        "udm",
-        "sah",
-        "bxr",
-        "xal",
-        "mhr",
-        "mrj",
-        "myv",
-        "mdf",
-        "ady",
-        "kbd",
-        "inh",
-        "lez",
-        "av",
-        "dar",
-    ]
-)
+_LONGEST_CODE = 40
+
+
+@cache
+def _languages() -> tuple[dict[str, str], frozenset[str]]:
+    """Return the English names of languages by code, and the codes of those not written in the Latin alphabet."""
+    rows = read_table("languages")
+    names = {code: name for code, name, _ in rows if name}
+    return names, frozenset(code for code, _, script in rows if script == "other")
+
+
+@cache
+def _language_articles() -> dict[str, str]:
+    return read_pairs("language_articles")
+
+
+def language_name(code: str) -> str | None:
+    """Return the English name of the language with the code `code` (``de``, ``grc-x-koine``, ``sr-Latn``)."""
+    if len(code) > _LONGEST_CODE:
+        return None
+    code = code.strip().replace("_", "-").lower()
+    names, _ = _languages()
+    while code:
+        if (name := names.get(code)) is not None:
+            return name
+        code = code.rpartition("-")[0]
+    return None
+
+
+def is_language_code(text: str) -> bool:
+    """Return whether `text` is the code of a known language."""
+    return 2 <= len(text) <= 12 and text.islower() and language_name(text) is not None
+
+
+def language_article(name: str) -> str:
+    """Return the title of the article about the language called `name`: ``German`` -> ``German language``."""
+    if name.endswith(("languages", "Arabic", "Creole", "Neo-Aramaic")):
+        return name
+    return _language_articles().get(name, f"{name} language")
 
 
 def _is_latin(code: str, text: str) -> bool:
@@ -120,7 +58,7 @@ def _is_latin(code: str, text: str) -> bool:
     if "latn" in code:
         return True
     letters = [letter for letter in plain(text)[:40] if letter.isalpha()]
-    return code.partition("-")[0] not in _NOT_LATIN and all(
+    return code.partition("-")[0] not in _languages()[1] and all(
         letter < "\u0250" or "\u1e00" <= letter < "\u1f00" for letter in letters
     )
 
@@ -144,7 +82,7 @@ def lang(call: TemplateCall) -> str:
 
 
 def _labelled(call: TemplateCall, code: str, arguments: list[str]) -> str | None:
-    """Gives a word with its language in front, and behind it the transliteration and the literal meaning.
+    """Return a word with its language in front, and behind it the transliteration and the literal meaning.
 
     A language without a name in the table has no label.
     """
@@ -202,7 +140,7 @@ def lang_rus(call: TemplateCall) -> str:
     return ", ".join(pieces)
 
 
-@template("transliteration", "transl", "tlit", "xlit", "translit", "iAST", "iSOtranslit", "arabDIN", "aRTL")
+@template("transliteration", "transl", "tlit", "xlit", "translit", "IAST", "ISOtranslit", "ArabDIN", "ARTL")
 def transliteration(call: TemplateCall) -> str:
     """``{{transl|ar|DIN|kitāb}}`` -> ``''kitāb''``: code, scheme where given, text."""
     arguments = [argument for argument in call.positional() if argument]
@@ -282,7 +220,7 @@ def _register_icons() -> None:
 _register_icons()
 
 
-@template("etymology", "etym")
+@template("etymology", "etym", "ety")
 def etymology(call: TemplateCall) -> str | None:
     """``{{etymology|la|albedo|whiteness}}`` -> ``from [[Latin]] ''albedo'' 'whiteness'``; more follow by threes."""
     arguments = call.positional()
@@ -331,21 +269,74 @@ def cyrillic(call: TemplateCall) -> str:
     return call.get("1")
 
 
-@template("language name", "iSO 639 name", "iSO 639 text")
+@template("language name", "ISO 639 name", "ISO 639 text")
 def name_of_language(call: TemplateCall) -> str | None:
     """``{{ISO 639 name|de}}`` -> ``German``."""
     return language_name(call.get("1"))
 
 
-@template_family("iSO 639 name ")
+@template_family("ISO 639 name ")
 def name_of_language_family(call: TemplateCall) -> str | None:
     """``{{ISO 639 name de}}`` -> ``German``."""
     return language_name(call.name.rpartition(" ")[2])
 
 
-@template("pIE", "proto")
+@template("PIE", "proto")
 def reconstructed(call: TemplateCall) -> str:
     """``{{PIE|*ḱerd-}}`` and ``{{proto|Celtic|kerd}}`` -> ``*ḱerd-`` and ``*kerd``, in italics."""
     word = call.get("2") and f"*{call.get('2')}" if call.name == "proto" else call.get("1")
     # The asterisk is an entity, for one that begins a line would make a list.
     return italic(word.replace("*", "&#42;", 1))
+
+
+_PAIRS = """
+α a β b γ g δ d ε e ζ z η ē θ th ι i κ k λ l μ m ν n ξ x ο o π p ρ r σ s ς s τ t υ y φ ph χ kh ψ ps ω ō
+"""
+_LETTERS = dict(zip(_PAIRS.split()[::2], _PAIRS.split()[1::2], strict=True))
+_VOWELS = frozenset("aeēioōyu")
+_ROUGH_BREATHING = "\u0314"
+# Acute and grave stay as they are, the circumflex of Greek is another sign than that of Latin letters.
+_ACCENTS = {"\u0301": "\u0301", "\u0300": "\u0300", "\u0342": "\u0302", "\u0308": "\u0308"}
+_LONGEST = 500
+
+
+def romanize_greek(word: str) -> str:
+    """Write Greek letters one by one in Latin ones: ``ἀνατομή`` -> ``anatomḗ``, ``Ἑλλάς`` -> ``Hellás``."""
+    letters: list[str] = []
+    for letter in unicodedata.normalize("NFD", word):
+        small = letter.lower()
+        latin = _LETTERS.get(small)
+        if latin is not None:
+            if latin == "y" and letters and letters[-1][0].lower() in ("a", "e", "ē", "o"):
+                latin = "u"
+            elif latin in ("g", "k", "x", "kh") and letters and letters[-1] in ("g", "G"):
+                letters[-1] = "n"
+            letters.append(latin.capitalize() if letter != small else latin)
+        elif letter == _ROUGH_BREATHING:
+            _aspirate(letters)
+        elif letter in _ACCENTS and letters:
+            letters[-1] += _ACCENTS[letter]
+        elif not unicodedata.combining(letter):
+            letters.append(letter)
+    return unicodedata.normalize("NFC", "".join(letters))
+
+
+def _aspirate(letters: list[str]) -> None:
+    """Add the h of a rough breathing: behind rho, in front of a vowel or the diphthong that it ends."""
+    if not letters:
+        return
+    if letters[-1] in ("r", "R"):
+        letters[-1] += "h"
+        return
+    start = len(letters) - 1
+    if start and letters[start - 1][0].lower() in _VOWELS:
+        start -= 1
+    first = letters[start]
+    letters[start] = f"H{first.lower()}" if first[0].isupper() else f"h{first}"
+
+
+@template("grc-transl")
+def greek_in_latin_letters(call: TemplateCall) -> str | None:
+    """``{{grc-transl|ἀνατομή}}`` -> ``''anatomḗ''``."""
+    word = plain(call.get("1"))
+    return italic(romanize_greek(word)) if word and len(word) <= _LONGEST else None

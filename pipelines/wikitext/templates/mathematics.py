@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.templates.formulas import plain_formula
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
@@ -81,88 +84,9 @@ def parentheses(call: TemplateCall) -> str:
     return f"({call.get('1')})"
 
 
-# Letters that stand in formulas as templates of their own.
-_LETTERS = {
-    "epsilon": "ε",
-    "varepsilon": "ε",
-    "xi": "ξ",
-    "varphi": "φ",
-    "upsilon": "υ",
-    "tau": "τ",
-    "sigma": "σ",
-    "varsigma": "ς",
-    "mu": "μ",
-    "lambda": "λ",
-    "kappa": "κ",
-    "theta": "θ",
-    "vartheta": "θ",
-    "gamma": "γ",
-    "nabla": "∇",
-    "perp": "⊥",
-    "coloneqq": ":=",
-    "mapsto": "↦",
-    "dot product": "·",
-}
-
-
-def _register_letters() -> None:
-    for name, letter in _LETTERS.items():
-
-        @template(name)
-        def math_letter(_call: TemplateCall, letter: str = letter) -> str:
-            """``{{mu}}`` -> ``μ``."""
-            return letter
-
-
-_register_letters()
-
-
-_ACCIDENTALS = {
-    "flat": "♭",
-    "b": "♭",
-    "sharp": "♯",
-    "#": "♯",
-    "natural": "♮",
-    "n": "♮",
-    "doubleflat": "𝄫",
-    "bb": "𝄫",
-    "double flat": "𝄫",
-    "doublesharp": "𝄪",
-    "x": "𝄪",
-    "##": "𝄪",
-    "double sharp": "𝄪",
-    "major": "Δ",
-    "maj": "Δ",
-    "minor": "−",
-    "min": "−",
-    "diminished": "o",
-    "dim": "o",
-    "dimdeg": "°",
-    "halfdim": "ø",
-    "halfdiminished": "ø",
-    "augmented": "+",
-    "aug": "+",
-    "crotchet": "𝅘𝅥",
-    "quarter": "𝅘𝅥",
-    "quarternote": "𝅘𝅥",
-    "quaver": "𝅘𝅥𝅮",
-    "eighth": "𝅘𝅥𝅮",
-    "minim": "𝅗𝅥",
-    "half": "𝅗𝅥",
-    "semibreve": "𝅝",
-    "whole": "𝅝",
-    "segno": "𝄋",
-    "coda": "𝄌",
-    "fermata": "𝄐",
-    "treble": "𝄞",
-    "bass": "𝄢",
-    "alto": "𝄡",
-    "cut-time": "𝄵",
-    "common-time": "𝄴",
-    "forte": "f",
-    "piano": "p",
-    "mezzo": "m",
-}
+@cache
+def _accidentals() -> dict[str, str]:
+    return read_pairs("accidentals")
 
 
 @template("music", "flat", "sharp", "natural")
@@ -173,7 +97,7 @@ def music(call: TemplateCall) -> str:
         return f"{call.get('2')}/{call.get('3')}"
     if first in ("scale", "scaledegree", "scale degree"):
         return call.get("2")
-    return _ACCIDENTALS.get(first, call.get("1"))
+    return _accidentals().get(first, call.get("1"))
 
 
 @template("pitch")
@@ -195,7 +119,7 @@ def integral(call: TemplateCall) -> str:
     return f"{'∰' if call.name == 'oiiint' else '∯'} {integrand}".strip()
 
 
-@template("equation box 1", "numbered block", "numblk", "equationNote", "equationRef")
+@template("equation box 1", "numbered block", "numblk", "EquationNote", "EquationRef")
 def numbered_formula(call: TemplateCall) -> str:
     """``{{NumBlk|:|''E'' = ''mc''²|1}}`` -> the formula and its number in brackets."""
     if call.name in ("equationRef", "equationNote"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.number_words import ordinal
+from pipelines.wikitext.templates.numerals import ordinal
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
 
 
-@template("post-nominals", "postnominals", "post nominals", "post-nominal", "postnom")
+@template("post-nominals", "postnominals", "post nominals", "post-nominal", "postnom", "post-noms")
 def post_nominals(call: TemplateCall) -> str:
     """``{{post-nominals|country=GBR|OBE|FRS}}`` -> ``OBE FRS``."""
     letters = [letter for letter in call.positional() if letter]
@@ -29,7 +29,7 @@ def party(call: TemplateCall) -> str | None:
     return link(name, name.partition(" (")[0]) if name else None
 
 
-@template("ushr", "ushr2", "uSHR", "uSHR2", "uS congressional district")
+@template("ushr", "ushr2", "USHR", "USHR2", "US congressional district")
 def congressional_district(call: TemplateCall) -> str | None:
     """``{{ushr|Texas|5}}`` -> ``[[Texas's 5th congressional district]]``.
 
@@ -45,21 +45,21 @@ def congressional_district(call: TemplateCall) -> str | None:
     return link(article, {"E": shown, "U": state}.get(form, ""))
 
 
-@template("uSPolAbbr", "uspolabbr")
+@template("USPolAbbr", "uspolabbr")
 def party_and_state(call: TemplateCall) -> str | None:
     """``{{USPolAbbr|D|TX}}`` -> ``D–TX``; a number behind it is the district's."""
     words = [word for word in call.positional()[:3] if word]
     return "–".join(words[:2]) + "".join(f" {word}" for word in words[2:]) if len(words) > 1 else None
 
 
-@template("title", "pAGENAMEBASE")
+@template("title", "PAGENAMEBASE")
 def page_title(call: TemplateCall) -> str:
     """``{{title}}`` -> the page's title; ``{{PAGENAMEBASE}}`` without the bracket that tells pages apart."""
     title = call.get("1", default=call.title)
-    return title.partition(" (")[0] if call.name == "pAGENAMEBASE" else title
+    return title.partition(" (")[0] if call.is_called("PAGENAMEBASE") else title
 
 
-@template("uN population", "uN Population")
+@template("UN population", "UN Population")
 def population(call: TemplateCall) -> str:
     """``{{UN population|Andorra}}`` -> ``…``: the figure is not on the page; its source and year are dropped."""
     return "" if call.get("1").lower() in ("ref", "year") else "…"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from pipelines.wikitext.templates.language_names import is_language_code
-from pipelines.wikitext.templates.markup import plain
+from pipelines.wikitext.templates.languages import is_language_code
+from pipelines.wikitext.templates.markup import italic, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
@@ -35,7 +35,7 @@ def _spoken_of(call: TemplateCall) -> bool:
     return _SPEAKS_OF_IT.search(call.before.replace("'", "").replace("(", "")) is not None
 
 
-@template("iPA", "iPA-all", "iPAall")
+@template("IPA", "IPA-all", "IPAall")
 def ipa(call: TemplateCall) -> str:
     """``{{IPA|/a/}}`` -> ``/a/``: a sound that the text speaks of.
 
@@ -49,7 +49,7 @@ def ipa(call: TemplateCall) -> str:
     return first
 
 
-@template_family("iPA-")
+@template_family("IPA-")
 def ipa_of_language(call: TemplateCall) -> str:
     """``{{IPA-de|tʃ|}}`` -> ``[tʃ]``; with its label (``German pronunciation:``) it is dropped.
 
@@ -64,10 +64,10 @@ def ipa_of_language(call: TemplateCall) -> str:
 @template("respell", "pronunciation respelling")
 def respelling(call: TemplateCall) -> str:
     """``pronounced {{respell|prə|NOWN|sing}}`` -> ``prə-NOWN-sing``; nothing where no word leads to it."""
-    return f"''{'-'.join(filter(None, call.positional()))}''" if _spoken_of(call) else ""
+    return italic("-".join(filter(None, call.positional()))) if _spoken_of(call) else ""
 
 
-@template_family("iPAc-")
+@template_family("IPAc-")
 def ipa_in_pieces(call: TemplateCall) -> str:
     """``pronounced {{IPAc-en|ˈ|ɑː|k}}`` -> ``/ˈɑːk/``, ``|'|A:|k`` too; nothing where no word leads to it."""
     if not _spoken_of(call):
@@ -90,27 +90,33 @@ _CALLS_TO_LISTEN = frozenset(
 )
 
 
-@template("pron", "usdict", "audio-IPA", "pronunciation", "audio-nohelp")
-@template("enPR", "h:IPA", "iPAEng", "pronounced", "iPA-en", "wiktionary pronunciation")
+@template("pron", "usdict", "Audio-IPA", "pronunciation", "audio-nohelp")
+@template("EnPR", "H:IPA", "IPAEng", "pronounced", "IPA-en", "wiktionary pronunciation")
 @template_family("pron-")
 def pronunciation(_call: TemplateCall) -> str:
     """``{{pronunciation|Word.ogg}}`` -> nothing: the sentence around it reads best without it."""
     return ""
 
 
-@template("iPAlink", "iPA link", "iPA symbol", "iPAplink", "iPA plink")
+@template("IPAlink", "IPA link", "IPA symbol", "IPAplink", "IPA plink")
 def ipa_link(call: TemplateCall) -> str:
     """``{{IPAlink|ʃ}}`` -> ``ʃ``."""
     return call.get("2", "1")
 
 
-@template("iPAslink", "iPA slink")
+@template("IPAslink", "IPA slink")
 def ipa_phoneme(call: TemplateCall) -> str:
     """``{{IPAslink|ʃ}}`` -> ``/ʃ/``."""
     return f"/{call.get('2', '1')}/"
 
 
-@template("iPAblink", "iPA blink")
+@template("IPAalink", "IPA alink")
+def linked_grapheme(call: TemplateCall) -> str:
+    """``{{IPAalink|ʃ}}`` -> ``⟨ʃ⟩``."""
+    return f"⟨{call.get('1')}⟩"
+
+
+@template("IPAblink", "IPA blink")
 def ipa_phone(call: TemplateCall) -> str:
     """``{{IPAblink|ʃ}}`` -> ``[ʃ]``."""
     return f"&#91;{call.get('2', '1')}&#93;"

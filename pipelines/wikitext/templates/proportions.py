@@ -60,7 +60,7 @@ def winning_percentage(call: TemplateCall) -> str | None:
     return f"{_record(call.get('1'), call.get('2'), call.get('3'))} ({share})"
 
 
-@template("win–loss record", "win-loss record", "winLossRecord", "winloss", "w–l", "win–loss–tie record")
+@template("win–loss record", "win-loss record", "WinLossRecord", "winloss", "w–l", "win–loss–tie record")
 def record(call: TemplateCall) -> str | None:
     """``{{win–loss record|w=30|l=20|t=2}}`` -> ``30–20–2``; draws (``d=``) stand between wins and losses."""
     wins, losses = call.get("w", "1"), call.get("l", "2")

@@ -54,7 +54,7 @@ def _origin(author: str, source: str) -> str:
 
 
 def _poem(text: str, author: str = "", source: str = "") -> str:
-    """Gives a text whose line breaks count, and behind it its origin as a quotation's last line."""
+    """Return a text whose line breaks count, and behind it its origin as a quotation's last line."""
     if marks.QUOTE in text:
         return _block(text, author, source)
     text = text.replace(f"{marks.LINE_BREAK}\n", "\n").replace(marks.LINE_BREAK, "\n")

@@ -48,8 +48,12 @@ class TemplateCall:
     before: str = ""
     """The last words before the call, as far as they are expanded: what the sentence says of it."""
 
+    def is_called(self, *names: str) -> bool:
+        """Tell whether the call uses one of `names`, spelled as the wiki spells them."""
+        return self.name in map(normalise_template_name, names)
+
     def get(self, *keys: str, default: str = "") -> str:
-        """Gives the first of the arguments `keys` that is there and not blank, trimmed; else `default`.
+        """Return the first of the arguments `keys` that is there and not blank, trimmed; else `default`.
 
         An argument of which inner calls have left nothing is blank.
         """
@@ -60,7 +64,7 @@ class TemplateCall:
         return default
 
     def positional(self) -> list[str]:
-        """Gives the arguments ``1``, ``2``, ... up to the first that is missing, trimmed."""
+        """Return the arguments ``1``, ``2``, ... up to the first that is missing, trimmed."""
         values: list[str] = []
         while (value := self.arguments.get(str(len(values) + 1))) is not None:
             value = value.strip()
@@ -75,20 +79,20 @@ _FAMILIES: dict[str, Renderer] = {}
 
 
 def normalise_template_name(name: str) -> str:
-    """Gives a template's name as the registry holds it: single spaces, the first letter in lower case."""
+    """Return a template's name as the registry holds it: single spaces, the first letter in lower case."""
     name = " ".join(name.replace("_", " ").split())
     return name[:1].lower() + name[1:]
 
 
 def template(*names: str) -> Callable[[Renderer], Renderer]:
-    """Registers the decorated renderer under `names`.
+    """Register the decorated renderer under `names`.
 
     Raises:
         ValueError: another renderer has one of the names.
     """
 
     def register(renderer: Renderer) -> Renderer:
-        for name in map(normalise_template_name, names):
+        for name in dict.fromkeys(map(normalise_template_name, names)):
             if name in _RENDERERS:
                 raise ValueError(f"two renderers for the template {name!r}")
             _RENDERERS[name] = renderer
@@ -98,7 +102,7 @@ def template(*names: str) -> Callable[[Renderer], Renderer]:
 
 
 def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
-    """Registers the decorated renderer for all templates whose names begin with one of `beginnings`.
+    """Register the decorated renderer for all templates whose names begin with one of `beginnings`.
 
     That is for families with a member for every language or script (``lang-de``, ``script/Hebrew``); the
     beginning is compared in lower case, and a template of its own name comes first.
@@ -119,7 +123,7 @@ def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
 
 @lru_cache(maxsize=1 << 14)
 def find_renderer(name: str) -> Renderer | None:
-    """Gives the renderer of the template with the normalised name `name`, if there is one.
+    """Return the renderer of the template with the normalised name `name`, if there is one.
 
     Longer names that differ from a registered one in case alone (``Citation Needed``) are its redirects; short
     ones are not, for ``{{FV}}`` names a ship and ``{{fv}}`` finds fault with a source.
@@ -142,5 +146,5 @@ def _lowered_renderers() -> dict[str, Renderer]:
 
 
 def registered_names() -> list[str]:
-    """Gives the normalised names of all templates that have a renderer of their own, sorted."""
+    """Return the normalised names of all templates that have a renderer of their own, sorted."""
     return sorted(_RENDERERS)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
+from pipelines.wikitext.data import read_column
 from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.numerals import parse_number, write_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
 
-# Prefixes of ships that are templates of their own.
-_PREFIXES = """
-HMS USS SS MV RMS HMAS HMCS HMNZS HMSAS HMIS INS SMS ORP USAT USAV USCGC USNS USRC USFC USC&GS USFS USLHT NOAAS HDMS
-HNoMS HSwMS HNLMS HMT HMHS HMAV HMY RFA RRS RNLB RV MS MY MSC TS TSS PS NS FV GTS SV CSS CCGS DSV BAP ARA BRP KRI KD
-RSS ROKS JS JDS PNS BNS SLNS TCG ROS FNS NMS ARC NRP HSC HTMS HNMS LÉ MSV TSMV MFV SMY ROCS RCGS SSV SY STS HDMY
-HMVS GNS NNS KNM IRIS ITS ENS KM DKM MT SB FGS FS SPS LCS HMPNGS VMF ICGV EML RPS SAS HMBS ANS HSK HS RFNS BAE
-HMEC ICGS ST ATS USLHS USFWS USSF HMLEP
-"""
-
-
-def _prefixes() -> list[str]:
-    return sorted(set(_PREFIXES.split()))
-
 
 def _shown(prefix: str, name: str, number: str, display: str) -> str:
-    """Gives what is shown of a ship's name; `display` adds 4 for the prefix, 2 for the name, 1 for the number."""
+    """Return what is shown of a ship's name; `display` adds 4 for the prefix, 2 for the name, 1 for the number."""
     parts = int(display) if display.isdecimal() and len(display) == 1 and display != "0" else 7
     pieces = []
     if parts & 4 and prefix:
@@ -44,7 +32,7 @@ def _ship(prefix: str, name: str, number: str, display: str, *, nolink: bool) ->
 
 
 def _register() -> None:
-    for prefix in _prefixes():
+    for prefix in read_column("ship_prefixes"):
 
         @template(prefix)
         def ship_of_prefix(call: TemplateCall, prefix: str = prefix) -> str | None:
@@ -77,7 +65,7 @@ def _register_slashed() -> None:
 _register_slashed()
 
 
-@template("jsub", "jSub")
+@template("jsub", "JSub")
 def japanese_submarine(call: TemplateCall) -> str | None:
     """``{{jsub|I-19}}`` -> ``[[Japanese submarine I-19|''I-19'']]``."""
     name, number = call.get("1"), call.get("2")
@@ -86,13 +74,13 @@ def japanese_submarine(call: TemplateCall) -> str | None:
     )
 
 
-@template("gS", "sMU", "sM")
+@template("GS", "SMU", "SM")
 def submarine(call: TemplateCall) -> str | None:
     """``{{GS|U-47|1938}}`` -> ``[[German submarine U-47 (1938)|''U-47'']]``."""
     name, number = call.get("1"), call.get("2")
     if not name:
         return None
-    prefix = "SM" if call.name in ("sM", "sMU") else "German submarine"
+    prefix = "SM" if call.is_called("SM", "SMU") else "German submarine"
     target = f"{prefix} {name}" + (f" ({number})" if number else "")
     shown = f"SM {italic(name)}" if prefix == "SM" else italic(name)
     return link(target, shown if not call.get("3") or call.get("3") != "2" else italic(name))
@@ -125,13 +113,13 @@ def ship_class(call: TemplateCall) -> str | None:
 
 
 _TONNAGES = {
-    "gRT": ("Gross register tonnage", "GRT"),
-    "nRT": ("Net register tonnage", "NRT"),
-    "gT": ("Gross tonnage", "GT"),
-    "nT": ("Net tonnage", "NT"),
-    "dWT": ("Deadweight tonnage", "DWT"),
-    "tEU": ("Twenty-foot equivalent unit", "TEU"),
-    "cGT": ("Compensated gross tonnage", "CGT"),
+    "GRT": ("Gross register tonnage", "GRT"),
+    "NRT": ("Net register tonnage", "NRT"),
+    "GT": ("Gross tonnage", "GT"),
+    "NT": ("Net tonnage", "NT"),
+    "DWT": ("Deadweight tonnage", "DWT"),
+    "TEU": ("Twenty-foot equivalent unit", "TEU"),
+    "CGT": ("Compensated gross tonnage", "CGT"),
 }
 
 

@@ -2,94 +2,33 @@
 
 from __future__ import annotations
 
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
 
-# Templates that link a year to a season: what follows the year in the article's title.
-_SEASONS = {
-    "baseball year": "Major League Baseball season",
-    "by": "in baseball",
-    "mlby": "Major League Baseball season",
-    "mLB year": "Major League Baseball season",
-    "nfly": "NFL season",
-    "nFL year": "NFL season",
-    "cfly": "CFL season",
-    "cFL year": "CFL season",
-    "mlsy": "Major League Soccer season",
-    "mLS year": "Major League Soccer season",
-    "wnbay": "WNBA season",
-    "wsy": "World Series",
-    "wSY": "World Series",
-    "mlbasgy": "Major League Baseball All-Star Game",
-    "mLB All-Star Year": "Major League Baseball All-Star Game",
-    "indy500": "Indianapolis 500",
-    "f1": "Formula One World Championship",
-    "aldsy": "American League Division Series",
-    "aLDS year": "American League Division Series",
-    "nldsy": "National League Division Series",
-    "nLDS year": "National League Division Series",
-    "alcsy": "American League Championship Series",
-    "nlcsy": "National League Championship Series",
-    "alwcy": "American League Wild Card Game",
-    "nlwcy": "National League Wild Card Game",
-    "mlbdy": "Major League Baseball draft",
-    "nfld": "NFL draft",
-    "nFL draft year": "NFL draft",
-    "nbad": "NBA draft",
-    "nhld": "NHL entry draft",
-    "mlsd": "MLS SuperDraft",
-    "wnbad": "WNBA draft",
-    "cfld": "CFL draft",
-    "aflgf": "AFL Grand Final",
-    "nwsly": "National Women's Soccer League season",
-    "cwsy": "College World Series",
-    "mLB season": "Major League Baseball season",
-}
-
 
 def _register_seasons() -> None:
-    for name, season in _SEASONS.items():
+    for name, years, title in read_table("seasons"):
 
-        @template(name)
-        def season_of_year(call: TemplateCall, season: str = season) -> str | None:
+        def season_of_year(call: TemplateCall, title: str = title) -> str | None:
             """``{{mlby|1990}}`` -> ``[[1990 Major League Baseball season|1990]]``."""
             year = call.get("1", "year")
-            return link(f"{year} {season}", call.get("2", default=year)) if year else None
+            return link(f"{year} {title}", call.get("2", default=year)) if year else None
 
-
-_register_seasons()
-
-# Templates that link two calendar years to a season.
-_WINTER_SEASONS = {
-    "nhly": "NHL season",
-    "nHL Year": "NHL season",
-    "nbay": "NBA season",
-    "nBA Year": "NBA season",
-    "nBA year": "NBA season",
-    "nHL year": "NHL season",
-    "ahly": "AHL season",
-    "echly": "ECHL season",
-    "khly": "KHL season",
-    "pbay": "PBA season",
-}
-
-
-def _register_winter_seasons() -> None:
-    for name, season in _WINTER_SEASONS.items():
-
-        @template(name)
-        def season_of_years(call: TemplateCall, season: str = season) -> str | None:
+        def season_of_years(call: TemplateCall, title: str = title) -> str | None:
             """``{{nhly|1995}}`` -> ``[[1995–96 NHL season|1995–96]]``."""
             year = call.get("1", "year")
             if len(year) != 4 or not year.isdecimal():
                 return None
             years = "1999–2000" if year == "1999" else f"{year}–{(int(year) + 1) % 100:02}"
-            return link(f"{years} {season}", years)
+            return link(f"{years} {title}", years)
+
+        template(name)(season_of_year if years == "1" else season_of_years)
 
 
-_register_winter_seasons()
+_register_seasons()
 
 # Templates that link a team's season: name -> what follows the team in the title.
 _TEAMS = {
@@ -114,6 +53,23 @@ def _register_teams() -> None:
 
 
 _register_teams()
+
+
+@template("Escyr", "ESCYear", "Esc year")
+def song_contest(call: TemplateCall) -> str | None:
+    """``{{Escyr|2005}}`` -> ``[[Eurovision Song Contest 2005|2005]]``."""
+    year = call.get("1")
+    return link(f"Eurovision Song Contest {year}", call.get("2", default=year)) if year else None
+
+
+@template("Esccnty", "Esccountry")
+def country_in_song_contest(call: TemplateCall) -> str | None:
+    """``{{Esccnty|Sweden|2006}}`` -> ``[[Sweden in the Eurovision Song Contest 2006|Sweden]]``."""
+    country, year = call.get("1"), call.get("2")
+    if not country:
+        return None
+    contest = "Eurovision Song Contest"
+    return link(f"{country} in the {contest} {year}".rstrip(), call.get("3", default=country))
 
 
 @template(

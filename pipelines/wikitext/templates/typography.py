@@ -1,12 +1,26 @@
-"""The dress of words: size and weight, brackets and quotation marks around them, explanations."""
+"""Signs, spaces and dashes; the dress of words: size and weight, brackets and quotation marks, explanations."""
 
 from __future__ import annotations
 
+from pipelines.wikitext.data import read_column, read_table
 from pipelines.wikitext.templates.markup import plain
 from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
+
+
+def _register_signs() -> None:
+    for sign, names in read_table("signs"):
+        sign = sign.replace("\\n", "\n").replace("\\\\", "\\")
+
+        @template(*names.split("|"))
+        def constant(_call: TemplateCall, sign: str = sign) -> str:
+            """``{{snd}}`` -> the sign of its row in the table."""
+            return sign
+
+
+_register_signs()
 
 
 @template(
@@ -27,24 +41,7 @@ def spaces(_call: TemplateCall) -> str:
     return " "
 
 
-# Templates that change only how their words look.
-_DRESSES = """
-nowrap|nobr|nobreak|avoid wrap|no wrap|nwr|awrap|no break|tiny|j|nobold|normal|small|smaller|small2|smaller2|big
-larger|large|midsize|huge|font|plainlink|noitalic|bold|strong|italics|em|emphasis|underline|u|ul|uline|strikethrough|strike
-del|ins|highlight|mark|code|mono|monospace|kbd|samp|var|mxt|xt|!xt|dc|allcaps|deprecated code|nosc|all caps
-fontsize|dfn|noprint|screen reader-only|sronly|serif|sans-serif|not a typo|notatypo|as written|proper name|typo
-chem name|block indent|blockindent|bi|justify|center|centre|left|right|aligned|unicode|polytonic|runic|semxlit
-code2|key|button|citation needed span|cn span|fact span|clarify span|dubious span|failed verification span
-disputed span|no selflink|delink|crossref|crossreference|see below|see above|trim|hyphenation
-smallest|tt|pre2|nocaps|noitalics|green|red|blue|xref|longitem|longlink|strikeout|hyphenate|text|symb|uuline
-double underline|bigger|strongbad|stronggood|finedetail|xt2|xtn|xtd|dcr|mxtn|mxtd|!mxt|bxt|!bxt|italic|bold text|nbr
-fix-span|cn-span|undersmile|overparen|overbrace|underbrace|cancel|pre|plain text|unstrip|center block
-centered|floatright
-hanging indent|sans|serif text|anchored text|vertical text|upright|roman text|no italics
-"""
-
-
-@template(*_DRESSES.strip().replace("\n", "|").split("|"))
+@template(*read_column("dresses"))
 def dressed(call: TemplateCall) -> str:
     """``{{nowrap|3 km}}`` -> ``3 km``; size, colour, weight and line breaks do not change the words."""
     return call.get("1", "text", "content")
@@ -76,6 +73,12 @@ def placed(call: TemplateCall) -> str:
     return call.get("2", "1", "text")
 
 
+@template("ctrl")
+def control_key(call: TemplateCall) -> str:
+    """``{{ctrl|C}}`` -> ``Ctrl+C``."""
+    return "+".join(["Ctrl", *(key for key in call.positional() if key)])
+
+
 @template("keypress", "key press")
 def keys(call: TemplateCall) -> str:
     """``{{key press|Ctrl|C}}`` -> ``Ctrl+C``."""
@@ -100,11 +103,15 @@ def legend(call: TemplateCall) -> str:
     return call.get("2")
 
 
-@template(
-    "sc", "small caps", "smallcaps", "sc1", "smcaps", "caps", "smallcap", "sc2", "allsmallcaps", "scaps"
-)
+@template("small caps", "smallcaps", "smallcaps all", "smcaps", "smallcap", "scaps")
 def small_capitals(call: TemplateCall) -> str:
-    """``{{sc|ad}}`` -> ``AD``: small capitals are capitals."""
+    """``{{smallcaps|Lord}}`` -> ``Lord``: the letters stay as they are written."""
+    return call.get("1")
+
+
+@template("sc", "sc1", "sc2", "allsmallcaps", "caps")
+def capitals(call: TemplateCall) -> str:
+    """``{{sc|ad}}`` -> ``AD``: all letters are shown as capitals, small or large."""
     return call.get("1").upper() if "[[" not in call.get("1") and "&" not in call.get("1") else call.get("1")
 
 
@@ -186,7 +193,7 @@ def quoted_twice_outside_double(call: TemplateCall) -> str:
     return f"\"'{call.get('1')}'\""
 
 
-@template("double quotes", '"', "qq", "quoted", "q")
+@template("double quotes", '"', "qq", "quoted", "q", "qi")
 def quoted(call: TemplateCall) -> str:
     """``{{qq|word}}`` -> ``"word"``."""
     text = call.get("1")
@@ -201,7 +208,7 @@ def quoted(call: TemplateCall) -> str:
     "grapheme",
     "gph",
     "chevron",
-    "angbr IPA",
+    "Angbr IPA",
     "anglebracket",
 )
 def angle_brackets(call: TemplateCall) -> str:

@@ -6,13 +6,13 @@ import html
 from urllib.parse import quote
 
 from pipelines.wikitext.site import Site
-from pipelines.wikitext.templates.time_formats import format_time
+from pipelines.wikitext.templates.date_formats import format_time
 
 __all__ = ["variable_value"]
 
 
 def variable_value(name: str, argument: str, title: str, site: Site) -> str | None:
-    """Gives what the variable `name` stands for on the page `title`, or on the page `argument`; None for others."""
+    """Return what the variable `name` stands for on the page `title`, or on the page `argument`; None for others."""
     variable = name[:1].upper() + name[1:]
     if variable in _TITLE_PARTS:
         return _title_part(variable, argument or title, site)
@@ -96,7 +96,7 @@ _TITLE_PARTS = frozenset(
 
 
 def _title_part(variable: str, title: str, site: Site) -> str:
-    """Gives a part of the page's title, as ``{{PAGENAME}}`` and its kin do."""
+    """Return a part of the page's title, as ``{{PAGENAME}}`` and its kin do."""
     name = variable[:-1] if variable.endswith("NAMEE") or variable.endswith("SPACEE") else variable
     title = html.unescape(title.replace("_", " "))
     namespace, colon, page = title.partition(":")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.wikitext.templates.markup import link
+from pipelines.wikitext.templates.markup import italic, link
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -51,14 +51,14 @@ _ORBITERS = {
 }
 
 
-@template("oV")
+@template("OV")
 def orbiter(call: TemplateCall) -> str | None:
     """``{{OV|102}}`` -> ``[[Space Shuttle Columbia|''Columbia'']]``: an orbiter by its number."""
     name = _ORBITERS.get(call.get("1"))
-    return link(f"Space Shuttle {name}", f"''{name}''") if name else None
+    return link(f"Space Shuttle {name}", italic(name)) if name else None
 
 
-@template("aN", "chessAN")
+@template("AN", "ChessAN")
 def chess_move(call: TemplateCall) -> str:
     """``{{AN|Nf3}}`` -> ``Nf3``."""
     return call.get("1")
@@ -89,32 +89,3 @@ def magnitude(call: TemplateCall) -> str | None:
         return None
     letter = "m" if scale == "b" else "M"
     return f"{letter}<sub>{scale}</sub> {size}".rstrip() if scale != "unk" else f"{letter} {size}".rstrip()
-
-
-# Fates of commanders, as they stand behind a name.
-_FATES = {
-    "kIA": "†",
-    "kIA2": "†",
-    "pKIA": "†",
-    "dOW": "(DOW)",
-    "died of wounds": "(DOW)",
-    "wIA": "(WIA)",
-    "mIA": "(MIA)",
-    "pOW": "(POW)",
-    "executed": "(executed)",
-    "assassinated": "†",
-    "aWOL": "(AWOL)",
-    "surrendered": "(surrendered)",
-}
-
-
-def _register_fates() -> None:
-    for name, shown in _FATES.items():
-
-        @template(name)
-        def fate(_call: TemplateCall, shown: str = shown) -> str:
-            """``{{KIA}}`` -> ``†``."""
-            return shown
-
-
-_register_fates()

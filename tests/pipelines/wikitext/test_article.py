@@ -28,10 +28,11 @@ def test_sections_are_paths_of_headings():
 
 
 def test_text_that_reads_like_a_tag_is_kept_apart_from_anchors():
-    (paragraph,) = extract("<nowiki></e></nowiki> of [[A|<nowiki><e: x></nowiki>]] stands.").paragraphs
+    article = extract("<nowiki></e></nowiki> of [[A|<nowiki><e: x></nowiki>]] stands.")
+    (paragraph,) = article.paragraphs
     assert paragraph.text == "</e> of <e: x> stands."
-    assert paragraph.tagged == r"<\/e> of <e: A> <\e: x> </e> stands."
-    assert parse(paragraph.tagged) == (paragraph.text, paragraph.anchors)
+    assert article.introduction == r"<\/e> of <e: A> <\e: x> </e> stands."
+    assert parse(article.introduction) == (paragraph.text, paragraph.anchors)
 
 
 def test_wikitext_from_a_parser_is_read_alike():
@@ -182,7 +183,7 @@ def test_any_text_is_read_soundly(wikitext):
     for paragraph in article.paragraphs:
         assert paragraph.text == paragraph.text.strip()
         assert paragraph.text
-        assert paragraph.tagged == render(paragraph.text, paragraph.anchors)
+        assert parse(render(paragraph.text, paragraph.anchors)) == (paragraph.text, paragraph.anchors)
         assert not any(ord(character) < 32 and character != "\n" for character in paragraph.text)
         end = 0
         for anchor in paragraph.anchors:

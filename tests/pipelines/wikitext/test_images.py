@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.wikitext.images import (
+from pipelines.wikitext.article_parts import ImageLink
+from pipelines.wikitext.page_images import (
     gallery_images,
     is_interface_icon,
     normalise_file_name,
     parse_file_link,
     template_images,
 )
-from pipelines.wikitext.records import ImageLink
 from pipelines.wikitext.site import Site
 
 SITE = Site(namespaces={"": 0, "datei": 6, "template": 10})

@@ -7,7 +7,7 @@ import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.wikitext.images import template_images
+from pipelines.wikitext.page_images import template_images
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates import TemplateCall, find_renderer, registered_names, template_kind
 

@@ -1,0 +1,124 @@
+"""Dates as text: read from arguments, and written by the format letters of ``{{#time:}}``."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+
+from pipelines.wikitext.templates.markup import plain
+from pipelines.wikitext.templates.registry import TemplateCall
+
+__all__ = [
+    "MONTHS",
+    "YES",
+    "format_time",
+    "month_number",
+    "read_date",
+    "read_number",
+    "wants_day_first",
+    "write_date",
+]
+
+MONTHS = tuple(calendar.month_name)
+"""English month names; the first entry is empty."""
+
+
+def month_number(text: str) -> int | None:
+    """Return the number of the month that `text` names or numbers: ``3``, ``03``, ``Mar``, ``March``."""
+    text = text.strip().rstrip(".")
+    if text.isascii() and text.isdecimal():
+        return int(text) if len(text) < 3 and 1 <= int(text) <= 12 else None
+    if len(text) < 3:
+        return None
+    lowered = text.lower()
+    for number in range(1, 13):
+        if MONTHS[number].lower().startswith(lowered):
+            return number
+    return 9 if lowered == "sept" else None
+
+
+def format_time(form: str, date: datetime.date) -> str:
+    """Return `date` by `form`, whose letters are those of
+    https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions##time; the time of day is midnight.
+
+    Text between double quotes and a character behind a backslash stand for themselves.
+    """
+    pieces: list[str] = []
+    position = 0
+    while position < len(form):
+        letter = form[position]
+        position += 1
+        if letter == "\\" and position < len(form):
+            pieces.append(form[position])
+            position += 1
+        elif letter == '"':
+            end = form.find('"', position)
+            end = len(form) if end < 0 else end
+            pieces.append(form[position:end])
+            position = end + 1
+        elif letter == "x" and form[position : position + 1] in ("n", "N", "r", "g"):
+            # "xg" is the genitive month name; the others choose numerals, which English does not need.
+            pieces.append(MONTHS[date.month] if form[position] == "g" else "")
+            position += 1
+        else:
+            pieces.append(_letter(letter, date))
+    return "".join(pieces)
+
+
+def _letter(letter: str, date: datetime.date) -> str:
+    if letter in "HisGuhgaAeTPOIcrUZB":
+        return {"H": "00", "i": "00", "s": "00", "G": "0", "h": "12", "g": "12", "a": "am", "A": "AM"}.get(
+            letter, "UTC" if letter in "eT" else ""
+        )
+    values = {
+        "Y": f"{date.year}",
+        "y": f"{date.year % 100:02}",
+        "n": f"{date.month}",
+        "m": f"{date.month:02}",
+        "F": MONTHS[date.month],
+        "M": MONTHS[date.month][:3],
+        "j": f"{date.day}",
+        "d": f"{date.day:02}",
+        "l": calendar.day_name[date.weekday()],
+        "D": calendar.day_abbr[date.weekday()],
+        "N": f"{date.isoweekday()}",
+        "w": f"{date.isoweekday() % 7}",
+        "z": f"{date.timetuple().tm_yday - 1}",
+        "t": f"{calendar.monthrange(date.year, date.month)[1]}",
+        "L": f"{int(calendar.isleap(date.year))}",
+        "W": f"{date.isocalendar()[1]:02}",
+        "o": f"{date.isocalendar()[0]}",
+    }
+    return values.get(letter, letter)
+
+
+YES = frozenset(("y", "yes", "true", "1", "on"))
+
+
+def read_number(text: str) -> int | None:
+    """Return the whole number that `text` writes in at most five digits, or None."""
+    text = plain(text).strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
+
+
+def read_date(arguments: list[str]) -> tuple[int | None, int | None, int | None]:
+    """Return year, month and day of ``1912|6|23``; None for what is missing or no number."""
+    year, month, day = [*arguments, "", "", ""][:3]
+    number = read_number(day)
+    return read_number(year), month_number(plain(month)), number if number and number <= 31 else None
+
+
+def write_date(year: int | None, month: int | None, day: int | None, *, day_first: bool) -> str:
+    """Write ``June 23, 1912`` or ``23 June 1912``, leaving out what is missing."""
+    if month is None:
+        return str(year or "")
+    if day is None:
+        return f"{MONTHS[month]} {year or ''}".rstrip()
+    if day_first:
+        return f"{day} {MONTHS[month]} {year or ''}".rstrip()
+    return f"{MONTHS[month]} {day}, {year}" if year else f"{MONTHS[month]} {day}"
+
+
+def wants_day_first(call: TemplateCall) -> bool:
+    """Return whether the day is to stand before the month (``df=y``)."""
+    return call.get("df").lower() in YES
