@@ -12,7 +12,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class BuildOptions:
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
     json: bool = False
     """Print the manifest instead of the summary tables."""
-    index: TextIndexOptions = TextIndexOptions()
+    index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
 def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
