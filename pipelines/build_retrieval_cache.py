@@ -28,8 +28,8 @@ from pipelines.evidence.build import CacheBuild, build_cache, find_finished
 from pipelines.evidence.corpora import Corpora
 from pipelines.evidence.options import EvidenceOptions, Settings
 from pipelines.evidence.report import describe_empty_sources, show_report
-from pipelines.evidence.search_options import SearchOptions, corpus_errors_are_the_users
 from pipelines.evidence.speed import StepSpeed, measure_speeds, show_speeds, write_speeds
+from pipelines.text_index.options import SearchOptions
 
 EXAMPLES = """\
 python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
@@ -86,7 +86,7 @@ def run(given: Options) -> None:
     # Options and corpora come first: whoever mistypes one should not wait for thousands of images.
     settings = given.ask.settings(given.search.max_document_frequency)
     named = given.ask.named(dataset.splits)
-    with corpus_errors_are_the_users(), open_corpora(given, settings) as corpora:
+    with open_corpora(given, settings) as corpora:
         corpora.check()
         images = look_at_images(dataset, given.read.image_folder, settings, console)
         cropper = given.ask.cropper({name for paths in images.values() for name in paths})
