@@ -26,7 +26,7 @@ class Task:
     """NER: forbid moves between tags that the scheme forbids."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> Literal["ner", "re"]:
         """``"ner"`` or ``"re"``."""
         return "ner" if isinstance(self.labels, TagSet) else "re"
 
