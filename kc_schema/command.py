@@ -6,10 +6,13 @@ takes them, and ``main = Command(...)``. The console command ``kc`` offers the s
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
+import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
@@ -37,6 +40,10 @@ options = Parameter(name="*")
 """Decorates a dataclass of options whose fields become options of the command, also where it is nested."""
 
 _STOPPED = "stopped; the same command goes on where this one was"
+_OUT_OF_MEMORY = (
+    "out of memory: give the process more (see ulimit -v and the limits of its container), or let fewer processes work"
+    " (--workers); the same command goes on"
+)
 _EXTRAS = {
     "elasticsearch": "elasticsearch",
     "faiss": "image",
@@ -45,6 +52,8 @@ _EXTRAS = {
     "requests": "image",
     "torchvision": "image",
     "accelerate": "training",
+    "jinja2": "training",
+    "pydantic": "training",
     "safetensors": "training",
     "seqeval": "training",
     "transformers": "training",
@@ -97,6 +106,9 @@ class Command:
             except UserError as error:
                 print_error(str(error))
                 return 2 if isinstance(error, UsageError) else 1
+            except MemoryError:
+                print_error(_OUT_OF_MEMORY)
+                return 1
             except ModuleNotFoundError as error:
                 extra = self._extra_of(error)
                 if extra is None:
@@ -104,6 +116,17 @@ class Command:
                 print_error(
                     f"{self.module} needs the package {error.name}, which is not installed; install it with:"
                     f" pip install 'entity-knowledge-corpus[{extra}]'"
+                )
+                return 1
+            except Exception as error:
+                limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+                if limit == resource.RLIM_INFINITY:
+                    raise
+                # Libraries report a want of address space as anything: threads, shared objects, files.
+                traceback.print_exc()
+                print_error(
+                    f"{type(error).__name__}, perhaps for want of memory: the address space is limited to"
+                    f" {limit // 1_000_000:,} MB (ulimit -v); give more, or let fewer processes work (--workers)"
                 )
                 return 1
 
@@ -153,11 +176,29 @@ class Command:
             message = " ".join(str(error).split()).rstrip(".")
             print_error(f"{message}; {called} --help shows the options")
             return 2
-        return (self.run(given, unknown) if self.beam else self.run(given)) or 0
+        if not self.beam:
+            return self.run(given) or 0
+        _refuse_misspelt(
+            unknown, [name for option in app.assemble_argument_collection() for name in option.names]
+        )
+        return self.run(given, unknown) or 0
 
     def _extra_of(self, error: ModuleNotFoundError) -> str | None:
         package = (error.name or "").partition(".")[0]
         return self.extra if package == "torch" else _EXTRAS.get(package)
+
+
+def _refuse_misspelt(unknown: list[str], known: list[str]) -> None:
+    """Refuse options that are nearly one of the command's own: to Beam they would mean nothing.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for word in unknown:
+        name = word.partition("=")[0]
+        near = difflib.get_close_matches(name, known, 1, cutoff=0.85) if name.startswith("--") else []
+        if near:
+            raise UsageError(f"{name}: there is no such option; did you mean {near[0]}?")
 
 
 def print_error(message: str) -> None:

@@ -33,6 +33,7 @@ class Verb:
 
 VERBS: dict[str, Verb] = {
     "demo": Verb("pipelines.demo", "Build the corpus of 106 real Wikipedia articles and search it."),
+    "download": Verb("pipelines.download_dump", "Fetch the newest complete dump of a wiki."),
     "build-text": Verb("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump."),
     "index": Verb("pipelines.index_text", "Index the sentences of a text corpus for search."),
     "verify": Verb("kc_schema.verify", "Check a text corpus: checksums, ids, anchors, tables that fit."),

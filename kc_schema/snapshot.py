@@ -6,17 +6,16 @@ no time stamps: the same dump and options give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.files import write_atomically
+from kc_schema.errors import UserError
+from kc_schema.store import Part, checksum, read_json, to_json, write_text
 from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
@@ -25,11 +24,9 @@ __all__ = [
     "Part",
     "Snapshot",
     "SnapshotError",
-    "as_json",
     "checksum",
     "has_manifest",
     "open_snapshot",
-    "parse_manifest",
     "read_manifest",
     "write_manifest",
 ]
@@ -39,22 +36,9 @@ FORMAT = 1
 
 MANIFEST = "manifest.json"
 
-M = TypeVar("M")
 
-
-class SnapshotError(Exception):
+class SnapshotError(UserError):
     """A folder that holds no snapshot, or one that cannot be read; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One Parquet file of a table."""
-
-    file: str
-    """Path inside the snapshot's folder, with forward slashes."""
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(slots=True)
@@ -78,87 +62,53 @@ class Manifest:
     format: int = FORMAT
 
     def rows(self, table: str) -> int:
-        """Gives the number of rows of `table` over all of its parts."""
+        """Return the number of rows of `table` over all of its parts."""
         return sum(part.rows for part in self.tables.get(table, []))
 
     def to_json(self) -> str:
-        """Gives the manifest as indented JSON, keys sorted."""
-        return as_json(asdict(self))
-
-    @staticmethod
-    def from_json(text: str, *, source: str) -> Manifest:
-        """Reads what `to_json` wrote; `source` names the file in errors.
-
-        Raises:
-            SnapshotError: not JSON, not a manifest, or of another format version.
-        """
-        return parse_manifest(Manifest, text, FORMAT, source=source, mend="build the snapshot again")
+        """Return the manifest as indented JSON, keys sorted."""
+        return to_json(self)
 
 
-def as_json(values: dict[str, Any]) -> str:
-    """Gives the JSON text of a manifest: indented, keys sorted, so that the same values give the same bytes."""
-    return json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def parse_manifest(kind: Callable[..., M], text: str, version: int, *, source: str, mend: str) -> M:
-    """Gives the manifest of some kind that `text` holds.
-
-    Args:
-        kind: makes it of its fields; one of them is ``tables``.
-        version: the format that is read.
-        source: names the file in errors.
-        mend: says in errors what to do.
-
-    Raises:
-        SnapshotError: not JSON, not such a manifest, or of another format version.
-    """
-    try:
-        values = json.loads(text)
-        if values["format"] != version:
-            raise SnapshotError(f"{source}: format {values['format']}, this version reads {version}; {mend}")
-        tables = {name: [Part(**part) for part in parts] for name, parts in values.pop("tables").items()}
-        return kind(tables=tables, **values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SnapshotError(f"{source}: not a manifest ({error}); {mend}") from error
-
-
-def checksum(path: Path) -> str:
-    """Gives the SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class _Format:
+    format: int
 
 
 def has_manifest(folder: Path) -> bool:
-    """Tells whether `folder` holds a finished snapshot."""
+    """Tell whether `folder` holds a finished snapshot."""
     return (folder / MANIFEST).is_file()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Commits a snapshot: from here on its folder holds one. Atomic and durable."""
-    write_atomically(folder / MANIFEST, lambda path: path.write_text(manifest.to_json(), encoding="utf-8"))
+    """Write the manifest: from here on the folder holds a snapshot. Atomic and durable."""
+    write_text(folder / MANIFEST, manifest.to_json())
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads the manifest of the snapshot in `folder`.
+    """Read the manifest of the snapshot in `folder`.
 
     Raises:
         SnapshotError: there is none, or it cannot be read.
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        version = read_json(path, _Format).format
+        if version != FORMAT:
+            raise SnapshotError(
+                f"{path}: format {version}, this version reads {FORMAT}; build the snapshot again"
+            )
+        return read_json(path, Manifest)
     except FileNotFoundError as error:
         what = "no such folder" if not folder.exists() else f"no {MANIFEST}, so no finished snapshot"
         raise SnapshotError(
             f"{folder}: {what}; build one with:"
             f" python -m pipelines.build_text_kc --dump DUMP --output {folder}"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SnapshotError(f"{path}: cannot be read: {error}") from error
-    return Manifest.from_json(text, source=str(path))
+    except ValueError as error:
+        raise SnapshotError(f"{path}: not a manifest ({error}); build the snapshot again") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +121,20 @@ class Snapshot:
     """SHA-256 of the manifest: two snapshots with one fingerprint hold the same tables."""
 
     def files(self, table: str) -> list[Path]:
-        """Gives the paths of a table's parts, in the order of their rows."""
+        """Return the paths of a table's parts, in the order of their rows."""
         return [self.folder / part.file for part in self.manifest.tables.get(table, [])]
 
     def batches(
         self, table: str, columns: Sequence[str] | None = None, *, rows: int = 1 << 14
     ) -> Iterator[pa.RecordBatch]:
-        """Gives a table's rows in order, at most `rows` at a time, so that memory stays bounded."""
+        """Yield a table's rows in order, at most `rows` at a time, so that memory stays bounded."""
         for path in self.files(table):
             with pq.ParquetFile(path) as file:
                 yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
 
 
 def open_snapshot(folder: Path | str) -> Snapshot:
-    """Opens the snapshot in `folder`; its parts must be there with the sizes of the manifest.
+    """Open the snapshot in `folder`; its parts must be there with the sizes of the manifest.
 
     Raises:
         SnapshotError: no snapshot, a part that is missing or has another size.

@@ -1,4 +1,7 @@
-"""The order of tests: what takes longest begins first, so that no worker sits alone with it at the end."""
+"""What all tests share: real data, and their order: what takes longest begins first."""
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort servers to the front, then training, then networks; the order within each stays."""
 
     def place(item: pytest.Item) -> int:
-        return next((number for number, name in enumerate(_FIRST) if item.get_closest_marker(name)), len(_FIRST))
+        return next(
+            (number for number, name in enumerate(_FIRST) if item.get_closest_marker(name)), len(_FIRST)
+        )
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real dumps and data sets; tests that need it are skipped where it is missing."""
+    folder = Path(os.environ.get("SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder}; set SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_dump() -> Path:
+    """The slice of a real dump (106 articles) that gensim's wheel carries."""
+    from pipelines.demo import find_dump
+
+    return find_dump()

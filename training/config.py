@@ -1,17 +1,24 @@
-"""The configuration of a run, as checked dataclasses: all keys with their meaning.
+"""The configuration of a run: all keys with their meaning, read from YAML, presets and changes.
 
-`training.config_file` reads them from YAML.
+``extends: NAME`` takes a preset (or another file) as the ground on which a file changes single keys;
+``--set experts.text.fit.epochs=3`` changes one more. Experts inherit the run's `fit`, mixtures its `gate`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
+import json
+import re
+import typing
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
-from typing import Any, Literal
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, Literal
+
+from kc_schema.errors import UsageError
 
 __all__ = [
     "ConfigError",
@@ -24,35 +31,49 @@ __all__ = [
     "LabelConfig",
     "MixtureConfig",
     "RunConfig",
+    "apply_changes",
     "as_mapping",
+    "build_config",
+    "explained_yaml",
+    "load_config",
     "nearest",
+    "preset_names",
     "without",
 ]
 
+PRESETS = Path(__file__).parent / "presets"
 
-class ConfigError(ValueError):
+
+class ConfigError(UsageError):
     """A configuration that cannot be used; the message names the key and what is right."""
 
 
 def _check(condition: bool, key: str, rule: str) -> None:
+    """Raise what pydantic turns into an error at its place."""
     if not condition:
-        raise ConfigError(f"{key}: {rule}")
+        raise ValueError(f"{key}: {rule}" if key else rule)
 
 
 def without(**sections: Iterable[str]) -> str:
-    """Gives the end of a message: which options take entries out of their sections."""
+    """Return the end of a message: which options take entries out of their sections."""
     options = (f"--set {section}.{name}=null" for section, names in sections.items() for name in names)
     return f"to do without: {' '.join(options)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Gives the end of a message: which known name was meant, if any is like it."""
+    """Return the end of a message: which known name was meant, if any is like it."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+class _Section:
+    """A part of the configuration; keys that it does not have are errors."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(_Section):
     """The pretrained encoder of the task models."""
 
     name: str = "xlm-roberta-large"
@@ -68,12 +89,12 @@ class EncoderConfig:
         return "/".join(PurePath(self.name).parts[-2:])
 
     def __post_init__(self) -> None:
-        _check(bool(self.name), "encoder.name", "give a model's name or folder")
-        _check(self.max_length >= 16, "encoder.max_length", "at least 16")
+        _check(bool(self.name), "name", "give a model's name or folder")
+        _check(self.max_length >= 16, "max_length", "at least 16")
 
 
 @dataclass(frozen=True)
-class ContextConfig:
+class ContextConfig(_Section):
     """How evidence becomes contexts."""
 
     top_k: int = 10
@@ -88,11 +109,11 @@ class ContextConfig:
     """The mark [X] between sentence and contexts, read as text (the released code's)."""
 
     def __post_init__(self) -> None:
-        _check(self.top_k >= 1, "contexts.top_k", "at least 1")
+        _check(self.top_k >= 1, "top_k", "at least 1")
 
 
 @dataclass(frozen=True)
-class LabelConfig:
+class LabelConfig(_Section):
     """The tags of NER."""
 
     scheme: Literal["bioes", "bio"] = "bioes"
@@ -102,7 +123,7 @@ class LabelConfig:
 
 
 @dataclass(frozen=True)
-class FitConfig:
+class FitConfig(_Section):
     """How an expert is fitted."""
 
     epochs: int = 10
@@ -115,6 +136,8 @@ class FitConfig:
     """Of the encoder."""
     head_learning_rate: float = 5e-2
     """Of what stands on it: emissions and CRF, or the relation head."""
+    emission_learning_rate: float | None = None
+    """NER: of the emission layer alone, where it differs from the CRF's; null takes head_learning_rate."""
     search: tuple[float, ...] = ()
     """Encoder learning rates to try with the first seed; the best on the development split is taken."""
     weight_decay: float = 0.01
@@ -136,18 +159,19 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulation"):
-            _check(getattr(self, name) >= 1, f"fit.{name}", "at least 1")
-        _check(self.batch_size % self.accumulation == 0, "fit.accumulation", "must divide fit.batch_size")
+            _check(getattr(self, name) >= 1, name, "at least 1")
+        _check(self.batch_size % self.accumulation == 0, "accumulation", "must divide batch_size")
         for name in ("learning_rate", "head_learning_rate", "temperature"):
-            _check(getattr(self, name) > 0, f"fit.{name}", "above 0")
-        _check(0 <= self.warmup < 1, "fit.warmup", "a share of the steps, from 0 to below 1")
-        _check(0 <= self.dropout < 1, "fit.dropout", "a probability, from 0 to below 1")
-        _check(self.clip is None or self.clip > 0, "fit.clip", "above 0, or null")
-        _check(self.weight_decay >= 0, "fit.weight_decay", "at least 0")
+            _check(getattr(self, name) > 0, name, "above 0")
+        _check((self.emission_learning_rate or 1) > 0, "emission_learning_rate", "above 0, or null")
+        _check(0 <= self.warmup < 1, "warmup", "a share of the steps, from 0 to below 1")
+        _check(0 <= self.dropout < 1, "dropout", "a probability, from 0 to below 1")
+        _check(self.clip is None or self.clip > 0, "clip", "above 0, or null")
+        _check(self.weight_decay >= 0, "weight_decay", "at least 0")
 
 
 @dataclass(frozen=True)
-class ExpertConfig:
+class ExpertConfig(_Section):
     """An expert: a task model with one source of evidence."""
 
     source: str | None = None
@@ -155,15 +179,21 @@ class ExpertConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     """Where it differs from the run's `fit`."""
 
+    def at(self, learning_rate: float) -> ExpertConfig:
+        """Return the expert with this learning rate of the encoder, and no others to try."""
+        fit = dataclasses.replace(self.fit, learning_rate=learning_rate, search=())
+        return dataclasses.replace(self, fit=fit)
+
 
 @dataclass(frozen=True)
-class GateConfig:
+class GateConfig(_Section):
     """The gate of a mixture (paper section 2.3)."""
 
     weights: Literal["label", "example"] = "label"
     """One weight for every label, as in the paper (the mixture is normalised again), or one an example."""
-    vectors: tuple[str, ...] = ("text_vector", "image_vector")
-    """Columns of the cache's features, joined: r_T and r_I."""
+    vectors: tuple[str, ...] | None = None
+    """Columns of the cache's features, joined; null takes text_vector and image_vector (r_T and r_I), as far as
+    the cache has them."""
     normalised: bool = True
     """L2-normalised vectors, or raw ones. At a learning rate of 5e-6 this decides how far a gate can move."""
     split: str = "train"
@@ -179,13 +209,14 @@ class GateConfig:
     """AdamW's."""
 
     def __post_init__(self) -> None:
-        _check(len(self.vectors) >= 1, "gate.vectors", "at least one column of the cache's features")
-        _check(self.epochs >= 1 and self.batch_size >= 1, "gate.epochs, gate.batch_size", "at least 1")
-        _check(self.learning_rate > 0, "gate.learning_rate", "above 0")
+        _check(self.vectors != (), "vectors", "at least one column of the cache's features, or null")
+        for name in ("epochs", "batch_size"):
+            _check(getattr(self, name) >= 1, name, "at least 1")
+        _check(self.learning_rate > 0, "learning_rate", "above 0")
 
 
 @dataclass(frozen=True)
-class MixtureConfig:
+class MixtureConfig(_Section):
     """A mixture of experts."""
 
     experts: tuple[str, ...] = ()
@@ -200,7 +231,7 @@ class MixtureConfig:
 
 
 @dataclass(frozen=True)
-class EvaluationConfig:
+class EvaluationConfig(_Section):
     """How results are measured."""
 
     convention: Literal["lenient", "strict"] = "lenient"
@@ -209,15 +240,17 @@ class EvaluationConfig:
     """Bootstrap samples over distinct sentences."""
 
     def __post_init__(self) -> None:
-        _check(self.resamples >= 1, "evaluation.resamples", "at least 1")
+        _check(self.resamples >= 1, "resamples", "at least 1")
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(_Section):
     """A whole run."""
 
     cache: str = ""
     """Folder of the retrieval cache."""
+    task: Literal["ner", "re"] | None = None
+    """What the settings are meant for; a cache for the other task is refused. null takes either."""
     output: str = "runs/run"
     """Folder of the run; made where it is missing."""
     seeds: tuple[int, ...] = (1, 2, 3)
@@ -235,13 +268,17 @@ class RunConfig:
     or better always."""
     evaluation_batch_size: int = 32
     """Examples a step where nothing is learned."""
+    limit: int | None = None
+    """Take only the first examples of each split, to try things; null takes all."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     contexts: ContextConfig = field(default_factory=ContextConfig)
     labels: LabelConfig = field(default_factory=LabelConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     experts: Mapping[str, ExpertConfig] = field(default_factory=dict)
+    """By name: task models, each with one source of evidence or none."""
     gate: GateConfig = field(default_factory=GateConfig)
     mixtures: Mapping[str, MixtureConfig] = field(default_factory=dict)
+    """By name: experts whose distributions are mixed."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
@@ -249,6 +286,7 @@ class RunConfig:
         _check(bool(self.experts), "experts", "name at least one expert")
         _check(bool(self.seeds), "seeds", "give at least one seed")
         _check(self.evaluation_batch_size >= 1, "evaluation_batch_size", "at least 1")
+        _check(self.limit is None or self.limit >= 1, "limit", "at least 1, or null")
         _check(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once")
         for name in [*self.experts, *self.mixtures]:
             plain = name.replace("-", "").replace("_", "").replace("+", "").replace(".", "")
@@ -258,23 +296,234 @@ class RunConfig:
         self._check_members()
 
     def _check_members(self) -> None:
-        """Makes sure that every mixture can have its experts; a message says how to do without it."""
+        """Make sure that every mixture can have its experts; a message says how to do without it."""
         times = {name: Counter(mixture.experts) for name, mixture in self.mixtures.items()}
         orphans = [name for name, counts in times.items() if counts.keys() - self.experts.keys()]
         greedy = [name for name, counts in times.items() if max(counts.values()) > len(self.seeds)]
         if orphans:
             name = orphans[0]
             lost = next(expert for expert in self.mixtures[name].experts if expert not in self.experts)
-            raise ConfigError(
+            raise ValueError(
                 f"mixtures.{name}.experts: no expert {lost!r}{nearest(lost, self.experts)}; {without(mixtures=orphans)}"
             )
         if greedy:
             expert, most = times[greedy[0]].most_common(1)[0]
-            raise ConfigError(
+            raise ValueError(
                 f"mixtures.{greedy[0]}.experts: {expert!r} {most} times needs as many seeds; {without(mixtures=greedy)}"
             )
 
 
 def as_mapping(config: Any) -> dict[str, Any]:
-    """Gives a configuration (or a part) as plain values, in the order of its fields."""
+    """Return a configuration (or a part) as plain values, in the order of its fields."""
     return dataclasses.asdict(config)
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that are shipped."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load_config(path: str | Path, changes: Sequence[str] = ()) -> RunConfig:
+    """Return the configuration of a file or preset, with ``key=value`` changes applied.
+
+    Raises:
+        ConfigError: the file is missing or no YAML mapping, a key is unknown, or a value does not fit.
+    """
+    values = _read(path, ())
+    apply_changes(values, changes)
+    return build_config(values)
+
+
+def apply_changes(values: dict[str, Any], changes: Sequence[str]) -> None:
+    """Change single keys of a configuration, each given as ``key=value``.
+
+    Raises:
+        ConfigError: no key and value, no YAML, or no such place.
+    """
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {change}: write key=value, as --set fit.epochs=3")
+        _set(values, key.strip().split("."), _yaml(text, f"--set {change}"), change)
+
+
+def build_config(values: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration that a mapping describes; experts and mixtures inherit `fit` and `gate`.
+
+    Raises:
+        ConfigError: a key is unknown, or a value does not fit.
+    """
+    from pydantic import ValidationError
+
+    values = {key: value for key, value in values.items() if value is not None or key == "limit"}
+    for section, inherited in (("experts", "fit"), ("mixtures", "gate")):
+        entries = values.get(section) or {}
+        if isinstance(entries, Mapping):
+            ground = values.get(inherited) or {}
+            values[section] = {name: _inherit(entry, inherited, ground) for name, entry in entries.items()}
+    try:
+        # Through JSON: there a list is a tuple, and nothing else is taken for what it is not.
+        built: RunConfig = _adapter().validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    return built
+
+
+def _inherit(entry: Any, key: str, ground: Any) -> Any:
+    entry = {} if entry is None else entry
+    if not isinstance(entry, Mapping) or not isinstance(ground, Mapping):
+        return entry
+    own = entry.get(key) or {}
+    return {**entry, key: {**ground, **own}} if isinstance(own, Mapping) else entry
+
+
+@functools.cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunConfig)
+
+
+def _explain(error: Any) -> str:
+    """Return the first of pydantic's complaints as one line: the key, what is wrong, the nearest right key."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    if first["type"] == "unexpected_keyword_argument":
+        known = _keys(place[:-1])
+        near = nearest(place[-1], known) or f"; known: {', '.join(known)}"
+        return f"{'.'.join(place)}: unknown key{near}"
+    if first["type"] == "value_error":
+        inside = ".".join([*place, ""])
+        return f"{inside}{str(first['msg']).removeprefix('Value error, ')}"
+    given = json.dumps(first["input"], ensure_ascii=False)
+    message = str(first["msg"]).replace("Input should be", "should be")
+    return f"{'.'.join(place) or 'configuration'}: {message}, not {given}"
+
+
+def _keys(place: Sequence[str]) -> list[str]:
+    """Return the keys of the section at `place`."""
+    kind: Any = RunConfig
+    for part in place:
+        if dataclasses.is_dataclass(kind):
+            kind = typing.get_type_hints(kind)[part]
+        else:  # a mapping from names
+            kind = typing.get_args(kind)[1]
+    return [entry.name for entry in dataclasses.fields(kind)]
+
+
+def _read(path: str | Path, chain: tuple[Path, ...]) -> dict[str, Any]:
+    found = Path(path)
+    if not found.exists() and (PRESETS / f"{path}.yaml").exists():
+        found = PRESETS / f"{path}.yaml"
+    if found in chain:
+        raise ConfigError(f"{found}: extends itself")
+    try:
+        text = found.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        near = nearest(str(path), preset_names())
+        raise ConfigError(
+            f"{path}: no such file or preset{near}; presets: {', '.join(preset_names())} ({error})"
+        ) from error
+    values = _yaml(text, str(found))
+    if not isinstance(values, dict):
+        raise ConfigError(f"{found}: a mapping of keys is needed, not {type(values).__name__}")
+    ground = values.pop("extends", None)
+    if ground is None:
+        return values
+    beside = found.parent / str(ground)
+    return _merged(_read(beside if beside.exists() else str(ground), (*chain, found)), values)
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return PyYAML's safe loader, made to read 5e-6 (no point) as the number that it is in YAML 1.2."""
+    import yaml  # type: ignore[import-untyped]
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        pass
+
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    return Loader
+
+
+def _yaml(text: str, where: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(text, _loader())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: not YAML: {' '.join(str(error).split())}") from error
+
+
+def _merged(ground: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `ground` with `changes`; mappings are merged key by key, a null takes an entry out."""
+    merged = dict(ground)
+    for key, value in changes.items():
+        if key in ("experts", "mixtures") and isinstance(value, Mapping):
+            merged[key] = {
+                name: entry
+                for name, entry in _merged(merged.get(key) or {}, value).items()
+                if entry is not None
+            }
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merged(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _set(values: dict[str, Any], keys: Sequence[str], value: Any, change: str) -> None:
+    here = values
+    for key in keys[:-1]:
+        if here.get(key) is None:
+            here[key] = {}
+        if not isinstance(here[key], dict):
+            raise ConfigError(f"--set {change}: {key!r} holds no keys")
+        here = here[key]
+    if len(keys) == 2 and keys[0] in ("experts", "mixtures") and value is None:
+        if keys[-1] not in here:
+            known = nearest(keys[-1], here) or f"; there are {', '.join(here) or 'none'}"
+            raise ConfigError(f"--set {change}: {keys[0]} has no {keys[-1]!r} to take out{known}")
+        del here[keys[-1]]
+    else:
+        here[keys[-1]] = value
+
+
+def explained_yaml(config: RunConfig) -> str:
+    """Return a configuration as YAML in which a comment above every key says what it means."""
+    return "".join(_explained(config, config.fit, config.gate, ""))
+
+
+def _explained(section: Any, fit: FitConfig, gate: GateConfig, indent: str) -> Iterable[str]:
+    from docstring_parser import parse_from_object
+
+    meaning = {entry.arg_name: entry.description or "" for entry in parse_from_object(type(section)).params}
+    for entry in dataclasses.fields(section):
+        value = getattr(section, entry.name)
+        if value in (fit, gate) and indent:  # inherited as it is
+            continue
+        text = " ".join(meaning.get(entry.name, "").split()) or _summary(type(value))
+        yield f"{indent}# {text}\n" if text else ""
+        if dataclasses.is_dataclass(value):
+            yield f"{indent}{entry.name}:\n"
+            yield from _explained(value, fit, gate, indent + "  ")
+        elif isinstance(value, Mapping):
+            yield f"{indent}{entry.name}:{'' if value else ' {}'}\n"
+            for name, inner in value.items():
+                yield f"{indent}  {name}:\n"
+                yield from _explained(inner, fit, gate, indent + "    ")
+        else:
+            yield f"{indent}{entry.name}: {_spelled(value)}\n"
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_spelled, value))}]"
+    if isinstance(value, float) and "e" in repr(value) and "." not in repr(value):
+        return repr(value).replace("e", ".0e")  # every YAML reads this as a number
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0] if dataclasses.is_dataclass(kind) else ""

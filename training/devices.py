@@ -14,7 +14,15 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["choose_device", "choose_precision", "clock", "peak_flops", "product_flops", "training_flops"]
+__all__ = [
+    "choose_device",
+    "choose_precision",
+    "clock",
+    "peak_flops",
+    "product_flops",
+    "quiet_libraries",
+    "training_flops",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -168,3 +176,12 @@ def training_flops(layers: int, hidden: int, parameters: int, tokens: int, lengt
     token attended to (Chowdhery et al. 2022, appendix B).
     """
     return 6.0 * parameters * tokens + 12.0 * layers * hidden * length * tokens
+
+
+def quiet_libraries() -> None:
+    """Keep progress bars of model loading and advertisements away: the project's own lines say what happens."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kc_schema.errors import UserError
+
 __all__ = ["TrainingError", "out_of_memory_explained"]
 
 
-class TrainingError(RuntimeError):
+class TrainingError(UserError):
     """Training cannot go on; the message names the place and what to do."""
 
 

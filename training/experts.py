@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-import json
-import logging
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from kc_schema.files import write_atomically
 from kc_schema.retrieval_cache import Example, Hit, RetrievalCache
-from training.config import ContextConfig, ExpertConfig, RunConfig, as_mapping
+from kc_schema.store import read_json, write_atomically, write_json
+from training.config import ContextConfig, ExpertConfig, FitConfig, RunConfig
 from training.data.batching import Collator, EncodedDataset, batches_by_length
 from training.data.inputs import EncodedInput, InputEncoder, load_tokenizer
 from training.data.labels import TagSet
 from training.devices import choose_device, choose_precision
-from training.distributions import Distributions, Part, join
+from training.distributions import Distributions, Part, join, save_distributions
 from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import headline_f1
 from training.models.encoder import encoder_limit, load_encoder, restore_encoder
-from training.models.task_model import TaskModel
-from training.task import Task
+from training.models.task_models import TaskModel
+from training.run_folder import Run
+from training.task import Task, TaskRecord
 
-__all__ = ["Expert", "evidence_of", "fit_expert", "load_expert", "sentences_per_second"]
+if TYPE_CHECKING:
+    from training.fitting import Fit
 
-logger = logging.getLogger(__name__)
+__all__ = [
+    "Epoch",
+    "Expert",
+    "FitRecord",
+    "Speed",
+    "cache_distributions",
+    "evidence_of",
+    "fit_expert",
+    "load_expert",
+    "read_fit",
+    "sentences_per_second",
+]
 
+CHECKPOINTS = "fit"
+"""Folder of the checkpoints while an expert is fitted."""
 _TIMED = 32
 
 
@@ -103,15 +117,21 @@ class Expert:
         write_atomically(folder / "model.safetensors", lambda place: save_model(self.model, str(place)))
         self.inputs.tokenizer.save_pretrained(folder)
         self.model.encoder.config.save_pretrained(folder)
-        described = {
-            **self.task.as_json(),
-            "source": self.source,
-            "contexts": as_mapping(self.inputs.contexts),
-            "limit": self.inputs.limit,
-            "precision": self.precision,
-        }
-        text = json.dumps(described, indent=2) + "\n"
-        write_atomically(folder / "expert.json", lambda place: place.write_text(text))
+        described = _Described(
+            self.task.as_json(), self.source, self.inputs.contexts, self.inputs.limit, self.precision
+        )
+        write_json(folder / "expert.json", described)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What is noted of an expert (``expert.json``) beside its weights, tokenizer and encoder."""
+
+    task: TaskRecord
+    source: str | None
+    contexts: ContextConfig
+    limit: int
+    precision: str
 
 
 def load_expert(folder: Path | str, device: str = "auto") -> Expert:
@@ -122,22 +142,21 @@ def load_expert(folder: Path | str, device: str = "auto") -> Expert:
     """
     from safetensors.torch import load_model
 
-    from training.config import FitConfig
-
     folder = Path(folder)
     try:
-        described = json.loads((folder / "expert.json").read_text())
+        described = read_json(folder / "expert.json", _Described)
     except FileNotFoundError:
         raise TrainingError(f"{folder}: no expert.json, so no trained expert; run training.run") from None
-    task = Task.from_json(described)
+    except ValueError as error:
+        raise TrainingError(f"{folder / 'expert.json'}: {error}; run training.run again") from error
+    task = Task.from_json(described.task)
     tokenizer = load_tokenizer(str(folder), markers=task.name == "re")
     encoder = restore_encoder(folder)
     model = task.build_model(encoder, FitConfig())
     load_model(model, str(folder / "model.safetensors"))
     place = choose_device(device)
-    contexts = ContextConfig(**described["contexts"])
-    inputs = InputEncoder(tokenizer, contexts, described["limit"])
-    return Expert(model.to(place), task, inputs, described["source"], place, described["precision"])
+    inputs = InputEncoder(tokenizer, described.contexts, described.limit)
+    return Expert(model.to(place), task, inputs, described.source, place, described.precision)
 
 
 def evidence_of(cache: RetrievalCache, source: str | None, split: str) -> dict[str, list[Hit]] | None:
@@ -177,39 +196,89 @@ def new_expert(task: Task, config: RunConfig, expert: ExpertConfig, seed: int) -
     return Expert(model.to(device), task, inputs, expert.source, device, config.precision)
 
 
-def fit_expert(
-    cache: RetrievalCache,
-    task: Task,
-    config: RunConfig,
-    name: str,
-    expert: ExpertConfig,
-    seed: int,
-    folder: Path,
-) -> dict[str, Any]:
-    """Fits an expert and saves it in `folder`; goes on where a killed run left off.
+@dataclass(frozen=True)
+class Epoch:
+    """One row of a fit's history."""
 
-    Gives the record of the fit: ``history`` by epoch, ``dev_f1`` of the kept epoch, ``counts`` of what packing
-    did. Checkpoints are removed at the end.
+    epoch: int
+    loss: float | None = None
+    dev_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """What is noted of a fit (``fit.json``)."""
+
+    history: list[Epoch]
+    dev_f1: float
+    """Of the epoch that was kept, in percent."""
+    counts: dict[str, int]
+    """What packing did with the evidence of both splits."""
+    learning_rate: float
+    precision: str
+    """Of the encoder's products: ``float32`` or ``bfloat16``, also where ``auto`` was configured."""
+
+
+def read_fit(folder: Path) -> FitRecord:
+    """Read the record of a fit from an expert's folder."""
+    return read_json(folder / "fit.json", FitRecord)
+
+
+def fit_expert(
+    run: Run, name: str, expert: ExpertConfig, seed: int, folder: Path, tried: Sequence[Path] = ()
+) -> None:
+    """Fit an expert and save it in `folder`; go on where a killed run left off.
+
+    Args:
+        run: the run.
+        name: of the step, for messages.
+        expert: its settings.
+        seed: of its head and of the order of the examples.
+        folder: where it is saved; checkpoints are removed at the end.
+        tried: folders of experts with other learning rates; the rate that did best on the development split is
+            taken, the lower of equals.
     """
     from accelerate import PartialState  # type: ignore[import-untyped]
 
+    if tried:
+        best = max(map(read_fit, tried), key=lambda record: (record.dev_f1, -record.learning_rate))
+        expert = expert.at(best.learning_rate)
+    config = run.config
+    made = new_expert(run.task, config, expert, seed)
+    fit = _prepare(run, name, expert, seed, folder / CHECKPOINTS, made)
+    history = [Epoch(int(row["epoch"]), row.get("loss"), row.get("dev_f1")) for row in fit.run()]
+    if not PartialState().is_main_process:
+        return
+    scores = [row.dev_f1 or 0.0 for row in history]
+    made.save(folder)
+    write_json(
+        folder / "fit.json",
+        FitRecord(
+            history,
+            max(scores) if expert.fit.selection == "best" else scores[-1],
+            dict(made.inputs.counts),
+            expert.fit.learning_rate,
+            fit.precision,
+        ),
+    )
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _prepare(run: Run, name: str, expert: ExpertConfig, seed: int, folder: Path, made: Expert) -> Fit:
+    """Encode both splits and put together what a fit needs."""
     from training.fitting import Fit
 
-    made = new_expert(task, config, expert, seed)
-    data = {}
-    for split in (config.train, config.dev):
-        examples = cache.examples(split)
-        data[split] = (examples, made.inputs.encode(examples, evidence_of(cache, expert.source, split)))
-    examples, inputs = data[config.train]
-    dev_examples, dev_inputs = data[config.dev]
+    config, task = run.config, run.task
+    examples, inputs = _encoded(run, expert.source, config.train, made)
+    dev_examples, dev_inputs = _encoded(run, expert.source, config.dev, made)
 
     def score() -> float:
         found = made.predict_inputs(dev_inputs, config.evaluation_batch_size)
         return headline_f1(task, dev_examples, found.by_example(found.best), config.evaluation.convention)
 
-    aligned = expert.fit.alignment and expert.source is not None
     tokenizer = made.inputs.tokenizer
-    fit = Fit(
+    aligned = expert.fit.alignment and expert.source is not None
+    return Fit(
         model=made.model,
         dataset=EncodedDataset(inputs, task.targets(examples, config.train)),
         collator=Collator(tokenizer.pad_token_id, tokenizer.sep_token_id, both_views=aligned),
@@ -220,22 +289,37 @@ def fit_expert(
         device=made.device,
         precision=choose_precision(config.precision, made.device),
         gradient_checkpointing=config.encoder.gradient_checkpointing,
-        folder=folder / "fit",
+        folder=folder,
         name=name,
     )
-    history = fit.run()
-    kept = [row["dev_f1"] for row in history]
-    record = {
-        "history": history,
-        "dev_f1": max(kept) if expert.fit.selection == "best" else kept[-1],
-        "counts": dict(sorted(made.inputs.counts.items())),
-        "learning_rate": expert.fit.learning_rate,
-    }
-    if PartialState().is_main_process:
-        made.save(folder)
-        text = json.dumps(record, indent=2) + "\n"
-        write_atomically(folder / "fit.json", lambda place: place.write_text(text))
-    return record
+
+
+def _encoded(
+    run: Run, source: str | None, split: str, made: Expert
+) -> tuple[list[Example], list[EncodedInput]]:
+    examples = run.cache.examples(split)
+    return examples, made.inputs.encode(examples, evidence_of(run.cache, source, split))
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast an expert answers, one example at a time (``speed.json``)."""
+
+    sentences_per_second: float
+    device: str
+
+
+def cache_distributions(run: Run, source: str | None, expert: Path, folder: Path) -> None:
+    """Write into `folder` what the expert in the folder `expert` says of every split, and how fast it is."""
+    config = run.config
+    made = load_expert(expert, config.device)
+    for split in (config.train, config.dev, config.test):
+        hits = evidence_of(run.cache, source, split)
+        examples = run.cache.examples(split)
+        found = made.predict(examples, hits, config.evaluation_batch_size)
+        save_distributions(folder / f"{split}.safetensors", found)
+    # The last one is the test split.
+    write_json(folder / "speed.json", Speed(sentences_per_second(made, examples, hits), str(made.device)))
 
 
 def sentences_per_second(

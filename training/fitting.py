@@ -6,8 +6,6 @@ on from the last whole one and, on a CPU, ends with the same weights as an undis
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import shutil
@@ -23,7 +21,7 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations.integration_utils import TensorBoardCallback
 
-from kc_schema.files import write_atomically
+from kc_schema.store import Part, describe_part, read_json, write_json
 from training.config import FitConfig
 from training.data.batching import Collator
 from training.devices import peak_flops, training_flops
@@ -127,7 +125,7 @@ class Fit:
 
 
 class _ModelTrainer(Trainer):
-    """The Trainer with two learning rates, our own scoring, and a loss that must be a number."""
+    """The Trainer with learning rates by part, our own scoring, and a loss that must be a number."""
 
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
@@ -147,7 +145,7 @@ class _ModelTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """AdamW with the encoder's and the head's learning rate; biases and norms are not decayed."""
+        """AdamW with the learning rates of encoder, emissions and head; biases and norms are not decayed."""
         if self.optimizer is None:
             settings = self.fit.settings
             self.optimizer = torch.optim.AdamW(
@@ -201,10 +199,13 @@ def _board(folder: Path) -> TensorBoardCallback:
 
 
 def _groups(model: nn.Module, settings: FitConfig) -> list[tuple[list[nn.Parameter], float, bool]]:
+    rates = {"encoder": settings.learning_rate}
+    if settings.emission_learning_rate is not None:
+        rates["emission"] = settings.emission_learning_rate
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        inside = name.removeprefix("module.").startswith("encoder.")
-        rate = settings.learning_rate if inside else settings.head_learning_rate
+        part = name.removeprefix("module.").partition(".")[0]
+        rate = rates.get(part, settings.head_learning_rate)
         groups.setdefault((rate, parameter.dim() > 1), []).append(parameter)
     return [(parameters, rate, decay) for (rate, decay), parameters in groups.items()]
 
@@ -285,24 +286,15 @@ class _NoteCheckpoint(TrainerCallback):
 
 
 def note_checkpoint(folder: Path) -> None:
-    """Writes the note of a checkpoint: every file with its size and SHA-256."""
-    files = {path.name: _summary(path) for path in sorted(folder.iterdir()) if path.name != NOTE}
-    text = json.dumps(files, indent=1)
-    write_atomically(folder / NOTE, lambda place: place.write_text(text))
-
-
-def _summary(path: Path) -> list[Any]:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return [path.stat().st_size, digest.hexdigest()]
+    """Write the note of a checkpoint: every file with its size and SHA-256."""
+    files = [path for path in sorted(folder.iterdir()) if path.name != NOTE]
+    write_json(folder / NOTE, [describe_part(path, folder, rows=0) for path in files])
 
 
 def _is_whole(folder: Path) -> bool:
     try:
-        files = json.loads((folder / NOTE).read_text())
-        return all(_summary(folder / name) == entry for name, entry in files.items())
+        noted = read_json(folder / NOTE, list[Part])
+        return all(describe_part(folder / part.file, folder, rows=0) == part for part in noted)
     except (OSError, ValueError):
         return False
 

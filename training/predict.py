@@ -7,68 +7,74 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from kc_schema.files import write_atomically
-from kc_schema.retrieval_cache import CacheError, Example, RetrievalCache, open_cache
-from training.config import ConfigError
-from training.data.labels import TagSet, entities
-from training.distributions import Distributions
+from kc_schema.command import Command, options
+from kc_schema.store import write_text
 from training.errors import TrainingError
-from training.task import Task
 
-__all__ = ["main", "predictions"]
+if TYPE_CHECKING:
+    from kc_schema.retrieval_cache import Example, RetrievalCache
+    from training.distributions import Distributions
+    from training.task import Task
 
-_EXAMPLE = """example:
-  python -m training.predict --run runs/twitter17 --cache caches/mine --split test --output predictions.jsonl
-"""
+__all__ = ["PredictOptions", "main", "predictions"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments = _parser().parse_args(argv)
-    from training.run import quiet_libraries
+@options
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """Options of the command."""
 
+    run: Path
+    """Folder of a finished run."""
+    cache: Path
+    """A retrieval cache with the same sources."""
+    split: str = "test"
+    """Split of the cache."""
+    variant: str | None = None
+    """Name of a mixture or expert (default: the run's main mixture)."""
+    seed: int | None = None
+    """Seed of the variant (default: the run's first)."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where models run."""
+    output: Path | None = None
+    """File to write (default: standard output)."""
+
+
+def _predict(given: PredictOptions) -> None:
+    from kc_schema.retrieval_cache import open_cache
+    from training.devices import quiet_libraries
+
+    if given.output is not None and not given.output.parent.is_dir():
+        raise TrainingError(f"--output {given.output}: there is no folder {given.output.parent}")
     quiet_libraries()
-    try:
-        if arguments.output is not None and not arguments.output.parent.is_dir():
-            raise TrainingError(f"--output {arguments.output}: there is no folder {arguments.output.parent}")
-        cache = open_cache(arguments.cache)
-        rows = _predict(arguments, cache)
-    except (CacheError, ConfigError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
+    rows = _rows(given, open_cache(given.cache))
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if arguments.output is None:
+    if given.output is None:
         sys.stdout.write(lines)
     else:
-        write_atomically(arguments.output, lambda path: path.write_text(lines, encoding="utf-8"))
-    return 0
+        write_text(given.output, lines)
 
 
-def _predict(arguments: argparse.Namespace, cache: RetrievalCache) -> list[dict[str, Any]]:
+def _rows(given: PredictOptions, cache: RetrievalCache) -> list[dict[str, Any]]:
     from training.experts import evidence_of, load_expert
     from training.mixture import load_mixture
 
-    folder = _variant_folder(arguments.run, arguments.variant, arguments.seed)
-    examples = cache.examples(arguments.split)
-    if folder.parts[-3] == "mixtures":
-        mixture = load_mixture(folder, arguments.device)
+    folder, kind = _variant_folder(given.run, given.variant, given.seed)
+    examples = cache.examples(given.split)
+    if kind == "mixtures":
+        mixture = load_mixture(folder, given.device)
         _check_task(mixture.task, cache)
-        return list(predictions(mixture.task, examples, mixture.predict(cache, arguments.split)))
-    expert = load_expert(folder, arguments.device)
+        return list(predictions(mixture.task, examples, mixture.predict(cache, given.split)))
+    expert = load_expert(folder, given.device)
     _check_task(expert.task, cache)
-    found = expert.predict(examples, evidence_of(cache, expert.source, arguments.split), 32)
+    found = expert.predict(examples, evidence_of(cache, expert.source, given.split), 32)
     return list(predictions(expert.task, examples, found))
 
 
@@ -79,9 +85,9 @@ def _check_task(task: Task, cache: RetrievalCache) -> None:
         )
 
 
-def _variant_folder(run: Path, variant: str | None, seed: int | None) -> Path:
-    """Gives the folder of a variant: by default the run's first mixture with a gate, the first seed."""
-    from training.planning import open_config
+def _variant_folder(run: Path, variant: str | None, seed: int | None) -> tuple[Path, str]:
+    """Return the folder of a variant and its kind: by default the run's main mixture, the first seed."""
+    from training.run_folder import open_config
 
     config = open_config(run)
     if variant is None:
@@ -95,20 +101,24 @@ def _variant_folder(run: Path, variant: str | None, seed: int | None) -> Path:
         raise TrainingError(
             f"{run} has no {variant!r} with seed {seed}; it has {known}; seeds {', '.join(map(str, config.seeds))}"
         )
-    return (run / kind / variant / f"seed-{seed}").resolve()
+    return (run / kind / variant / f"seed-{seed}").resolve(), kind
 
 
 def _preferred(gated: Sequence[str]) -> list[str]:
-    """Puts the mixture called ``moe``, the headline of the presets, first."""
+    """Put the mixture called ``moe``, the headline of the presets, first."""
     return sorted(gated, key=lambda name: name != "moe")
 
 
 def predictions(task: Task, examples: Sequence[Example], found: Distributions) -> Iterator[dict[str, Any]]:
-    """Gives one mapping an example.
+    """Yield one mapping an example.
 
     NER: ``labels`` and ``entities`` with type, span in tokens, text and probability (the mean of its tokens');
     RE: ``relation`` and ``probability``.
     """
+    import numpy as np
+
+    from training.data.labels import TagSet, entities
+
     names = task.label_names
     ends = np.cumsum(found.lengths)
     for example, end, length in zip(examples, ends, found.lengths, strict=True):
@@ -134,22 +144,15 @@ def predictions(task: Task, examples: Sequence[Example], found: Distributions) -
         yield row
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.predict",
-        description="Writes the predictions of a run's mixture (or expert) for a cache as JSON lines.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
-    parser.add_argument("--cache", required=True, type=Path, help="a retrieval cache with the same sources")
-    parser.add_argument("--split", default="test", help="split of the cache (default: %(default)s)")
-    parser.add_argument("--variant", help="name of a mixture or expert (default: the run's main mixture)")
-    parser.add_argument("--seed", type=int, help="seed of the variant (default: the run's first)")
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
-    parser.add_argument("--output", type=Path, help="file to write (default: standard output)")
-    return parser
-
+main = Command(
+    "training.predict",
+    "Label examples with a mixture of a run.",
+    PredictOptions,
+    _predict,
+    examples=(
+        "python -m training.predict --run runs/twitter17 --cache caches/mine --split test --output predictions.jsonl"
+    ),
+)
 
 if __name__ == "__main__":
     sys.exit(main())

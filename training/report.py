@@ -7,47 +7,54 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from kc_schema.retrieval_cache import CacheError
-from training.config import ConfigError
-from training.errors import TrainingError
+from kc_schema.command import Command, options
 
-__all__ = ["main"]
-
-_EXAMPLE = """example:
-  python -m training.report --run runs/twitter17 --images twitter17_images
-"""
+__all__ = ["ReportOptions", "main"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.report",
-        description="Writes RUN/report/report.md and RUN/report/report.html.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
-    parser.add_argument("--images", type=Path, help="folder of the data set's images, shown with the cases")
-    arguments = parser.parse_args(argv)
-    from training.planning import open_run
+@options
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """Options of the command."""
+
+    run: Path
+    """Folder of a finished run."""
+    images: Path | None = None
+    """Folder of the data set's images, shown with the cases; the run remembers it."""
+
+
+def _write(given: ReportOptions) -> None:
+    from training.errors import TrainingError
     from training.reporting.writing import write_report
+    from training.run import steps_of
+    from training.run_folder import open_run
 
-    try:
-        if arguments.images is not None and not arguments.images.is_dir():
-            raise TrainingError(f"--images {arguments.images}: no such folder")
-        folder = arguments.run / "report"
-        write_report(open_run(arguments.run), folder, images=arguments.images)
-    except (CacheError, ConfigError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if given.images is not None and not given.images.is_dir():
+        raise TrainingError(f"--images {given.images}: no such folder")
+    finished = open_run(given.run)
+    unfinished = [
+        step.name for step in steps_of(finished) if not step.is_finished() and step.name != "report"
+    ]
+    if unfinished:
+        raise TrainingError(
+            f"{given.run}: {unfinished[0]} is not finished; finish the run with python -m training.run first"
+        )
+    folder = given.run / "report"
+    write_report(finished, folder, images=given.images)
     print(f"report: {folder / 'report.html'}")
-    return 0
 
+
+main = Command(
+    "training.report",
+    "Write the report of a run again.",
+    ReportOptions,
+    _write,
+    examples="python -m training.report --run runs/twitter17 --images twitter17_images",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

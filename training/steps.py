@@ -1,9 +1,7 @@
-"""Steps of a run: each writes one folder, and is skipped when what lies there fits its inputs."""
+"""The steps of a run: each writes one folder, and is skipped while what lies there fits its inputs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
 import time
@@ -12,112 +10,99 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kc_schema.files import write_atomically
+from kc_schema.store import Part, Step, describe_part, fingerprint, write_text
 
-__all__ = ["Step", "is_current", "is_finished", "run_steps"]
+__all__ = ["RunStep", "do_step"]
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Raised when the code changes what a step computes, so that older results are not taken for current."""
-NOTE = "step.json"
-BEGUN = "begun.json"
+RECORD = "step.json"
+BEGUN = "begun"
+"""Names in a step's folder: what it wrote, and for which inputs it was begun."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step.
+class Written:
+    """The files of a step, TensorBoard's logs left out."""
 
-    A step is current when its folder notes the same fingerprint and holds the files that it noted.
-    """
+    files: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """One step of a run."""
 
     name: str
     folder: Path
     inputs: Mapping[str, Any]
     """All that decides the result: settings and checksums of files, as JSON values."""
-    needs: Sequence[Step]
-    run: Callable[[], object]
+    needs: Sequence[RunStep]
+    work: Callable[[], object]
+    """Fills the folder; goes on with what a killed run left there for the same inputs."""
     everywhere: bool = False
     """Whether all processes of a distributed run take part."""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the inputs, the code's version and the fingerprints of the steps needed."""
-        said = {
-            "version": VERSION,
-            "inputs": self.inputs,
-            "needs": [need.fingerprint for need in self.needs],
-        }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        """Of the inputs, the code's version and the fingerprints of the steps needed."""
+        return fingerprint(VERSION, dict(self.inputs), [need.fingerprint for need in self.needs])
+
+    @property
+    def kept(self) -> Step[Written]:
+        """The result as the ground floor keeps it."""
+        return Step(self.folder / RECORD, self.fingerprint, Written, self.folder)
+
+    def is_current(self) -> bool:
+        """Tell whether the folder holds the result for the present inputs."""
+        return self.kept.result() is not None
+
+    def is_finished(self) -> bool:
+        """Tell whether the folder holds a whole result, of the present inputs or of others."""
+        return (self.folder / RECORD).is_file()
 
 
-def is_current(step: Step) -> bool:
-    """Tells whether the step's folder holds its result for the present inputs."""
-    try:
-        note = json.loads((step.folder / NOTE).read_text())
-        return note["fingerprint"] == step.fingerprint and all(
-            (step.folder / name).stat().st_size == size for name, size in note["files"].items()
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def is_finished(step: Step) -> bool:
-    """Tells whether the step's folder holds a whole result, of the present inputs or of others."""
-    return (step.folder / NOTE).is_file()
-
-
-def run_steps(steps: Sequence[Step]) -> None:
-    """Runs the steps that are not current, in order.
+def do_step(step: RunStep, number: int, count: int) -> None:
+    """Do a step unless it is current.
 
     A step that was killed goes on in its folder where its inputs are still the same (an expert has its
-    checkpoints there); left-overs of other inputs are removed first.
+    checkpoints there); what other inputs left is removed first.
+
+    Args:
+        number, count: place of the step in the run, and how many there are.
     """
     from accelerate import PartialState  # type: ignore[import-untyped]
 
+    if step.is_current():
+        logger.info("[%d/%d] %s: current", number, count, step.name)
+        return
+    logger.info("[%d/%d] %s", number, count, step.name)
     state = PartialState()
-    for number, step in enumerate(steps, start=1):
-        if is_current(step):
-            logger.info("[%d/%d] %s: current", number, len(steps), step.name)
-            continue
-        logger.info("[%d/%d] %s", number, len(steps), step.name)
-        # Nobody may look at the folder before all have decided what to do with it.
-        state.wait_for_everyone()
-        if state.is_main_process:
-            _begin(step)
-        state.wait_for_everyone()
-        begun = time.monotonic()
-        if step.everywhere or state.is_main_process:
-            step.run()
-        state.wait_for_everyone()
-        if state.is_main_process:
-            _finish(step)
-        state.wait_for_everyone()
-        logger.info("[%d/%d] %s: done in %.0f s", number, len(steps), step.name, time.monotonic() - begun)
+    # Nobody may look at the folder before all have decided what to do with it.
+    state.wait_for_everyone()
+    if state.is_main_process:
+        _begin(step)
+    state.wait_for_everyone()
+    begun = time.monotonic()
+    if step.everywhere or state.is_main_process:
+        step.work()
+    state.wait_for_everyone()
+    if state.is_main_process:
+        _finish(step)
+    state.wait_for_everyone()
+    logger.info("[%d/%d] %s: done in %.0f s", number, count, step.name, time.monotonic() - begun)
 
 
-def _begin(step: Step) -> None:
+def _begin(step: RunStep) -> None:
     begun = step.folder / BEGUN
-    try:
-        same = json.loads(begun.read_text()) == step.fingerprint
-    except (OSError, ValueError):
-        same = False
-    if not same and step.folder.exists():
+    if step.folder.exists() and not (begun.is_file() and begun.read_text() == step.fingerprint):
         shutil.rmtree(step.folder)
-    step.folder.mkdir(parents=True, exist_ok=True)
-    (step.folder / NOTE).unlink(missing_ok=True)
-    write_atomically(begun, lambda place: place.write_text(json.dumps(step.fingerprint)))
+    step.kept.forget()
+    write_text(begun, step.fingerprint)
 
 
-def _finish(step: Step) -> None:
-    """Notes the files of the step, and what it was made from."""
-    shutil.rmtree(step.folder / "fit", ignore_errors=True)
-    files = {
-        str(path.relative_to(step.folder)): path.stat().st_size
-        for path in sorted(step.folder.rglob("*"))
-        if path.is_file() and path.name not in (NOTE, BEGUN) and path.parent.name != "logs"
-    }
-    note = {"fingerprint": step.fingerprint, "inputs": dict(step.inputs), "files": files}
-    text = json.dumps(note, indent=1, sort_keys=True) + "\n"
-    write_atomically(step.folder / NOTE, lambda place: place.write_text(text))
+def _finish(step: RunStep) -> None:
     (step.folder / BEGUN).unlink()
+    files = sorted(path for path in step.folder.rglob("*") if path.is_file() and path.parent.name != "logs")
+    step.kept.finish(Written(tuple(describe_part(path, step.folder, rows=0) for path in files)))

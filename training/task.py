@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kc_schema.retrieval_cache import Example, RetrievalCache
 from training.config import FitConfig, LabelConfig, RunConfig
-from training.data.labels import TagSet
-from training.data.relations import RelationSet
+from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from training.models.task_model import TaskModel
+    from training.models.task_models import TaskModel
 
-__all__ = ["Task", "load_task"]
+__all__ = ["Task", "TaskRecord", "load_task"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Task:
     """NER: forbid moves between tags that the scheme forbids."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> Literal["ner", "re"]:
         """``"ner"`` or ``"re"``."""
         return "ner" if isinstance(self.labels, TagSet) else "re"
 
@@ -53,8 +52,7 @@ class Task:
 
     def build_model(self, encoder: Any, fit: FitConfig) -> TaskModel:
         """Gives an untrained model on `encoder`."""
-        from training.models.relation_classifier import RelationClassifier
-        from training.models.tagger import Tagger
+        from training.models.task_models import RelationClassifier, Tagger
 
         count = len(self.label_names)
         if isinstance(self.labels, TagSet):
@@ -62,27 +60,44 @@ class Task:
             return Tagger(encoder, count, dropout=fit.dropout, temperature=fit.temperature, legal_moves=legal)
         return RelationClassifier(encoder, count, dropout=fit.dropout, temperature=fit.temperature)
 
-    def as_json(self) -> dict[str, Any]:
-        """Gives the task as JSON values, for `from_json`."""
+    def as_json(self) -> TaskRecord:
+        """Return the task as it is noted, for `from_json`."""
         if isinstance(self.labels, TagSet):
-            named = {"types": list(self.labels.types), "scheme": self.labels.scheme}
-            return {"task": "ner", **named, "constraints": self.constraints}
-        return {"task": "re", "relations": list(self.labels.names)}
+            return TaskRecord("ner", list(self.labels.types), self.labels.scheme, self.constraints)
+        return TaskRecord("re", list(self.labels.names))
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Task:
-        """Gives the task that `as_json` described."""
-        if values["task"] == "ner":
-            return cls(TagSet(tuple(values["types"]), values["scheme"]), values["constraints"])
-        return cls(RelationSet(tuple(values["relations"])))
+    def from_json(cls, record: TaskRecord) -> Task:
+        """Return the task that `as_json` described."""
+        if record.task == "ner":
+            return cls(TagSet(tuple(record.names), record.scheme), record.constraints)
+        return cls(RelationSet(tuple(record.names)))
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """A task as it is noted beside a model."""
+
+    task: Literal["ner", "re"]
+    names: list[str]
+    """Entity types, or relations with the one that stands for none first."""
+    scheme: str = ""
+    constraints: bool = False
 
 
 def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
     """Gives the task of a cache, its labels being those of the training split.
 
     Raises:
-        TrainingError: a split is missing or empty, or development or test split have labels of their own.
+        TrainingError: the configuration is meant for the other task, a split is missing or empty, or development
+            or test split have labels of their own.
     """
+    if config.task not in (None, cache.task):
+        fitting = "the preset mnre is" if cache.task == "re" else "the presets paper and twitter17 are"
+        raise TrainingError(
+            f"task: the configuration is meant for {config.task}, the cache {cache.folder} is for {cache.task}; "
+            f"{fitting} meant for that; --set task={cache.task} keeps the other settings as they are"
+        )
     for key in ("train", "dev", "test"):
         split = getattr(config, key)
         if split not in cache.splits:
@@ -91,14 +106,19 @@ def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
         if not cache.manifest["splits"][split]:
             raise TrainingError(f"{key}: the split {split!r} of {cache.folder} is empty")
     train = cache.examples(config.train)
-    task = _task(cache.task, train, config.labels)
+    task = _task(cache, train, config.labels)
     for split in (config.dev, config.test):
+        if split in cache.unlabelled:
+            raise TrainingError(
+                f"{split}: the split of {cache.folder} has no gold labels, so nothing can be scored on it; label it"
+                " with training.predict"
+            )
         task.targets(cache.examples(split), split)
     return task
 
 
-def _task(name: str, examples: Sequence[Example], labels: LabelConfig) -> Task:
-    if name == "ner":
+def _task(cache: RetrievalCache, examples: Sequence[Example], labels: LabelConfig) -> Task:
+    if cache.task == "ner":
         tags = TagSet.of((example.labels or () for example in examples), labels.scheme)
         return Task(tags, labels.constraints)
-    return Task(RelationSet.of(example.relation or "" for example in examples))
+    return Task(RelationSet.of((example.relation or "" for example in examples), cache.no_relation))

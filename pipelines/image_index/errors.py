@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from kc_schema.errors import UserError
+
 __all__ = ["BrokenImageError", "EncoderError", "FetchError", "ImageIndexError"]
 
 
-class ImageIndexError(Exception):
+class ImageIndexError(UserError):
     """The image corpus cannot be built, opened or searched."""
 
 
@@ -23,3 +25,4 @@ class BrokenImageError(ImageIndexError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.detail = detail

@@ -1,4 +1,4 @@
-"""Shows on planted data what cross-view alignment changes: ``python -m tests.bench.bench_alignment``.
+"""Show on planted data what cross-view alignment changes: ``python -m tests.bench.bench_alignment``.
 
 Two experts with the same text evidence and a real small encoder, one fitted with alignment and one without. Each
 is asked twice: with its evidence, and with the sentence alone, for which alignment is made. Aligned steps read
@@ -12,15 +12,14 @@ import sys
 from pathlib import Path
 
 from training.config import RunConfig
+from training.demo.experiment import SIZES, planted_config, small_encoder
 from training.demo.planted import write_planted
-from training.demo.settings import SIZES, planted_config, small_encoder
 from training.evaluation.scores import headline_f1
 from training.evaluation.significance import mean_and_deviation
 from training.experts import evidence_of, load_expert
-from training.plan import Plan
-from training.planning import open_run
-from training.results import decodings
-from training.run import run, say_progress
+from training.reporting.results import decodings
+from training.run import run, show_progress
+from training.run_folder import Run, open_run
 
 EXPERTS = {
     "text": {"source": "text", "fit": {"alignment": False}},
@@ -29,7 +28,7 @@ EXPERTS = {
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,32 +36,32 @@ def main() -> int:
     parser.add_argument("--task", choices=["ner", "re"], default="ner")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     arguments = parser.parse_args()
-    say_progress()
+    show_progress()
     folder = arguments.output / arguments.task
-    cache = write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
+    write_planted(folder / "cache", task=arguments.task, sizes=SIZES)
     config = planted_config(
-        cache, folder / "run", small_encoder(), seeds=arguments.seeds, experts=EXPERTS, mixtures={}
+        folder, arguments.task, small_encoder(), seeds=arguments.seeds, experts=EXPERTS, mixtures={}
     )
     run(config)
-    plan = open_run(folder / "run")
+    finished = open_run(folder / "run")
     for name in EXPERTS:
         for view in ("with evidence", "sentence alone"):
-            print(f"{name}, {view}: {scores(plan, config, name, alone=view == 'sentence alone')}")
+            print(f"{name}, {view}: {scores(finished, config, name, alone=view == 'sentence alone')}")
     return 0
 
 
-def scores(plan: Plan, config: RunConfig, name: str, *, alone: bool) -> str:
-    """Gives the F1 on test of an expert by decoding, over the seeds."""
-    examples = plan.cache.examples(config.test)
+def scores(finished: Run, config: RunConfig, name: str, *, alone: bool) -> str:
+    """Return the F1 on test of an expert by decoding, over the seeds."""
+    examples = finished.cache.examples(config.test)
     source = None if alone else config.experts[name].source
     by_decoding: dict[str, list[float]] = {}
     for seed in config.seeds:
-        expert = load_expert(plan.output / "experts" / name / f"seed-{seed}", config.device)
+        expert = load_expert(finished.expert_folder(name, seed), config.device)
         found = expert.predict(
-            examples, evidence_of(plan.cache, source, config.test), config.evaluation_batch_size
+            examples, evidence_of(finished.cache, source, config.test), config.evaluation_batch_size
         )
-        for decoding, labels in decodings(plan.task.labels, found, "expert").items():
-            f1 = headline_f1(plan.task, examples, found.by_example(labels), config.evaluation.convention)
+        for decoding, labels in decodings(finished.task.labels, found, "expert").items():
+            f1 = headline_f1(finished.task, examples, found.by_example(labels), config.evaluation.convention)
             by_decoding.setdefault(decoding, []).append(f1)
     return ", ".join(
         "{} {:.2f} ± {:.2f}".format(decoding, *mean_and_deviation(f1)) for decoding, f1 in by_decoding.items()

@@ -20,7 +20,7 @@ ROUNDS = 15
 
 
 def milliseconds(*calls: Callable[[], object]) -> list[float]:
-    """Gives the median time of each call; the calls take turns, so that a busy machine slows all of them."""
+    """Return the median time of each call; the calls take turns, so that a busy machine slows all of them."""
     times: list[list[float]] = [[] for _ in calls]
     for turn in range(ROUNDS + 3):
         for place, call in enumerate(calls):
@@ -56,7 +56,7 @@ def compare(tags: int, length: int, batch: int = 32) -> float:
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     ratio = 0.0
     for tags in (9, 27):
         for length in (64, 128):

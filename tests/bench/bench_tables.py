@@ -1,4 +1,4 @@
-"""Builds corpora, retrieval caches and models from nothing and fills the paper's tables: Twitter-17 and MNRE.
+"""Build corpora, retrieval caches and models from nothing and fill the paper's tables: Twitter-17 and MNRE.
 
 ``python -m tests.bench.bench_tables --data ../shared/data --output bench-tables``
 
@@ -19,13 +19,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from kc_schema.snapshot import open_snapshot
 from tests.bench.invented_pictures import write_pictures
-from training.demo.settings import small_encoder
+from training.demo.experiment import small_encoder
+from training.evaluation.significance import mean_and_deviation
+from training.reporting.results import read_results
 
 DUMP = "dumps/enwiki-2022-139-articles.xml.bz2"
 ENCODER = "tests.bench.small_clip:build"
@@ -38,7 +40,7 @@ TABLES = {
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     shared = Path(os.environ.get("SHARED_DATA", "../shared/data"))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -55,7 +57,7 @@ def main() -> int:
     arguments = parser.parse_args()
     output = arguments.output
     build_corpora(arguments.data / DUMP, output)
-    said, wrong = [], []
+    lines, wrong = [], []
     for dataset in arguments.datasets:
         folder = output / dataset
         write_part(
@@ -65,15 +67,15 @@ def main() -> int:
         train(dataset, folder, arguments.seeds, arguments.epochs)
         report = (folder / "run" / "report" / "report.md").read_text()
         wrong += [f"{dataset}: {what}" for what in missing(report, TABLES[dataset])]
-        said.append(f"{dataset}: {figures(folder / 'run')}")
+        lines.append(f"{dataset}: {figures(folder / 'run')}")
     for what in wrong:
         print(f"missing: {what}")
-    print(" | ".join(said))
+    print(" | ".join(lines))
     return 1 if wrong else 0
 
 
 def call(module: str, *options: object, save: Path | None = None) -> None:
-    """Runs one of the project's commands; what it prints goes to `save`, where one is given."""
+    """Run one of the project's commands; what it prints goes to `save`, where one is given."""
     command = [sys.executable, "-m", module, *map(str, options)]
     print("$ python -m", module, *map(str, options), flush=True)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE if save else None, text=True)
@@ -82,7 +84,7 @@ def call(module: str, *options: object, save: Path | None = None) -> None:
 
 
 def build_corpora(dump: Path, output: Path) -> None:
-    """Builds text and image corpus."""
+    """Build text and image corpus."""
     kc, pictures = output / "kc", output / "article-pictures"
     call("pipelines.build_text_kc", "--dump", dump, "--output", kc, "--workers", 1)
     files = [
@@ -94,7 +96,7 @@ def build_corpora(dump: Path, output: Path) -> None:
 
 
 def write_part(dataset: str, source: Path, folder: Path, train: int, held_out: int) -> None:
-    """Writes a part of a data set in its own format, and a picture for every post.
+    """Write a part of a data set in its own format, and a picture for every post.
 
     A relation of which the chosen training lines have none would be an error of the run, so the other splits are
     without it, too.
@@ -117,12 +119,12 @@ def write_part(dataset: str, source: Path, folder: Path, train: int, held_out: i
 
 
 def blocks(path: Path) -> list[str]:
-    """Gives the posts of a CoNLL file as text."""
+    """Return the posts of a CoNLL file as text."""
     return [f"{block}\n\n" for block in path.read_text(encoding="utf-8").split("\n\n") if block.strip()]
 
 
 def relations(source: Path) -> dict[str, list[str]]:
-    """Gives MNRE's lines by split; development sentences are halved where there is no test split."""
+    """Return MNRE's lines by split; development sentences are halved where there is no test split."""
     files = {path.stem.rsplit("_", 1)[-1]: path for path in sorted(source.glob("*.txt"))}
     rows = {
         split: path.read_text(encoding="utf-8").splitlines(keepends=True) for split, path in files.items()
@@ -136,30 +138,30 @@ def relations(source: Path) -> dict[str, list[str]]:
 
 
 def relation_of(line: str) -> str:
-    """Gives the relation of a line of MNRE."""
+    """Return the relation of a line of MNRE."""
     return str(ast.literal_eval(line)["relation"])
 
 
 def sentence_of(line: str) -> str:
-    """Gives the sentence of a line of MNRE."""
+    """Return the sentence of a line of MNRE."""
     return " ".join(ast.literal_eval(line)["token"])
 
 
 def picture_of(dataset: str, row: str) -> str:
-    """Gives the name of a post's picture."""
+    """Return the name of a post's picture."""
     if dataset == "mnre":
         return str(ast.literal_eval(row)["img_id"])
     return row.partition("IMGID:")[2].partition("\n")[0].strip() + ".jpg"
 
 
 def spread(rows: Sequence[str], count: int) -> list[str]:
-    """Gives `count` rows at even distances, all where there are fewer."""
+    """Return `count` rows at even distances, all where there are fewer."""
     step = max(1, len(rows) // count)
     return list(rows[::step][:count])
 
 
 def build_cache(dataset: str, folder: Path, kc: Path) -> None:
-    """Builds the retrieval cache with all sources."""
+    """Build the retrieval cache with all sources."""
     cache = folder / "cache"
     if (cache / "speed.json").exists():
         return
@@ -180,7 +182,7 @@ def build_cache(dataset: str, folder: Path, kc: Path) -> None:
 
 
 def settings(dataset: str, folder: Path, seeds: Sequence[int], epochs: int) -> dict[str, Any]:
-    """Gives the configuration of the run."""
+    """Return the configuration of the run."""
     gate = {"epochs": 30, "batch_size": 32, "learning_rate": 1e-2}
     both = ["text", "image"]
     return {
@@ -230,7 +232,7 @@ def train(dataset: str, folder: Path, seeds: Sequence[int], epochs: int) -> None
 
 
 def missing(report: str, wanted: Sequence[str]) -> Iterator[str]:
-    """Gives the tables that a report lacks, and the columns of which every cell is empty."""
+    """Return the tables that a report lacks, and the columns of which every cell is empty."""
     for start in wanted:
         _, found, rest = report.partition(f"\n## {start}")
         if not found:
@@ -244,12 +246,9 @@ def missing(report: str, wanted: Sequence[str]) -> Iterator[str]:
 
 
 def figures(run: Path) -> str:
-    """Gives the mean F1 of every variant in one line."""
-    results: Mapping[str, Any] = json.loads((run / "results" / "results.json").read_text())
-    means = []
-    for variant in results["variants"]:
-        scores = [next(iter(seed["test"].values()))["f1"] for seed in variant["seeds"]]
-        means.append(f"{variant['name']} {sum(scores) / len(scores):.2f}")
+    """Return the mean F1 of every variant in one line."""
+    variants = read_results(run / "results" / "results.json").variants
+    means = [f"{variant.name} {mean_and_deviation(variant.f1())[0]:.2f}" for variant in variants]
     return ", ".join(means)
 
 

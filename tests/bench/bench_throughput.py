@@ -21,13 +21,13 @@ import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 from training.devices import choose_device, choose_precision, clock, peak_flops, product_flops, training_flops
-from training.models.tagger import Tagger
+from training.models.task_models import Tagger
 
 LABELS = 17
 
 
 def encoder(name: str) -> torch.nn.Module:
-    """Gives an encoder with random weights."""
+    """Return an encoder with random weights."""
     if name == "small":
         return BertModel(
             BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536),
@@ -46,7 +46,7 @@ def encoder(name: str) -> torch.nn.Module:
 
 
 def batch_of(size: int, length: int, words: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Gives a batch of inputs, `words` of whose sub-tokens begin a word; the rest is evidence."""
+    """Return a batch of inputs, `words` of whose sub-tokens begin a word; the rest is evidence."""
     batch = {
         "input_ids": torch.randint(10, 20_000, (size, length)),
         "attention_mask": torch.ones(size, length, dtype=torch.bool),
@@ -58,7 +58,7 @@ def batch_of(size: int, length: int, words: int, device: torch.device) -> dict[s
 
 
 def main() -> int:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", choices=["xlm-roberta-large", "small"], default="xlm-roberta-large")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
@@ -97,7 +97,7 @@ def main() -> int:
 def measure(
     model: Tagger, device: torch.device, precision: str, size: int, length: int, steps: int
 ) -> tuple[float, float]:
-    """Gives tokens a second and FLOP/s of fitting: the median of `steps` steps after two more."""
+    """Return tokens a second and FLOP/s of fitting: the median of `steps` steps after two more."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)

@@ -10,16 +10,16 @@ on the development split; lenient reading).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from kc_schema.retrieval_cache import CacheWriter, Example
-from training.config_values import build_config
-from training.demo.settings import small_encoder
-from training.run import run, say_progress
+from training.config import build_config
+from training.demo.experiment import small_encoder
+from training.reporting.results import read_results
+from training.run import run, show_progress
 
 AIM = 82.0
 FILES = {"train": "train.txt", "dev": "valid.txt", "test": "test.txt"}
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=shared / "ner" / "twitter17")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    say_progress()
+    show_progress()
     writer = CacheWriter(arguments.output / "cache", dataset="twitter17", task="ner", overwrite=True)
     for split, file in FILES.items():
         if not writer.has_examples(split):
@@ -76,14 +76,13 @@ def main() -> int:
             }
         )
     )
-    results = json.loads((arguments.output / "run/results/results.json").read_text())
-    (seed,) = results["variants"][0]["seeds"]
-    test = seed["test"]["viterbi"]
+    (seed,) = read_results(arguments.output / "run/results/results.json").variants[0].seeds
+    test = seed.test["viterbi"]
     print(
-        f"Twitter-17, text baseline, 4 epochs: dev {seed['dev_f1']:.2f}, test {test['lenient']:.2f} lenient, "
-        f"{test['strict']:.2f} strict, marginal decoding {seed['test']['marginal']['f1']:.2f}"
+        f"Twitter-17, text baseline, 4 epochs: dev {seed.dev_f1:.2f}, test {test.lenient:.2f} lenient, "
+        f"{test.strict:.2f} strict, marginal decoding {seed.test['marginal'].f1:.2f}"
     )
-    return 0 if test["f1"] >= AIM else 1
+    return 0 if test.f1 >= AIM else 1
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
-from training.demo.settings import small_encoder
+from training.demo.experiment import small_encoder
 
 SIDE = 8
 LONGEST = 64

@@ -126,6 +126,9 @@ def failing(error):
     [
         (UserError("kc: [no] snapshot; build one"), 1, "error: kc: [no] snapshot; build one\n"),
         (UsageError("--a goes with --b"), 2, "error: --a goes with --b\n"),
+        (MemoryError(), 1,
+         "error: out of memory: give the process more (see ulimit -v and the limits of its container), or let fewer"
+         " processes work (--workers); the same command goes on\n"),
         (KeyboardInterrupt(), 130, "stopped; the same command goes on where this one was\n"),
         (ModuleNotFoundError("no", name="faiss.swig"), 1,
          "error: pipelines.search needs the package faiss.swig, which is not installed; install it with:"
@@ -156,6 +159,16 @@ def test_options_that_are_not_its_own_are_handed_on_to_beam():
     build = Command("pipelines.build", "Build.", Build, lambda *both: got.append(both), beam=True)
     assert build(["--dump", "d", "--runner", "FlinkRunner", "--streaming"]) == 0
     assert got == [(Build(dump="d"), ["--runner", "FlinkRunner", "--streaming"])]
+
+
+def test_an_option_of_its_own_that_is_misspelt_is_not_handed_on_to_beam(capsys):
+    build = Command("pipelines.build", "Build.", IndexOptions, lambda *_: pytest.fail("ran"), beam=True)
+    for word in ("--text-indxe=none", "--kep"):
+        assert build([word]) == 2
+    assert capsys.readouterr().err == (
+        "error: --text-indxe: there is no such option; did you mean --text-index?\n"
+        "error: --kep: there is no such option; did you mean --keep?\n"
+    )
 
 
 SLEEPER = """

@@ -1,18 +1,20 @@
 """The build of the text corpus, from dumps written here to the rows of its tables."""
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
 
 from kc_schema.snapshot import open_snapshot
+from kc_schema.store import Place, PlaceBusyError
 from pipelines import build_text_kc
-from pipelines.beam_workers import RunError
 from pipelines.dump.errors import DumpError
 from pipelines.text_corpus.build import BuildError
 from pipelines.text_corpus.report import show_summary
-from tests.corpus_builder import all_rows, build, rows
-from tests.dump_writer import GERMAN_SITE, DumpPage, noise, redirect_page, write_dump
+from tests.corpus_builder import all_rows, build, files, rows
+from tests.dump_writer import GERMAN_SITE, DumpPage, head_xml, noise, redirect_page, write_dump
 
 TURING = DumpPage(
     "Alan Turing",
@@ -270,11 +272,46 @@ def test_an_unfinished_build_of_another_dump_is_refused(tmp_path):
     dump = write_dump(tmp_path / "a.xml.bz2", articles(40), level=1)
     whole = dump.read_bytes()
     dump.write_bytes(whole[:-2000])
-    with pytest.raises(RunError, match=r"a\.xml\.bz2: byte \d+.*--allow-truncated"):
+    with pytest.raises(DumpError, match=r"a\.xml\.bz2: byte \d+.*--allow-truncated"):
         build(dump, tmp_path / "kc", unit_bytes=5_000)
     assert not (tmp_path / "kc" / "manifest.json").exists()
     with pytest.raises(BuildError, match="unfinished build of another dump"):
         build(write_dump(tmp_path / "b.xml", [TURING]), tmp_path / "kc")
+
+
+def test_an_unfinished_build_goes_on_with_options_that_help_it(tmp_path):
+    dump = write_dump(tmp_path / "a.xml.bz2", articles(40), level=1)
+    dump.write_bytes(dump.read_bytes()[:-2000])
+    with pytest.raises(DumpError):
+        build(dump, tmp_path / "kc", unit_bytes=5_000)
+    build(dump, tmp_path / "kc", unit_bytes=5_000, allow_truncated=True)
+    build(dump, tmp_path / "afresh", unit_bytes=5_000, allow_truncated=True)
+    assert files(tmp_path / "kc") == files(tmp_path / "afresh")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 17, 40, 99])
+def test_a_limit_takes_the_first_articles_of_the_dump(tmp_path, expected, limit):
+    dump = write_dump(tmp_path / "dump.xml.bz2", articles(40), level=1)
+    manifest = build(dump, tmp_path / "kc", unit_bytes=6_000, limit=limit)
+    found = rows(tmp_path / "kc", "sentences")
+    assert found == expected["sentences"][: len(found)]
+    assert rows(tmp_path / "kc", "pages", "title") == [f"Page {number}" for number in range(min(limit, 40))]
+    assert manifest.options["limit"] == limit
+    assert manifest.counts["articles"] == min(limit, 40)
+
+
+def test_a_limited_build_is_not_mixed_with_another(tmp_path):
+    dump = write_dump(tmp_path / "dump.xml.bz2", articles(40), level=1)
+    build(dump, tmp_path / "kc", limit=3)
+    with pytest.raises(BuildError, match=r"other options \(limit: 3, asked None\).*--overwrite"):
+        build(dump, tmp_path / "kc")
+    with pytest.raises(BuildError, match=r"other options \(limit: 3, asked 4\).*--overwrite"):
+        build(dump, tmp_path / "kc", limit=4)
+    dump.write_bytes(dump.read_bytes()[:-2000])
+    with pytest.raises(DumpError):
+        build(dump, tmp_path / "unfinished", unit_bytes=5_000)
+    with pytest.raises(BuildError, match=r"unfinished build with other options \(limit: None, asked 4\)"):
+        build(dump, tmp_path / "unfinished", unit_bytes=5_000, limit=4)
 
 
 def test_a_folder_of_other_files_is_not_touched(tmp_path):
@@ -304,7 +341,7 @@ def test_a_flipped_bit_is_found_and_placed(tmp_path):
     damaged = bytearray(dump.read_bytes())
     damaged[len(damaged) // 2] ^= 4
     dump.write_bytes(damaged)
-    with pytest.raises((DumpError, RunError), match=r"dump\.xml\.bz2: byte \d+.*damaged"):
+    with pytest.raises(DumpError, match=r"dump\.xml\.bz2: byte \d+.*damaged"):
         build(dump, tmp_path / "kc", unit_bytes=6_000)
 
 
@@ -319,7 +356,7 @@ def test_a_flipped_bit_is_found_and_placed(tmp_path):
 )
 def test_files_that_are_no_dumps_are_named(tmp_path, name, content, complaint):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises((DumpError, RunError), match=rf"{name}.*{complaint}"):
+    with pytest.raises(DumpError, match=rf"{name}.*{complaint}"):
         build(tmp_path / name, tmp_path / "kc")
 
 
@@ -328,15 +365,12 @@ def test_a_missing_dump_is_named(tmp_path):
         build(tmp_path / "none.xml.bz2", tmp_path / "kc")
 
 
-def test_a_second_build_in_one_folder_is_refused(tmp_path):
-    import fcntl
-
+def test_a_second_build_in_one_folder_is_refused_also_one_that_would_replace_it(tmp_path):
     dump = write_dump(tmp_path / "dump.xml", [TURING])
-    (tmp_path / "kc" / ".work").mkdir(parents=True)
-    with (tmp_path / "kc" / ".work" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BuildError, match="another build is writing"):
-            build(dump, tmp_path / "kc")
+    with Place(tmp_path / "kc", owns=()):
+        for overwrite in (False, True):
+            with pytest.raises(PlaceBusyError, match=r"another build .* is writing there"):
+                build(dump, tmp_path / "kc", overwrite=overwrite)
     build(dump, tmp_path / "kc")
 
 
@@ -359,8 +393,89 @@ def test_the_summary_tells_what_was_counted(tmp_path):
 
 
 def test_workers_are_a_number(capsys):
-    with pytest.raises(SystemExit):
-        build_text_kc.main(["--dump", "x", "--workers", "0"])
+    assert build_text_kc.main(["--dump", "x", "--workers", "0"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: argument --workers: '0' is no whole number from 1 on; ")
+    assert error.startswith('error: Invalid value "0" for --workers. Must be >= 1; ')
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("unit_bytes", [1 << 30, 500])
+def test_a_page_that_comes_twice_is_counted_once(tmp_path, unit_bytes):
+    pages = [
+        DumpPage("Turing", f"{noise(number, 900)}\n{DISAMBIGUATION.text}", page_id=20) for number in range(4)
+    ]
+    pages += [DumpPage("Ada", f"Ada was the first who wrote programs. {noise(9, 900)}", page_id=7)]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes)
+    assert manifest.counts["articles"] == manifest.rows("pages") == 2
+    assert manifest.counts["disambiguations"] == sum(rows(tmp_path / "kc", "pages", "disambiguation")) == 1
+    assert manifest.drops["pages"] == {"page seen before": 3}
+
+
+@pytest.mark.parametrize("title", ["A|B", "A [b]", "{{A}}", "A<b>", "#b", "|"])
+@pytest.mark.parametrize("place", ["from", "to"])
+def test_a_redirect_with_a_title_that_cannot_be_is_dropped_and_counted(tmp_path, title, place):
+    redirect = redirect_page("Countess", title) if place == "to" else redirect_page(title, "Ada")
+    pages = [DumpPage("Ada", "Ada was the first who wrote [[Countess|programs]] for a machine."), redirect]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc")
+    assert rows(tmp_path / "kc", "redirects") == []
+    assert sum(manifest.drops["redirects"].values()) == 1
+
+
+def test_a_page_with_an_empty_title_is_dropped_and_named(tmp_path):
+    pages = [TURING, DumpPage("", "Words of a page."), redirect_page("", "Ada")]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc")
+    assert manifest.drops["pages"] == {"the page has no title": 2}
+    assert "dump.xml: byte" in manifest.templates["examples"]["the page has no title"][0]
+
+
+@pytest.mark.parametrize("prefix", ["", "mw:"])
+def test_a_dump_without_a_single_page_is_an_error(tmp_path, prefix):
+    page = f"<{prefix}page><{prefix}title>Ada</{prefix}title></{prefix}page>" if prefix else ""
+    dump = tmp_path / "dump.xml"
+    dump.write_text(f"{head_xml()}{page}</mediawiki>\n")
+    with pytest.raises(BuildError, match=r"dump\.xml: no <page> in the dump; .* without a prefix"):
+        build(dump, tmp_path / "kc")
+    build(write_dump(tmp_path / "right.xml", [TURING]), tmp_path / "kc", overwrite=True)
+
+
+def test_a_renamed_copy_of_a_dump_is_the_same_dump(tmp_path):
+    dump = write_dump(tmp_path / "testwiki-pages-articles.xml.bz2", articles(40), level=1)
+    build(dump, tmp_path / "kc", unit_bytes=6_000)
+    copy = dump.rename(tmp_path / "my copy.xml.bz2")
+    build(copy, tmp_path / "copy", unit_bytes=6_000)
+    of_dump, of_copy = files(tmp_path / "kc"), files(tmp_path / "copy")
+    assert of_dump.pop("manifest.json") != of_copy.pop("manifest.json")
+    assert of_dump == of_copy
+    build(copy, tmp_path / "kc")  # finished: nothing to do
+
+
+def test_an_output_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "file").touch()
+    for output, reason in (
+        (tmp_path / "a", "(Too many levels of symbolic links|File exists)"),
+        (tmp_path / "a" / "kc", "Too many levels of symbolic links"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        (tmp_path / "file", "File exists"),
+        (tmp_path / "file" / "kc", "Not a directory"),
+    ):
+        options = ["--dump", str(dump), "--output", str(output), "--text-index", "none"]
+        assert build_text_kc.main(options) == 1
+        assert re.fullmatch(rf"error: {output}: {reason}; give another .*\n", capsys.readouterr().err)
+    for given in ("x" * 300, str(tmp_path / "a")):
+        assert build_text_kc.main(["--dump", given, "--text-index", "none"]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cluster_that_does_not_answer_is_refused_before_any_work(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    options = ["--dump", str(dump), "--output", str(tmp_path / "kc")]
+    started = time.monotonic()
+    assert build_text_kc.main([*options, "--elasticsearch-url", "http://127.0.0.1:9"]) == 1
+    assert time.monotonic() - started < 15
+    error = capsys.readouterr().err
+    assert error.startswith("error: http://127.0.0.1:9: ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "kc").exists()

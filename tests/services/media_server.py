@@ -1,12 +1,13 @@
 """A media server of the tests' own: the public one's layout, generated images, and every way to misbehave.
 
-What a file does is told by its name: ``Fine_...`` is served; ``Local_...`` only from the wiki's own folder;
+The name of a file says what it does: ``Fine_...`` is served; ``Local_...`` only from the wiki's own folder;
 ``Small_...`` is too small for a thumbnail, so that only the file itself can be had; ``Narrow_...`` is drawn up to
-250 pixels. The others are named in `BEHAVIOURS`.
+250 pixels. The others are named in `BEHAVIOURS`. With one of `MODES` the server answers all requests alike.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import struct
@@ -42,17 +43,37 @@ BEHAVIOURS = {
     "Huge": "more bytes than are allowed, announced",
     "Endless": "more bytes than are allowed, not announced",
     "Slow": "a body that drips",
+    "Head": "a head that drips",
+    "Continue": "100 Continue without end",
+    "Extension": "a chunk whose size line drips",
+    "Zipped": "compressed by gzip",
+    "Zipbomb": "a few kilobytes of gzip that stand for a gigabyte",
+    "Zipzip": "compressed twice, which stands for a terabyte",
+    "Zipnothing": "gzip without end that holds nothing",
+    "Zipbroken": "gzip that is none",
+    "Zipcut": "gzip that ends early, with the right length",
+    "Robots": "an image that is closed to machine learning",
+    "Cookie": "an image with a cookie",
+    "Odd": "a redirect to an address that is none",
+}
+MODES = {
+    "429": "refuses without Retry-After",
+    "503": "refuses without Retry-After",
+    "400": "takes nothing for a request",
+    "500": "is broken",
+    "login": "shows a page for logging in",
+    "elsewhere": "sends everybody to login.invalid",
 }
 
 
 def draw(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """Gives a picture that looks like no other: smooth colours from a small random grid."""
+    """Return a picture that looks like no other: smooth colours from a small random grid."""
     grid = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC)
 
 
 def encode_as(image: Image.Image, kind: str) -> bytes:
-    """Gives an image as bytes of a format."""
+    """Return an image as bytes of a format."""
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": 90} if kind == "JPEG" else {}
     image.save(buffer, kind, **options)
@@ -60,7 +81,7 @@ def encode_as(image: Image.Image, kind: str) -> bytes:
 
 
 def bomb(side: int = 30_000) -> bytes:
-    """Gives a PNG of `side` x `side` grey pixels in a few kilobytes."""
+    """Return a PNG of `side` x `side` grey pixels in a few kilobytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -84,6 +105,12 @@ class MediaServer:
     bytes_sent: int = 0
     delay: float = 0.0
     """Seconds before every answer."""
+    mode: str = ""
+    """One of `MODES`, or empty: every file does what its name says."""
+    redirect: str = ""
+    """Where ``Sent_...`` leads: an address, or a part of one behind this server's own."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """Of every request, in order."""
     _running: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: Counter[str] = field(default_factory=Counter)
@@ -92,9 +119,11 @@ class MediaServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def begin(self, path: str, agent: str) -> int:
+    def begin(self, path: str, headers: dict[str, str]) -> int:
+        agent = headers.get("User-Agent", "")
         with self._lock:
             self.requests.append(path)
+            self.headers.append(headers)
             self.agents.add(agent)
             self._running += 1
             self.most_connections = max(self.most_connections, self._running)
@@ -108,7 +137,7 @@ class MediaServer:
 
 
 def content_of(name: str, thumbnail: bool) -> tuple[str, bytes]:
-    """Gives type and bytes of a file or of its thumbnail."""
+    """Return type and bytes of a file or of its thumbnail."""
     seed = zlib.crc32(name.encode())
     image = draw(seed)
     extension = name.rpartition(".")[2].lower()
@@ -130,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         media = self.server_ref
         self.sent = 0
-        count = media.begin(self.path, self.headers.get("User-Agent", ""))
+        count = media.begin(self.path, dict(self.headers.items()))
         try:
             time.sleep(media.delay)
             self._answer(unquote(self.path).strip("/").split("/"), count)
@@ -140,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
             media.end(self.sent)
 
     def _answer(self, parts: list[str], count: int) -> None:
+        if self.server_ref.mode:
+            return self._alike(self.server_ref.mode)
         repository, thumbnail = parts[1], parts[2] == "thumb"
         name = parts[5] if thumbnail else parts[4]
         behaviour = name.partition("_")[0]
@@ -155,6 +186,13 @@ class _Handler(BaseHTTPRequestHandler):
         if act is not None:
             return act(name, thumbnail, count)
         return self._fine(name, thumbnail, count)
+
+    def _alike(self, mode: str) -> None:
+        if mode == "login":
+            return self._send(200, b"<html><body>Please log in</body></html>", Content_Type="text/html")
+        if mode == "elsewhere":
+            return self._send(302, Location=f"http://login.invalid{self.path}")
+        return self._send(int(mode))
 
     def _send(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -240,6 +278,66 @@ class _Handler(BaseHTTPRequestHandler):
             self.sent += 1
             time.sleep(0.02)
 
+    def _drip(self, text: bytes) -> None:
+        for _ in range(2000):
+            self.wfile.write(text)
+            self.wfile.flush()
+            time.sleep(0.02)
+
+    def _head(self, *_: Any) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        self._drip(b"x")
+
+    def _continue(self, *_: Any) -> None:
+        self._drip(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _extension(self, *_: Any) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+        self._drip(b"x")
+
+    def _zipped(self, name: str, thumbnail: bool, count: int) -> None:
+        mime, body = content_of(name, thumbnail)
+        self._send(200, gzip.compress(body), Content_Type=mime, Content_Encoding="gzip")
+
+    def _zipbomb(self, *_: Any) -> None:
+        self._send(200, gzip.compress(bytes(100_000_000)), Content_Encoding="gzip")
+
+    def _zipzip(self, *_: Any) -> None:
+        body = gzip.compress(gzip.compress(bytes(100_000_000)))
+        self._send(200, body, Content_Encoding="gzip, gzip")
+
+    def _zipnothing(self, *_: Any) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n")
+        self.wfile.write(gzip.compress(b"")[:10])
+        self.close_connection = True
+        for _ in range(1000):
+            self.wfile.write(b"\0\0\0\xff\xff" * 2000)  # stored blocks of no bytes
+            self.sent += 10_000
+
+    def _zipbroken(self, *_: Any) -> None:
+        self._send(200, b"no gzip at all", Content_Encoding="gzip")
+
+    def _zipcut(self, name: str, thumbnail: bool, count: int) -> None:
+        body = gzip.compress(content_of(name, thumbnail)[1])
+        self._send(200, body[: len(body) // 2], Content_Encoding="gzip")
+
+    def _robots(self, name: str, thumbnail: bool, count: int) -> None:
+        mime, body = content_of(name, thumbnail)
+        self._send(200, body, Content_Type=mime, X_Robots_Tag="noindex, noai")
+
+    def _cookie(self, name: str, thumbnail: bool, count: int) -> None:
+        mime, body = content_of(name, thumbnail)
+        self._send(200, body, Content_Type=mime, Set_Cookie="who=you; Path=/")
+
+    def _odd(self, *_: Any) -> None:
+        self._send(302, Location="http://[::1")
+
+    def _sent(self, *_: Any) -> None:
+        where = self.server_ref.redirect
+        self._send(
+            302, Location=where if "//" in where else f"http://{where}:{self.server_ref.port}{self.path}"
+        )
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -250,7 +348,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def media_server() -> Iterator[MediaServer]:
-    """Runs the server on this machine until the block ends."""
+    """Run the server on this machine until the block ends."""
     media = MediaServer(0)
     handler = type("Handler", (_Handler,), {"server_ref": media})
     server = _Server(("127.0.0.1", 0), handler)

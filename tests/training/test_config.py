@@ -3,9 +3,14 @@
 import pytest
 import yaml
 
-from training.config import ConfigError, as_mapping
-from training.config_file import load_config, preset_names
-from training.config_values import build_config
+from training.config import (
+    ConfigError,
+    as_mapping,
+    build_config,
+    explained_yaml,
+    load_config,
+    preset_names,
+)
 
 SMALL = {"cache": "c", "experts": {"text": {"source": "text"}, "image": {"source": "image"}}}
 
@@ -14,6 +19,7 @@ SMALL = {"cache": "c", "experts": {"text": {"source": "text"}, "image": {"source
 def test_presets_load(name):
     config = load_config(name, ["cache=caches/x"])
     assert set(config.experts) >= {"baseline", "text", "image"}
+    assert {"average", "moe"} <= set(config.mixtures)
     assert config.mixtures["moe"].experts == ("text", "image")
     assert config.gate.epochs == 50
 
@@ -45,10 +51,10 @@ def test_released_settings_differ_from_the_papers():
         ({"seed": [1]}, "seed: unknown key; did you mean 'seeds'"),
         ({"fit": {"epoch": 3}}, "epoch: unknown key; did you mean 'epochs'"),
         ({"experts": {"text": {"sorce": "text"}}}, "experts.text.sorce: unknown key; did you mean 'source'"),
-        ({"device": "gpu"}, "device: 'gpu' is none of auto, cpu, cuda, mps"),
-        ({"fit": {"epochs": "three"}}, "epochs: 'three' is no int"),
-        ({"fit": {"epochs": True}}, "epochs: True is no int"),
-        ({"seeds": 3}, "seeds: a list, not 3"),
+        ({"device": "gpu"}, "device: should be 'auto', 'cpu', 'cuda' or 'mps', not \"gpu\""),
+        ({"fit": {"epochs": "three"}}, 'fit.epochs: should be a valid integer, not "three"'),
+        ({"fit": {"epochs": True}}, "fit.epochs: should be a valid integer, not true"),
+        ({"seeds": 3}, "seeds: should be a valid array, not 3"),
         ({"seeds": [1, 1]}, "seeds: each seed once"),
         ({"fit": {"batch_size": 4, "accumulation": 3}}, "accumulation: must divide"),
         ({"mixtures": {"m": {"experts": ["text", "imgae"]}}}, "no expert 'imgae'; did you mean 'image'"),
@@ -116,6 +122,24 @@ def test_a_missing_file_names_the_presets(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(ConfigError, match="not YAML"):
         load_config(tmp_path / "broken.yaml")
+
+
+def test_the_printed_configuration_explains_every_key_and_is_the_same():
+    config = load_config("twitter17-released", ["limit=5"])
+    text = explained_yaml(config)
+    assert build_config(yaml.safe_load(text)) == config
+    assert "# Passes over the training split.\n  epochs: 15\n" in text
+    keys = [line for line in text.splitlines() if ":" in line and not line.lstrip().startswith("#")]
+    plain = [line for line in keys if not line.startswith("  ")]
+    for line in plain:
+        assert text.splitlines()[text.splitlines().index(line) - 1].startswith("# "), line
+
+
+@pytest.mark.parametrize("text", ["5e-6", "1E3", "-2e+1", ".5e1"])
+def test_numbers_are_read_as_yaml_1_2_spells_them(tmp_path, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"cache: c\nexperts: {{a: {{}}}}\nfit: {{clip: {text.lstrip('-')}}}\n")
+    assert load_config(path).fit.clip == float(text.lstrip("-"))
 
 
 def test_a_configuration_survives_being_written():

@@ -1,5 +1,7 @@
 """Encoders of every kind that people take, tiny and random: words, both ends, limits, markers, saving."""
 
+import json
+
 import pytest
 import torch
 import transformers
@@ -8,10 +10,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from kc_schema.retrieval_cache import Example, Hit
 from training.config import ContextConfig, FitConfig
 from training.data.batching import Collator, EncodedDataset
-from training.data.inputs import InputEncoder, load_tokenizer
-from training.data.labels import TagSet
-from training.data.markers import MARKERS
-from training.data.relations import RelationSet
+from training.data.inputs import MARKERS, InputEncoder, load_tokenizer
+from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 from training.experts import Expert, load_expert
 from training.models.encoder import count_parameters, encoder_limit, load_encoder
@@ -38,11 +38,9 @@ LLAMA_PIECES = (
 )
 
 
-def trained(model, trainer, pre_tokenizer, normalizer=None):
+def trained(model, trainer, pre_tokenizer):
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer
-    if normalizer is not None:
-        tokenizer.normalizer = normalizer
     tokenizer.train_from_iterator(TEXT, trainer)
     return tokenizer
 
@@ -54,8 +52,6 @@ def learned_bpe(pre_tokenizer, special, alphabet=()):
 
 def parts(tokenizer):
     """Vocabulary and merges of a BPE tokenizer."""
-    import json
-
     model = json.loads(tokenizer.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]
 
@@ -68,8 +64,6 @@ def byte_level(special):
 def unigram(special, unknown):
     trainer = trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token=unknown)
     tokenizer = trained(models.Unigram(), trainer, pre_tokenizers.Metaspace())
-    import json
-
     return [tuple(entry) for entry in json.loads(tokenizer.to_str())["model"]["vocab"]]
 
 
@@ -208,7 +202,7 @@ def test_words_are_read_as_in_running_text(family):
 def test_contexts_follow_the_sentence(family):
     _, folder = family
     inputs, _ = opened(folder)
-    hits = {"a": [Hit("a", 0, 1.0, "", "", "Turing worked", 1)]}
+    hits = {"a": [Hit(0, 1.0, "", "", "Turing worked", 1)]}
     ((with_evidence,), (alone,)) = inputs.encode([TURING], hits), inputs.encode([TURING], None)
     assert with_evidence.input_ids[: with_evidence.sentence_end] == alone.input_ids[:-1]
     worked = inputs.tokenizer(" worked", add_special_tokens=False)["input_ids"]
@@ -295,6 +289,26 @@ def test_an_expert_learns_is_saved_and_comes_back(family, kind, tmp_path):
     expert.save(tmp_path)
     again = load_expert(tmp_path, "cpu").predict(examples, None, 2)
     assert (again.probabilities == together.probabilities).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
+def test_bfloat16_and_checkpointing_give_nearly_the_same_loss(family):
+    _, folder = family
+    inputs, encoder = opened(folder)
+    task = Task(TagSet(("PER",), "bio"))
+    examples = [Example("a", ("Ada", "met", "Turing"), labels=("B-PER", "O", "B-PER")), TURING]
+    torch.manual_seed(0)
+    model = task.build_model(encoder, FitConfig(dropout=0.0)).eval()
+    items = EncodedDataset(inputs.encode(examples, None), task.targets(examples, "train"))
+    collate = Collator(inputs.tokenizer.pad_token_id, inputs.tokenizer.sep_token_id, both_views=True)
+    batch = collate([items[0], items[1]])
+    exact = model(**batch)["loss"]
+    encoder.gradient_checkpointing_enable()
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model.train()(**batch)["loss"]
+    rough.backward()
+    assert rough.dtype == torch.float32
+    assert rough.item() == pytest.approx(exact.item(), rel=0.2)
 
 
 def test_a_tokenizer_without_words_is_refused(tmp_path):

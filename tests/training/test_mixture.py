@@ -12,17 +12,8 @@ from training.config import GateConfig, MixtureConfig
 from training.data.labels import TagSet
 from training.distributions import Distributions, load_distributions, save_distributions
 from training.errors import TrainingError
-from training.mixture import (
-    Gate,
-    GateData,
-    decode_legally,
-    fit_gate,
-    load_gate,
-    load_mixture,
-    mix,
-    mix_distributions,
-    save_mixture,
-)
+from training.gate import Gate, GateData, decode_legally, fit_gate, mix, mix_distributions
+from training.mixture import load_gate, load_mixture, save_mixture
 
 pytestmark = pytest.mark.torch
 
@@ -115,7 +106,7 @@ def test_a_gate_that_can_only_learn_from_features_learns(weights):
     average = mix_distributions(dev.experts, None)
     assert score(mixed) > 95 > score(average) + 10
     assert len(history) == 20
-    assert history[-1]["loss"] < history[0]["loss"]
+    assert history[-1].loss < history[0].loss
     again, _ = fit_gate(train, dev, settings, 3, 0, score)
     assert all(torch.equal(a, b) for a, b in zip(gate.parameters(), again.parameters(), strict=True))
 

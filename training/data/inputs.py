@@ -11,10 +11,12 @@ from typing import Any
 from kc_schema.retrieval_cache import Example, Hit
 from training.config import ContextConfig
 from training.data.contexts import context_text, pack
-from training.data.markers import MARKERS, place_markers
 from training.errors import TrainingError
 
-__all__ = ["EncodedInput", "InputEncoder", "load_tokenizer"]
+__all__ = ["MARKERS", "EncodedInput", "InputEncoder", "load_tokenizer", "place_markers"]
+
+MARKERS = ("<S>", "</S>", "<O>", "</O>")
+"""Markers around the subject and the object of a relation (paper section 2.2, after PURE)."""
 
 _CHUNK = 2048
 _PROBE = ("Alan", "Turing", "worked", "at", "Bletchley", "Park", "in", "1942", ".")
@@ -116,7 +118,7 @@ class InputEncoder:
     def encode(
         self, examples: Sequence[Example], hits: Mapping[str, Sequence[Hit]] | None
     ) -> list[EncodedInput]:
-        """Gives the inputs of `examples` in their order; `hits` None means without evidence.
+        """Return the inputs of `examples` in their order; `hits` None means without evidence.
 
         Raises:
             TrainingError: a sentence does not fit into the encoder, so that gold labels would be cut off.
@@ -137,6 +139,14 @@ class InputEncoder:
                 ids = [self.tokenizer.cls_token_id, *sentence, *packed.context, self.tokenizer.sep_token_id]
                 inputs.append(EncodedInput(ids, [place + 1 for place in places], len(sentence) + 1))
         return inputs
+
+    def sentence_lengths(self, examples: Sequence[Example]) -> list[int]:
+        """Return how many sub-tokens the words of each example take, without markers and special tokens."""
+        return [
+            sum(map(len, words))
+            for begin in range(0, len(examples), _CHUNK)
+            for words in self._words(examples[begin : begin + _CHUNK])
+        ]
 
     def _evidence(self, hits: Mapping[str, Sequence[Hit]] | None, example: Example) -> list[str]:
         if hits is None:
@@ -198,7 +208,7 @@ class InputEncoder:
         return all_words
 
     def _sentence(self, example: Example, words: list[list[int]]) -> tuple[list[int], list[int]]:
-        """Gives the sentence's sub-tokens and the places that the task looks at."""
+        """Return the sentence's sub-tokens and the places that the task looks at."""
         if example.subject is None or example.object is None:
             sub_tokens: list[int] = []
             places = []
@@ -225,3 +235,22 @@ class InputEncoder:
                 f"takes {self.limit - 2}, so labels would be cut off; divide the sentence in the data set or "
                 "take an encoder with a greater limit"
             )
+
+
+def place_markers(length: int, subject: tuple[int, int], obj: tuple[int, int]) -> list[tuple[int, str]]:
+    """Return the markers in reading order, each with the token before which it stands (`length`: the end).
+
+    Where one span holds the other its markers stand outside; spans that are equal have the subject's outside.
+    Spans that cross can only cross. An ending marker stands before a beginning one at the same place.
+
+    Raises:
+        ValueError: a span is empty or leaves the tokens.
+    """
+    placed: list[tuple[tuple[int, int, int, int], int, str]] = []
+    for order, (name, (start, end)) in enumerate((("S", subject), ("O", obj))):
+        if not 0 <= start < end <= length:
+            raise ValueError(f"span [{start}, {end}) of {name} does not lie in {length} tokens")
+        # At one place: endings first, the inner before the outer; then beginnings, the outer before the inner.
+        placed.append(((end, 0, -start, -order), end, f"</{name}>"))
+        placed.append(((start, 1, -end, order), start, f"<{name}>"))
+    return [(place, marker) for _, place, marker in sorted(placed)]

@@ -1,4 +1,4 @@
-"""Label schemes: from a data set's BIO or BIOES labels to the tags of the model, and back to entities."""
+"""The labels of both tasks: BIO or BIOES labels become the tags of a tagger, relations become class numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kc_schema.retrieval_cache import NO_RELATION
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Entity", "TagSet", "entities", "is_bioes", "write_tags"]
+__all__ = ["NO_RELATION", "Entity", "RelationSet", "TagSet", "entities", "is_bioes", "write_tags"]
 
 Entity = tuple[str, int, int]
 """Type, first token, end (exclusive)."""
@@ -20,7 +21,7 @@ _SINGLE, _MULTIPLE = {"bioes": "S", "bio": "B"}, {"bioes": "E", "bio": "I"}
 
 
 def entities(labels: Sequence[str]) -> list[Entity]:
-    """Gives the entities of BIO or BIOES labels, read leniently, as seqeval does by default.
+    """Return the entities of BIO or BIOES labels, read leniently, as seqeval does by default.
 
     A stray ``I-`` or ``E-`` begins an entity, a change of type ends one.
     """
@@ -30,12 +31,12 @@ def entities(labels: Sequence[str]) -> list[Entity]:
 
 
 def is_bioes(labels: Iterable[Sequence[str]]) -> bool:
-    """Tells whether any label begins with ``E-`` or ``S-``."""
+    """Tell whether any label begins with ``E-`` or ``S-``."""
     return any(label[:2] in ("E-", "S-") for sentence in labels for label in sentence)
 
 
 def write_tags(found: Iterable[Entity], length: int, scheme: str) -> list[str]:
-    """Gives the tags of `length` tokens in the scheme ``bioes`` or ``bio``."""
+    """Return the tags of `length` tokens in the scheme ``bioes`` or ``bio``."""
     tags = ["O"] * length
     for kind, start, end in found:
         tags[start:end] = [f"I-{kind}"] * (end - start)
@@ -53,7 +54,7 @@ class TagSet:
 
     @classmethod
     def of(cls, sentences: Iterable[Sequence[str]], scheme: str) -> TagSet:
-        """Gives the tag set of training labels: their types in alphabetical order.
+        """Return the tag set of training labels: their types in alphabetical order.
 
         Raises:
             TrainingError: there is no entity at all.
@@ -70,7 +71,7 @@ class TagSet:
         return ("O", *(f"{position}-{kind}" for kind in self.types for position in positions))
 
     def encode(self, labels: Sequence[str], where: str) -> list[int]:
-        """Gives the tag numbers of a data set's labels, read leniently.
+        """Return the tag numbers of a data set's labels, read leniently.
 
         Raises:
             TrainingError: a type that training does not have; `where` names the example.
@@ -86,7 +87,7 @@ class TagSet:
         return [number[tag] for tag in tags]
 
     def legal_moves(self) -> torch.Tensor:
-        """Gives the moves that the scheme allows: bool [tags + 1, tags + 1], start as last row, end as last
+        """Return the moves that the scheme allows: bool [tags + 1, tags + 1], start as last row, end as last
         column.
         """
         import torch
@@ -97,9 +98,42 @@ class TagSet:
 
 
 def _may_follow(before: str, after: str, scheme: str) -> bool:
-    """Tells whether `after` may stand behind `before`; both ends of a sentence count as ``O``."""
+    """Tell whether `after` may stand behind `before`; both ends of a sentence count as ``O``."""
     if scheme == "bio":
         return after[0] != "I" or (before[0] in "BI" and before[2:] == after[2:])
     if before[0] in "BI":
         return after[0] in "IE" and before[2:] == after[2:]
     return after[0] in "OBS"
+
+
+@dataclass(frozen=True)
+class RelationSet:
+    """The relations that a classifier tells apart, that which stands for none first."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, relations: Iterable[str], no_relation: str = NO_RELATION) -> RelationSet:
+        """Return the relations of the training split in alphabetical order behind `no_relation`.
+
+        Raises:
+            TrainingError: there is only one relation, or none.
+        """
+        found = sorted(set(relations) - {no_relation})
+        if not found:
+            raise TrainingError("no training example has a relation: is `relation` filled in the cache?")
+        return cls((no_relation, *found))
+
+    def encode(self, relation: str, where: str) -> int:
+        """Return a relation's class number.
+
+        Raises:
+            TrainingError: the training split does not have the relation; `where` names the example.
+        """
+        try:
+            return self.names.index(relation)
+        except ValueError:
+            raise TrainingError(
+                f"{where}: the relation {relation!r} is not in the training split; the splits must share one "
+                "label set"
+            ) from None

@@ -118,7 +118,7 @@ class Planted:
 
 
 def knowing_source(example_id: str) -> str:
-    """Gives `Planted.knows` from an example's id, which ends in it."""
+    """Return `Planted.knows` from an example's id, which ends in it."""
     return example_id.rsplit("-", 1)[1]
 
 
@@ -128,7 +128,7 @@ def _answer(chance: random.Random, task: str) -> str:
 
 
 def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
-    """Gives `size` examples of a split: the same for the same arguments.
+    """Return `size` examples of a split: the same for the same arguments.
 
     Raises:
         KeyError: a task other than ``ner`` and ``re``.
@@ -139,14 +139,14 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
     chance = random.Random(f"{task} {split} {seed}")
     noise = np.random.default_rng([seed, *split.encode()])
     build = _entity_example if task == "ner" else _relation_example
-    made = []
+    planted = []
     for number in range(size):
         knows = _KNOWS[task][number % len(_KNOWS[task])]
         answer = _answer(chance, task)
         example, names = build(chance, f"{split}-{number}-{knows}", knows, answer)
         side = {"text": 1.0, "image": -1.0, "sentence": 0.0}[knows]
         vectors = side * directions * 4 + noise.normal(size=(2, WIDTH)) / WIDTH**0.5
-        made.append(
+        planted.append(
             Planted(
                 example,
                 knows,
@@ -155,7 +155,7 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
                 None if example.image is None else vectors[1].tolist(),
             )
         )
-    return made
+    return planted
 
 
 def _entity_example(
@@ -196,25 +196,25 @@ def _image(chance: random.Random, example_id: str, knows: str) -> str | None:
 def _evidence(
     chance: random.Random, task: str, source: str, knows: str, answer: str, names: tuple[str, str]
 ) -> list[Hit]:
-    """Gives a hit that tells `answer` if the source knows it, and else something drawn at random.
+    """Return a hit that tells `answer` if the source knows it, and else something drawn at random.
 
     Text evidence is about the names themselves (or, where it does not know, about namesakes); image evidence
     and random evidence is about others.
     """
-    told = answer if source == knows else _answer(chance, task)
+    claim = answer if source == knows else _answer(chance, task)
     strangers = [name for name in _NAMES if name not in names]
     about = names if source == "text" else chance.sample(strangers, 2)
-    pattern = chance.choice((_ARTICLES if task == "ner" else _FACTS)[told])
+    pattern = chance.choice((_ARTICLES if task == "ner" else _FACTS)[claim])
     text = pattern.format(x=about[0], s=about[0], o=about[1])
     tagged = text.replace(about[0], f"<e: {about[0]}> {about[0]} </e>", 1)
     key = f"{about[0]}.jpg" if source.endswith("image") else text
-    return [Hit("", 0, 1.0, key, about[0], tagged, chance.randrange(1 << 40))]
+    return [Hit(0, 1.0, key, about[0], tagged, chance.randrange(1 << 40))]
 
 
 def write_planted(
     folder: Path | str, *, task: str, sizes: Mapping[str, int], seed: int = 0
 ) -> RetrievalCache:
-    """Writes planted data as a retrieval cache and gives it.
+    """Write planted data as a retrieval cache and return it.
 
     Args:
         folder: of the cache.
@@ -232,27 +232,20 @@ def write_planted(
     splits: dict[str, Sequence[Planted]] = {
         split: generate(task, split, size, seed) for split, size in sizes.items()
     }
-    for split, made in splits.items():
-        writer.write_examples(split, (planted.example for planted in made))
+    for split, planted in splits.items():
+        writer.write_examples(split, (item.example for item in planted))
         for source in SOURCES:
-            writer.write_hits(
-                source,
-                split,
-                (
-                    {**hit.as_row(), "example_id": planted.example.example_id}
-                    for planted in made
-                    for hit in planted.evidence[source]
-                ),
-            )
+            hits = {item.example.example_id: item.evidence[source] for item in planted}
+            writer.write_hits(source, split, hits)
         writer.write_features(
             split,
             (
                 {
-                    "example_id": planted.example.example_id,
-                    "text_vector": planted.text_vector,
-                    "image_vector": planted.image_vector,
+                    "example_id": item.example.example_id,
+                    "text_vector": item.text_vector,
+                    "image_vector": item.image_vector,
                 }
-                for planted in made
+                for item in planted
             ),
         )
     return writer.commit()

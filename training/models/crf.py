@@ -48,7 +48,7 @@ class LinearChainCrf(nn.Module):
         self.register_buffer("legal_moves", legal_moves, persistent=False)
 
     def negative_log_likelihood(self, emissions: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-        """Gives -log P(labels) of each sequence: [batch], in nats (paper, equation 1).
+        """Return -log P(labels) of each sequence: [batch], in nats (paper, equation 1).
 
         Labels outside the mask are not looked at.
         """
@@ -56,7 +56,7 @@ class LinearChainCrf(nn.Module):
         return self.log_partition(emissions, mask) - self._score(emissions, labels, mask)
 
     def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """Gives the log of the summed potentials of all label sequences: [batch]."""
+        """Return the log of the summed potentials of all label sequences: [batch]."""
         emissions = exact(emissions)
         weights, shift = _weights(emissions)
         moves, start, end, offset = self._moves(emissions.dtype)
@@ -67,7 +67,7 @@ class LinearChainCrf(nn.Module):
         return scales.log().sum(1) + last.log() + shifts + offset * (lengths - 1)
 
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """Gives P(label i = y) for every token by forward-backward: [batch, length, tags].
+        """Return P(label i = y) for every token by forward-backward: [batch, length, tags].
 
         Rows sum to one; rows outside the mask are zero. Differentiable. In the precision of the recursion
         (float64 where the device has it).
@@ -83,7 +83,7 @@ class LinearChainCrf(nn.Module):
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor, legal_moves: Tensor | None = None) -> Tensor:
-        """Gives the labels of the most likely sequence: [batch, length] int64, 0 outside the mask.
+        """Return the labels of the most likely sequence: [batch, length] int64, 0 outside the mask.
 
         `legal_moves` forbids moves for this call, as those given at the beginning do always.
         """
@@ -91,7 +91,7 @@ class LinearChainCrf(nn.Module):
         return viterbi(emissions.float(), mask, transitions, start, end)
 
     def _scores(self, legal_moves: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Gives transitions, start and end in float32 or better, forbidden moves at `FORBIDDEN`."""
+        """Return transitions, start and end in float32 or better, forbidden moves at `FORBIDDEN`."""
         found = (self.transitions, self.start, self.end)
         transitions, start, end = (part if part.dtype == torch.float64 else part.float() for part in found)
         for legal in (self.legal_moves, legal_moves):
@@ -103,7 +103,7 @@ class LinearChainCrf(nn.Module):
         return transitions, start, end
 
     def _moves(self, kind: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Gives exp of transitions (less their greatest score, the fourth value), of start and of end."""
+        """Return exp of transitions (less their greatest score, the fourth value), of start and of end."""
         transitions, start, end = (part.to(kind) for part in self._scores())
         greatest = transitions.detach().max()
         return (transitions - greatest).exp(), start.exp(), end.exp(), greatest
@@ -118,18 +118,18 @@ class LinearChainCrf(nn.Module):
 
 
 def exact(numbers: Tensor) -> Tensor:
-    """Gives numbers in float64, or in float32 on a device that has nothing better."""
+    """Return numbers in float64, or in float32 on a device that has nothing better."""
     return numbers.float() if numbers.device.type == "mps" else numbers.double()
 
 
 def _weights(emissions: Tensor) -> tuple[Tensor, Tensor]:
-    """Gives exp(emissions - shift) and the shift, each token's greatest emission: [batch, length]."""
+    """Return exp(emissions - shift) and the shift, each token's greatest emission: [batch, length]."""
     shift = emissions.detach().amax(-1)
     return (emissions - shift.unsqueeze(-1)).exp(), shift
 
 
 def _forward(weights: Tensor, mask: Tensor, moves: Tensor, start: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Gives alpha at every token, [batch, tags] summing to one, and the scales taken out: [batch, length].
+    """Return alpha at every token, [batch, tags] summing to one, and the scales taken out: [batch, length].
 
     Behind a sequence's end alpha stays as it was there and the scale is one.
     """
@@ -152,7 +152,7 @@ def _forward(weights: Tensor, mask: Tensor, moves: Tensor, start: Tensor) -> tup
 
 
 def _backward(weights: Tensor, mask: Tensor, moves: Tensor, end: Tensor) -> list[Tensor]:
-    """Gives beta at every token, [batch, tags], up to a factor a token.
+    """Return beta at every token, [batch, tags], up to a factor a token.
 
     Behind a sequence's end beta is that of its last token.
     """
@@ -171,7 +171,7 @@ def _backward(weights: Tensor, mask: Tensor, moves: Tensor, end: Tensor) -> list
 
 @torch.no_grad()
 def viterbi(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Gives the labels of the best-scoring sequence: [batch, length] int64, 0 outside the mask.
+    """Return the labels of the best-scoring sequence: [batch, length] int64, 0 outside the mask.
 
     Args:
         emissions: [batch, length, tags] scores, as CRF emissions or log probabilities.

@@ -1,4 +1,4 @@
-"""Cases as in the paper's Figure 2: input, image, evidence, what each expert and the mixture say."""
+"""Cases as in the paper's Figure 2: input, image, evidence, the answers of the experts and the mixture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.data.labels import TagSet, entities
 from training.distributions import Distributions
 from training.task import Task
 
-__all__ = ["Case", "answer", "choose_cases", "gold_answer"]
+__all__ = ["Case", "choose_cases"]
 
 _SHOWN_HITS = 2
 _SHOWN_CHARACTERS = 400
@@ -25,7 +25,7 @@ class Case:
     tokens: tuple[str, ...]
     image: str | None
     gold: str
-    said: dict[str, str]
+    answers: dict[str, str]
     """Variant -> its answer."""
     evidence: dict[str, list[str]]
     """Source -> its best hits as text."""
@@ -35,14 +35,14 @@ class Case:
     """RE: which two entities are asked for."""
 
 
-def answer(task: Task, example: Example, labels: Sequence[int]) -> str:
-    """Gives predicted labels as one reads them: ``Oslo: LOC; Ada: PER``, or the relation."""
+def _answer(task: Task, example: Example, labels: Sequence[int]) -> str:
+    """Return predicted labels as one reads them: ``Oslo: LOC; Ada: PER``, or the relation."""
     names = [task.label_names[label] for label in labels]
     return _entities_text(example, names) if isinstance(task.labels, TagSet) else names[0]
 
 
-def gold_answer(example: Example) -> str:
-    """Gives the gold labels in the same form."""
+def _gold_answer(example: Example) -> str:
+    """Return the gold labels in the same form."""
     if example.labels is None:
         return example.relation or ""
     return _entities_text(example, example.labels)
@@ -56,28 +56,28 @@ def _entities_text(example: Example, labels: Sequence[str]) -> str:
 def choose_cases(
     task: Task,
     examples: Sequence[Example],
-    said: Mapping[str, Distributions],
+    predictions: Mapping[str, Distributions],
     mixture: str,
     hits: Mapping[str, Mapping[str, Sequence[Hit]]],
     weights: Sequence[Mapping[str, float]],
     limit: int = 8,
 ) -> list[Case]:
-    """Gives the most telling examples: those on which the experts disagree, the mixture's successes first.
+    """Return the most telling examples: those on which the experts disagree, the mixture's successes first.
 
     Args:
         task: the task.
         examples: of the test split.
-        said: variant -> distributions, experts and `mixture`.
+        predictions: variant -> distributions, experts and `mixture`.
         mixture: name of the mixture among them.
         hits: source -> example id -> hits.
         weights: the gate's weight of each expert for each example; empty without a gate.
         limit: cases at most.
     """
-    labels = {name: found.by_example(found.best) for name, found in said.items()}
+    labels = {name: found.by_example(found.best) for name, found in predictions.items()}
     ranked = []
     for row, example in enumerate(examples):
-        gold = gold_answer(example)
-        answers = {name: answer(task, example, rows[row]) for name, rows in labels.items()}
+        gold = _gold_answer(example)
+        answers = {name: _answer(task, example, rows[row]) for name, rows in labels.items()}
         if len(set(answers.values())) == 1:
             continue
         wrong = sum(value != gold for name, value in answers.items() if name != mixture)
@@ -93,7 +93,7 @@ def choose_cases(
             examples[row].example_id,
             examples[row].tokens,
             examples[row].image,
-            gold_answer(examples[row]),
+            _gold_answer(examples[row]),
             answers,
             {source: _shown(found.get(examples[row].example_id, ())) for source, found in hits.items()},
             dict(weights[row]) if weights else {},

@@ -1,8 +1,8 @@
-"""Images of one part that came over the network: a tar file that only grows, readable by anything.
+"""The bytes of images: those of a part that came over the network lie in a tar file, readable by anything.
 
-Every image that was asked for has a member ``ID.json`` (what came of it), before it ``ID.img`` (its bytes)
-where it was had. Members are named by id: no name from the wiki is ever part of a path. A process that is
-killed leaves a broken tail, which the next one cuts off.
+The file only grows. Every image that was asked for has a member ``ID.json`` (what came of it), before it ``ID.img``
+(its bytes) where it was had. Members are named by id: no name from the wiki is ever part of a path. A process that
+is killed leaves a broken tail, which the next one cuts off.
 """
 
 from __future__ import annotations
@@ -10,17 +10,44 @@ from __future__ import annotations
 import json
 import os
 import tarfile
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetching.download import Outcome
+from pipelines.image_index.fetching.sources import Outcome
+from pipelines.image_index.layout import Layout, Row, write_table
 
-__all__ = ["DownloadArchive", "compact"]
+__all__ = ["DownloadArchive", "Kept", "PartContent", "compact", "write_archive_index"]
 
 _BLOCK = 512
+_PLACES = pa.schema([("image_id", pa.int64()), ("offset", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an `Outcome`."""
+
+    url: str
+    error: str
+    width: int
+    height: int
+    mime: str
+    sha256: str
+    bytes: int
+    offset: int = 0
+    """Where the image's bytes begin in the archive."""
+
+    @staticmethod
+    def of(outcome: Outcome, offset: int = 0) -> Kept:
+        """Leave the bytes out."""
+        measures = outcome.width, outcome.height, outcome.mime, outcome.sha256
+        return Kept(outcome.url, outcome.error, *measures, len(outcome.content), offset)
 
 
 class DownloadArchive:
@@ -29,8 +56,8 @@ class DownloadArchive:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self.outcomes: dict[int, dict[str, Any]] = {}
-        """What came of every image so far, by id: an `Outcome` without its content, and ``offset``, ``bytes``."""
+        self.outcomes: dict[int, Kept] = {}
+        """What came of every image so far, by id."""
         end = self._read()
         self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
         self._file.truncate(end)
@@ -45,18 +72,17 @@ class DownloadArchive:
         self._file.close()
 
     def add(self, image: int, outcome: Outcome) -> None:
-        """Appends what came of an image; from here on it survives this process."""
+        """Append what came of an image; from here on it survives this process."""
         offset = 0
         if outcome.content:
             offset = self._file.tell() + _BLOCK
             self._append(f"{image}.img", outcome.content)
-        row = {**asdict(outcome), "bytes": len(outcome.content), "offset": offset}
-        del row["content"]
-        self._append(f"{image}.json", json.dumps(row, ensure_ascii=False).encode())
-        self.outcomes[image] = row
+        kept = Kept.of(outcome, offset)
+        self._append(f"{image}.json", json.dumps(asdict(kept), ensure_ascii=False).encode())
+        self.outcomes[image] = kept
 
     def sync(self) -> None:
-        """Makes everything durable."""
+        """Make everything durable."""
         os.fsync(self._file.fileno())
 
     def _append(self, name: str, content: bytes) -> None:
@@ -66,7 +92,7 @@ class DownloadArchive:
         self._file.write(header + content + b"\0" * (-len(content) % _BLOCK))
 
     def _read(self) -> int:
-        """Takes in the outcomes that are whole; gives where the last of them ends."""
+        """Take in the outcomes that are whole; gives where the last of them ends."""
         if not self._path.exists():
             return 0
         size = self._path.stat().st_size
@@ -81,7 +107,7 @@ class DownloadArchive:
                         break
                     stem, _, suffix = member.name.partition(".")
                     if suffix == "json":
-                        self.outcomes[int(stem)] = json.loads(file.read(member.size))
+                        self.outcomes[int(stem)] = Kept(**json.loads(file.read(member.size)))
                         end = place
         except (tarfile.HeaderError, ValueError):
             pass  # the broken tail begins here
@@ -91,25 +117,57 @@ class DownloadArchive:
 
 
 def compact(path: Path, wanted: set[int]) -> bool:
-    """Writes an archive anew without images that are not `wanted`, if they are a quarter of it or more.
+    """Write an archive anew without images that are not `wanted`, if they are a quarter of it or more.
 
     Returns:
         Whether it was written anew; offsets have changed then.
     """
     with DownloadArchive(path) as archive:
-        rows = dict(archive.outcomes)
-    unwanted = sum(row["bytes"] for image, row in rows.items() if image not in wanted)
+        outcomes = dict(archive.outcomes)
+    unwanted = sum(kept.bytes for image, kept in outcomes.items() if image not in wanted)
     if unwanted * 4 <= path.stat().st_size or not unwanted:
         return False
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
-    with DownloadArchive(temporary) as kept, path.open("rb") as source:
-        for image, row in rows.items():
+    with DownloadArchive(temporary) as smaller, path.open("rb") as source:
+        for image, kept in outcomes.items():
             if image in wanted:
-                source.seek(row["offset"])
-                content = source.read(row["bytes"])
-                fields = {name: row[name] for name in ("url", "error", "width", "height", "mime", "sha256")}
-                kept.add(image, Outcome(**fields, content=content))
-        kept.sync()
+                source.seek(kept.offset)
+                content = source.read(kept.bytes)
+                measures = kept.width, kept.height, kept.mime, kept.sha256
+                smaller.add(image, Outcome(kept.url, kept.error, content, *measures))
+        smaller.sync()
     temporary.replace(path)
     return True
+
+
+def write_archive_index(layout: Layout, number: int, outcomes: Mapping[int, Kept]) -> None:
+    """Write where the images of a part lie in its archive."""
+    places = sorted((image, kept.offset) for image, kept in outcomes.items() if kept.bytes)
+    columns = [[image for image, _ in places], [offset for _, offset in places]]
+    table = pa.table([pa.array(column, pa.int64()) for column in columns], schema=_PLACES)
+    write_table(table, layout.archive_index(number), layout.images)
+
+
+class PartContent:
+    """Read the images of one part."""
+
+    def __init__(self, layout: Layout, number: int) -> None:
+        self._archive = layout.archive(number)
+        self._index = layout.archive_index(number)
+        self._offsets: dict[int, int] | None = None
+
+    def read(self, record: Row) -> bytes:
+        """Return the bytes of a record's image.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        if record["url"].startswith("file:"):
+            return Path(unquote(urlsplit(record["url"]).path)).read_bytes()
+        if self._offsets is None:
+            table = pq.read_table(self._index)
+            self._offsets = dict(zip(table["image_id"].to_pylist(), table["offset"].to_pylist(), strict=True))
+        with self._archive.open("rb") as file:
+            file.seek(self._offsets[record["image_id"]])
+            return file.read(record["bytes"])

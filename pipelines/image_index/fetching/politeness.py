@@ -11,7 +11,21 @@ from dataclasses import dataclass
 
 from pipelines.image_index.errors import FetchError
 
-__all__ = ["HostGate", "Limits", "Stopped"]
+__all__ = ["HostGate", "Limits", "Stopped", "remedy"]
+
+_REMEDIES = {
+    "redirect elsewhere": "if {detail} may be asked too, give --redirect-host {detail}",
+    "private address": "give --private-addresses if a server in a private network is meant",
+    "not found": "give the address of the folder in which wikipedia/commons/... lies",
+    "not in the folder": "give the folder of a mirror, or a flat one whose files are named as on the wiki",
+    "not an image": "look at it in a browser: a page for logging in, or a notice?",
+    "too many bytes": "give a larger --max-bytes",
+}
+
+
+def remedy(reason: str, detail: str = "") -> str:
+    """Say what to do where all images fail for one reason; `detail` is the host of a redirect that is refused."""
+    return _REMEDIES.get(reason, "look at it in a browser").format(detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +43,13 @@ class Limits:
     """Seconds that a server may ask to wait before the run ends instead, to be started again later."""
     failures_in_a_row: int = 20
     """Images that fail for want of an answer before the host is taken for unreachable."""
+    refusals_in_a_row: int = 15
+    """Answers 429 or 503 with nothing else in between before the run ends: about three minutes of waiting."""
+    same_failures_in_a_row: int = 200
+    """Images that fail in the same way before the run ends: then it is no property of the images."""
 
     def delay(self, attempt: int) -> float:
-        """Gives the seconds to wait before another attempt: exponential, with full jitter."""
+        """Return the seconds to wait before another attempt: exponential, with full jitter."""
         return random.uniform(0.0, min(self.longest_delay, self.first_delay * 2.0**attempt))
 
 
@@ -53,10 +71,15 @@ class HostGate:
         self._reason: str | None = None
         self._stop = threading.Event()
         self._failures = 0
+        self._refusals = 0
+        self.answers = 0
+        """Answers other than refusals so far."""
+        self.known_good: str | None = None
+        """An address of this host that gave an image."""
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """Holds one of the host's connections, after any pause.
+        """Hold one of the host's connections, after any pause.
 
         Raises:
             Stopped: the host is not to be asked any more.
@@ -68,7 +91,7 @@ class HostGate:
             yield
 
     def consume(self, size: int) -> None:
-        """Takes note of bytes that arrived, and waits as long as the bandwidth asks for."""
+        """Take note of bytes that arrived, and waits as long as the bandwidth asks for."""
         with self._lock:
             now = time.monotonic()
             self._next_byte = max(now, self._next_byte) + size * self._seconds_per_byte
@@ -86,7 +109,7 @@ class HostGate:
         self._check()
 
     def pause(self, seconds: float) -> None:
-        """Keeps every thread from asking for some seconds, as the server wants it.
+        """Keep every thread from asking for some seconds, as the server wants it.
 
         Raises:
             Stopped: it is longer than a run should wait.
@@ -98,11 +121,33 @@ class HostGate:
             self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
     def answered(self) -> None:
-        """Takes note that the host answered."""
-        self._failures = 0
+        """Take note that the host answered, and did not refuse."""
+        with self._lock:
+            self._failures = self._refusals = 0
+            self.answers += 1
+
+    def refused(self, status: int, retry_after: float | None) -> None:
+        """Take note of an answer 429 or 503, and let every thread pause as long as it asks for.
+
+        Without ``Retry-After`` the pauses double with every refusal in a row.
+
+        Raises:
+            Stopped: it was one too many, or the pause is longer than a run should wait.
+        """
+        with self._lock:
+            self._refusals += 1
+            refusals = self._refusals
+        if refusals >= self.limits.refusals_in_a_row:
+            self.stop(
+                f"{self.host} refused {refusals} requests in a row (answer {status}); nothing is marked as failed"
+                " for it. Wait an hour and run the same command again, with fewer --connections and"
+                " --megabits-per-second if it refuses again"
+            )
+            self._check()
+        self.pause(self.limits.delay(refusals - 1) if retry_after is None else retry_after)
 
     def unanswered(self) -> None:
-        """Takes note of an image for which the host gave no answer, however often it was asked.
+        """Take note of an image for which the host gave no answer, however often it was asked.
 
         Raises:
             Stopped: it was one too many.
@@ -118,10 +163,15 @@ class HostGate:
             self._check()
 
     def stop(self, reason: str) -> None:
-        """Ends all asking; threads that wait or read wake up."""
+        """End all asking; threads that wait or read wake up."""
         with self._lock:
             self._reason = self._reason or reason
         self._stop.set()
+
+    def waiting(self) -> str:
+        """Say for how long nothing is asked, as the server wants it; empty where it does not."""
+        left = self._paused_until - time.monotonic()
+        return f"{self.host} refuses, waiting {left:,.0f} s" if left > 1 else ""
 
     @property
     def stopped(self) -> str | None:

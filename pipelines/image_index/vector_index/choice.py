@@ -20,6 +20,8 @@ EXACT_UP_TO = 20_000
 REFINED_FROM = 1_000_000
 VECTORS_PER_SHARD = 250_000
 TRAINING_PER_CENTROID = 40
+_CODES_OF_OPQ = 256
+"""An OPQ rotation is trained with codes of 8 bits, whatever codes the index has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +35,33 @@ class IndexPlan:
     centroids: int
     """Lists of the inverted file; 0 without one."""
     training: int
-    """Vectors to train on."""
+    """Vectors to train on, at most."""
+    needed: int
+    """Vectors without which it cannot be trained."""
     shards: int
 
 
 def plan_index(vectors: int, dimension: int, *, factory: str | None, shards: int | None) -> IndexPlan:
-    """Gives the index for a number of vectors.
+    """Return the index for a number of vectors.
 
     Raises:
-        ImageIndexError: `factory` is none that Faiss knows.
+        ImageIndexError: `factory` is none that Faiss knows, or needs more vectors for its training.
     """
     import faiss
 
     if factory is None:
         factory = _factory(vectors)
     index = _make(factory, dimension)
+    needed = _training_needed(index)
+    if needed > vectors:
+        raise ImageIndexError(
+            f"--index {factory}: it is trained on at least {needed:,} vectors, and there are {vectors:,}; leave out"
+            " --index, or give one with fewer lists or shorter codes"
+        )
     base, refined = unwrap(index)
     if base is None:
         kind = "exact" if factory == "Flat" else "other"
-        return IndexPlan(factory, kind, 0, min(vectors, 100_000), 1)
+        return IndexPlan(factory, kind, 0, min(vectors, 100_000), needed, 1)
     inner = faiss.downcast_index(index.base_index) if refined is not None else faiss.downcast_index(index)
     if not isinstance(inner, faiss.IndexIVF):
         kind = "other"
@@ -64,12 +74,13 @@ def plan_index(vectors: int, dimension: int, *, factory: str | None, shards: int
         kind,
         centroids,
         min(vectors, TRAINING_PER_CENTROID * centroids),
+        needed,
         count if kind != "other" else 1,
     )
 
 
 def unwrap(index: Any) -> tuple[Any | None, Any | None]:
-    """Gives the inverted file inside an index, and the storage that refines its results; None where none."""
+    """Return the inverted file inside an index, and the storage that refines its results; None where none."""
     import faiss
 
     index, refined = without_ids(index), None
@@ -81,11 +92,34 @@ def unwrap(index: Any) -> tuple[Any | None, Any | None]:
 
 
 def without_ids(index: Any) -> Any:
-    """Gives what is inside a map of ids, or the index itself."""
+    """Return what is inside a map of ids, or the index itself."""
     import faiss
 
     index = faiss.downcast_index(index)
     return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else index
+
+
+def _training_needed(index: Any) -> int:
+    """Return how many vectors k-means needs inside an index: one for each centroid, of lists and of codes."""
+    import faiss
+
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexPreTransform):
+        steps: Any = index.chain  # a vector of C++, which the hints take for a list
+        chain = [faiss.downcast_VectorTransform(steps.at(n)) for n in range(steps.size())]
+        rotates = any(isinstance(step, faiss.OPQMatrix) for step in chain)
+        return max(_training_needed(index.index), _CODES_OF_OPQ if rotates else 0)
+    inside = ("base_index", "refine_index", "index", "quantizer", "storage")
+    found = [getattr(index, name, None) for name in inside]
+    needed = [
+        int(getattr(index, "nlist", 0)),
+        *(_training_needed(part) for part in found if part is not None),
+    ]
+    needed += [int(getattr(getattr(index, name, None), "ksub", 0)) for name in ("pq", "q1")]
+    quantizer = getattr(index, "aq", None)
+    if quantizer is not None:
+        needed += [1 << int(quantizer.nbits.at(n)) for n in range(quantizer.nbits.size())]
+    return max(needed)
 
 
 def _factory(vectors: int) -> str:

@@ -135,3 +135,120 @@ def test_a_device_that_is_not_there_is_an_error() -> None:
         open_encoder(PROJECTION, device="abacus")
     with pytest.raises(EncoderError, match="cuda:99"):
         open_encoder(PROJECTION, device="cuda:99")
+
+
+def test_weights_of_another_activation_are_refused_before_they_are_downloaded() -> None:
+    with pytest.raises(EncoderError, match=r"QuickGELU.*take --encoder ViT-B-32-quickgelu:openai$"):
+        open_encoder("ViT-B-32:openai")
+
+
+def save_weights(path: Path, model: object) -> Path:
+    import torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(model.state_dict(), path)  # type: ignore[attr-defined]
+    return path
+
+
+def test_a_file_of_quickgelu_weights_is_refused_by_the_plain_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import hashlib
+
+    import open_clip
+    import torch
+
+    class Tower(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels
+
+    unknown = save_weights(tmp_path / "weights.pt", torch.nn.Linear(2, 2))
+    refused = r"trained with QuickGELU, ViT-B-32 computes GELU.*take --encoder ViT-B-32-quickgelu:"
+    hub = tmp_path / "models--timm--vit_base_patch32_clip_224.openai/snapshots/0/open_clip_model.safetensors"
+    beside = save_weights(tmp_path / "folder/open_clip_pytorch_model.bin", torch.nn.Linear(2, 2))
+    (beside.parent / "open_clip_config.json").write_text('{"model_cfg": {"quick_gelu": true}}')
+    script = tmp_path / "script.pt"
+    torch.jit.script(Tower()).save(script)
+    named = save_weights(tmp_path / "vit_b_32-OpenAI.pt", torch.nn.Linear(2, 2))
+    for path in (save_weights(hub, torch.nn.Linear(2, 2)), beside, script, named):
+        with pytest.raises(EncoderError, match=refused):
+            open_encoder(f"ViT-B-32:{path}")
+    # The other way round too; of two tags in a name the longer one counts.
+    plain = save_weights(tmp_path / "laion2b_s34b_b79k.pt", torch.nn.Linear(2, 2))
+    with pytest.raises(EncoderError, match="trained with GELU, ViT-B-32-quickgelu computes QuickGELU"):
+        open_encoder(f"ViT-B-32-quickgelu:{plain}")
+    # A file that open_clip lists by its checksum.
+    digest = hashlib.sha256(unknown.read_bytes()).hexdigest()
+    config = {"url": f"https://example.org/{digest}/x.pt", "quick_gelu": True}
+    known = open_clip.get_pretrained_cfg
+    monkeypatch.setattr(
+        open_clip, "get_pretrained_cfg", lambda model, tag: config if tag == "openai" else known(model, tag)
+    )
+    with pytest.raises(EncoderError, match=refused):
+        open_encoder(f"ViT-B-32:{unknown}")
+    # Of a file that does not tell it is said that it does not.
+    monkeypatch.undo()
+    with pytest.raises(EncoderError, match="no weights of ViT-B-32"):
+        open_encoder(f"ViT-B-32:{unknown}")
+    assert "does not say with which activation" in caplog.text
+
+
+@pytest.mark.parametrize("hub", ["does not exist", "does not answer", "does not resolve"])
+def test_an_encoder_that_cannot_be_had_is_missed_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: str
+) -> None:
+    import socket
+    import sys
+    import time
+
+    from huggingface_hub import constants
+
+    from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, check_weights
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
+    if hub == "does not exist":
+        listening.close()
+    if hub == "does not resolve":
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(20))
+    started = time.monotonic()
+    with pytest.raises(EncoderError, match=r"not on this machine.* cannot be downloaded.*--encoder-cache"):
+        check_weights(DEFAULT_ENCODER, str(tmp_path))
+    assert time.monotonic() - started < 5.0
+    assert "apache_beam" not in sys.modules
+    if hub == "does not exist":
+        with pytest.raises(
+            EncoderError, match="weights of ViT-B-32:laion2b_s34b_b79k are not on this machine"
+        ):
+            check_weights("ViT-B-32:laion2b_s34b_b79k", str(tmp_path))
+    for other in (PROJECTION, "ViT-B-32:no_such_tag", str(tmp_path)):
+        check_weights(other, str(tmp_path))  # said where they are opened
+    listening.close()
+
+
+def test_the_default_encoders_weights_are_where_open_clip_has_them() -> None:
+    import open_clip
+
+    from pipelines.image_index.encoding import networks
+
+    config = open_clip.get_pretrained_cfg(*networks.DEFAULT_ENCODER.split(":"))
+    assert config["hf_hub"].rstrip("/") == networks._DEFAULT_HUB
+
+
+def test_weights_that_are_there_are_opened_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cache in the hub's layout; the weights are no CLIP's, which is found by reading them."""
+    import socket
+
+    hub = tmp_path / "models--timm--vit_base_patch32_clip_224.openai"
+    (hub / "refs").mkdir(parents=True)
+    (hub / "refs/main").write_text("0" * 40)
+    save_weights(
+        hub / f"snapshots/{'0' * 40}/open_clip_pytorch_model.bin", __import__("torch").nn.Linear(2, 2)
+    )
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_: asked.append(arguments))
+    with pytest.raises(EncoderError, match=r"Missing key|Error\(s\) in loading"):
+        open_encoder("ViT-B-32-quickgelu:openai", cache=tmp_path)
+    assert asked == []

@@ -123,9 +123,35 @@ def test_parts_follow_from_the_number_of_links(tmp_path: Path) -> None:
     assert make(kc, None).part_bits == 0
     assert make(kc, None, images_per_part=10).part_bits == 3
     assert make(kc, 1).part_bits == 1
+    with Layout(kc).place() as place:
+        place.remove_unlisted(Layout(kc).files(2))
+    assert Layout(kc).part("articles", 1).exists()
     assert not Layout(kc).part("articles", 2).exists()
 
 
 def test_an_empty_snapshot_has_an_empty_plan(tmp_path: Path) -> None:
     plan = make(write_snapshot(tmp_path, {"Page": []}), None)
     assert (plan.files, plan.part_bits, plan.drops) == (0, 0, {"links": {}})
+
+
+def test_a_limit_takes_a_sample_that_a_larger_one_adds_to(tmp_path: Path) -> None:
+    files = [f"F{n}.jpg" for n in range(40)]
+    kc = write_snapshot(tmp_path, {"First": files, "Second": files[:20]})
+    layout = Layout(kc)
+
+    def planned(**options: object) -> list[tuple[int, str]]:
+        plan = make(kc, **options)
+        assert sum(len(read_planned(layout, number)) for number in range(4)) == plan.files
+        assert {row["image_id"] for row in articles(kc, plan)} == {
+            image for number in range(4) for image, _ in read_planned(layout, number)
+        }
+        return [pair for number in range(4) for pair in read_planned(layout, number)]
+
+    everything = planned()
+    assert planned(limit=7) == everything[:7]
+    plan = make(kc, limit=7)
+    assert plan.counts["files"] == plan.files == 7
+    assert plan.drops["links"]["beyond --limit"] == 60 - plan.counts["articles of files"]
+    assert planned(limit=25) == everything[:25]
+    assert planned(limit=100) == everything
+    assert planned() == everything
