@@ -44,11 +44,6 @@ class UnitResult:
     """Whether the ids of its articles ascend."""
     statistics: Statistics
 
-    @property
-    def articles(self) -> int:
-        """How many articles it holds."""
-        return self.parts["pages"].rows if "pages" in self.parts else 0
-
 
 def unit_folder(build: Build, number: int) -> Path:
     """Return the folder of a work unit's part files."""
