@@ -119,9 +119,7 @@ def _tell(console: Console, line: str) -> None:
 
 main = Command(
     "pipelines.index_text",
-    "Index the sentences of a text corpus for search. An index that belongs to the snapshot is left as it is; one"
-    " that was stopped is finished by the same command. Any option of Apache Beam may follow where a cluster is"
-    " loaded, such as --runner FlinkRunner.",
+    "Index the sentences of a text corpus for search.",
     IndexCommandOptions,
     run,
     examples=EXAMPLES,

@@ -241,8 +241,7 @@ def _link_style(title: str, base: str) -> Style:
 
 main = Command(
     "pipelines.search",
-    "Search the sentences of a text corpus and show their paragraphs, best first, each once; or the images of an"
-    " image corpus.",
+    "Search a corpus by a sentence or by an image.",
     SearchCommandOptions,
     run,
     examples=EXAMPLES,
