@@ -64,7 +64,9 @@ class _Extraction:
             read_blocks(strip_external_links(text))
         )
         article.images = self.images()
-        article.disambiguation = is_disambiguation(self.title, self.expansion.names, switches)
+        article.disambiguation = is_disambiguation(
+            self.title, self.expansion.names, switches, self.site.language
+        )
         article.dropped_templates = self.expansion.dropped
         article.unknown_templates = self.expansion.unknown
         article.rendered_templates = self.expansion.rendered

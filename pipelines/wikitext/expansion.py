@@ -15,12 +15,11 @@ from pipelines.wikitext.article_parts import ImageLink
 from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
-from pipelines.wikitext.templates.kinds import template_kind
+from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
 from pipelines.wikitext.templates.registry import (
     Renderer,
     TemplateCall,
-    find_renderer,
     normalise_template_name,
 )
 
@@ -35,10 +34,17 @@ _LINK = re.compile(r"\[\[[^\[\]]*(?:\[\[[^\[\]]*\]\][^\[\]]*)*\]\]")
 _MEDIA = re.compile(
     r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
 )
+# Templates that show words in the text and a picture beside it (Italian biographies).
+_WITH_PICTURE = frozenset(("bio",))
 # Kinds of templates that end the paragraph they stand in, even in the middle of a line.
 _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
+
+
+# The argument of an editor's remark that holds the words it is about, and boxes whose text is the remark itself.
+_HELD_TEXT = re.compile(r"\|\s*text\s*=")
+_BOXES = frozenset(("ambox", "mbox", "ombox", "notice", "multiple issues", "article issues"))
 
 
 class _Silent(NamedTuple):
@@ -53,8 +59,9 @@ _Action = Renderer | _Silent | None
 other calls, decide once it is expanded."""
 
 _MOST_NAMES = 20_000
-_ACTIONS: dict[str, tuple[str, _Action]] = {}
-"""Normalised name and action by name as written, kept from page to page; names with a colon are not."""
+_ACTIONS: dict[str, dict[str, tuple[str, _Action]]] = {}
+"""By the wiki's language, normalised name and action by name as written, kept from page to page; names with a colon
+are not."""
 
 
 class _Call(NamedTuple):
@@ -79,6 +86,7 @@ class Expansion:
         self.dropped: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.rendered = 0
+        self.actions = _ACTIONS.setdefault(site.language, {})
 
     def expand(self, text: str) -> tuple[str, bool]:
         """Return `text` with every call expanded or dropped, and whether a renderer brought tags.
@@ -116,12 +124,13 @@ class Expansion:
                 index += 2
                 continue
             name, action = decision
-            if isinstance(action, _Silent) and action.kind == "maintenance" and close > index + 1:
-                inside = pieces[index + 1 : close]
-                if any("text" in piece for piece in inside) and not _stands_alone(
-                    result, pieces, close, partners
-                ):
-                    action = _remark
+            if (
+                isinstance(action, _Silent)
+                and action.kind == "maintenance"
+                and name not in _BOXES
+                and any(map(_HELD_TEXT.search, pieces[index + 1 : close]))
+            ):
+                action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
                     self.dropped[action.kind] += 1
@@ -149,7 +158,7 @@ class Expansion:
             return "", None
         pipe = following.find("|")
         written = following if pipe < 0 else following[:pipe]
-        known = _ACTIONS.get(written)
+        known = self.actions.get(written)
         if known is not None and (whole or pipe >= 0):
             return known
         if pipe < 0 and not whole and ":" not in written:
@@ -163,17 +172,17 @@ class Expansion:
     def _action(self, written: str) -> tuple[str, _Action]:
         """Return the normalised name of a call and what to do with it."""
         name = _normalise(written, self.site)
-        action: _Action = find_renderer(name)
+        action: _Action = find_renderer_on(self.site.language, name)
         if action is None:
-            kind = template_kind(name)
+            kind = template_kind_on(self.site.language, name)
             if kind is not None:
                 action = _Silent(kind)
             elif ":" not in written and written.upper() != written:
                 action = _Silent("")
         if ":" not in written:
-            if len(_ACTIONS) > _MOST_NAMES:
-                _ACTIONS.clear()
-            _ACTIONS[written] = (name, action)
+            if len(self.actions) > _MOST_NAMES:
+                self.actions.clear()
+            self.actions[written] = (name, action)
         return name, action
 
     def _close(self, call: _Call, inside: str, braces: str, inner: bool) -> str:
@@ -215,8 +224,13 @@ class Expansion:
                 arguments = {key: _EMPHASIS.sub(_hide_emphasis, value) for key, value in arguments.items()}
             before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
+            if action is _remark and not value:
+                self.dropped["maintenance"] += 1
+                return ""
             if value is not None:
                 self.rendered += 1
+                if name in _WITH_PICTURE:
+                    self.images.extend(template_images(name, arguments, self.site))
                 return _with_plain_apostrophes(value)
         if action is not None and isinstance(action, _Silent) and action.kind:
             self.dropped[action.kind] += 1
