@@ -1,4 +1,4 @@
-"""Writes the predictions of a run's mixture (or expert) for a cache as JSON lines.
+"""Write the predictions of a run's mixture (or expert) for a cache as JSON lines.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Fits experts and mixtures on a retrieval cache and writes the paper's tables for it.
+"""Fit experts and mixtures on a retrieval cache and write the paper's tables for it.
 
 ::
 
@@ -24,8 +24,7 @@ from kc_schema.errors import UsageError
 from kc_schema.retrieval_cache import open_cache
 from kc_schema.store import Place
 from training.config import ExpertConfig, MixtureConfig, RunConfig, as_mapping, explained_yaml, load_config
-from training.run_folder import CONFIG, FOLDERS, Run, member_seeds
-from training.steps import RunStep, do_step
+from training.run_folder import CONFIG, FOLDERS, Run, RunStep, do_step, member_seeds
 
 __all__ = ["Options", "main", "run", "show_progress", "steps_of"]
 
@@ -38,8 +37,8 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         TrainingError: the cache does not fit the configuration, or training cannot go on.
         PlaceBusyError: another run is writing into the folder.
     """
-    from training.checks import check_encoder, check_run
     from training.devices import choose_device, quiet_libraries
+    from training.preflight import check_encoder, check_run, describe_steps
 
     quiet_libraries()
     open_cache(config.cache)  # whether it is there takes no time
@@ -48,8 +47,6 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     check_run(this, tokenizer)
     steps = list(steps_of(this))
     if dry_run:
-        from training.dry_run import describe_steps
-
         print(describe_steps(this, steps))
         return
     from accelerate import PartialState  # type: ignore[import-untyped]

@@ -20,7 +20,6 @@ from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
 from kc_schema.store import Place, PlaceBusyError
 from training import predict, report
-from training.checks import check_encoder
 from training.config import build_config, load_config
 from training.demo.planted import write_planted
 from training.devices import choose_precision
@@ -28,6 +27,7 @@ from training.errors import TrainingError
 from training.experts import load_expert
 from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
 from training.mixture import load_mixture
+from training.preflight import check_encoder
 from training.reporting.writing import write_report
 from training.run import main, run, steps_of
 from training.run_folder import Run, member_seeds, open_run
