@@ -25,9 +25,9 @@ __all__ = [
     "check_examples",
     "check_features",
     "check_hits",
-    "examples_table",
-    "features_table",
-    "hits_table",
+    "table_of_examples",
+    "table_of_features",
+    "table_of_hits",
 ]
 
 
@@ -144,7 +144,7 @@ def _table_of_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, where: 
     return pa.table(arrays, names=names)
 
 
-def examples_table(given: Given) -> pa.Table:
+def table_of_examples(given: Given) -> pa.Table:
     """Return `given` with the columns and types of `EXAMPLES`.
 
     Raises:
@@ -153,7 +153,7 @@ def examples_table(given: Given) -> pa.Table:
     return _with_schema(given, EXAMPLES, "examples")
 
 
-def hits_table(
+def table_of_hits(
     given: Given | HitsByExample, example_ids: Sequence[str], where: str, optional: Sequence[str] = ()
 ) -> pa.Table:
     """Return hits with the columns and types of `HITS`, sorted by the order of the examples and by rank.
@@ -168,7 +168,7 @@ def hits_table(
         CacheError: an example is unknown, or a column is missing or does not fit its type.
     """
     if isinstance(given, Mapping):
-        given = _table_of_hits(given, optional, where)
+        given = _columns_of_hits(given, optional, where)
     elif not isinstance(given, pa.Table):
         given = _complete_hits(given, where)
     table = _with_schema(given, HITS, where)
@@ -183,7 +183,7 @@ def hits_table(
     return table.take(by).combine_chunks()
 
 
-def _table_of_hits(found: HitsByExample, optional: Sequence[str], where: str) -> pa.Table:
+def _columns_of_hits(found: HitsByExample, optional: Sequence[str], where: str) -> pa.Table:
     rows = [(example_id, hit) for example_id, hits in found.items() for hit in hits]
     columns = {"example_id": pa.array([example_id for example_id, _ in rows], pa.string())}
     kinds = {name: HITS.field(name).type for name in HITS.names[1:]} | {n: OPTIONAL[n] for n in optional}
@@ -205,7 +205,7 @@ def _complete_hits(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[Ma
         counted[example_id] += 1
 
 
-def features_table(given: Given, example_ids: Sequence[str], where: str) -> pa.Table:
+def table_of_features(given: Given, example_ids: Sequence[str], where: str) -> pa.Table:
     """Return `given` as a table of features: vectors as fixed-size lists of float16, each with its norm.
 
     Rows come out in the order of the examples.
@@ -302,7 +302,7 @@ def _check_relation(row: Mapping[str, Any], at: str) -> None:
 def check_hits(table: pa.Table, where: str) -> None:
     """Raise CacheError for a rank below 0 or twice in an example, or a score that is not finite.
 
-    The table is sorted by example and rank, as `hits_table` gives it.
+    The table is sorted by example and rank, as `table_of_hits` gives it.
     """
     ids = table.column("example_id").to_pylist()
     ranks = table.column("rank").to_pylist()

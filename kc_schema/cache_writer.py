@@ -19,9 +19,9 @@ from kc_schema.cache_tables import (
     check_examples,
     check_features,
     check_hits,
-    examples_table,
-    features_table,
-    hits_table,
+    table_of_examples,
+    table_of_features,
+    table_of_hits,
 )
 from kc_schema.store import Part, Place, describe_part, write_atomically, write_text
 
@@ -138,7 +138,7 @@ class CacheWriter:
                 the tokens, or the other task; the split and the example are named.
         """
         rows = examples if isinstance(examples, pa.Table) else _example_rows(examples)
-        table = examples_table(rows)
+        table = table_of_examples(rows)
         check_examples(table, self.task, where=f"examples/{_check_name('split', split)}")
         self._write(f"examples/{split}.parquet", table)
         self._example_ids[split] = table.column("example_id").to_pylist()
@@ -160,7 +160,7 @@ class CacheWriter:
                 a score that is not finite.
         """
         where = f"hits/{_check_name('source', source)}/{split}"
-        table = hits_table(hits, self._ids(split), where, tuple(optional))
+        table = table_of_hits(hits, self._ids(split), where, tuple(optional))
         check_hits(table, where)
         self._write(f"{where}.parquet", table)
 
@@ -176,7 +176,7 @@ class CacheWriter:
                 value that is not finite, or given with a norm but not of length 1.
         """
         where = f"features/{_check_name('split', split)}"
-        table = features_table(features, self._ids(split), where)
+        table = table_of_features(features, self._ids(split), where)
         widths = check_features(table, where)
         for name, width in widths.items():
             if self._feature_widths.setdefault(name, width) != width:

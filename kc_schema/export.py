@@ -51,7 +51,7 @@ class ConllRules:
     context_label: str
     """Label of the separator and of the words of the evidence: masked out of the loss by its reader."""
     tokenize: Tokenize | None = None
-    """Gives the sub-tokens of a text; None keeps all evidence."""
+    """Returns the sub-tokens of a text; None keeps all evidence."""
     limit: int = 510
     """Sub-tokens of sentence, separator and evidence; evidence that does not fit whole is left out."""
     counts: Counter[str] = field(default_factory=Counter)

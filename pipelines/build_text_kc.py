@@ -9,6 +9,8 @@ that was stopped, by whatever, goes on when the same command is run again.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,12 +18,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from kc_schema.command import Command, Count, Positive, options
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
+from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
@@ -36,6 +40,8 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
 from pipelines.text_index.options import check_text_index_options, index_snapshot
+
+SECONDS_TO_ANSWER = 5.0
 
 EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
@@ -104,6 +110,8 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
     workers = given.workers or default_workers()
     index = argparse.Namespace(**asdict(given.index))
     check_text_index_options(index)
+    if given.index.elasticsearch_url is not None:
+        try_cluster(given.index.elasticsearch_url)
     with Engine(workers, beam_arguments) as engine:
         parts, build = describe(
             given.dump,
@@ -126,6 +134,23 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         show_summary(Console(), given.output, manifest, seconds=seconds)
 
 
+def try_cluster(url: str) -> None:
+    """Try whether anything takes connections at the address of a cluster.
+
+    Raises:
+        RunError: nothing does within seconds.
+    """
+    where = urlsplit(url)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    try:
+        socket.create_connection((where.hostname or "", port), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise RunError(
+            f"{where.scheme}://{where.hostname}:{port}: nothing answers there ({error.strerror or error}); start the"
+            " cluster, or mend --elasticsearch-url"
+        ) from error
+
+
 def describe(
     dump: str,
     output: Path,
@@ -141,13 +166,16 @@ def describe(
         DumpError: the dump cannot be read.
         BuildError: it is no dump, but what a build has written.
     """
-    folder = Path(dump)
-    if has_manifest(folder) or (folder / "sentences").is_dir():
-        raise BuildError(
-            f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
-            f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
-        )
-    parts = find_parts(dump)
+    try:
+        parts = find_parts(dump)
+    except DumpError as error:
+        with contextlib.suppress(OSError):
+            if has_manifest(Path(dump)) or (Path(dump) / "sentences").is_dir():
+                raise BuildError(
+                    f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
+                    f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
+                ) from error
+        raise
     refuse_mixture(parts)
     build = Build(
         output=output.absolute(),

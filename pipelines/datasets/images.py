@@ -34,7 +34,13 @@ class ImageFolder:
             raise DatasetError(f"{folder}: no such folder of images")
         self.folder = folder
         self._paths: dict[str, list[Path]] = {}
-        for parent, folders, names in os.walk(folder):
+        seen: set[str] = set()
+        # Data sets are often linked from another disk; a link may also lead back to where it stands.
+        for parent, folders, names in os.walk(folder, followlinks=True):
+            if (real := os.path.realpath(parent)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
             folders[:] = sorted(name for name in folders if not any(part in name.lower() for part in _PARTS))
             for name in names:
                 if Path(name).suffix.lower() in _SUFFIXES:
@@ -118,7 +124,7 @@ def keep_readable_images(
     Args:
         dataset: changed in place; an example's image becomes the name of the file that is there.
         folder: where to look.
-        progress: told how many examples are done, of how many.
+        progress: called with how many examples are done, of how many.
 
     Returns:
         Split -> image name (with its folders, where the data set gives them) -> its path, for the images that

@@ -143,7 +143,7 @@ def _check_characters(path: Path, examples: list[Example]) -> None:
 
 
 def _name_no_relation(dataset: Dataset, wanted: str | None) -> None:
-    """Note which relation stands for none; a person is told where that is not plain.
+    """Note which relation stands for none; a note says so where that is not plain.
 
     Raises:
         DatasetError: `wanted` is no relation of the data set, or it has no relations.

@@ -55,7 +55,7 @@ def image_names(address: str) -> tuple[str, ...]:
     """Return the names under which the image at an address may lie in a folder, the likeliest first.
 
     The release's own pictures are named by the MD5 of the last part of the address, drawings as PNG; copies
-    that were fetched anew carry the file's name.
+    that were fetched again carry the file's name.
     """
     name = PurePosixPath(address.strip()).name
     if not name:

@@ -60,10 +60,10 @@ def find_parts(dump: str) -> list[DumpFile]:
             several dumps, or hold the same pages twice.
     """
     place = os.path.expanduser(dump)  # noqa: PTH111 (Path would normalise away what a glob needs)
-    kind = _kind_of_file(place)
-    if kind is not None and stat.S_ISDIR(kind):
+    mode = _mode_of_file(place)
+    if mode is not None and stat.S_ISDIR(mode):
         parts = _files_of_folder(Path(place))
-    elif kind is not None:
+    elif mode is not None:
         return [_dump_file(Path(place))]
     elif glob.has_magic(place):
         parts = _dump_files(Path(path) for path in glob.glob(place, recursive=True))  # noqa: PTH207
@@ -79,7 +79,7 @@ def find_parts(dump: str) -> list[DumpFile]:
     return parts
 
 
-def _kind_of_file(place: str) -> int | None:
+def _mode_of_file(place: str) -> int | None:
     """The file's mode; None where there is none."""
     try:
         return os.stat(place).st_mode  # noqa: PTH116 (`place` may be a glob that no file system would take)
@@ -133,8 +133,8 @@ def _dump_files(paths: Iterable[Path]) -> list[DumpFile]:
 
 
 def _dump_file(path: Path) -> DumpFile:
-    kind = _kind_of_file(str(path))
-    if kind is not None and not stat.S_ISREG(kind):
+    mode = _mode_of_file(str(path))
+    if mode is not None and not stat.S_ISREG(mode):
         raise DumpError(
             f"{path}: is no file but a pipe, socket or device, and a dump is read from several places at once; write it"
             " to a file first"

@@ -209,8 +209,8 @@ def build_cache(build: CacheBuild, progress: Progress) -> tuple[RetrievalCache, 
         done = 0
         for split, examples in build.dataset.splits.items():
             writer.write_examples(split, examples)
-            told = partial(_tell, progress, done)
-            reports[split] = _build_split(build, writer, steps, sources, split, told)
+            own = partial(_show, progress, done)
+            reports[split] = _build_split(build, writer, steps, sources, split, own)
             done += len(examples)
         for name in ("image missing", "image broken"):
             lost = sum(build.dataset.quirks.of(name, split) for split in build.dataset.splits)
@@ -223,7 +223,7 @@ def build_cache(build: CacheBuild, progress: Progress) -> tuple[RetrievalCache, 
     return cache, report
 
 
-def _tell(progress: Progress, before: int, done: int, source: str) -> None:
+def _show(progress: Progress, before: int, done: int, source: str) -> None:
     progress(before + done, source)
 
 
@@ -235,47 +235,61 @@ def _build_split(
     split: str,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write hits and features of a split; return its report."""
+    """Ask the sources, choose, write hits and features of a split; return its report."""
     examples, settings = build.dataset.splits[split], build.settings
-    counts: dict[str, Counter[str]] = {name: Counter() for name in sources}
-    candidates: dict[str, dict[str, Sequence[Hit]]] = {name: {} for name in sources}
-
-    def take(name: str, answer: SourceAnswer) -> None:
-        candidates[name].update(answer.hits)
-        counts[name].update(answer.counts)
-
-    vectors: list[pa.Table] = []
-    for number, batch in enumerate(batches_of(build, split)):
-        if build.corpora.has_encoder:
-            vectors.append(_encode(build, steps, batch, number))
-            batch = batch.with_vectors(vectors[-1])
-        for name in filter(RETRIEVED.__contains__, sources):
-            progress(batch.start, name)
-            take(name, _retrieve(build, steps, sources[name], name, batch, number))
-        progress(batch.start + len(batch.examples), "")
-    # Chance and files are asked once a split: what they read serves all of its examples.
-    for name in (name for name in sources if name not in RETRIEVED):
-        progress(len(examples), name)
-        whole = next(batches_of(build, split, len(examples)))
-        source = sources[name]
-        take(
-            name,
-            steps.answer(f"{split}/{name}", partial(source.ask, whole))
-            if name in CONTROL
-            else source.ask(whole),
-        )
-    best = {name: max(scores) for name, found in candidates.items() if (scores := _scores(found))}
-    kept = _choose(build, examples, candidates, counts)
+    found = _collect(build, steps, sources, split, progress)
+    kept = _choose(build, examples, found)
     for name, hits in kept.items():
         writer.write_hits(name, split, hits, _optional_columns(name, settings))
-    if vectors:
-        writer.write_features(split, _features(build, examples, pa.concat_tables(vectors), kept))
-    queries = build.queries(examples)
-    return report_split(examples, queries, kept, counts, leaks=settings.mark_leaks, best_scores=best)
+    if found.vectors:
+        writer.write_features(split, _features(build, examples, pa.concat_tables(found.vectors), kept))
+    queries, best = build.queries(examples), found.best_scores()
+    return report_split(examples, queries, kept, found.counts, leaks=settings.mark_leaks, best_scores=best)
 
 
-def _scores(found: HitsByExample) -> list[float]:
-    return [hit.score for hits in found.values() for hit in hits]
+class _Collected:
+    """What the sources have for a split, before anything is left out."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self.hits: dict[str, dict[str, Sequence[Hit]]] = {name: {} for name in sources}
+        """Source -> example id -> hits."""
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in self.hits}
+        self.vectors: list[pa.Table] = []
+        """Of the batches, in order; empty where nothing is encoded."""
+
+    def add(self, name: str, answer: SourceAnswer) -> None:
+        """Take an answer of a source."""
+        self.hits[name].update(answer.hits)
+        self.counts[name].update(answer.counts)
+
+    def best_scores(self) -> dict[str, float]:
+        """Return source -> the best score of all its hits; a source without hits has none."""
+        scores = {
+            name: [hit.score for hits in by_id.values() for hit in hits] for name, by_id in self.hits.items()
+        }
+        return {name: max(own) for name, own in scores.items() if own}
+
+
+def _collect(
+    build: CacheBuild, steps: BuildSteps, sources: Mapping[str, Source], split: str, progress: Progress
+) -> _Collected:
+    found = _Collected(sources)
+    for number, batch in enumerate(batches_of(build, split)):
+        if build.corpora.has_encoder:
+            found.vectors.append(_encode(build, steps, batch, number))
+            batch = batch.with_vectors(found.vectors[-1])
+        for name in filter(RETRIEVED.__contains__, sources):
+            progress(batch.start, name)
+            found.add(name, _retrieve(build, steps, sources[name], name, batch, number))
+        progress(batch.start + len(batch.examples), "")
+    # Chance and files are asked once a split: what they read serves all of its examples.
+    size = len(build.dataset.splits[split])
+    whole = next(batches_of(build, split, size))
+    for name in (name for name in sources if name not in RETRIEVED):
+        progress(size, name)
+        ask = partial(sources[name].ask, whole)
+        found.add(name, steps.answer(f"{split}/{name}", ask) if name in CONTROL else ask())
+    return found
 
 
 def batches_of(build: CacheBuild, split: str, size: int = BATCH) -> Iterator[QueryBatch]:
@@ -309,16 +323,13 @@ def _retrieve(
 
 
 def _choose(
-    build: CacheBuild,
-    examples: Sequence[Example],
-    candidates: Mapping[str, HitsByExample],
-    counts: Mapping[str, Counter[str]],
+    build: CacheBuild, examples: Sequence[Example], found: _Collected
 ) -> dict[str, dict[str, list[Hit]]]:
     """Return source -> example id -> the evidence that is kept, in its order."""
-    kept: dict[str, dict[str, list[Hit]]] = {name: {} for name in candidates}
+    kept: dict[str, dict[str, list[Hit]]] = {name: {} for name in found.hits}
     for example, query in zip(examples, build.queries(examples), strict=True):
-        own = {name: found.get(example.example_id, []) for name, found in candidates.items()}
-        for name, hits in refine(own, build.settings, counts, query).items():
+        own = {name: by_id.get(example.example_id, []) for name, by_id in found.hits.items()}
+        for name, hits in refine(own, build.settings, found.counts, query).items():
             kept[name][example.example_id] = hits
     return kept
 

@@ -128,7 +128,7 @@ class Corpora:
         return NearestImages(self.images.index, limits, by_sentence=name == "sentence_image")
 
     def check(self) -> None:
-        """Open what is asked, so that what is missing is told at once.
+        """Open what is asked, so that what is missing is an error at once.
 
         Raises:
             kc_schema.errors.UserError: a corpus that cannot be opened, or that does not fit another.

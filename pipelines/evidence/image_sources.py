@@ -37,7 +37,7 @@ class ImageCorpus:
     """The image corpus of a snapshot, open for searching."""
 
     def __init__(self, kc: Path) -> None:
-        """Opens the corpus.
+        """Open the corpus.
 
         Raises:
             pipelines.image_index.ImageIndexError: no image index.

@@ -49,7 +49,7 @@ class NamedSource:
                 if example.image is not None:
                     by_name.setdefault(("image", example.image), []).append(target)
         self.counts: Counter[str] = Counter()
-        """Rows that belong to no example; they are told with the first split."""
+        """Rows that belong to no example; they are counted with the first split."""
         self.hits: dict[str, dict[str, list[Hit]]] = {split: {} for split in splits}
         """Split -> example id -> hits, by score, then in the file's order."""
         found: dict[tuple[str, str], list[Hit]] = {}

@@ -31,7 +31,7 @@ Found = Mapping[str, Sequence[Hit]]
 def refine(
     found: Found, settings: Settings, counts: Mapping[str, Counter[str]], query: str = ""
 ) -> dict[str, list[Hit]]:
-    """Return source -> the evidence that is kept for one example, ranked anew from 0.
+    """Return source -> the evidence that is kept for one example, with new ranks from 0.
 
     Args:
         found: source -> what it found for the example, best first.

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kc_schema.cache_writer import cache_place
 from kc_schema.retrieval_cache import CacheError, CacheWriter, Example, Hit, extend_cache, open_cache
+from kc_schema.store import PlaceBusyError
 
 NER = [
     Example("a", ("Ada", "met", "Bob"), labels=("B-PER", "O", "B-PER"), image="a.jpg"),
@@ -238,6 +240,31 @@ def test_a_finished_cache_is_not_taken_back_by_accident(tmp_path):
     CacheWriter(tmp_path, dataset="other", task="ner", overwrite=True)
     with pytest.raises(CacheError, match="no finished cache"):
         open_cache(tmp_path)
+
+
+def test_one_process_writes_a_cache_at_a_time(tmp_path):
+    write(tmp_path)
+    with cache_place(tmp_path) as place:
+        with pytest.raises(PlaceBusyError, match=r"another build .* is writing there"):
+            CacheWriter(tmp_path, dataset="toy", task="ner", overwrite=True)
+        assert open_cache(tmp_path, verify=True).dataset == "toy"
+        # Whoever holds the place hands it to the writer.
+        writer = CacheWriter(tmp_path, dataset="mine", task="ner", overwrite=True, place=place)
+        writer.write_examples("test", NER)
+        assert writer.commit().dataset == "mine"
+
+
+def test_what_the_manifest_does_not_list_is_removed(tmp_path):
+    write(tmp_path)
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("mine")
+    write(tmp_path / "other", RE, None, None, "re")
+    writer = CacheWriter(tmp_path, dataset="toy", task="ner", overwrite=True)
+    writer.write_examples("train", NER[:1])
+    cache = writer.commit()
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    others = {"report.json", "notes.txt", "other/manifest.json", "other/examples/train.parquet"}
+    assert left == {"manifest.json", *cache.manifest["files"], *others}
 
 
 KILLED = """

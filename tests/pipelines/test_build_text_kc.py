@@ -1,6 +1,8 @@
 """The build of the text corpus, from dumps written here to the rows of its tables."""
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
@@ -445,3 +447,35 @@ def test_a_renamed_copy_of_a_dump_is_the_same_dump(tmp_path):
     assert of_dump.pop("manifest.json") != of_copy.pop("manifest.json")
     assert of_dump == of_copy
     build(copy, tmp_path / "kc")  # finished: nothing to do
+
+
+def test_an_output_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "file").touch()
+    for output, reason in (
+        (tmp_path / "a", "(Too many levels of symbolic links|File exists)"),
+        (tmp_path / "a" / "kc", "Too many levels of symbolic links"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        (tmp_path / "file", "File exists"),
+        (tmp_path / "file" / "kc", "Not a directory"),
+    ):
+        options = ["--dump", str(dump), "--output", str(output), "--text-index", "none"]
+        assert build_text_kc.main(options) == 1
+        assert re.fullmatch(rf"error: {output}: {reason}; give another .*\n", capsys.readouterr().err)
+    for given in ("x" * 300, str(tmp_path / "a")):
+        assert build_text_kc.main(["--dump", given, "--text-index", "none"]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cluster_that_does_not_answer_is_refused_before_any_work(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    options = ["--dump", str(dump), "--output", str(tmp_path / "kc")]
+    started = time.monotonic()
+    assert build_text_kc.main([*options, "--elasticsearch-url", "http://127.0.0.1:9"]) == 1
+    assert time.monotonic() - started < 15
+    error = capsys.readouterr().err
+    assert error.startswith("error: http://127.0.0.1:9: ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "kc").exists()
