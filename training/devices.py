@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from training.errors import TrainingError
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "Precision",
+    "bfloat16_units",
     "choose_device",
     "choose_precision",
     "clock",
@@ -26,6 +28,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+Precision = Literal["float32", "bfloat16"]
 _TRIES = 8
 
 # Feature of the processor -> name of its units for bfloat16 products.
@@ -78,28 +81,28 @@ def choose_device(name: str) -> torch.device:
 
 
 @functools.cache
-def choose_precision(setting: str, device: torch.device) -> str:
+def choose_precision(setting: Precision | Literal["auto"], device: torch.device) -> Precision:
     """Return ``float32`` or ``bfloat16``: `setting`, or for ``auto`` the faster one on `device`.
 
     ``auto`` takes bfloat16 where the device has units for it: a GPU of compute capability 8 or more, a CPU with
     AMX-BF16 or AVX512-BF16. Elsewhere bfloat16 is emulated and several times slower than float32. What ``auto``
     took, and a setting that costs, is logged once a process.
     """
-    units = _bfloat16_units(device)
+    units = bfloat16_units(device)
     if setting == "auto":
-        precision = "bfloat16" if units else "float32"
+        precision: Precision = "bfloat16" if units else "float32"
         logger.info("precision: auto takes %s on %s (%s)", precision, device, units or "no bfloat16 units")
         return precision
     if setting == "bfloat16" and not units:
         logger.warning(
             "precision: bfloat16 is many times slower than float32 on this device (%s), which has no units for "
-            "it; use --set precision=auto",
+            "it; use --set precision=float32",
             device,
         )
     return setting
 
 
-def _bfloat16_units(device: torch.device) -> str:
+def bfloat16_units(device: torch.device) -> str:
     """Return the name of the device's units for bfloat16 products, empty without any."""
     import torch
 

@@ -62,7 +62,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     from training.reporting.results import read_results
     from training.reporting.tables import summary
 
-    print(summary(read_results(this.results_file)))
+    print(summary(read_results(this)))
     print(f"report: {this.folder / 'report' / 'report.html'}")
 
 
@@ -73,22 +73,22 @@ def _do(steps: Sequence[RunStep]) -> None:
 
 def steps_of(run: Run) -> Iterator[RunStep]:
     """Yield the steps of a run from top to bottom: experts, what they say, mixtures, results, report."""
-    said: dict[tuple[str, int], RunStep] = {}
+    asked: dict[tuple[str, int], RunStep] = {}
     mixed: list[RunStep] = []
     for name, expert in run.config.experts.items():
         searches = [_search(run, name, expert, rate) for rate in expert.fit.search]
         yield from searches
         for seed in run.config.seeds:
             fit = _fit(run, run.expert_folder(name, seed), expert, seed, searches)
-            said[name, seed] = _ask(run, name, expert, seed, fit)
-            yield from (fit, said[name, seed])
+            asked[name, seed] = _ask(run, name, expert, seed, fit)
+            yield from (fit, asked[name, seed])
     for name, mixture in run.config.mixtures.items():
         for place, seed in enumerate(run.config.seeds):
             seeds = member_seeds(mixture.experts, run.config.seeds, place)
-            members = [said[member] for member in zip(mixture.experts, seeds, strict=True)]
+            members = [asked[member] for member in zip(mixture.experts, seeds, strict=True)]
             mixed.append(_mix(run, name, mixture, seed, seeds, members))
             yield mixed[-1]
-    results = _score(run, [*said.values(), *mixed])
+    results = _score(run, [*asked.values(), *mixed])
     yield from (results, _report(run, results))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from kc_schema.retrieval_cache import RetrievalCache, open_cache
 from kc_schema.store import Part, Step, describe_part, fingerprint, write_text
 from training.config import RunConfig, as_mapping, build_config
+from training.devices import bfloat16_units, choose_device, choose_precision
 from training.distributions import Distributions, load_distributions
 from training.errors import TrainingError
 from training.task import Task, load_task
@@ -44,12 +45,13 @@ class Run:
 
     @classmethod
     def of(cls, config: RunConfig, *, verify: bool = False) -> Run:
-        """Open the cache that a configuration names, and read the task from it.
+        """Open the cache that a configuration names, read the task from it, and decide the precision.
 
         Raises:
             CacheError: the cache cannot be read, or (with `verify`) its files are not those of its manifest.
             TrainingError: a split is missing or empty, or splits have labels of their own.
         """
+        config = _settle_precision(config)
         cache = replace(open_cache(config.cache, verify=verify), limit=config.limit)
         return cls(config, cache, load_task(cache, config))
 
@@ -139,6 +141,32 @@ def open_run(folder: Path | str) -> Run:
         CacheError: the run's cache is not where it was.
     """
     return Run.of(open_config(folder))
+
+
+def _settle_precision(config: RunConfig) -> RunConfig:
+    """Return the configuration with ``auto`` decided: as the run in its folder was begun, else for the device.
+
+    So a run that goes on elsewhere is of one precision, whatever units the machines have.
+    """
+    if config.precision != "auto":
+        return config
+    device = choose_device(config.device)
+    folder = Path(config.output)
+    begun = open_config(folder).precision if (folder / CONFIG).is_file() else "auto"
+    if begun == "auto":
+        return replace(config, precision=choose_precision("auto", device))
+    own = "bfloat16" if bfloat16_units(device) else "float32"
+    if begun != own:
+        logger.warning(
+            "precision: %s was begun in %s and goes on in it, where auto would take %s on this device (%s); "
+            "--set precision=%s fits all of its experts again",
+            folder,
+            begun,
+            own,
+            device,
+            own,
+        )
+    return replace(config, precision=begun)
 
 
 @dataclass(frozen=True)

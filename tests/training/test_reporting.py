@@ -10,16 +10,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from kc_schema.retrieval_cache import Example, Hit
+from kc_schema.store.files import from_plain
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
-from training.evaluation.counts import LabelScore
-from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
-from training.evaluation.scores import Scores
+from training.evaluation.scores import LabelScore
 from training.reporting.cases import choose_cases
 from training.reporting.figures import Figure, bar_chart, line_chart
 from training.reporting.page import Page
-from training.reporting.results import Results, SeedScores, Variant, read_results
+from training.reporting.paper import paper_expert, paper_label, paper_marginal, paper_mixture
+from training.reporting.results import Results, Variant
 from training.reporting.tables import Table, build_tables, summary
 from training.reporting.writing import case_mixture, retrieval_speeds
 from training.task import Task
@@ -45,37 +45,40 @@ ATTACKS = [
 ]
 
 
-def variant(name, f1, *, source=None, kind=None, sources=(), weights="label", labels=("PER",)):
+def variant(name, f1, *, source=None, kind=None, sources=(), weights="label"):
     seeds = [
-        SeedScores(
-            number,
-            {
-                decoding: Scores(
-                    f1=value + shift,
-                    precision=value,
-                    recall=value,
-                    interval=(value - 2, value + 2),
-                    by_label={label: LabelScore(value, 7) for label in labels},
-                    lenient=value,
-                    strict=value - 1,
-                )
+        {
+            "seed": number,
+            "dev_f1": value,
+            "history": [{"epoch": 1, "loss": 0.5, "dev_f1": value}],
+            "test": {
+                decoding: {
+                    "f1": value + shift,
+                    "precision": value,
+                    "recall": value,
+                    "lenient": value,
+                    "strict": value - 1,
+                    "interval": [value - 2, value + 2],
+                    "by_label": {"PER": {"f1": value, "gold": 7}},
+                }
                 for decoding, shift in (("viterbi", 0.0), ("marginal", -0.1))
             },
-        )
+        }
         for number, value in enumerate(f1)
     ]
     if kind is None:
-        return Variant(name, "expert", seeds, source)
-    members = list(sources)
-    return Variant(
-        name, "mixture", seeds, kind=kind, experts=members, sources=members, weights=weights, normalised=True
-    )
+        return from_plain({"name": name, "role": "expert", "source": source, "seeds": seeds}, Variant)
+    about = {"kind": kind, "sources": list(sources), "weights": weights, "normalised": True}
+    about |= {"name": name, "role": "mixture", "experts": list(sources), "seeds": seeds}
+    return from_plain(about, Variant)
 
 
 RESULTS = Results(
     "twitter17",
     "ner",
+    ["O", "B-PER", "I-PER"],
     "lenient",
+    {"train": "train", "dev": "dev", "test": "test"},
     [
         variant("baseline", [80.0, 81.0, 82.0]),
         variant("text", [84.0, 85.0, 86.0], source="text"),
@@ -239,10 +242,16 @@ class Parsed(HTMLParser):
 
 def page_showing(text, folder=None):
     """A page with `text` wherever something comes from data, labels, names or the configuration."""
+    about = {"kind": "gate", "sources": [text, "image"], "weights": "label"}
     variants = [
-        variant(text, [80.0, 81.0], source=text, labels=(text,)),
-        variant(text, [82.0, 83.0], kind="gate", sources=[text, "image"], labels=(text,)),
+        variant(text, [80.0, 81.0], source=text),
+        dataclasses.replace(variant(text, [82.0, 83.0], **about), experts=(text,)),
     ]
+    for each in variants:
+        for seed in each.seeds:
+            for scores in seed.test.values():
+                scores.by_label.clear()
+                scores.by_label[text] = LabelScore(1.0, 7)
     tables = build_tables(dataclasses.replace(RESULTS, variants=variants), {text: 1.0})
     figures = [
         Figure(text, "bar", {text: 1.0}, text, text),
@@ -332,19 +341,12 @@ def test_a_long_curve_does_not_fill_a_cell():
 
 
 def test_cases_are_of_the_first_gate_over_different_sources():
-    average, gate = RESULTS.mixtures
+    average, gate = RESULTS.of_role("mixture")
     alone = variant("alone", [1.0], kind="gate", sources=["text", "text"])
     later = dataclasses.replace(gate, name="later")
     assert case_mixture([alone, average, gate, later]) is gate
     assert case_mixture([average, alone]) is average
     assert case_mixture([]) is None
-
-
-def test_results_come_back_with_the_headline_first(tmp_path):
-    (tmp_path / "results.json").write_text(json.dumps(dataclasses.asdict(RESULTS)))
-    found = read_results(tmp_path / "results.json")
-    assert found == RESULTS
-    assert [list(seed.test) for seed in found.experts[0].seeds] == [["viterbi", "marginal"]] * 3
 
 
 def test_a_summary_fits_one_screen():

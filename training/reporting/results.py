@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,172 +13,153 @@ import numpy.typing as npt
 from kc_schema.store import read_json, write_text
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
-from training.evaluation.scores import Scores, scores
+from training.evaluation.scores import Epoch, Scores, compute_scores
 from training.experts import FitRecord, read_fit
 from training.gate import decode_legally
 from training.mixture import MixtureFit
 from training.run_folder import Run
 
-__all__ = ["EpochScores", "Results", "SeedScores", "Variant", "decodings", "read_results", "write_results"]
+__all__ = ["Results", "SeedScores", "Variant", "decodings", "read_results", "write_results"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EpochScores:
-    """One epoch of a fit."""
-
-    epoch: int
-    loss: float | None = None
-    dev_f1: float | None = None
-
-
-@dataclass(frozen=True)
 class SeedScores:
-    """A variant with one seed."""
+    """What a variant reached with one seed."""
 
     seed: int
+    dev_f1: float
+    history: list[Epoch]
     test: dict[str, Scores]
-    """By decoding, the headline's first."""
-    dev_f1: float = 0.0
-    """Of the epoch that was kept, in percent."""
-    history: list[EpochScores] = field(default_factory=list)
-    """By epoch; empty for average pooling."""
+    """Decoding -> scores, the headline's first."""
 
     @property
     def headline(self) -> Scores:
-        """The scores of the decoding that counts."""
+        """The scores of the variant's own decoding."""
         return next(iter(self.test.values()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Variant:
-    """An expert or a mixture with its scores."""
+    """An expert or a mixture."""
 
     name: str
     role: Literal["expert", "mixture"]
-    seeds: list[SeedScores]
-    source: str | None = None
-    """Of an expert; None is the one without evidence, and all mixtures."""
+    source: str | None = ""
+    """Of an expert; None without evidence."""
     kind: str = ""
-    """Of a mixture, as all that follows: ``gate`` or ``average``."""
-    experts: list[str] = field(default_factory=list)
-    sources: list[str | None] = field(default_factory=list)
-    """Those of `experts`."""
+    """Of a mixture: ``gate`` or ``average``."""
+    experts: tuple[str, ...] = ()
+    """Of a mixture: its members."""
+    sources: tuple[str | None, ...] = ()
+    """Of a mixture: those of its members."""
     weights: str = ""
-    """``label`` or ``example``: what the gate has a weight for."""
-    normalised: bool = False
-    """Whether the gate's features are."""
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is an expert without evidence."""
-        return self.role == "expert" and self.source is None
-
-    def f1(self, decoding: str | None = None) -> list[float]:
-        """Return F1 on test of every seed; without `decoding` the headline's."""
-        return self.each(lambda found: found.f1, decoding)
-
-    def each(self, of: Callable[[Scores], float | None], decoding: str | None = None) -> list[float]:
-        """Return one of the scores on test of every seed; without `decoding` the headline's."""
-        return [of(seed.test[decoding] if decoding else seed.headline) or 0.0 for seed in self.seeds]
+    """Of a mixture: the gate has one for every ``label``, or one an ``example``."""
+    normalised: bool | None = None
+    """Of a mixture: whether the gate's features are."""
+    seeds: list[SeedScores]
 
 
 @dataclass(frozen=True)
 class Results:
-    """The scores of a run."""
+    """The results of a run."""
 
     dataset: str
     task: Literal["ner", "re"]
+    labels: list[str]
     convention: str
+    splits: dict[str, str]
+    """``train``, ``dev`` and ``test`` -> the names of the cache's splits."""
     variants: list[Variant]
     """Experts and mixtures in the order of the configuration."""
-    labels: list[str] = field(default_factory=list)
-    splits: dict[str, str] = field(default_factory=dict)
-    """``train``, ``dev`` and ``test`` -> what the cache calls them."""
 
-    @property
-    def experts(self) -> list[Variant]:
-        """The experts."""
-        return [variant for variant in self.variants if variant.role == "expert"]
-
-    @property
-    def mixtures(self) -> list[Variant]:
-        """The mixtures."""
-        return [variant for variant in self.variants if variant.role == "mixture"]
+    def of_role(self, role: str) -> list[Variant]:
+        """Return the experts, or the mixtures."""
+        return [variant for variant in self.variants if variant.role == role]
 
     @property
     def baseline(self) -> Variant | None:
         """The first expert without evidence."""
-        return next((expert for expert in self.experts if expert.is_baseline), None)
+        return next((variant for variant in self.variants if variant.source is None), None)
+
+
+def read_results(run: Run) -> Results:
+    """Read what `write_results` wrote."""
+    return read_json(run.results_file, Results)
 
 
 def write_results(run: Run) -> None:
     """Write the results of a run into its folder."""
-    text = json.dumps(asdict(_collect(run)), indent=1)  # variants and decodings keep their order
-    write_text(run.results_file, text + "\n")
+    # Not sorted: variants and decodings keep their order.
+    write_text(run.results_file, json.dumps(_as_written(_collect_results(run)), indent=1) + "\n")
 
 
-def read_results(path: Path) -> Results:
-    """Return what `write_results` wrote.
+def _as_written(value: Any) -> Any:
+    """Return results as JSON values; what a variant or a task does not have (it is at its default) is left out."""
+    if is_dataclass(value):
+        given = [(field, getattr(value, field.name)) for field in fields(value)]
+        return {field.name: _as_written(own) for field, own in given if own != field.default}
+    if isinstance(value, dict):
+        return {key: _as_written(own) for key, own in value.items()}
+    return [_as_written(own) for own in value] if isinstance(value, (list, tuple)) else value
 
-    Raises:
-        ValueError: the file holds something else.
-    """
-    return read_json(path, Results)
 
-
-def _collect(run: Run) -> Results:
+def _collect_results(run: Run) -> Results:
     config = run.config
     experts = [
-        Variant(name, "expert", [_seed(run, name, seed, "expert") for seed in config.seeds], expert.source)
+        Variant(
+            name=name,
+            role="expert",
+            source=expert.source,
+            seeds=[_score_seed(run, name, seed, "expert") for seed in config.seeds],
+        )
         for name, expert in config.experts.items()
     ]
     mixtures = [
         Variant(
-            name,
-            "mixture",
-            [_seed(run, name, seed, "mixture") for seed in config.seeds],
+            name=name,
+            role="mixture",
             kind=mixture.kind,
-            experts=list(mixture.experts),
-            sources=[config.experts[expert].source for expert in mixture.experts],
+            experts=mixture.experts,
+            sources=tuple(config.experts[expert].source for expert in mixture.experts),
             weights=mixture.gate.weights,
             normalised=mixture.gate.normalised,
+            seeds=[_score_seed(run, name, seed, "mixture") for seed in config.seeds],
         )
         for name, mixture in config.mixtures.items()
     ]
     return Results(
         run.cache.dataset,
         run.task.name,
-        config.evaluation.convention,
-        [*experts, *mixtures],
         list(run.task.label_names),
+        config.evaluation.convention,
         {"train": config.train, "dev": config.dev, "test": config.test},
+        [*experts, *mixtures],
     )
 
 
-def _seed(run: Run, name: str, seed: int, role: str) -> SeedScores:
-    examples = run.cache.examples(run.config.test)
-    found = run.distributions(name, seed, run.config.test)
+def _score_seed(run: Run, name: str, seed: int, role: str) -> SeedScores:
     fitted: FitRecord | MixtureFit
     if role == "mixture":
         fitted = read_json(run.mixture_folder(name, seed) / "fit.json", MixtureFit)
     else:
         fitted = read_fit(run.expert_folder(name, seed))
+    examples = run.cache.examples(run.config.test)
+    found = run.distributions(name, seed, run.config.test)
     test = {
-        decoding: scores(run.task, examples, found.by_example(labels), run.config.evaluation)
+        decoding: compute_scores(run.task, examples, found.by_example(labels), run.config.evaluation)
         for decoding, labels in decodings(run.task.labels, found, role).items()
     }
-    history = [EpochScores(row.epoch, row.loss, row.dev_f1) for row in fitted.history]
-    made = SeedScores(seed, test, fitted.dev_f1, history)
-    logger.info("%s, seed %d: test F1 %.2f", name, seed, made.headline.f1)
-    return made
+    scored = SeedScores(seed, fitted.dev_f1, fitted.history, test)
+    logger.info("%s, seed %d: test F1 %.2f", name, seed, scored.headline.f1)
+    return scored
 
 
 def decodings(
     labels: TagSet | RelationSet, found: Distributions, role: str
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Return decoding -> labels, the role's own first.
+    """Return decoding -> labels [tokens], the role's own first.
 
     For NER the best path, for experts also the best one whose moves are legal, and each token by itself.
     """

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kc_schema.retrieval_cache import SPEED
 from kc_schema.store import read_json, write_json, write_text
 from training.errors import TrainingError
-from training.evaluation.calibration import calibration
+from training.evaluation.statistics import calibration
 from training.experts import Speed, read_fit
 from training.reporting.cases import Case, choose_cases
 from training.reporting.figures import Figure
@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 _STEPS = {"features (text and image)": "CLIP feature extraction"}
 """Steps of `pipelines.build_retrieval_cache` -> the paper's names, where they differ."""
 _IMAGES = "images.json"
+_CURVES: tuple[tuple[Literal["dev_f1", "loss"], str], ...] = (
+    ("dev_f1", "F1 on dev"),
+    ("loss", "training loss"),
+)
 
 
 def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
@@ -41,7 +45,7 @@ def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
         images: folder of the data set's images; those of the cases are put into the page. The run remembers it
             for the next time.
     """
-    results = read_results(run.results_file)
+    results = read_results(run)
     page = Page(
         title=f"{run.cache.dataset}: experts and mixtures",
         about=_about(run),
@@ -136,7 +140,7 @@ def _about(run: Run) -> list[str]:
 
 def _cases(run: Run, results: Results) -> list[Case]:
     """Return the cases of the report's mixture, those on which its experts disagree."""
-    chosen = case_mixture(results.mixtures)
+    chosen = case_mixture(results.of_role("mixture"))
     if chosen is None:
         return []
     config, cache, test = run.config, run.cache, run.config.test
@@ -166,10 +170,9 @@ def _mean_curve(seeds: Sequence[SeedScores], key: Literal["dev_f1", "loss"]) -> 
 def _learning_curves(results: Results) -> list[Figure]:
     """Return F1 on dev and loss by epoch, means over seeds: of the experts, then of the gates."""
     figures = []
-    labels: dict[Literal["dev_f1", "loss"], str] = {"dev_f1": "F1 on dev", "loss": "training loss"}
-    for chosen, title in ((results.experts, "experts"), (results.mixtures, "gates")):
-        for key, label in labels.items():
-            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in chosen}
+    for role, title in (("expert", "experts"), ("mixture", "gates")):
+        for key, label in _CURVES:
+            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in results.of_role(role)}
             curves = {name: points for name, points in curves.items() if points}
             if curves:
                 figures.append(
@@ -200,7 +203,7 @@ def _gates_on_test(run: Run, results: Results) -> list[tuple[Variant, npt.NDArra
     from training.mixture import load_gate
 
     found = []
-    for variant in results.mixtures:
+    for variant in results.variants:
         if variant.kind != "gate":
             continue
         gate = load_gate(run.mixture_folder(variant.name, run.config.seeds[0]))
