@@ -23,7 +23,6 @@ __all__ = [
     "peak_flops",
     "product_flops",
     "quiet_libraries",
-    "training_flops",
 ]
 
 logger = logging.getLogger(__name__)
@@ -170,15 +169,6 @@ def product_flops(device: torch.device, precision: str = "float32") -> float:
         (matrix @ matrix)[0, 0].item()
         fastest = min(fastest, clock(device) - begun)
     return 2 * side**3 / fastest
-
-
-def training_flops(layers: int, hidden: int, parameters: int, tokens: int, length: float) -> float:
-    """Return the FLOP of forward and backward over `tokens` sub-tokens in inputs of `length`.
-
-    Six for every parameter but the embeddings and token, and twelve for every layer, hidden number, token and
-    token attended to (Chowdhery et al. 2022, appendix B).
-    """
-    return 6.0 * parameters * tokens + 12.0 * layers * hidden * length * tokens
 
 
 def quiet_libraries() -> None:

@@ -24,9 +24,10 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 from kc_schema.store import Part, describe_part, read_json, write_json
 from training.config import FitConfig
 from training.data.batching import Collator
-from training.devices import peak_flops, training_flops
+from training.devices import peak_flops
 from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import Epoch
+from training.models.encoder import EncoderShape
 
 __all__ = ["Fit", "last_whole_checkpoint"]
 
@@ -219,11 +220,7 @@ class _Speed(TrainerCallback):
 
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
-        config = fit.model.encoder.config
-        encoder = fit.model.encoder
-        embeddings: int = encoder.get_input_embeddings().weight.numel()
-        self.parameters: int = sum(parameter.numel() for parameter in encoder.parameters()) - embeddings
-        self.layers, self.hidden = config.num_hidden_layers, config.hidden_size
+        self.shape = EncoderShape.of(fit.model.encoder)
         self.peak = peak_flops(fit.device)
         self.loss: Tensor | None = None
         self._restart()
@@ -236,8 +233,7 @@ class _Speed(TrainerCallback):
         """Count the sub-tokens of a batch; padding is work for nothing and does not count."""
         tokens = int(attention_mask.sum())
         self.tokens += tokens
-        length = tokens / attention_mask.shape[0]
-        self.flops += training_flops(self.layers, self.hidden, self.parameters, tokens, length)
+        self.flops += self.shape.training_flops(tokens, tokens / attention_mask.shape[0])
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""

@@ -1,4 +1,4 @@
-"""Write the predictions of a run's mixture (or expert) for a cache as JSON lines.
+"""Writes the predictions of a run's mixture (or expert) for a cache as JSON lines.
 
 ::
 

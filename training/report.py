@@ -1,4 +1,4 @@
-"""Write the report of a run: Markdown, and one HTML page that needs no other file.
+"""Writes the report of a run: Markdown, and one HTML page that needs no other file.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Fit experts and mixtures on a retrieval cache and write the paper's tables for it.
+"""Fits experts and mixtures on a retrieval cache and writes the paper's tables for it.
 
 ::
 
@@ -37,8 +37,8 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         TrainingError: the cache does not fit the configuration, or training cannot go on.
         PlaceBusyError: another run is writing into the folder.
     """
+    from training.checks import check_encoder, check_run
     from training.devices import choose_device, quiet_libraries
-    from training.preflight import check_encoder, check_run, describe_steps
 
     quiet_libraries()
     open_cache(config.cache)  # whether it is there takes no time
@@ -47,6 +47,8 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     check_run(this, tokenizer)
     steps = list(steps_of(this))
     if dry_run:
+        from training.dry_run import describe_steps
+
         print(describe_steps(this, steps))
         return
     from accelerate import PartialState  # type: ignore[import-untyped]
@@ -62,7 +64,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     from training.reporting.results import read_results
     from training.reporting.tables import summary
 
-    print(summary(read_results(this)))
+    print(summary(read_results(this.results_file)))
     print(f"report: {this.folder / 'report' / 'report.html'}")
 
 

@@ -1,4 +1,7 @@
-"""A run in its folder: what lies where, and the steps that write it, each skipped while it fits its inputs."""
+"""A run in its folder: its configuration, cache and task, what lies where, and the steps that write it.
+
+Each step writes one folder, and is skipped while what lies there fits its inputs.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ logger = logging.getLogger(__name__)
 CONFIG = "config.json"
 FOLDERS = ("search", "experts", "distributions", "mixtures", "results", "report")
 """What a run writes into its folder."""
-VERSION = 2
+_VERSION = 2
 """Raised when the code changes what a step computes, so that older results are not taken for current."""
-RECORD = "step.json"
-BEGUN = "begun"
+_RECORD = "step.json"
+_BEGUN = "begun"
 """Names in a step's folder: what it wrote, and for which inputs it was begun."""
 
 
@@ -170,7 +173,7 @@ def _settle_precision(config: RunConfig) -> RunConfig:
 
 
 @dataclass(frozen=True)
-class Written:
+class _Written:
     """The files of a step, TensorBoard's logs left out."""
 
     files: tuple[Part, ...]
@@ -193,12 +196,12 @@ class RunStep:
     @property
     def fingerprint(self) -> str:
         """Of the inputs, the code's version and the fingerprints of the steps needed."""
-        return fingerprint(VERSION, dict(self.inputs), [need.fingerprint for need in self.needs])
+        return fingerprint(_VERSION, dict(self.inputs), [need.fingerprint for need in self.needs])
 
     @property
-    def kept(self) -> Step[Written]:
+    def kept(self) -> Step[_Written]:
         """The result as the ground floor keeps it."""
-        return Step(self.folder / RECORD, self.fingerprint, Written, self.folder)
+        return Step(self.folder / _RECORD, self.fingerprint, _Written, self.folder)
 
     def is_current(self) -> bool:
         """Tell whether the folder holds the result for the present inputs."""
@@ -206,7 +209,7 @@ class RunStep:
 
     def is_finished(self) -> bool:
         """Tell whether the folder holds a whole result, of the present inputs or of others."""
-        return (self.folder / RECORD).is_file()
+        return (self.folder / _RECORD).is_file()
 
 
 def do_step(step: RunStep, number: int, count: int) -> None:
@@ -241,7 +244,7 @@ def do_step(step: RunStep, number: int, count: int) -> None:
 
 
 def _begin(step: RunStep) -> None:
-    begun = step.folder / BEGUN
+    begun = step.folder / _BEGUN
     if step.folder.exists() and not (begun.is_file() and begun.read_text() == step.fingerprint):
         shutil.rmtree(step.folder)
     step.kept.forget()
@@ -249,6 +252,6 @@ def _begin(step: RunStep) -> None:
 
 
 def _finish(step: RunStep) -> None:
-    (step.folder / BEGUN).unlink()
+    (step.folder / _BEGUN).unlink()
     files = sorted(path for path in step.folder.rglob("*") if path.is_file() and path.parent.name != "logs")
-    step.kept.finish(Written(tuple(describe_part(path, step.folder, rows=0) for path in files)))
+    step.kept.finish(_Written(tuple(describe_part(path, step.folder, rows=0) for path in files)))

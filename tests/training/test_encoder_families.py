@@ -14,7 +14,7 @@ from training.data.inputs import MARKERS, InputEncoder, load_tokenizer
 from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 from training.experts import Expert, load_expert
-from training.models.encoder import count_parameters, encoder_limit, load_encoder
+from training.models.encoder import encoder_limit, encoder_shape, load_encoder
 from training.task import Task
 
 pytestmark = pytest.mark.torch
@@ -240,7 +240,7 @@ def test_the_longest_input_fits_and_one_more_is_refused(family):
     name, folder = family
     inputs, encoder = opened(folder)
     assert inputs.limit == (62 if name in ("roberta", "longformer", "xlm_roberta") else 64)
-    assert count_parameters(folder)["limit"] == inputs.limit
+    assert encoder_shape(folder).limit == inputs.limit
     room = inputs.limit - 2
     takes = {
         word: len(inputs.encode([sentence(word)], None)[0].input_ids) - 2 for word in ("Ada", "met", ".")

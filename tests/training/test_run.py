@@ -20,6 +20,7 @@ from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
 from kc_schema.store import Place, PlaceBusyError
 from training import predict, report
+from training.checks import check_encoder
 from training.config import build_config, load_config
 from training.demo.planted import write_planted
 from training.devices import choose_precision
@@ -27,7 +28,6 @@ from training.errors import TrainingError
 from training.experts import load_expert
 from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
 from training.mixture import load_mixture
-from training.preflight import check_encoder
 from training.reporting.writing import write_report
 from training.run import main, run, steps_of
 from training.run_folder import Run, member_seeds, open_run
@@ -299,7 +299,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, tiny_encoder):
         values = settings(folder, tiny_encoder, seeds=[1], mixtures=mixtures, experts=experts)
         values["fit"] = {**values["fit"], "epochs": 3, "accumulation": 2}
         (folder / "config.yaml").write_text(yaml.safe_dump(values))
-    subprocess.run(command(tmp_path / "undisturbed"), check=True, capture_output=True)
+    run(load_config(tmp_path / "undisturbed/config.yaml"))
     folder = tmp_path / "killed"
     for line in ("baseline/seed-1: epoch 2/3", "text/seed-1: epoch 1, dev", "] mixtures/moe"):
         killed_at(folder, line)

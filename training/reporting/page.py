@@ -17,7 +17,7 @@ from training.reporting.tables import Table
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["Page"]
+__all__ = ["ReportPage"]
 
 _GREATEST_PICTURE = 2 << 20
 _POINTS = 8
@@ -30,7 +30,7 @@ _BLOCK = re.compile(r"^(?=[#+=-])|^(\d+)(?=[.)])")
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What a report shows."""
 
     title: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,139 +21,158 @@ from training.gate import decode_legally
 from training.mixture import MixtureFit
 from training.run_folder import Run
 
-__all__ = ["Results", "SeedScores", "Variant", "decodings", "read_results", "write_results"]
+__all__ = ["Results", "SeedScores", "Variant", "as_written", "decodings", "read_results", "write_results"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SeedScores:
-    """What a variant reached with one seed."""
+    """A variant with one seed."""
 
     seed: int
-    dev_f1: float
-    history: list[Epoch]
     test: dict[str, Scores]
-    """Decoding -> scores, the headline's first."""
+    """By decoding, the headline's first."""
+    dev_f1: float = 0.0
+    """Of the epoch that was kept, in percent."""
+    history: list[Epoch] = field(default_factory=list)
+    """By epoch; empty for average pooling."""
 
     @property
     def headline(self) -> Scores:
-        """The scores of the variant's own decoding."""
+        """The scores of the decoding that counts."""
         return next(iter(self.test.values()))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Variant:
-    """An expert or a mixture."""
+    """An expert or a mixture with its scores."""
 
     name: str
     role: Literal["expert", "mixture"]
+    seeds: list[SeedScores]
     source: str | None = ""
     """Of an expert; None without evidence."""
     kind: str = ""
-    """Of a mixture: ``gate`` or ``average``."""
+    """Of a mixture, as all that follows: ``gate`` or ``average``."""
     experts: tuple[str, ...] = ()
-    """Of a mixture: its members."""
     sources: tuple[str | None, ...] = ()
-    """Of a mixture: those of its members."""
+    """Those of `experts`."""
     weights: str = ""
-    """Of a mixture: the gate has one for every ``label``, or one an ``example``."""
+    """``label`` or ``example``: what the gate has a weight for."""
     normalised: bool | None = None
-    """Of a mixture: whether the gate's features are."""
-    seeds: list[SeedScores]
+    """Whether the gate's features are."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is an expert without evidence."""
+        return self.role == "expert" and self.source is None
+
+    def f1(self, decoding: str | None = None) -> list[float]:
+        """Return F1 on test of every seed; without `decoding` the headline's."""
+        return self.each(lambda found: found.f1, decoding)
+
+    def each(self, of: Callable[[Scores], float | None], decoding: str | None = None) -> list[float]:
+        """Return one of the scores on test of every seed; without `decoding` the headline's."""
+        return [of(seed.test[decoding] if decoding else seed.headline) or 0.0 for seed in self.seeds]
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run."""
+    """The scores of a run."""
 
     dataset: str
     task: Literal["ner", "re"]
-    labels: list[str]
     convention: str
-    splits: dict[str, str]
-    """``train``, ``dev`` and ``test`` -> the names of the cache's splits."""
     variants: list[Variant]
     """Experts and mixtures in the order of the configuration."""
+    labels: list[str] = field(default_factory=list)
+    splits: dict[str, str] = field(default_factory=dict)
+    """``train``, ``dev`` and ``test`` -> what the cache calls them."""
 
-    def of_role(self, role: str) -> list[Variant]:
-        """Return the experts, or the mixtures."""
-        return [variant for variant in self.variants if variant.role == role]
+    @property
+    def experts(self) -> list[Variant]:
+        """The experts."""
+        return [variant for variant in self.variants if variant.role == "expert"]
+
+    @property
+    def mixtures(self) -> list[Variant]:
+        """The mixtures."""
+        return [variant for variant in self.variants if variant.role == "mixture"]
 
     @property
     def baseline(self) -> Variant | None:
         """The first expert without evidence."""
-        return next((variant for variant in self.variants if variant.source is None), None)
-
-
-def read_results(run: Run) -> Results:
-    """Read what `write_results` wrote."""
-    return read_json(run.results_file, Results)
+        return next((expert for expert in self.experts if expert.is_baseline), None)
 
 
 def write_results(run: Run) -> None:
     """Write the results of a run into its folder."""
     # Not sorted: variants and decodings keep their order.
-    write_text(run.results_file, json.dumps(_as_written(_collect_results(run)), indent=1) + "\n")
+    write_text(run.results_file, json.dumps(as_written(_collect(run)), indent=1) + "\n")
 
 
-def _as_written(value: Any) -> Any:
+def as_written(value: Any) -> Any:
     """Return results as JSON values; what a variant or a task does not have (it is at its default) is left out."""
     if is_dataclass(value):
         given = [(field, getattr(value, field.name)) for field in fields(value)]
-        return {field.name: _as_written(own) for field, own in given if own != field.default}
+        return {field.name: as_written(own) for field, own in given if own != field.default}
     if isinstance(value, dict):
-        return {key: _as_written(own) for key, own in value.items()}
-    return [_as_written(own) for own in value] if isinstance(value, (list, tuple)) else value
+        return {key: as_written(own) for key, own in value.items()}
+    return [as_written(own) for own in value] if isinstance(value, (list, tuple)) else value
 
 
-def _collect_results(run: Run) -> Results:
+def read_results(path: Path) -> Results:
+    """Return what `write_results` wrote.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    return read_json(path, Results)
+
+
+def _collect(run: Run) -> Results:
     config = run.config
     experts = [
-        Variant(
-            name=name,
-            role="expert",
-            source=expert.source,
-            seeds=[_score_seed(run, name, seed, "expert") for seed in config.seeds],
-        )
+        Variant(name, "expert", [_seed(run, name, seed, "expert") for seed in config.seeds], expert.source)
         for name, expert in config.experts.items()
     ]
     mixtures = [
         Variant(
-            name=name,
-            role="mixture",
+            name,
+            "mixture",
+            [_seed(run, name, seed, "mixture") for seed in config.seeds],
             kind=mixture.kind,
             experts=mixture.experts,
             sources=tuple(config.experts[expert].source for expert in mixture.experts),
             weights=mixture.gate.weights,
             normalised=mixture.gate.normalised,
-            seeds=[_score_seed(run, name, seed, "mixture") for seed in config.seeds],
         )
         for name, mixture in config.mixtures.items()
     ]
     return Results(
         run.cache.dataset,
         run.task.name,
-        list(run.task.label_names),
         config.evaluation.convention,
-        {"train": config.train, "dev": config.dev, "test": config.test},
         [*experts, *mixtures],
+        list(run.task.label_names),
+        {"train": config.train, "dev": config.dev, "test": config.test},
     )
 
 
-def _score_seed(run: Run, name: str, seed: int, role: str) -> SeedScores:
+def _seed(run: Run, name: str, seed: int, role: str) -> SeedScores:
+    examples = run.cache.examples(run.config.test)
+    found = run.distributions(name, seed, run.config.test)
     fitted: FitRecord | MixtureFit
     if role == "mixture":
         fitted = read_json(run.mixture_folder(name, seed) / "fit.json", MixtureFit)
     else:
         fitted = read_fit(run.expert_folder(name, seed))
-    examples = run.cache.examples(run.config.test)
-    found = run.distributions(name, seed, run.config.test)
     test = {
         decoding: compute_scores(run.task, examples, found.by_example(labels), run.config.evaluation)
         for decoding, labels in decodings(run.task.labels, found, role).items()
     }
-    scored = SeedScores(seed, fitted.dev_f1, fitted.history, test)
+    scored = SeedScores(seed, test, fitted.dev_f1, fitted.history)
     logger.info("%s, seed %d: test F1 %.2f", name, seed, scored.headline.f1)
     return scored
 
@@ -159,7 +180,7 @@ def _score_seed(run: Run, name: str, seed: int, role: str) -> SeedScores:
 def decodings(
     labels: TagSet | RelationSet, found: Distributions, role: str
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Return decoding -> labels [tokens], the role's own first.
+    """Return decoding -> labels, the role's own first.
 
     For NER the best path, for experts also the best one whose moves are legal, and each token by itself.
     """

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from training.evaluation.scores import LabelScore, Scores
+from training.evaluation.scores import LabelScore
 from training.evaluation.statistics import mean_and_deviation, students_t
 from training.reporting.paper import paper_expert, paper_label, paper_marginal, paper_mixture, paper_speed
-from training.reporting.results import Results, Variant
+from training.reporting.results import Results, SeedScores, Variant
 
-__all__ = ["Table", "build_tables", "f1_by_seed", "summary"]
+__all__ = ["Table", "build_tables", "summary"]
 
 # "81.00", "81.00 ± 1.00", "78.00 to 82.00", "+4.00 (0.008)".
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?( (±|to|\().*)?")
@@ -38,32 +38,30 @@ class Table:
         return any(_NUMBER.fullmatch(row[column]) for row in self.rows)
 
 
-def f1_by_seed(variant: Variant, decoding: str | None = None) -> list[float]:
-    """Return F1 on test of every seed; without `decoding` the headline's."""
-    return [(seed.test[decoding] if decoding else seed.headline).f1 for seed in variant.seeds]
-
-
 def build_tables(
     results: Results, speeds: Mapping[str, float], retrieval: Mapping[str, float] | None = None
 ) -> list[Table]:
-    """Return the tables of a run.
+    """Return the tables of results of a run.
 
     Args:
         results: the results.
         speeds: expert -> sentences a second of prediction with a batch size of 1.
         retrieval: the same of the modules in front of it, by the paper's names, as far as they were measured.
     """
-    experts, mixtures, baseline = results.of_role("expert"), results.of_role("mixture"), results.baseline
+    variants, experts, mixtures, baseline = (
+        results.variants,
+        results.experts,
+        results.mixtures,
+        results.baseline,
+    )
     plain = [expert for expert in experts if not _is_random(expert)]
-    tables = [
-        _main_table(results, plain, mixtures, baseline),
-        _mixture_table(results, mixtures),
-        _label_table(results, plain),
-        _random_table(results, baseline, [expert for expert in experts if _is_random(expert)]),
-    ]
+    tables = [_main_table(results, plain, mixtures, baseline), _mixture_table(results, mixtures)]
+    tables.append(_label_table(results, plain))
+    tables.append(_random_table(results, baseline, [expert for expert in experts if _is_random(expert)]))
     if results.task == "ner":
-        tables += [_decoding_table(results), _convention_table(results)]
-    tables += [_speed_table(speeds, retrieval or {}), _difference_table(results.variants)]
+        tables.append(_decoding_table(results, experts, mixtures))
+        tables.append(_convention_table(results, variants))
+    tables += [_speed_table(speeds, retrieval or {}), _difference_table(variants)]
     return [table for table in tables if table.rows]
 
 
@@ -83,14 +81,15 @@ def _figure(value: float | None) -> str:
 def _p(first: Variant | None, second: Variant) -> str:
     if first is None or first is second:
         return "–"
-    p = students_t(f1_by_seed(first), f1_by_seed(second))
+    p = students_t(first.f1(), second.f1())
     return "–" if p is None else f"{p:.3f}"
 
 
 def _paper(results: Results, variant: Variant) -> float | None:
+    dataset = results.dataset
     if variant.role == "expert":
-        return paper_expert(results.dataset, variant.source)
-    return paper_mixture(results.dataset, variant.kind, variant.sources, variant.weights)
+        return paper_expert(dataset, variant.source)
+    return paper_mixture(dataset, variant.kind, variant.sources, variant.weights)
 
 
 def _interval(variant: Variant) -> str:
@@ -103,7 +102,7 @@ def _rows(results: Results, variants: Iterable[Variant], against: Variant | None
         (
             variant.name,
             _describe(variant),
-            _pm(f1_by_seed(variant)),
+            _pm(variant.f1()),
             _interval(variant),
             _p(against, variant),
             _figure(_paper(results, variant)),
@@ -156,14 +155,18 @@ def _mixture_table(results: Results, mixtures: Sequence[Variant]) -> Table:
 
 
 def _label_table(results: Results, experts: Sequence[Variant]) -> Table:
-    first = _by_label(experts[0].seeds[0].headline) if experts else {}
+    def by_label(seed: SeedScores) -> dict[str, LabelScore]:
+        found = seed.headline
+        return found.by_label if results.task == "ner" else found.by_type or {}
+
+    first = by_label(experts[0].seeds[0]) if experts else {}
     rows = []
     for expert in experts:
         cells = []
         for label in first:
-            scores = [_by_label(seed.headline)[label].f1 for seed in expert.seeds]
             paper = paper_label(results.dataset, expert.source, label)
-            cells.append(_pm(scores) + ("" if paper is None else f" ({paper:.2f})"))
+            mean = _pm([by_label(seed)[label].f1 for seed in expert.seeds])
+            cells.append(mean + ("" if paper is None else f" ({paper:.2f})"))
         rows.append((expert.name, *cells))
     what = "entity type" if results.task == "ner" else "entity type of subject or object"
     return Table(
@@ -172,11 +175,6 @@ def _label_table(results: Results, experts: Sequence[Variant]) -> Table:
         ("variant", *(f"{label} ({entry.gold})" for label, entry in first.items())),
         rows if first else [],
     )
-
-
-def _by_label(scores: Scores) -> dict[str, LabelScore]:
-    """Return the scores by label of the paper's Table 4: by entity type, for relations that of their entities."""
-    return scores.by_label if scores.by_type is None else scores.by_type
 
 
 def _random_table(results: Results, baseline: Variant | None, random: Sequence[Variant]) -> Table:
@@ -189,16 +187,16 @@ def _random_table(results: Results, baseline: Variant | None, random: Sequence[V
     )
 
 
-def _decoding_table(results: Results) -> Table:
+def _decoding_table(results: Results, experts: Sequence[Variant], mixtures: Sequence[Variant]) -> Table:
     rows = []
-    for variant in results.variants:
-        path, each = f1_by_seed(variant, "viterbi"), f1_by_seed(variant, "marginal")
+    for variant in [*experts, *mixtures]:
+        path, each = variant.f1("viterbi"), variant.f1("marginal")
         paper = paper_marginal(results.dataset, variant.source) if variant.role == "expert" else None
         difference = mean_and_deviation(each)[0] - mean_and_deviation(path)[0]
         # A mixture's best path is over legal moves in any case.
         legal_name = "viterbi" if variant.role == "mixture" else "legal"
         all_legal = all(legal_name in seed.test for seed in variant.seeds)
-        legal = _pm(f1_by_seed(variant, legal_name)) if all_legal else "–"
+        legal = _pm(variant.f1(legal_name)) if all_legal else "–"
         rows.append((variant.name, _pm(path), legal, _pm(each), f"{difference:+.2f}", _figure(paper)))
     return Table(
         "Table 6: decoding",
@@ -209,18 +207,20 @@ def _decoding_table(results: Results) -> Table:
     )
 
 
-def _convention_table(results: Results) -> Table:
-    rows = []
-    for variant in results.variants:
-        scores = [seed.headline for seed in variant.seeds]
-        lenient, strict = ([getattr(one, name) for one in scores] for name in ("lenient", "strict"))
-        rows.append((variant.name, _pm(lenient), _pm(strict)))
+def _convention_table(results: Results, variants: Sequence[Variant]) -> Table:
     return Table(
         "Both conventions",
         f"seqeval's default reading repairs stray labels (lenient), the strict one does not; the headline is "
         f"{results.convention}.",
         ("variant", "lenient", "strict"),
-        rows,
+        [
+            (
+                variant.name,
+                _pm(variant.each(lambda found: found.lenient)),
+                _pm(variant.each(lambda found: found.strict)),
+            )
+            for variant in variants
+        ],
     )
 
 
@@ -250,7 +250,7 @@ def _difference_table(variants: Sequence[Variant]) -> Table:
             if other is variant:
                 cells.append("")
                 continue
-            difference = mean_and_deviation(f1_by_seed(variant))[0] - mean_and_deviation(f1_by_seed(other))[0]
+            difference = mean_and_deviation(variant.f1())[0] - mean_and_deviation(other.f1())[0]
             cells.append(f"{difference:+.2f} ({_p(other, variant)})")
         rows.append((variant.name, *cells))
     return Table(
@@ -265,10 +265,11 @@ def summary(results: Results) -> str:
     """Return what a run found in at most 24 lines of 100 characters: F1 of all variants, the best one, its p.
 
     Args:
-        results: the results.
+        results: of the run.
     """
-    variants, baseline = results.variants, results.baseline
+    variants = results.variants
     seeds = len(variants[0].seeds)
+    baseline = results.baseline
     what = "entities" if results.task == "ner" else "relations"
     lines = [f"{results.dataset}: F1 of {what} on test over {seeds} seed{'s' * (seeds != 1)}", ""]
     shown = sorted(variants, key=_mean, reverse=True)[:_SUMMARY_VARIANTS]
@@ -277,30 +278,25 @@ def summary(results: Results) -> str:
         if variant in shown:
             p = _p(baseline, variant)
             against = "" if p == "–" else f"  p {p} against {_clip(baseline.name, 24)}" if baseline else ""
-            line = (
-                f"  {_clip(variant.name, width):{width}}  {_pm(f1_by_seed(variant)):14}{against:{width + 20}}"
-            )
+            line = f"  {_clip(variant.name, width):{width}}  {_pm(variant.f1()):14}{against:{width + 20}}"
             lines.append(_clip(f"{line}  {_describe(variant)}", _SUMMARY_WIDTH).rstrip())
     if len(variants) > len(shown):
         lines.append(f"  and {len(variants) - len(shown)} with lower scores")
-    return "\n".join([*lines, "", *_comparison(variants)])
+    return "\n".join([*lines, "", *_comparison(results)])
 
 
 def _mean(variant: Variant) -> float:
-    return mean_and_deviation(f1_by_seed(variant))[0]
+    return mean_and_deviation(variant.f1())[0]
 
 
 def _clip(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _comparison(variants: Sequence[Variant]) -> list[str]:
+def _comparison(results: Results) -> list[str]:
     """Return how the best mixture stands against the best expert; nothing where there are not both."""
-    best = [
-        max((variant for variant in variants if variant.role == role), key=_mean, default=None)
-        for role in ("mixture", "expert")
-    ]
-    mixture, expert = best
+    mixture = max(results.mixtures, key=_mean, default=None)
+    expert = max(results.experts, key=_mean, default=None)
     if mixture is None or expert is None:
         return []
     p = _p(expert, mixture)

