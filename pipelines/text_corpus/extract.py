@@ -18,7 +18,7 @@ from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
-from pipelines.text_corpus.rows import Rows, append_article
+from pipelines.text_corpus.rows import NewRows, append_article
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext import Article, extract_article
 
@@ -43,11 +43,6 @@ class UnitResult:
     ascending: bool
     """Whether the ids of its articles ascend."""
     statistics: Statistics
-
-    @property
-    def articles(self) -> int:
-        """How many articles it holds."""
-        return self.parts["pages"].rows if "pages" in self.parts else 0
 
 
 def unit_folder(build: Build, number: int) -> Path:
@@ -77,7 +72,7 @@ def extract_unit(build: Build, unit: WorkUnit, articles: int | None = None) -> U
 
 
 def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, fingerprint: str) -> UnitResult:
-    statistics, rows, seen = Statistics(), Rows(), set[int]()
+    statistics, rows, seen = Statistics(), NewRows(), set[int]()
     first = last = -1
     ascending = True
     with (
@@ -120,7 +115,7 @@ class _UnitParts:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, rows: Rows) -> None:
+    def write(self, rows: NewRows) -> None:
         """Append the rows and clear them."""
         for table, columns in rows.columns.items():
             batch = record_batch(table, columns)
@@ -157,7 +152,7 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-def _append_page(rows: Rows, page: Page, build: Build, statistics: Statistics, seen: set[int]) -> bool:
+def _append_page(rows: NewRows, page: Page, build: Build, statistics: Statistics, seen: set[int]) -> bool:
     """Add a page's rows; tell whether it became a row of the table of pages."""
     counts = statistics.counts
     counts["pages"] += 1
@@ -208,7 +203,7 @@ def _extract(page: Page, build: Build, statistics: Statistics) -> Article | None
         return None
 
 
-def _append_redirect(rows: Rows, page: Page, target: str, build: Build, statistics: Statistics) -> None:
+def _append_redirect(rows: NewRows, page: Page, target: str, build: Build, statistics: Statistics) -> None:
     site = build.site
     statistics.counts["redirects"] += 1
     from_title, to_title = site.normalise_title(page.title), site.normalise_title(target)

@@ -14,7 +14,7 @@ from pipelines.wikitext import marks
 from pipelines.wikitext.article_parts import ImageLink
 from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
-from pipelines.wikitext.template_calls import read_arguments, split_arguments
+from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
 from pipelines.wikitext.templates.registry import (
@@ -40,6 +40,11 @@ _WITH_PICTURE = frozenset(("bio",))
 _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
+
+
+# The argument of an editor's remark that holds the words it is about, and boxes whose text is the remark itself.
+_HELD_TEXT = re.compile(r"\|\s*text\s*=")
+_BOXES = frozenset(("ambox", "mbox", "ombox", "notice", "multiple issues", "article issues"))
 
 
 class _Silent(NamedTuple):
@@ -83,12 +88,15 @@ class Expansion:
         self.rendered = 0
         self.actions = _ACTIONS.setdefault(site.language, {})
 
-    def expand(self, pieces: list[str], partners: dict[int, int]) -> tuple[str, bool]:
-        """Return a text with every call expanded or dropped, and whether a renderer brought tags.
+    def expand(self, text: str) -> tuple[str, bool]:
+        """Return `text` with every call expanded or dropped, and whether a renderer brought tags.
 
-        The text comes as `cut_at_braces` cuts it; braces without a partner stay as text.
+        Braces without a partner stay as text.
         """
+        if "{{" not in text:
+            return text, False
         brought_tags = False
+        pieces, partners = cut_at_braces(text)
         result = [pieces[0]]
         calls: list[_Call] = []
         index = 1
@@ -116,12 +124,13 @@ class Expansion:
                 index += 2
                 continue
             name, action = decision
-            if isinstance(action, _Silent) and action.kind == "maintenance" and close > index + 1:
-                inside = pieces[index + 1 : close]
-                if any("text" in piece for piece in inside) and not _stands_alone(
-                    result, pieces, close, partners
-                ):
-                    action = _remark
+            if (
+                isinstance(action, _Silent)
+                and action.kind == "maintenance"
+                and name not in _BOXES
+                and any(map(_HELD_TEXT.search, pieces[index + 1 : close]))
+            ):
+                action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
                     self.dropped[action.kind] += 1
@@ -215,6 +224,9 @@ class Expansion:
                 arguments = {key: _EMPHASIS.sub(_hide_emphasis, value) for key, value in arguments.items()}
             before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
+            if action is _remark and not value:
+                self.dropped["maintenance"] += 1
+                return ""
             if value is not None:
                 self.rendered += 1
                 if name in _WITH_PICTURE:
