@@ -171,8 +171,12 @@ def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | 
             f"{snapshot.folder}: the index holds {searcher.num_docs} sentences, the manifest says {total};"
             " check the snapshot with python -m kc_schema.verify"
         )
-    for lock in terms.glob("*.lock"):  # needed by writers only
-        lock.unlink()
+    mode = (folder / f"{next(iter(LOOKED_UP))}.arrow").stat().st_mode
+    for path in terms.iterdir():
+        if path.suffix == ".lock":  # needed by writers only
+            path.unlink()
+        else:  # tantivy keeps some of its files to the user who wrote them
+            path.chmod(mode)
     files = tuple(describe_part(path, folder, rows=0) for path in sorted(folder.rglob("*")) if path.is_file())
     description = EmbeddedDescription(total, int(searcher.num_segments), version("tantivy"), files)
     return index_step(snapshot, folder).finish(description)
