@@ -6,6 +6,7 @@ takes them, and ``main = Command(...)``. The console command ``kc`` offers the s
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import signal
@@ -155,11 +156,29 @@ class Command:
             message = " ".join(str(error).split()).rstrip(".")
             print_error(f"{message}; {called} --help shows the options")
             return 2
-        return (self.run(given, unknown) if self.beam else self.run(given)) or 0
+        if not self.beam:
+            return self.run(given) or 0
+        _refuse_misspelt(
+            unknown, [name for option in app.assemble_argument_collection() for name in option.names]
+        )
+        return self.run(given, unknown) or 0
 
     def _extra_of(self, error: ModuleNotFoundError) -> str | None:
         package = (error.name or "").partition(".")[0]
         return self.extra if package == "torch" else _EXTRAS.get(package)
+
+
+def _refuse_misspelt(unknown: list[str], known: list[str]) -> None:
+    """Refuse options that are nearly one of the command's own: to Beam they would mean nothing.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for word in unknown:
+        name = word.partition("=")[0]
+        near = difflib.get_close_matches(name, known, 1, cutoff=0.85) if name.startswith("--") else []
+        if near:
+            raise UsageError(f"{name}: there is no such option; did you mean {near[0]}?")
 
 
 def print_error(message: str) -> None:

@@ -6,17 +6,17 @@ no time stamps: the same dump and options give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.files import write_atomically
+from kc_schema.errors import UserError
+from kc_schema.store import Part, checksum, to_json, write_text
 from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
@@ -42,19 +42,8 @@ MANIFEST = "manifest.json"
 M = TypeVar("M")
 
 
-class SnapshotError(Exception):
+class SnapshotError(UserError):
     """A folder that holds no snapshot, or one that cannot be read; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One Parquet file of a table."""
-
-    file: str
-    """Path inside the snapshot's folder, with forward slashes."""
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(slots=True)
@@ -78,16 +67,16 @@ class Manifest:
     format: int = FORMAT
 
     def rows(self, table: str) -> int:
-        """Gives the number of rows of `table` over all of its parts."""
+        """Return the number of rows of `table` over all of its parts."""
         return sum(part.rows for part in self.tables.get(table, []))
 
     def to_json(self) -> str:
-        """Gives the manifest as indented JSON, keys sorted."""
-        return as_json(asdict(self))
+        """Return the manifest as indented JSON, keys sorted."""
+        return to_json(self)
 
     @staticmethod
     def from_json(text: str, *, source: str) -> Manifest:
-        """Reads what `to_json` wrote; `source` names the file in errors.
+        """Read what `to_json` wrote; `source` names the file in errors.
 
         Raises:
             SnapshotError: not JSON, not a manifest, or of another format version.
@@ -96,12 +85,12 @@ class Manifest:
 
 
 def as_json(values: dict[str, Any]) -> str:
-    """Gives the JSON text of a manifest: indented, keys sorted, so that the same values give the same bytes."""
-    return json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    """Return the JSON text of a manifest: indented, keys sorted, so that the same values give the same bytes."""
+    return to_json(values)
 
 
 def parse_manifest(kind: Callable[..., M], text: str, version: int, *, source: str, mend: str) -> M:
-    """Gives the manifest of some kind that `text` holds.
+    """Return the manifest of some kind that `text` holds.
 
     Args:
         kind: makes it of its fields; one of them is ``tables``.
@@ -122,27 +111,18 @@ def parse_manifest(kind: Callable[..., M], text: str, version: int, *, source: s
         raise SnapshotError(f"{source}: not a manifest ({error}); {mend}") from error
 
 
-def checksum(path: Path) -> str:
-    """Gives the SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def has_manifest(folder: Path) -> bool:
-    """Tells whether `folder` holds a finished snapshot."""
+    """Tell whether `folder` holds a finished snapshot."""
     return (folder / MANIFEST).is_file()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Commits a snapshot: from here on its folder holds one. Atomic and durable."""
-    write_atomically(folder / MANIFEST, lambda path: path.write_text(manifest.to_json(), encoding="utf-8"))
+    """Write the manifest: from here on the folder holds a snapshot. Atomic and durable."""
+    write_text(folder / MANIFEST, manifest.to_json())
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads the manifest of the snapshot in `folder`.
+    """Read the manifest of the snapshot in `folder`.
 
     Raises:
         SnapshotError: there is none, or it cannot be read.
@@ -171,20 +151,20 @@ class Snapshot:
     """SHA-256 of the manifest: two snapshots with one fingerprint hold the same tables."""
 
     def files(self, table: str) -> list[Path]:
-        """Gives the paths of a table's parts, in the order of their rows."""
+        """Return the paths of a table's parts, in the order of their rows."""
         return [self.folder / part.file for part in self.manifest.tables.get(table, [])]
 
     def batches(
         self, table: str, columns: Sequence[str] | None = None, *, rows: int = 1 << 14
     ) -> Iterator[pa.RecordBatch]:
-        """Gives a table's rows in order, at most `rows` at a time, so that memory stays bounded."""
+        """Yield a table's rows in order, at most `rows` at a time, so that memory stays bounded."""
         for path in self.files(table):
             with pq.ParquetFile(path) as file:
                 yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
 
 
 def open_snapshot(folder: Path | str) -> Snapshot:
-    """Opens the snapshot in `folder`; its parts must be there with the sizes of the manifest.
+    """Open the snapshot in `folder`; its parts must be there with the sizes of the manifest.
 
     Raises:
         SnapshotError: no snapshot, a part that is missing or has another size.

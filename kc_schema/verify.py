@@ -1,4 +1,4 @@
-"""Re-reads a snapshot of the text corpus and names everything that does not hold.
+"""Read a snapshot of the text corpus again and name everything that does not hold.
 
     python -m kc_schema.verify kc
 
@@ -10,13 +10,12 @@ bounded at any size.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, parse, strip
-from kc_schema.snapshot import Manifest, Part, Snapshot, SnapshotError, checksum, open_snapshot, read_manifest
+from kc_schema.command import Command, options
+from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
+from kc_schema.store import Part, checksum
 from kc_schema.tables import (
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
@@ -52,7 +53,7 @@ class Findings:
     """Rows that were read, by table, and anchors."""
 
     def add(self, problem: str, place: str) -> None:
-        """Takes note of a problem at a place."""
+        """Take note of a problem at a place."""
         self.counts[problem] += 1
         places = self.places.setdefault(problem, [])
         if len(places) < EXAMPLES_PER_PROBLEM:
@@ -60,7 +61,7 @@ class Findings:
 
 
 def verify(folder: Path) -> Findings:
-    """Checks the snapshot in `folder`.
+    """Check the snapshot in `folder`.
 
     Raises:
         SnapshotError: there is no manifest, or it cannot be read.
@@ -77,7 +78,7 @@ def verify(folder: Path) -> Findings:
 
 
 def _check_parts(folder: Path, manifest: Manifest, findings: Findings) -> bool:
-    """Checks files against the manifest; tells whether the tables can be read."""
+    """Check files against the manifest; tell whether the tables can be read."""
     readable = True
     for table, schema in TEXT_TABLES.items():
         if table not in manifest.tables:
@@ -117,7 +118,7 @@ def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Findings) -
 
 
 def _rows(snapshot: Snapshot, table: str, findings: Findings) -> Iterator[tuple[Any, ...]]:
-    """Gives a table's rows, after checking that its key ascends over all parts."""
+    """Yield a table's rows, after checking that its key ascends over all parts."""
     keys = [TEXT_TABLES[table].get_field_index(name) for name in SORT_KEYS[table]]
     last: tuple[Any, ...] | None = None
     for batch in snapshot.batches(table, rows=1 << 12):
@@ -154,7 +155,7 @@ class RedirectTitles:
         self._hashes = np.empty(0, np.int64)
 
     def append(self, title: str) -> None:
-        """Adds a title, before `sort`."""
+        """Add a title, before `sort`."""
         self._block.append(hash(title))
         if len(self._block) == 1 << 20:
             self._flush()
@@ -164,7 +165,7 @@ class RedirectTitles:
         self._block = []
 
     def sort(self) -> None:
-        """Makes the titles ready for look-ups."""
+        """Make the titles ready for look-ups."""
         self._flush()
         self._hashes = np.sort(np.concatenate(self._blocks))
         self._blocks = []
@@ -207,7 +208,7 @@ def _check_paragraphs(
     redirects: RedirectTitles,
     findings: Findings,
 ) -> None:
-    """Reads paragraphs and sentences side by side, both by id."""
+    """Read paragraphs and sentences side by side, both by id."""
     sentences = _rows(snapshot, "sentences", findings)
     sentence = next(sentences, None)
     for identity, page_id, _title, _section, position, kind, tagged in _rows(
@@ -266,28 +267,28 @@ def _is_in(ids: npt.NDArray[np.int64], value: int) -> bool:
     return place < len(ids) and int(ids[place]) == value
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives 0 where everything holds, 1 where something does not or cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m kc_schema.verify",
-        description="Check a snapshot of the text corpus against itself.",
-        epilog="example: python -m kc_schema.verify kc",
-    )
-    parser.add_argument("kc", type=Path, help="the snapshot's folder")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    arguments = parser.parse_args(argv)
-    try:
-        findings = verify(arguments.kc)
-    except SnapshotError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if arguments.json:
+@options
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Options of the command."""
+
+    kc: Path
+    """The snapshot's folder."""
+    _: KW_ONLY
+    json: bool = False
+    """Print the findings as JSON."""
+
+
+def run(given: VerifyOptions) -> int:
+    """Print what does not hold; return 0 where everything does, else 1."""
+    findings = verify(given.kc)
+    if given.json:
         problems = {
             name: {"count": count, "places": findings.places[name]} for name, count in findings.counts.items()
         }
         print(json.dumps({"checked": dict(findings.checked), "problems": problems}, ensure_ascii=False))
     else:
-        _print(arguments.kc, findings)
+        _print(given.kc, findings)
     return 1 if findings.counts else 0
 
 
@@ -300,6 +301,14 @@ def _print(folder: Path, findings: Findings) -> None:
     verdict = f"{sum(findings.counts.values()):,} problems" if findings.counts else "everything holds"
     print(f"{folder}: {verdict} ({read})")
 
+
+main = Command(
+    module="kc_schema.verify",
+    summary="Check a text corpus: checksums, ids, anchors, tables that fit.",
+    options=VerifyOptions,
+    run=run,
+    examples="python -m kc_schema.verify kc",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,198 +2,144 @@
 
     python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles-multistream.xml.bz2 --output kc
 
-Plan, extract, resolve, commit, index: docs/text-corpus.md says what each step does and what it writes.
+Plan, extract, resolve, commit, index: docs/text-corpus.md says what each step does and what it writes. A build
+that was stopped, by whatever, goes on when the same command is run again.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import os
-import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Literal
 
 from rich.console import Console
 
-from kc_schema.snapshot import Manifest, SnapshotError, has_manifest, read_manifest
-from pipelines.beam_run import (
-    Engine,
-    choose_engine,
-    default_workers,
-    quiet_beam,
-    run_pipeline,
-    show_notes,
-)
-from pipelines.beam_workers import RunError, WorkerDiedError
-from pipelines.command_line import CommandParser, add_workers_option
-from pipelines.dump.errors import DumpError
-from pipelines.dump.parts import find_parts
+from kc_schema.command import Command, Count, Positive, options
+from kc_schema.snapshot import Manifest, has_manifest
+from kc_schema.store import Place
+from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site
 from pipelines.dump.work_units import WorkUnit, plan_work_units
+from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
-from pipelines.text_corpus.commit import commit, remove_work
-from pipelines.text_corpus.extract import extract_unit
+from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
 from pipelines.text_corpus.fragments import FRAGMENT_RULES
-from pipelines.text_corpus.output import (
-    describe_dump,
-    describe_standstill,
-    dump_fingerprint,
-    lock_output,
-    prepare_output,
-)
-from pipelines.text_corpus.progress_display import BuildProgress
+from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint
+from pipelines.text_corpus.output import commit, find_finished, open_place
+from pipelines.text_corpus.progress import BuildProgress, describe_standstill
+from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
-from pipelines.text_corpus.resolve import build_redirects, plan_ranges, resolve_range
-from pipelines.text_index.options import add_text_index_options, check_text_index_options, index_snapshot
-from pipelines.text_index.protocol import TextIndexError
+from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
+from pipelines.text_index.options import check_text_index_options, index_snapshot
 
-EXAMPLE = """\
-examples:
-  python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles-multistream.xml.bz2
-  python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.xml.bz2' --output kc --workers 8
-  python -m pipelines.build_text_kc --dump dumps/ --text-index elasticsearch \\
-      --elasticsearch-url https://localhost:9200
-
-Any option of Apache Beam may follow, such as --runner FlinkRunner. A build that was stopped, by whatever,
-goes on when the same command is run again.
-"""
+EXAMPLES = """\
+python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
+python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
+python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
+python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
 
 
-def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Gives the command's own options and those that are Beam's."""
-    parser = CommandParser("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump.", EXAMPLE)
-    parser.add_argument(
-        "--dump",
-        required=True,
-        help="a dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of its parts, or a glob in quotes",
-    )
-    parser.add_argument("--output", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
-    add_workers_option(parser)
-    parser.add_argument(
-        "--skip-disambiguation",
-        action="store_true",
-        help="leave out pages that only tell articles of one name apart (they are kept and marked otherwise)",
-    )
-    parser.add_argument(
-        "--without-rule",
-        action="append",
-        default=[],
-        metavar="RULE",
-        help=f"switch off a rule that leaves out fragments: {', '.join(FRAGMENT_RULES)}, or all; may be repeated",
-    )
-    parser.add_argument(
-        "--allow-truncated",
-        action="store_true",
-        help="keep what can be read of a dump that is cut off, and count the loss",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace what the output folder holds")
-    parser.add_argument(
-        "--json", action="store_true", help="print the manifest instead of the summary tables"
-    )
-    add_text_index_options(parser)
-    return parser.parse_known_args(argv)
+@options
+@dataclass(frozen=True, kw_only=True)
+class TextIndexOptions:
+    """Which index to make."""
+
+    text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
+    """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
+    elasticsearch_url: str | None = None
+    """The cluster, http://host:port or https://host:port."""
+    elasticsearch_api_key: str | None = None
+    """Its API key (better: ELASTICSEARCH_API_KEY)."""
+    elasticsearch_user: str | None = None
+    """Its user (or ELASTICSEARCH_USER)."""
+    elasticsearch_password: str | None = None
+    """The user's password (better: ELASTICSEARCH_PASSWORD)."""
+    elasticsearch_ca_file: str | None = None
+    """Certificates that sign the cluster's, in PEM (or ELASTICSEARCH_CA_FILE; by default the system's)."""
+    index_prefix: str | None = None
+    """Of the cluster's aliases, PREFIX-sentences and PREFIX-paragraphs (kc)."""
+    keep: Count | None = None
+    """Older snapshots that stay in the cluster when the aliases move (1)."""
+    shards: Positive | None = None
+    """Primary shards (one for every 50M sentences)."""
+    replicas: Count | None = None
+    """Copies of the loaded indices (1 where the cluster has another node for it)."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments, beam_arguments = parse_arguments(argv)
+@options
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """Options of the command, the frequent ones first."""
+
+    dump: str
+    """A dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of its parts, or a glob in quotes."""
+    output: Path = Path("kc")
+    """The snapshot's folder."""
+    workers: Positive | None = None
+    """Worker processes (default: one a core of this machine)."""
+    limit: Positive | None = None
+    """Take the first so many articles of the dump alone, to try things out."""
+    overwrite: bool = False
+    """Replace what the output folder holds."""
+    allow_truncated: bool = False
+    """Keep what can be read of a dump that is cut off, and count the loss."""
+    skip_disambiguation: bool = False
+    """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
+    without_rule: tuple[str, ...] = ()
+    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    json: bool = False
+    """Print the manifest instead of the summary tables."""
+    index: TextIndexOptions = TextIndexOptions()
+
+
+def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
+    """Build the snapshot that the options ask for, and its index."""
     console = Console(file=sys.stderr)
-    quiet_beam()
-    show_notes()
-    try:
-        workers = arguments.workers or default_workers()
-        if beam_arguments:  # Beam takes a second to import: a finished snapshot must not wait for it
-            choose_engine(beam_arguments, workers=workers)
-        check_text_index_options(arguments)
-        rules = rules_in_force(arguments.without_rule)
-        manifest, seconds = build_text_corpus(
-            arguments.dump,
-            Path(arguments.output),
-            workers=workers,
-            beam_arguments=beam_arguments,
-            rules=rules,
-            skip_disambiguation=arguments.skip_disambiguation,
-            allow_truncated=arguments.allow_truncated,
-            overwrite=arguments.overwrite,
-            console=console,
+    started = time.monotonic()
+    workers = given.workers or default_workers()
+    index = argparse.Namespace(**asdict(given.index))
+    check_text_index_options(index)
+    with Engine(workers, beam_arguments) as engine:
+        parts, build = describe(
+            given.dump,
+            given.output,
+            rules=rules_in_force(given.without_rule),
+            skip_disambiguation=given.skip_disambiguation,
+            allow_truncated=given.allow_truncated,
+            limit=given.limit,
         )
-        engine = choose_engine(beam_arguments, workers=workers) if beam_arguments else None
-        index_snapshot(Path(arguments.output), arguments, workers=workers, console=console, engine=engine)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on where this one was")
-        _leave(130)
-    except (DumpError, BuildError, RunError, SnapshotError, TextIndexError) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        _leave(1)
-    if arguments.json:
+        with open_place(build) as place:
+            manifest = find_finished(place, build, console, overwrite=given.overwrite)
+            seconds = None
+            if manifest is None:
+                manifest = build_text_corpus(parts, build, place, engine, console)
+                seconds = time.monotonic() - started
+            index_snapshot(given.output, index, workers=workers, console=console)
+    if given.json:
         print(manifest.to_json(), end="")
     else:
-        show_summary(Console(), Path(arguments.output), manifest, seconds=seconds)
-    return 0
+        show_summary(Console(), given.output, manifest, seconds=seconds)
 
 
-def build_text_corpus(
+def describe(
     dump: str,
     output: Path,
     *,
-    workers: int = 1,
-    beam_arguments: Sequence[str] = (),
     rules: frozenset[str] = frozenset(FRAGMENT_RULES),
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
-    overwrite: bool = False,
-    unit_bytes: int | None = None,
-    console: Console,
-) -> tuple[Manifest, float | None]:
-    """Builds the snapshot in `output` from `dump`, or goes on with it, or finds it finished.
-
-    Args:
-        workers: processes on this machine, unless `beam_arguments` name another runner.
-        beam_arguments: options of Apache Beam.
-        rules: names of the fragment rules in force.
-        unit_bytes: compressed bytes of a work unit; the default depends on the dump alone.
-
-    Returns:
-        The manifest, and the seconds that it took; None where the snapshot was there.
+    limit: int | None = None,
+) -> tuple[list[DumpFile], Build]:
+    """Return the files of the dump, and all that decides what is made of them.
 
     Raises:
         DumpError: the dump cannot be read.
-        BuildError: the output folder holds something else, or cannot be written.
-        RunError: the pipeline failed.
-    """
-    started = time.monotonic()
-    refuse_snapshot(dump)
-    parts = find_parts(dump)
-    site = read_site(parts)
-    build = Build(
-        output=str(output.resolve()),
-        site=site,
-        dump_fingerprint=dump_fingerprint(parts),
-        code_fingerprint=code_fingerprint(),
-        rules=rules,
-        skip_disambiguation=skip_disambiguation,
-        allow_truncated=allow_truncated,
-        driver=(socket.gethostname(), os.getpid()),
-    )
-    finished = prepare_output(build, overwrite=overwrite, console=console)
-    if finished is not None:
-        return finished, None
-    units = plan_work_units(parts, unit_bytes)
-    engine = choose_engine(beam_arguments, workers=workers)
-    with lock_output(build):
-        extract_resolve_commit(units, build, describe_dump(parts, site, build), engine, console)
-    return read_manifest(output), time.monotonic() - started
-
-
-def refuse_snapshot(dump: str) -> None:
-    """Tells a snapshot from the dump that it should have been.
-
-    Raises:
-        BuildError: `dump` is a folder that a build has written.
+        BuildError: it is no dump, but what a build has written.
     """
     folder = Path(dump)
     if has_manifest(folder) or (folder / "sentences").is_dir():
@@ -201,63 +147,118 @@ def refuse_snapshot(dump: str) -> None:
             f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
             f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
         )
+    parts = find_parts(dump)
+    build = Build(
+        output=output.absolute(),
+        site=read_site(parts),
+        dump_fingerprint=dump_fingerprint(parts),
+        code_fingerprint=code_fingerprint(),
+        rules=rules,
+        skip_disambiguation=skip_disambiguation,
+        allow_truncated=allow_truncated,
+        limit=limit,
+    )
+    return parts, build
 
 
-def extract_resolve_commit(
-    units: list[WorkUnit], build: Build, dump: dict[str, Any], engine: Engine, console: Console
-) -> None:
-    """Runs the Beam pipeline with a progress bar.
+def build_text_corpus(
+    parts: list[DumpFile],
+    build: Build,
+    place: Place,
+    engine: Engine,
+    console: Console,
+    *,
+    unit_bytes: int | None = None,
+) -> Manifest:
+    """Build the snapshot of the dump's `parts` in `place`, or go on with it; return its manifest.
+
+    Args:
+        unit_bytes: compressed bytes of a work unit; the default depends on the dump alone.
 
     Raises:
-        RunError: it failed; what is finished stays, and the same command goes on.
+        DumpError: the dump is damaged.
+        UserError: a file cannot be read or written, or a worker died; what is finished stays.
     """
-    with BuildProgress(console, build, units) as progress:
+    units = extract(plan_work_units(parts, unit_bytes), build, engine, console)
+    found = [unit.parts["redirects"] for unit in units if "redirects" in unit.parts]
+    [redirects] = engine.map(
+        partial(join_redirects, build),
+        [found],
+        finished=lambda found: redirect_step(build, found).result(),
+        label="Redirects",
+    )
+    pages = plan_ranges(units, build)
+    with Progress(console, "Resolve", len(pages), unit="parts") as progress:
+        ranges = engine.map(
+            partial(resolve_range, build, redirects),
+            pages,
+            finished=lambda pages: range_step(build, redirects, pages).result(),
+            label="Resolve",
+            arrived=lambda _: progress.advance(),
+        )
+    manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges)
+    commit(place, manifest)
+    return manifest
+
+
+def extract(units: Sequence[WorkUnit], build: Build, engine: Engine, console: Console) -> list[UnitResult]:
+    """Extract all work units, or as many as hold the first `Build.limit` articles.
+
+    Raises:
+        RunError: a worker died; the message says what was being read.
+    """
+    results: list[UnitResult] = []
+
+    def finished(unit: WorkUnit) -> UnitResult | None:
+        if build.limit is None:
+            return unit_step(build, unit).result()
+        return results[unit.number] if unit.number < len(results) else None
+
+    with BuildProgress(console, build.work, units, finished, build.limit) as progress:
         if progress.units_found_finished:
             console.print(
                 f"going on: {progress.units_found_finished} of {len(units)} work units are finished"
             )
         try:
-            run_pipeline(
-                functools.partial(draw_graph, units=units, build=build, dump=dump), engine, progress.look
-            )
+            if build.limit is None:
+                return _extract(units, None, build, engine, progress.look)
+            left = build.limit
+            for unit in units:
+                if left:
+                    results += _extract([unit], left, build, engine, progress.look)
+                    left -= results[-1].articles
         except WorkerDiedError as error:
-            raise RunError(f"{error}; {describe_standstill(units, build)}") from error
-    if progress.seconds_to_first_page is not None:
-        console.print(f"first page after {progress.seconds_to_first_page:.1f} s")
-    remove_work(build)
+            raise RunError(f"{error}; {describe_standstill(build.work, units, finished)}") from error
+        finally:
+            if progress.seconds_to_first_page is not None:
+                console.print(f"first page after {progress.seconds_to_first_page:.1f} s")
+    return results
 
 
-def draw_graph(pipeline: Any, *, units: list[WorkUnit], build: Build, dump: dict[str, Any]) -> None:
-    """Draws the pipeline: what passes between its steps is manifests, the rows stay in part files."""
-    import apache_beam as beam
-    from apache_beam.pvalue import AsSingleton
-
-    results = (
-        pipeline
-        | "Work units" >> beam.Create(units)
-        | "Spread units" >> beam.Reshuffle()
-        | "Extract" >> beam.Map(extract_unit, build)
-    )
-    units_done = results | "Gather units" >> beam.combiners.ToList()
-    redirects = units_done | "Redirects" >> beam.Map(build_redirects, build)
-    ranges = (
-        units_done
-        | "Page ranges" >> beam.FlatMap(plan_ranges, build)
-        | "Spread ranges" >> beam.Reshuffle()
-        | "Resolve" >> beam.Map(resolve_range, build, AsSingleton(redirects))
-    )
-    ranges_done = ranges | "Gather ranges" >> beam.combiners.ToList()
-    _ = units_done | "Commit" >> beam.Map(
-        commit, AsSingleton(redirects), AsSingleton(ranges_done), build=build, dump=dump
+def _extract(
+    units: Sequence[WorkUnit],
+    articles: int | None,
+    build: Build,
+    engine: Engine,
+    look: Callable[[], None],
+) -> list[UnitResult]:
+    return engine.map(
+        partial(extract_unit, build, articles=articles),
+        units,
+        finished=lambda unit: unit_step(build, unit, articles).result(),
+        label="Extract",
+        look=look,
     )
 
 
-def _leave(status: int) -> NoReturn:
-    """Ends the process at once: after a failure Beam's threads may wait for workers that are gone."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
+main = Command(
+    module="pipelines.build_text_kc",
+    summary="Build the text corpus from a Wikipedia dump.",
+    options=BuildOptions,
+    run=run,
+    examples=EXAMPLES,
+    beam=True,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,10 +12,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipelines.command_line import CommandParser
+from kc_schema.command import Command, options
+from kc_schema.errors import UserError
 
 DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 QUERIES = (
@@ -26,49 +28,53 @@ QUERIES = (
 
 
 def find_dump() -> Path:
-    """Gives the path of the dump slice that gensim's wheel carries.
+    """Return the path of the dump slice that gensim's wheel carries.
 
     Raises:
-        FileNotFoundError: gensim is not installed, or does not carry it.
+        UserError: gensim is not installed, or does not carry it.
     """
     spec = find_spec("gensim")
     if spec is not None and spec.origin is not None:
         path = Path(spec.origin).parent / "test" / "test_data" / DUMP
         if path.is_file():
             return path
-    raise FileNotFoundError("gensim with its test data is not installed; install it with: pip install gensim")
+    raise UserError("gensim with its test data is not installed; install it with: pip install gensim")
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Prints a command as a user would type it, and runs it."""
+def run_printed(arguments: Sequence[str]) -> int:
+    """Print a command as a user would type it, and run it; return its exit status."""
     print(f"\n$ python {shlex.join(arguments)}", flush=True)
     return subprocess.run([sys.executable, *arguments], check=False).returncode
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the demonstration; gives the first exit status that is not 0."""
-    parser = CommandParser(
-        "pipelines.demo",
-        "Build a small corpus of real Wikipedia articles and search it.",
-        "example: python -m pipelines.demo --output demo/kc",
-    )
-    parser.add_argument(
-        "--output", default="demo/kc", metavar="DIR", help="the snapshot's folder (default: demo/kc)"
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        dump = find_dump()
-    except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    build = ["-m", "pipelines.build_text_kc", "--dump", str(dump), "--output", arguments.output]
-    searches = [["-m", "pipelines.search", query, "--kc", arguments.output, "--k", "3"] for query in QUERIES]
+@options
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """Options of the command."""
+
+    output: Path = Path("demo/kc")
+    """The snapshot's folder."""
+
+
+def run(given: DemoOptions) -> int:
+    """Run the demonstration; return the first exit status that is not 0."""
+    kc = str(given.output)
+    build = ["-m", "pipelines.build_text_kc", "--dump", str(find_dump()), "--output", kc]
+    searches = [["-m", "pipelines.search", query, "--kc", kc, "--k", "3"] for query in QUERIES]
     for command in (build, *searches):
-        status = run(command)
+        status = run_printed(command)
         if status:
             return status
     return 0
 
+
+main = Command(
+    module="pipelines.demo",
+    summary="Build the corpus of 106 real Wikipedia articles and search it.",
+    options=DemoOptions,
+    run=run,
+    examples="python -m pipelines.demo --output demo/kc",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,51 @@ from rich.console import Console
 
 from kc_schema.snapshot import Manifest, open_snapshot
 from kc_schema.verify import verify
-from pipelines.build_text_kc import build_text_corpus
+from pipelines.build_text_kc import build_text_corpus, describe
+from pipelines.text_corpus.output import find_finished, open_place
 
 
-def build(dump: Path | str, output: Path, **options: Any) -> Manifest:
+class HereEngine:
+    """Runs every step in this process, one after the other."""
+
+    def map(
+        self,
+        step: Callable[[Any], Any],
+        items: Sequence[Any],
+        *,
+        finished: Callable[[Any], Any],
+        label: str,
+        look: Callable[[], None] = lambda: None,
+        arrived: Callable[[Any], None] = lambda _: None,
+    ) -> list[Any]:
+        results = []
+        for item in items:
+            result = finished(item)
+            if result is None:
+                result = step(item)
+                look()
+                arrived(result)
+            results.append(result)
+        return results
+
+
+def build(
+    dump: Path | str, output: Path, *, unit_bytes: int | None = None, overwrite: bool = False, **options: Any
+) -> Manifest:
     """Builds a snapshot without an index and checks it; gives its manifest."""
-    manifest, _ = build_text_corpus(str(dump), output, console=Console(file=io.StringIO()), **options)
+    console = Console(file=io.StringIO())
+    parts, planned = describe(str(dump), output, **options)
+    with open_place(planned) as place:
+        manifest = find_finished(place, planned, console, overwrite=overwrite)
+        if manifest is None:
+            manifest = build_text_corpus(
+                parts,
+                planned,
+                place,
+                HereEngine(),
+                console,
+                unit_bytes=unit_bytes,  # type: ignore[arg-type]
+            )
     findings = verify(output)
     assert not findings.counts, findings.places
     return manifest

@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -23,7 +24,9 @@ __all__ = [
     "describe_part",
     "explain_file_errors",
     "fingerprint",
+    "from_plain",
     "read_json",
+    "replacing",
     "to_json",
     "write_atomically",
     "write_json",
@@ -65,8 +68,9 @@ def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
     return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, make it durable and rename it to `path`.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the block a temporary path beside `path`; what it has written there is made durable and renamed to `path`.
 
     A process that is killed leaves either the old file or the new one at `path`, and perhaps a temporary file,
     which the next `Place` at this folder removes. Several processes may write the same file at once; the last
@@ -75,7 +79,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
     try:
-        write(temporary)
+        yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -83,6 +87,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, as `replacing` says."""
+    with replacing(path) as temporary:
+        write(temporary)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -108,10 +118,18 @@ def read_json(path: Path, kind: type[T]) -> T:
         ValueError: it holds no JSON, or not such a value; the message names the place in it.
     """
     try:
-        value: T = msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=_special)
+        return from_plain(msgspec.json.decode(path.read_bytes()), kind)
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from error
-    return value
+
+
+def from_plain(value: Any, kind: type[T]) -> T:
+    """Return `value`, made of what JSON knows, as a `kind`: a dataclass, say, of paths, sets, counters.
+
+    Raises:
+        ValueError: it is no such value; the message names the place in it.
+    """
+    return msgspec.convert(value, kind, dec_hook=_special)
 
 
 def fingerprint(*values: Any) -> str:
@@ -146,7 +164,10 @@ def _spell(value: Any) -> Any:
     raise NotImplementedError(f"{type(value).__name__} has no JSON form")
 
 
-def _special(kind: type, value: Any) -> Any:
-    if issubclass(kind, Path):
-        return kind(value)
-    raise NotImplementedError(f"{kind.__name__} cannot be read from JSON")
+def _special(kind: Any, value: Any) -> Any:
+    plain = get_origin(kind) or kind
+    if plain is Counter:
+        return Counter(msgspec.convert(value, dict[get_args(kind)[0], int]))  # type: ignore[misc]
+    if isinstance(plain, type) and issubclass(plain, Path):
+        return plain(value)
+    raise NotImplementedError(f"{plain} cannot be read from JSON")

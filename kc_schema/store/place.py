@@ -61,26 +61,25 @@ class Place:
         with explain_file_errors(self.folder, "give another folder, or make room and rights there"):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(self.folder / LOCK, self._what)
-            for name in self.owns:
-                for path in (self.folder / name).rglob(TEMPORARY):
-                    _remove(path)
-            for path in self.folder.glob(TEMPORARY):
-                if path.name[1:].startswith(self.manifest.name):
-                    _remove(path)
+            try:
+                self._remove_temporary_files()
+            except BaseException:
+                self._unlock()
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lock is not None:
-            # Removed while it is held: whoever waits for the old file finds that its name is gone.
-            (self.folder / LOCK).unlink(missing_ok=True)
-            self._lock.close()
-            self._lock = None
+        self._unlock()
 
     def has_manifest(self) -> bool:
         """Tell whether something finished stands here."""
         return self.manifest.is_file()
+
+    def is_used(self) -> bool:
+        """Tell whether anything lies in the folder, of this place or not."""
+        return any(path.name != LOCK for path in self.folder.iterdir())
 
     def strangers(self) -> list[str]:
         """Return the names in the folder that do not belong to this place, sorted."""
@@ -124,6 +123,20 @@ class Place:
         """Remove what was needed on the way only."""
         self._check_held()
         shutil.rmtree(self.work, ignore_errors=True)
+
+    def _remove_temporary_files(self) -> None:
+        found = [path for path in self.folder.glob(TEMPORARY) if path.name[1:].startswith(self.manifest.name)]
+        for name in self.owns:
+            found += (self.folder / name).rglob(TEMPORARY)
+        for path in found:
+            _remove(path)
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            # Removed while it is held: whoever waits for the old file finds that its name is gone.
+            (self.folder / LOCK).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
 
     def _check_held(self) -> None:
         if self._lock is None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import msgspec
-
-from kc_schema.store.files import Part, read_json, write_json
+from kc_schema.store.files import Part, from_plain, read_json, write_json
 
 __all__ = ["Step"]
 
@@ -35,7 +33,7 @@ class Step(Generic[R]):
             kept = read_json(self.record, _Record)
             if kept.fingerprint != self.inputs:
                 return None
-            result = msgspec.convert(kept.result, self.kind)
+            result = from_plain(kept.result, self.kind)
             for part in _parts(result):
                 if (self.folder / part.file).stat().st_size != part.bytes:
                     return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from kc_schema.errors import UserError
+
 __all__ = ["DumpError", "TruncatedDumpError"]
 
 
-class DumpError(Exception):
+class DumpError(UserError):
     """A dump that cannot be read; the message names the file, the place in it and the way out."""
 
 

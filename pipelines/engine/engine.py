@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
@@ -133,8 +134,9 @@ class Engine:
     ) -> None:
         if self._pool is None:
             self._pool = WorkerPool(min(self.workers, len(todo)) if self.workers > 1 else 1)
-            self._pool.warm_up(step)  # while this process imports Beam
-        run = _LocalRun(self._pool, step, [items[place] for place in todo], look, arrived)
+        # The workers begin while this process imports Beam.
+        futures = self._pool.submit(step, [items[place] for place in todo])
+        run = _LocalRun(self._pool, futures, look, arrived)
         with _signals_noted(run):
             _run_with_beam(run, label)
         if run.failure is not None or run.stopped_by is not None:
@@ -147,10 +149,10 @@ class Engine:
         results.update((todo[place], result) for place, result in run.results.items())
 
     def _run_elsewhere(self, step: Callable[[I], R], items: list[I], label: str) -> None:
+        quiet_beam()
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        quiet_beam()
         try:
             with beam.Pipeline(options=PipelineOptions(self._beam_arguments)) as pipeline:
                 _ = (
@@ -164,12 +166,11 @@ class Engine:
 
 
 @dataclass
-class _LocalRun(Generic[I, R]):
+class _LocalRun(Generic[R]):
     """What the one element of a pipeline on this machine stands for."""
 
     pool: WorkerPool
-    step: Callable[[I], R]
-    items: list[I]
+    futures: dict[Future[R], int]
     look: Callable[[], None]
     arrived: Callable[[R], None]
     results: dict[int, R] = field(default_factory=dict)
@@ -178,10 +179,10 @@ class _LocalRun(Generic[I, R]):
     """The signal that asked to stop."""
 
     def __call__(self) -> None:
-        """Do all items. An exception is kept as itself: Beam would wrap it into another."""
+        """Wait for all items. An exception is kept as itself: Beam would wrap it into another."""
         try:
-            for place, result in self.pool.run(
-                self.step, self.items, self.look, lambda: self.stopped_by is not None
+            for place, result in self.pool.collect(
+                self.futures, self.look, lambda: self.stopped_by is not None
             ):
                 self.results[place] = result
                 self.arrived(result)
@@ -189,7 +190,7 @@ class _LocalRun(Generic[I, R]):
             self.failure = error
 
 
-_LOCAL_RUNS: dict[int, _LocalRun[Any, Any]] = {}
+_LOCAL_RUNS: dict[int, _LocalRun[Any]] = {}
 _numbers = itertools.count()
 
 
@@ -197,11 +198,11 @@ def _do_local_run(number: int) -> None:
     _LOCAL_RUNS[number]()
 
 
-def _run_with_beam(run: _LocalRun[Any, Any], label: str) -> None:
+def _run_with_beam(run: _LocalRun[Any], label: str) -> None:
+    quiet_beam()
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    quiet_beam()
     number = next(_numbers)
     _LOCAL_RUNS[number] = run
     try:
@@ -212,7 +213,7 @@ def _run_with_beam(run: _LocalRun[Any, Any], label: str) -> None:
 
 
 @contextmanager
-def _signals_noted(run: _LocalRun[Any, Any]) -> Iterator[None]:
+def _signals_noted(run: _LocalRun[Any]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop the run between two looks, so that Beam always ends in order."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -9,15 +9,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pipelines.engine.errors import WorkerDiedError
 
 __all__ = ["SECONDS_BETWEEN_LOOKS", "WorkerPool"]
 
 SECONDS_BETWEEN_LOOKS = 0.25
+
+_DIED = "a worker process died (killed, perhaps for memory)"
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -30,22 +32,28 @@ class WorkerPool:
         context = get_context("spawn")
         # Only this process holds the end that writes: when it closes it, or dies, every worker reads its end.
         life, self._life = context.Pipe(duplex=False)
-        self._count = count
         self._executor = ProcessPoolExecutor(
             count, mp_context=context, initializer=_begin_worker, initargs=(life,)
         )
 
-    def warm_up(self, step: Callable[..., Any]) -> None:
-        """Begin the processes, and let them import what `step` needs, without waiting for them."""
-        for _ in range(self._count):
-            self._executor.submit(_hold, step)
+    def submit(self, step: Callable[[I], R], items: list[I]) -> dict[Future[R], int]:
+        """Begin with the items at once; return what `collect` waits for, with each item's place.
 
-    def run(
-        self,
-        step: Callable[[I], R],
-        items: list[I],
-        look: Callable[[], None],
-        stopped: Callable[[], bool],
+        Raises:
+            WorkerDiedError: a worker process was killed.
+        """
+        resource_tracker.ensure_running()  # else the first process begun would end the block below
+        # Ctrl-C in a terminal goes to all processes; one that is only starting could not ignore it yet.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return {self._executor.submit(step, item): place for place, item in enumerate(items)}
+        except BrokenProcessPool as error:
+            raise WorkerDiedError(_DIED) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    def collect(
+        self, futures: dict[Future[R], int], look: Callable[[], None], stopped: Callable[[], bool]
     ) -> Iterator[tuple[int, R]]:
         """Yield the place and the result of every item as it is finished; `look` is called in between.
 
@@ -55,16 +63,13 @@ class WorkerPool:
             WorkerDiedError: a worker process was killed.
         """
         try:
-            futures: dict[Future[R], int] = {
-                self._executor.submit(step, item): place for place, item in enumerate(items)
-            }
             while futures and not stopped():
                 finished, _ = wait(futures, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for future in finished:
                     yield futures.pop(future), future.result()
                 look()
         except BrokenProcessPool as error:
-            raise WorkerDiedError("a worker process died (killed, perhaps for memory)") from error
+            raise WorkerDiedError(_DIED) from error
 
     def stop(self) -> None:
         """End all workers at once; what they were writing stays under its temporary name."""
@@ -75,10 +80,6 @@ class WorkerPool:
         """Let idle workers end."""
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._life.close()
-
-
-def _hold(step: Callable[..., Any]) -> None:
-    """Nothing: that `step` arrived means that its modules are imported."""
 
 
 def _begin_worker(life: Connection) -> None:

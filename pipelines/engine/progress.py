@@ -25,7 +25,15 @@ class Progress:
     """
 
     def __init__(
-        self, console: Console, label: str, total: int, *, unit: str, done: int = 0, amounts: bool = True
+        self,
+        console: Console,
+        label: str,
+        total: int,
+        *,
+        unit: str,
+        done: int = 0,
+        size: int = 0,
+        amounts: bool = True,
     ) -> None:
         """Prepare the display.
 
@@ -34,6 +42,7 @@ class Progress:
             total: how many there are.
             unit: what is counted, in the plural, such as ``images``.
             done: how many an earlier run had finished: no part of the rate.
+            size: the bytes of these.
             amounts: whether the share is shown as numbers (else as a percentage alone).
         """
         self._console = console
@@ -42,10 +51,10 @@ class Progress:
         self._amounts = amounts
         self.total = total
         self.done = self._at_start = done
-        self._bytes = 0
+        self._bytes = size
         self._failures: Counter[str] = Counter()
         self._started = self._last_line = time.monotonic()
-        self._samples: list[tuple[float, int, int]] = [(self._started, done, 0)]
+        self._samples: list[tuple[float, int, int]] = [(self._started, done, size)]
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -2,129 +2,90 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import os
-import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 import pyarrow.parquet as pq
 
+from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
-from pipelines.text_corpus.build import Build, telling_faults_of_files
-from pipelines.text_corpus.finished import read_finished, write_finished
+from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
 from pipelines.text_corpus.rows import Rows, append_article
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext import Article, extract_article
 
-UnitResult = dict[str, Any]
-"""JSON of a finished work unit: number, fingerprint, first and last page id (-1 where it has no article),
-whether its pages ascend, rows by table, statistics."""
+__all__ = ["UnitResult", "extract_unit", "unit_folder", "unit_step"]
 
-RESULT = "result.json"
 FLUSH_ROWS = 16 * ROWS_PER_GROUP["sentences"]
 
 # The resolve step writes these again, so they are compressed for speed only.
 _WRITTEN_AGAIN = ("pages", "redirects", "paragraphs")
 
 
+@dataclass(frozen=True)
+class UnitResult:
+    """What a finished work unit found."""
+
+    number: int
+    parts: dict[str, Part]
+    """Its part file of each table that it has rows of, in its own folder (`unit_folder`)."""
+    first_page_id: int
+    """The least id of an article; -1 where there is none."""
+    last_page_id: int
+    ascending: bool
+    """Whether the ids of its articles ascend."""
+    statistics: Statistics
+
+    @property
+    def articles(self) -> int:
+        """How many articles it holds."""
+        return self.parts["pages"].rows if "pages" in self.parts else 0
+
+
 def unit_folder(build: Build, number: int) -> Path:
-    """Gives the folder of a work unit's finished part files."""
+    """Return the folder of a work unit's part files."""
     return build.work / "units" / f"{number:05d}"
 
 
-def read_result(build: Build, unit: WorkUnit) -> UnitResult | None:
-    """Gives what a finished work unit found; None where it is not finished or was made from other input."""
-    return read_finished(unit_folder(build, unit.number) / RESULT, unit_fingerprint(build, unit))
+def unit_step(build: Build, unit: WorkUnit, articles: int | None = None) -> Step[UnitResult]:
+    """Return the step that reads a work unit, or its first `articles` alone."""
+    record = f"units/{unit.number:05d}/result.json"
+    return build.step(record, UnitResult, "extract", unit.number, unit.start, unit.end, articles)
 
 
-def unit_fingerprint(build: Build, unit: WorkUnit) -> str:
-    """Gives a checksum of everything that a work unit's part files depend on."""
-    return build.fingerprint("extract", unit.number, Path(unit.path).name, unit.start, unit.end)
+def extract_unit(build: Build, unit: WorkUnit, articles: int | None = None) -> UnitResult:
+    """Read the pages of a work unit into part files, unless that is done already.
 
-
-def extract_unit(unit: WorkUnit, build: Build) -> UnitResult:
-    """Reads the pages of a work unit into part files, unless that is done already.
-
-    The files appear all at once, by the renaming of their folder, so a kill leaves nothing half.
+    Args:
+        articles: stop behind so many articles; None reads all.
 
     Raises:
         DumpError: the dump cannot be read.
-        BuildError: the output cannot be written.
+        UserError: the output cannot be written.
     """
-    done = read_result(build, unit)
-    if done is not None:
-        return done
-    with telling_faults_of_files(build):
-        return _extract_anew(unit, build)
+    step = unit_step(build, unit, articles)
+    with explain_file_errors(build.output):
+        return step.run(lambda: _extract_unit(build, unit, articles, step.inputs))
 
 
-def _extract_anew(unit: WorkUnit, build: Build) -> UnitResult:
-    folder = unit_folder(build, unit.number)
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    with UnitProgress(build, unit) as progress, _rare_collections():
-        result = _write_parts(unit, build, temporary, progress)
-    write_finished(temporary / RESULT, result)
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        temporary.rename(folder)
-    except OSError:
-        # Another worker was given the same unit after a fault and was first; its files are the same.
-        done = read_result(build, unit)
-        if done is None:
-            raise
-        shutil.rmtree(temporary)
-    return result
-
-
-@contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Looks for circles of objects hardly ever: an article's many objects make none, and die by themselves."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(200_000, 10, 10)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-
-
-def _write_parts(unit: WorkUnit, build: Build, folder: Path, progress: UnitProgress) -> UnitResult:
-    fingerprint = unit_fingerprint(build, unit)
-    statistics = Statistics()
-    rows = Rows()
-    writers: dict[str, pq.ParquetWriter] = {}
-    written: dict[str, int] = {}
-    seen: set[int] = set()
+def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, fingerprint: str) -> UnitResult:
+    statistics, rows, seen = Statistics(), Rows(), set[int]()
     first = last = -1
     ascending = True
-
-    def flush() -> None:
-        for table, columns in rows.columns.items():
-            batch = record_batch(table, columns)
-            if not batch.num_rows:
-                continue
-            if table not in writers:
-                compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
-                path = folder / f"{table}.parquet"
-                writers[table] = open_writer(
-                    path, table, fingerprint=fingerprint, compression=compression, schemas=UNIT_TABLES
-                )
-            writers[table].write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
-            written[table] = written.get(table, 0) + batch.num_rows
-        rows.clear()
-
-    pages = read_pages(unit, allow_truncated=build.allow_truncated, progress=progress.advance)
-    try:
-        for page in pages:
-            progress.update(statistics.counts["pages"], page)
+    with (
+        UnitProgress(build.work, unit) as progress,
+        _UnitParts(build, unit.number, fingerprint) as parts,
+        _rare_garbage_collection(),
+    ):
+        for page in read_pages(unit, allow_truncated=build.allow_truncated, progress=progress.advance):
+            progress.update(statistics.counts, page)
             if isinstance(page, BrokenPage):
                 statistics.counts["pages"] += 1
                 statistics.drop("pages", BROKEN_PAGE_REASONS[page.reason], example=page.where)
@@ -133,25 +94,70 @@ def _write_parts(unit: WorkUnit, build: Build, folder: Path, progress: UnitProgr
                 first = page.page_id if first < 0 else min(first, page.page_id)
                 last = max(last, page.page_id)
             if len(rows) >= FLUSH_ROWS:
-                flush()
-        flush()
+                parts.write(rows)
+            if articles is not None and statistics.counts["articles"] >= articles:
+                break
+        parts.write(rows)
+    return UnitResult(unit.number, parts.describe(), first, last, ascending, statistics)
+
+
+class _UnitParts:
+    """The part files of a work unit, which get their names when all rows are written."""
+
+    def __init__(self, build: Build, number: int, fingerprint: str) -> None:
+        self._build = build
+        self._folder = unit_folder(build, number)
+        self._fingerprint = fingerprint
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _UnitParts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, rows: Rows) -> None:
+        """Append the rows and clear them."""
+        for table, columns in rows.columns.items():
+            batch = record_batch(table, columns)
+            if batch.num_rows:
+                self._writer(table).write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
+        rows.clear()
+
+    def describe(self) -> dict[str, Part]:
+        """Return the finished files by table."""
+        return {table: describe_part(self._path(table), self._build.output) for table in self._writers}
+
+    def _path(self, table: str) -> Path:
+        return self._folder / f"{table}.parquet"
+
+    def _writer(self, table: str) -> pq.ParquetWriter:
+        if table not in self._writers:
+            temporary = self._stack.enter_context(replacing(self._path(table)))
+            compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
+            writer = open_writer(
+                temporary, table, fingerprint=self._fingerprint, compression=compression, schemas=UNIT_TABLES
+            )
+            self._writers[table] = self._stack.enter_context(writer)
+        return self._writers[table]
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Look for cycles of objects hardly ever: an article's many objects make none, and die by themselves."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, 10, 10)
+    try:
+        yield
     finally:
-        for writer in writers.values():
-            writer.close()
-    return {
-        "number": unit.number,
-        "fingerprint": fingerprint,
-        "unit": asdict(unit),
-        "first_page_id": first,
-        "last_page_id": last,
-        "ascending": ascending,
-        "rows": written,
-        "statistics": statistics.to_json(),
-    }
+        gc.set_threshold(*thresholds)
 
 
 def _append_page(rows: Rows, page: Page, build: Build, statistics: Statistics, seen: set[int]) -> bool:
-    """Adds a page's rows; tells whether it became a row of the table of pages."""
+    """Add a page's rows; tell whether it became a row of the table of pages."""
     counts = statistics.counts
     counts["pages"] += 1
     if page.namespace != 0:

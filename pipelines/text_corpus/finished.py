@@ -1,4 +1,4 @@
-"""Results of finished steps, kept beside their files so that no step is done twice."""
+"""Results of finished steps of the image corpus, kept beside their files so that no step is done twice."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.text_corpus.part_files import publish, temporary_path
+from kc_schema.store import write_text
 
 
 def write_finished(path: Path, result: dict[str, Any]) -> None:
-    """Keeps the result of a step; it names its inputs in ``fingerprint``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_path(path)
-    temporary.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
-    publish(temporary, path)
+    """Keep the result of a step; it names its inputs in ``fingerprint``."""
+    write_text(path, json.dumps(result, ensure_ascii=False))
 
 
 def read_finished(path: Path, fingerprint: str, *, files_in: Path | None = None) -> dict[str, Any] | None:
-    """Gives the result kept in `path`; None where there is none or it came from other inputs.
+    """Return the result kept in `path`; None where there is none or it came from other inputs.
 
     With `files_in`, the parts that the result lists must lie there with their sizes.
     """

@@ -1,8 +1,7 @@
-"""Parquet files of the tables: how they are encoded, how they are written so that a kill leaves no half."""
+"""Parquet files of the tables: where they lie and how they are encoded."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from itertools import accumulate, chain
 from pathlib import Path
@@ -12,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import Anchor
-from kc_schema.snapshot import Part, checksum
 from kc_schema.tables import TEXT_TABLES
+
+__all__ = ["ROWS_PER_GROUP", "TAGGED_COLUMNS", "UNIT_TABLES", "open_writer", "part_path", "record_batch"]
 
 FINGERPRINT = b"fingerprint"
 
@@ -39,6 +39,11 @@ ROWS_PER_GROUP = {
     "image_links": 1 << 16,
 }
 """Rows of a row group. A search fetches paragraphs and sentences one by one, by id, so their groups are small."""
+
+
+def part_path(folder: Path, table: str, number: int) -> Path:
+    """Return the path of a table's part in a snapshot."""
+    return folder / table / f"part-{number:05d}.parquet"
 
 
 def open_writer(
@@ -84,27 +89,3 @@ def _anchor_lists(lists: list[list[Anchor]]) -> pa.ListArray:
     )
     offsets = pa.array(accumulate(map(len, lists), initial=0), pa.int32())
     return pa.ListArray.from_arrays(offsets, values, type=_ANCHORS.type)
-
-
-def describe(folder: Path, path: Path) -> Part:
-    """Gives the manifest's entry of a finished file."""
-    with pq.ParquetFile(path) as file:
-        rows = file.metadata.num_rows
-    return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
-
-
-def part_path(folder: Path, table: str, number: int) -> Path:
-    """Gives the place of a table's part in a snapshot."""
-    return folder / table / f"part-{number:05d}.parquet"
-
-
-def temporary_path(path: Path) -> Path:
-    """Gives a name beside `path` that no other process writes to."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def publish(temporary: Path, path: Path) -> None:
-    """Gives a file that is written in full its name; after a power cut it is there whole or not at all."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -1,36 +1,38 @@
-"""How far each work unit is: small files that workers write and the driver reads, whatever the runner.
-
-A worker of a local build also looks here whether its driver still lives: an orphan would go on writing
-beside the build that was started after it.
-"""
+"""How far each work unit is: small files that workers write and the driver shows, whatever the runner."""
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from pipelines.beam_workers import is_alive
+from rich.console import Console
+
+from kc_schema.store import read_json, write_json
 from pipelines.dump.pages import BrokenPage, Page
 from pipelines.dump.work_units import WorkUnit
-from pipelines.text_corpus.build import Build, BuildError
+from pipelines.engine.progress import Progress
+
+if TYPE_CHECKING:
+    from pipelines.text_corpus.extract import UnitResult
+
+__all__ = ["BuildProgress", "UnitProgress", "describe_standstill", "units_in_progress"]
 
 SECONDS_BETWEEN_WRITES = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnitState:
     """How far a worker had come with a work unit when it last said so."""
 
     number: int
     pages: int
+    articles: int
     position: int
     """Bytes of the dump file, from the unit's start."""
-    path: str
     page: str
     """Title of the page that was being read."""
 
@@ -41,42 +43,15 @@ class UnitProgress:
     After an error it stays, so that the driver can say what was being read.
     """
 
-    def __init__(self, build: Build, unit: WorkUnit) -> None:
-        self._path = build.work / "progress" / f"{unit.number:05d}.json"
-        self._unit = unit
+    def __init__(self, work: Path, unit: WorkUnit) -> None:
+        self._path = _folder(work) / f"{unit.number:05d}.json"
+        self._number = unit.number
         self._next = 0.0
         self._position = 0
-        host, self._driver = build.driver
-        self._driver_is_here = host == socket.gethostname()
 
     def __enter__(self) -> UnitProgress:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._write(UnitState(self._unit.number, 0, 0, self._unit.path, ""))
+        write_json(self._path, UnitState(self._number, 0, 0, 0, ""))
         return self
-
-    def advance(self, size: int) -> None:
-        """Takes note of `size` more bytes of the dump file that were read."""
-        self._position += size
-
-    def update(self, pages: int, page: Page | BrokenPage) -> None:
-        """Takes note of the page that comes next.
-
-        Raises:
-            BuildError: the process that started the build is gone.
-        """
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + SECONDS_BETWEEN_WRITES
-        if self._driver_is_here and not is_alive(self._driver):
-            raise BuildError(f"process {self._driver}, which started this build, is gone")
-        title = page.title if isinstance(page, Page) else page.where
-        self._write(UnitState(self._unit.number, pages, self._position, self._unit.path, title))
-
-    def _write(self, state: UnitState) -> None:
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({name: getattr(state, name) for name in UnitState.__slots__}))
-        temporary.replace(self._path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -84,13 +59,116 @@ class UnitProgress:
         if error is None:
             self._path.unlink(missing_ok=True)
 
+    def advance(self, size: int) -> None:
+        """Take note of `size` more bytes of the dump file that were read."""
+        self._position += size
+
+    def update(self, counts: Mapping[str, int], page: Page | BrokenPage) -> None:
+        """Take note of what was counted so far and of the page that comes next."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + SECONDS_BETWEEN_WRITES
+            title = page.title if isinstance(page, Page) else page.where
+            pages, articles = counts.get("pages", 0), counts.get("articles", 0)
+            write_json(self._path, UnitState(self._number, pages, articles, self._position, title))
+
 
 def units_in_progress(work: Path) -> list[UnitState]:
-    """Gives the state of every work unit that was begun and is not done, by number."""
+    """Return the state of every work unit that was begun and is not done, by number."""
     states = []
-    for path in sorted((work / "progress").glob("*.json")):
+    for path in sorted(_folder(work).glob("[0-9]*.json")):
         try:
-            states.append(UnitState(**json.loads(path.read_bytes())))
-        except (OSError, ValueError, TypeError):
+            states.append(read_json(path, UnitState))
+        except (OSError, ValueError):
             continue  # taken away or replaced just now; the next look finds it
     return states
+
+
+def _folder(work: Path) -> Path:
+    return work / "progress"
+
+
+class BuildProgress:
+    """Shows how far the work units of a build are, from what their workers left on the disk."""
+
+    def __init__(
+        self,
+        console: Console,
+        work: Path,
+        units: Sequence[WorkUnit],
+        finished: Callable[[WorkUnit], UnitResult | None],
+        limit: int | None = None,
+    ) -> None:
+        """Prepare the display.
+
+        Args:
+            finished: returns what a finished work unit found, None for the others.
+            limit: how many articles are wanted in all; None shows the share of bytes.
+        """
+        self._work = work
+        self._open = {unit.number: unit for unit in units}
+        self._finished = finished
+        self._limit = limit
+        self._pages = self._articles = self._bytes = 0
+        self._note_finished()
+        self.units_found_finished = len(units) - len(self._open)
+        self._started = time.monotonic()
+        self._pages_at_start = self._pages
+        self.seconds_to_first_page: float | None = None
+        """Time until a worker read its first page."""
+        total, done = (sum(map(_size, units)), self._bytes) if limit is None else (limit, self._articles)
+        self._bar = Progress(
+            console, "Extract", total, unit="articles", done=done, amounts=limit is not None, size=self._bytes
+        )
+
+    def __enter__(self) -> BuildProgress:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def look(self) -> None:
+        """Look how far the workers are and show it."""
+        self._note_finished()
+        states = [state for state in units_in_progress(self._work) if state.number in self._open]
+        position = self._bytes + sum(min(state.position, _size(self._open[state.number])) for state in states)
+        pages = self._pages + sum(state.pages for state in states)
+        articles = self._articles + sum(state.articles for state in states)
+        seconds = time.monotonic() - self._started
+        new = pages - self._pages_at_start
+        if self.seconds_to_first_page is None and (new or any(state.page for state in states)):
+            self.seconds_to_first_page = seconds
+        detail = f"{pages:,} pages, {new / max(seconds, 1e-3):,.0f} pages/s"
+        self._bar.show(position if self._limit is None else articles, size=position, detail=detail)
+
+    def _note_finished(self) -> None:
+        for number, unit in list(self._open.items()):
+            result = self._finished(unit)
+            if result is not None:
+                del self._open[number]
+                self._bytes += _size(unit)
+                self._pages += result.statistics.counts.get("pages", 0)
+                self._articles += result.articles
+
+
+def _size(unit: WorkUnit) -> int:
+    return unit.end - unit.start
+
+
+def describe_standstill(
+    work: Path, units: Sequence[WorkUnit], finished: Callable[[WorkUnit], UnitResult | None]
+) -> str:
+    """Say in one line what was being read when a build failed, and what of it is finished."""
+    open_units = {unit.number: unit for unit in units if finished(unit) is None}
+    reading = []
+    for state in units_in_progress(work):
+        unit = open_units.get(state.number)
+        if unit is not None:
+            page = f" at the page {state.page!r}" if state.page else ""
+            reading.append(f"{Path(unit.path).name} bytes {unit.start:,} to {unit.end:,}{page}")
+    being_read = "; ".join(reading) or "nothing"
+    done = len(units) - len(open_units)
+    return f"being read: {being_read}; finished: {done} of {len(units)} work units; the same command goes on"

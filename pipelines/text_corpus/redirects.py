@@ -1,4 +1,6 @@
-"""The redirect map of a dump: 13 million entries for English, on disk, shared by all workers.
+"""The redirects of all work units joined: a map on disk that all workers share, and the snapshot's table.
+
+There are 13 million of them for English.
 
 SQLite holds it: sorting and joining stay within a bounded cache, and readers map the file into memory, so
 that its pages are shared between processes.
@@ -8,40 +10,90 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipelines.text_corpus.part_files import temporary_path
+from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer, part_path, record_batch
+
+__all__ = ["JoinedRedirects", "RedirectTable", "build_redirect_table", "join_redirects", "redirect_step"]
 
 CACHE_KIB = 65_536
 MAPPED_BYTES = 1 << 34
 TITLES_PER_QUERY = 500
 
 
-def build_redirect_table(parts: Iterable[Path], path: Path) -> Counter[str]:
-    """Writes the redirects of all `parts` to the database `path`, chains followed to their end.
+@dataclass(frozen=True)
+class JoinedRedirects:
+    """What joining the redirects of all work units gave."""
 
-    Of two redirects with one title the first stays. Redirects that lead in a circle are left out.
+    database: Part
+    """The redirect map (`RedirectTable`), in the working folder."""
+    parts: tuple[Part, ...]
+    """The snapshot's table."""
+    drops: Counter[str]
+    """How many were left out, by reason."""
+
+
+def redirect_step(build: Build, found: Sequence[Part]) -> Step[JoinedRedirects]:
+    """Return the step that joins the redirects which work units have `found`."""
+    return build.step("redirects.json", JoinedRedirects, "redirects", found)
+
+
+def join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:
+    """Write the redirect map and the table of redirects, unless that is done already.
+
+    Raises:
+        UserError: a file cannot be read or written.
+    """
+    step = redirect_step(build, found)
+    with explain_file_errors(build.output):
+        return step.run(lambda: _join_redirects(build, found, step.inputs))
+
+
+def _join_redirects(build: Build, found: Sequence[Part], fingerprint: str) -> JoinedRedirects:
+    path = build.work / "redirects.sqlite"
+    drops = build_redirect_table([build.output / part.file for part in found], path)
+    parts = []
+    table = RedirectTable(path)
+    for number, rows in enumerate(table.rows(ROWS_PER_GROUP["redirects"] * 16)):
+        part = part_path(build.output, "redirects", number)
+        from_titles, to_titles = (list(column) for column in zip(*rows, strict=True))
+        batch = record_batch("redirects", {"from_title": from_titles, "to_title": to_titles})
+        with (
+            replacing(part) as temporary,
+            open_writer(temporary, "redirects", fingerprint=fingerprint) as writer,
+        ):
+            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP["redirects"])
+        parts.append(describe_part(part, build.output))
+    table.close()
+    return JoinedRedirects(describe_part(path, build.output, rows=0), tuple(parts), drops)
+
+
+def build_redirect_table(parts: Iterable[Path], path: Path) -> Counter[str]:
+    """Write the redirects of all `parts` to the database `path`, chains followed to their end.
+
+    Of two redirects with one title the first stays. Redirects that lead in a cycle are left out.
 
     Returns:
         What was left out, by reason.
     """
-    temporary = temporary_path(path)
-    temporary.unlink(missing_ok=True)
-    connection = sqlite3.connect(temporary, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute("BEGIN")
-        drops = _load(connection, parts)
-        drops += _follow_chains(connection)
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        connection = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            connection.execute("BEGIN")
+            drops = _load(connection, parts)
+            drops += _follow_chains(connection)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
     return drops
 
 
@@ -66,7 +118,7 @@ def _load(connection: sqlite3.Connection, parts: Iterable[Path]) -> Counter[str]
 
 
 def _follow_chains(connection: sqlite3.Connection) -> Counter[str]:
-    """Doubles the step of every chain until each redirect leads to its end; what is left then goes round."""
+    """Double the step of every chain until each redirect leads to its end; what is left then goes round."""
     connection.execute(
         "CREATE TEMP TABLE chains AS SELECT one.from_title AS from_title"
         " FROM redirects AS one JOIN redirects AS next ON next.from_title = one.to_title"
@@ -105,7 +157,7 @@ class RedirectTable:
         self._connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
 
     def targets(self, titles: Iterable[str]) -> dict[str, str]:
-        """Gives the page that each of `titles` leads to, for those that are redirects."""
+        """Return the page that each of `titles` leads to, for those that are redirects."""
         found: dict[str, str] = {}
         wanted = sorted(titles)
         for start in range(0, len(wanted), TITLES_PER_QUERY):
@@ -116,11 +168,11 @@ class RedirectTable:
         return found
 
     def rows(self, size: int) -> Iterator[list[tuple[str, str]]]:
-        """Gives all redirects by title in code-point order, `size` at a time."""
+        """Yield all redirects by title in code-point order, `size` at a time."""
         cursor = self._connection.execute("SELECT from_title, to_title FROM redirects ORDER BY from_title")
         while rows := cursor.fetchmany(size):
             yield rows
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         self._connection.close()

@@ -10,10 +10,9 @@ import itertools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,30 +20,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import Anchor, is_title, render
-from kc_schema.snapshot import Part
+from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS
-from pipelines.text_corpus.build import Build, telling_faults_of_files
+from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult, unit_folder
-from pipelines.text_corpus.finished import read_finished, write_finished
 from pipelines.text_corpus.part_files import (
     ROWS_PER_GROUP,
     TAGGED_COLUMNS,
     UNIT_TABLES,
-    describe,
     open_writer,
     part_path,
-    publish,
-    record_batch,
-    temporary_path,
 )
-from pipelines.text_corpus.redirects import RedirectTable, build_redirect_table
+from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
+
+__all__ = ["PageRange", "RangeResult", "plan_ranges", "range_step", "resolve_range"]
 
 PAGES_PER_RANGE = 20_000
 TABLES_BY_PAGE = ("pages", "paragraphs", "sentences", "image_links")
 PARAGRAPH_BITS = PARAGRAPHS_PER_PAGE.bit_length() - 1
-
-RangeResult = dict[str, Any]
-"""JSON of a finished page range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,99 +52,68 @@ class PageRange:
     """Whether it is just the one work unit, in order and without doubles."""
 
 
-def redirect_database(build: Build) -> Path:
-    """Gives the place of the redirect map while the snapshot is built."""
-    return build.work / "redirects.sqlite"
+@dataclass(frozen=True)
+class RangeResult:
+    """What a finished page range gave."""
+
+    number: int
+    parts: dict[str, Part]
+    """Its part of each table that it has rows of."""
+    counts: Counter[str]
+    """``anchors``, and how many of them went through a redirect (``anchors resolved``)."""
+    drops: Counter[str]
+    """How many pages were left out, by reason."""
 
 
-def build_redirects(results: list[UnitResult], build: Build) -> dict[str, Any]:
-    """Joins the redirects of all work units into the redirect map and writes the table of redirects.
-
-    Returns:
-        ``parts`` and ``drops`` of the table.
-    """
-    results = sorted(results, key=lambda result: result["number"])
-    fingerprint = build.fingerprint("redirects", [result["fingerprint"] for result in results])
-    output = Path(build.output)
-    finished = build.work / "redirects.json"
-    done = read_finished(finished, fingerprint, files_in=output)
-    if done is not None and redirect_database(build).exists():
-        return done
-    units = [
-        unit_folder(build, r["number"]) / "redirects.parquet" for r in results if "redirects" in r["rows"]
-    ]
-    drops = build_redirect_table(units, redirect_database(build))
-    parts = []
-    table = RedirectTable(redirect_database(build))
-    size = ROWS_PER_GROUP["redirects"] * 16
-    for number, rows in enumerate(table.rows(size)):
-        path = part_path(output, "redirects", number)
-        path.parent.mkdir(exist_ok=True)
-        temporary = temporary_path(path)
-        from_titles, to_titles = (list(column) for column in zip(*rows, strict=True))
-        with open_writer(temporary, "redirects", fingerprint=fingerprint) as writer:
-            batch = record_batch("redirects", {"from_title": from_titles, "to_title": to_titles})
-            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP["redirects"])
-        publish(temporary, path)
-        parts.append(asdict(describe(output, path)))
-    table.close()
-    result = {"fingerprint": fingerprint, "parts": parts, "drops": dict(drops)}
-    write_finished(finished, result)
-    return result
-
-
-def plan_ranges(results: list[UnitResult], build: Build) -> list[PageRange]:
-    """Gives the page ranges of the snapshot's parts; they depend on the work units alone."""
-    filled = sorted((r for r in results if r["first_page_id"] >= 0), key=lambda r: r["first_page_id"])
-    ordered = all(result["ascending"] for result in filled) and all(
-        one["last_page_id"] < next_["first_page_id"] for one, next_ in itertools.pairwise(filled)
+def plan_ranges(results: Sequence[UnitResult], build: Build) -> list[PageRange]:
+    """Return the page ranges of the snapshot's parts; they depend on the work units alone."""
+    filled = sorted((r for r in results if r.first_page_id >= 0), key=lambda r: r.first_page_id)
+    ordered = all(r.ascending for r in filled) and all(
+        one.last_page_id < following.first_page_id for one, following in itertools.pairwise(filled)
     )
     if ordered:
         return [
-            PageRange(number, (r["number"],), r["first_page_id"], r["last_page_id"] + 1, True)
+            PageRange(number, (r.number,), r.first_page_id, r.last_page_id + 1, True)
             for number, r in enumerate(filled)
         ]
     columns = [
-        pq.read_table(unit_folder(build, r["number"]) / "pages.parquet", columns=["page_id"]) for r in filled
+        pq.read_table(unit_folder(build, r.number) / "pages.parquet", columns=["page_id"]) for r in filled
     ]
     ids = np.unique(np.concatenate([column["page_id"].to_numpy() for column in columns]))
     starts = [int(first) for first in ids[::PAGES_PER_RANGE]]
     ends = [*starts[1:], int(ids[-1]) + 1]
     ranges = []
     for number, (first, end) in enumerate(zip(starts, ends, strict=True)):
-        units = sorted(r["number"] for r in filled if r["first_page_id"] < end and r["last_page_id"] >= first)
+        units = sorted(r.number for r in filled if r.first_page_id < end and r.last_page_id >= first)
         ranges.append(PageRange(number, tuple(units), first, end, False))
     return ranges
 
 
-def resolve_range(pages: PageRange, build: Build, redirects: dict[str, Any]) -> RangeResult:
-    """Writes the parts of one page range, anchors resolved, unless that is done already.
+def range_step(build: Build, redirects: JoinedRedirects, pages: PageRange) -> Step[RangeResult]:
+    """Return the step that writes the parts of one page range."""
+    return build.step(f"resolved/{pages.number:05d}.json", RangeResult, "resolve", pages, redirects.parts)
 
-    Returns:
-        ``number``; ``parts`` by table; ``counts``: anchors, and how many of them went through a redirect;
-        ``drops``: pages that stood in the dump before.
+
+def resolve_range(build: Build, redirects: JoinedRedirects, pages: PageRange) -> RangeResult:
+    """Write the parts of one page range, anchors resolved, unless that is done already.
 
     Raises:
-        BuildError: a file cannot be read or written.
+        UserError: a file cannot be read or written.
     """
-    with telling_faults_of_files(build):
-        return _resolve_range(pages, build, redirects)
+    step = range_step(build, redirects, pages)
+    with explain_file_errors(build.output):
+        return step.run(lambda: _resolve_range(build, redirects, pages, step.inputs))
 
 
-def _resolve_range(pages: PageRange, build: Build, redirects: dict[str, Any]) -> RangeResult:
-    fingerprint = build.fingerprint("resolve", asdict(pages), redirects["fingerprint"])
-    output = Path(build.output)
-    finished = build.work / "resolved" / f"{pages.number:05d}.json"
-    done = read_finished(finished, fingerprint, files_in=output)
-    if done is not None:
-        return done
-    targets = RedirectTable(redirect_database(build))
+def _resolve_range(
+    build: Build, redirects: JoinedRedirects, pages: PageRange, fingerprint: str
+) -> RangeResult:
+    targets = RedirectTable(build.output / redirects.database.file)
     parts: dict[str, Part] = {}
     counts: Counter[str] = Counter()
     doubles = {} if pages.whole else _find_doubles(pages, build)
     for table in TABLES_BY_PAGE:
-        path = part_path(output, table, pages.number)
-        path.parent.mkdir(exist_ok=True)
+        path = part_path(build.output, table, pages.number)
         source = unit_folder(build, pages.units[0]) / f"{table}.parquet"
         if pages.whole and table not in TAGGED_COLUMNS:
             if not source.exists():
@@ -162,29 +124,21 @@ def _resolve_range(pages: PageRange, build: Build, redirects: dict[str, Any]) ->
             if found is None:
                 continue
             counts += found
-        parts[table] = describe(output, path)
+        parts[table] = describe_part(path, build.output)
     targets.close()
-    repeated = sum(len(ids) for ids in doubles.values())
-    result: RangeResult = {
-        "number": pages.number,
-        "fingerprint": fingerprint,
-        "parts": {table: asdict(part) for table, part in parts.items()},
-        "counts": dict(counts),
-        "drops": {"page seen before": repeated} if repeated else {},
-    }
-    write_finished(finished, result)
-    return result
+    seen_before = sum(map(len, doubles.values()))
+    return RangeResult(
+        pages.number, parts, counts, Counter({"page seen before": seen_before} if seen_before else {})
+    )
 
 
 def _link(source: Path, path: Path) -> None:
-    """Gives a finished file its second name, in the snapshot; copies it where links cannot be had."""
-    temporary = temporary_path(path)
-    temporary.unlink(missing_ok=True)
-    try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copyfile(source, temporary)
-    publish(temporary, path)
+    """Make a work unit's file appear in the snapshot by a second name; copy it where links cannot be had."""
+    with replacing(path) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def _find_doubles(pages: PageRange, build: Build) -> dict[int, list[int]]:
@@ -227,20 +181,17 @@ def _write_table(
 ) -> Counter[str] | None:
     """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
     counts: Counter[str] = Counter()
-    writer: pq.ParquetWriter | None = None
-    temporary = temporary_path(path)
-    for batch in _batches(table, pages, doubles, build):
-        if writer is None:
-            writer = open_writer(temporary, table, fingerprint=fingerprint)
-        if table in TAGGED_COLUMNS:
-            batch, found = resolve_anchors(batch, TAGGED_COLUMNS[table], redirects)
-            if table == "paragraphs":
-                counts += found
-        writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
-    if writer is None:
+    batches = _batches(table, pages, doubles, build)
+    first = next(batches, None)
+    if first is None:
         return None
-    writer.close()
-    publish(temporary, path)
+    with replacing(path) as temporary, open_writer(temporary, table, fingerprint=fingerprint) as writer:
+        for batch in itertools.chain([first], batches):
+            if table in TAGGED_COLUMNS:
+                batch, found = resolve_anchors(batch, TAGGED_COLUMNS[table], redirects)
+                if table == "paragraphs":
+                    counts += found
+            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
     return counts
 
 

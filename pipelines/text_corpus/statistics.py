@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 EXAMPLES_PER_REASON = 3
 
@@ -25,36 +24,25 @@ class Statistics:
     templates_unknown: Counter[str] = field(default_factory=Counter)
 
     def drop(self, what: str, reason: str, count: int = 1, *, example: str | None = None) -> None:
-        """Counts something that is left out; `example` names it."""
+        """Count something that is left out; `example` names it."""
         self.drops.setdefault(what, Counter())[reason] += count
         if example is not None:
             examples = self.examples.setdefault(reason, [])
             if len(examples) < EXAMPLES_PER_REASON:
                 examples.append(example)
 
-    def to_json(self) -> dict[str, Any]:
-        """Gives the counters as JSON values, in an order that depends on nothing but the counts."""
-        return {
-            "counts": dict(sorted(self.counts.items())),
-            "drops": {what: dict(sorted(by.items())) for what, by in sorted(self.drops.items())},
-            "examples": dict(sorted(self.examples.items())),
-            "templates_rendered": self.templates_rendered,
-            "templates_dropped": dict(sorted(self.templates_dropped.items())),
-            "templates_unknown": dict(sorted(self.templates_unknown.items())),
-        }
-
     @staticmethod
-    def merge(values: Iterable[dict[str, Any]]) -> Statistics:
-        """Adds up what `to_json` gave for several work units, which must come in their order."""
+    def merge(values: Iterable[Statistics]) -> Statistics:
+        """Add up the statistics of several work units, which must come in their order."""
         total = Statistics()
         for value in values:
-            total.counts.update(value["counts"])
-            for what, by in value["drops"].items():
+            total.counts.update(value.counts)
+            for what, by in value.drops.items():
                 total.drops.setdefault(what, Counter()).update(by)
-            for reason, examples in value["examples"].items():
+            for reason, examples in value.examples.items():
                 known = total.examples.setdefault(reason, [])
                 known.extend(examples[: EXAMPLES_PER_REASON - len(known)])
-            total.templates_rendered += value["templates_rendered"]
-            total.templates_dropped.update(value["templates_dropped"])
-            total.templates_unknown.update(value["templates_unknown"])
+            total.templates_rendered += value.templates_rendered
+            total.templates_dropped.update(value.templates_dropped)
+            total.templates_unknown.update(value.templates_unknown)
         return total

@@ -158,6 +158,16 @@ def test_options_that_are_not_its_own_are_handed_on_to_beam():
     assert got == [(Build(dump="d"), ["--runner", "FlinkRunner", "--streaming"])]
 
 
+def test_an_option_of_its_own_that_is_misspelt_is_not_handed_on_to_beam(capsys):
+    build = Command("pipelines.build", "Build.", IndexOptions, lambda *_: pytest.fail("ran"), beam=True)
+    for word in ("--text-indxe=none", "--kep"):
+        assert build([word]) == 2
+    assert capsys.readouterr().err == (
+        "error: --text-indxe: there is no such option; did you mean --text-index?\n"
+        "error: --kep: there is no such option; did you mean --keep?\n"
+    )
+
+
 SLEEPER = """
 import sys, time
 from dataclasses import dataclass

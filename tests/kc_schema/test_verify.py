@@ -6,15 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kc_schema.snapshot import (
-    Manifest,
-    Part,
-    SnapshotError,
-    checksum,
-    open_snapshot,
-    read_manifest,
-    write_manifest,
-)
+from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot, read_manifest, write_manifest
+from kc_schema.store import Part, checksum
 from kc_schema.tables import TEXT_TABLES, paragraph_id, sentence_id
 from kc_schema.verify import main, verify
 

@@ -6,12 +6,12 @@ import pytest
 from rich.console import Console
 
 from kc_schema.snapshot import open_snapshot
+from kc_schema.store import Place, PlaceBusyError
 from pipelines import build_text_kc
-from pipelines.beam_workers import RunError
 from pipelines.dump.errors import DumpError
 from pipelines.text_corpus.build import BuildError
 from pipelines.text_corpus.report import show_summary
-from tests.corpus_builder import all_rows, build, rows
+from tests.corpus_builder import all_rows, build, files, rows
 from tests.dump_writer import GERMAN_SITE, DumpPage, noise, redirect_page, write_dump
 
 TURING = DumpPage(
@@ -270,11 +270,46 @@ def test_an_unfinished_build_of_another_dump_is_refused(tmp_path):
     dump = write_dump(tmp_path / "a.xml.bz2", articles(40), level=1)
     whole = dump.read_bytes()
     dump.write_bytes(whole[:-2000])
-    with pytest.raises(RunError, match=r"a\.xml\.bz2: byte \d+.*--allow-truncated"):
+    with pytest.raises(DumpError, match=r"a\.xml\.bz2: byte \d+.*--allow-truncated"):
         build(dump, tmp_path / "kc", unit_bytes=5_000)
     assert not (tmp_path / "kc" / "manifest.json").exists()
     with pytest.raises(BuildError, match="unfinished build of another dump"):
         build(write_dump(tmp_path / "b.xml", [TURING]), tmp_path / "kc")
+
+
+def test_an_unfinished_build_goes_on_with_options_that_help_it(tmp_path):
+    dump = write_dump(tmp_path / "a.xml.bz2", articles(40), level=1)
+    dump.write_bytes(dump.read_bytes()[:-2000])
+    with pytest.raises(DumpError):
+        build(dump, tmp_path / "kc", unit_bytes=5_000)
+    build(dump, tmp_path / "kc", unit_bytes=5_000, allow_truncated=True)
+    build(dump, tmp_path / "afresh", unit_bytes=5_000, allow_truncated=True)
+    assert files(tmp_path / "kc") == files(tmp_path / "afresh")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 17, 40, 99])
+def test_a_limit_takes_the_first_articles_of_the_dump(tmp_path, expected, limit):
+    dump = write_dump(tmp_path / "dump.xml.bz2", articles(40), level=1)
+    manifest = build(dump, tmp_path / "kc", unit_bytes=6_000, limit=limit)
+    found = rows(tmp_path / "kc", "sentences")
+    assert found == expected["sentences"][: len(found)]
+    assert rows(tmp_path / "kc", "pages", "title") == [f"Page {number}" for number in range(min(limit, 40))]
+    assert manifest.options["limit"] == limit
+    assert manifest.counts["articles"] == min(limit, 40)
+
+
+def test_a_limited_build_is_not_mixed_with_another(tmp_path):
+    dump = write_dump(tmp_path / "dump.xml.bz2", articles(40), level=1)
+    build(dump, tmp_path / "kc", limit=3)
+    with pytest.raises(BuildError, match=r"other options \(limit: 3, asked None\).*--overwrite"):
+        build(dump, tmp_path / "kc")
+    with pytest.raises(BuildError, match=r"other options \(limit: 3, asked 4\).*--overwrite"):
+        build(dump, tmp_path / "kc", limit=4)
+    dump.write_bytes(dump.read_bytes()[:-2000])
+    with pytest.raises(DumpError):
+        build(dump, tmp_path / "unfinished", unit_bytes=5_000)
+    with pytest.raises(BuildError, match=r"unfinished build with other options \(limit: None, asked 4\)"):
+        build(dump, tmp_path / "unfinished", unit_bytes=5_000, limit=4)
 
 
 def test_a_folder_of_other_files_is_not_touched(tmp_path):
@@ -304,7 +339,7 @@ def test_a_flipped_bit_is_found_and_placed(tmp_path):
     damaged = bytearray(dump.read_bytes())
     damaged[len(damaged) // 2] ^= 4
     dump.write_bytes(damaged)
-    with pytest.raises((DumpError, RunError), match=r"dump\.xml\.bz2: byte \d+.*damaged"):
+    with pytest.raises(DumpError, match=r"dump\.xml\.bz2: byte \d+.*damaged"):
         build(dump, tmp_path / "kc", unit_bytes=6_000)
 
 
@@ -319,7 +354,7 @@ def test_a_flipped_bit_is_found_and_placed(tmp_path):
 )
 def test_files_that_are_no_dumps_are_named(tmp_path, name, content, complaint):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises((DumpError, RunError), match=rf"{name}.*{complaint}"):
+    with pytest.raises(DumpError, match=rf"{name}.*{complaint}"):
         build(tmp_path / name, tmp_path / "kc")
 
 
@@ -328,15 +363,12 @@ def test_a_missing_dump_is_named(tmp_path):
         build(tmp_path / "none.xml.bz2", tmp_path / "kc")
 
 
-def test_a_second_build_in_one_folder_is_refused(tmp_path):
-    import fcntl
-
+def test_a_second_build_in_one_folder_is_refused_also_one_that_would_replace_it(tmp_path):
     dump = write_dump(tmp_path / "dump.xml", [TURING])
-    (tmp_path / "kc" / ".work").mkdir(parents=True)
-    with (tmp_path / "kc" / ".work" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BuildError, match="another build is writing"):
-            build(dump, tmp_path / "kc")
+    with Place(tmp_path / "kc", owns=()):
+        for overwrite in (False, True):
+            with pytest.raises(PlaceBusyError, match=r"another build .* is writing there"):
+                build(dump, tmp_path / "kc", overwrite=overwrite)
     build(dump, tmp_path / "kc")
 
 
@@ -359,8 +391,7 @@ def test_the_summary_tells_what_was_counted(tmp_path):
 
 
 def test_workers_are_a_number(capsys):
-    with pytest.raises(SystemExit):
-        build_text_kc.main(["--dump", "x", "--workers", "0"])
+    assert build_text_kc.main(["--dump", "x", "--workers", "0"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: argument --workers: '0' is no whole number from 1 on; ")
+    assert error.startswith('error: Invalid value "0" for --workers. Must be >= 1; ')
     assert error.count("\n") == 1

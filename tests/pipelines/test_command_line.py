@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines import build_retrieval_cache, build_text_kc, describe_dataset, index_text
+from pipelines import build_retrieval_cache, describe_dataset, index_text
 from pipelines.command_line import CommandParser, positive
 
 
@@ -14,7 +14,6 @@ from pipelines.command_line import CommandParser, positive
         (describe_dataset, ["--dataset", "nothing", "--data", "x"], "argument --dataset: invalid choice"),
         (describe_dataset, ["--dataset", "twitter17"], "the following arguments are required: --data"),
         (build_retrieval_cache, ["--output", "x"], "the following arguments are required: --dataset"),
-        (build_text_kc, [], "the following arguments are required: --dump"),
         (index_text, ["--workers", "none"], "argument --workers: 'none' is no whole number from 1 on"),
         (index_text, ["--workers", "-2"], "argument --workers: '-2' is no whole number from 1 on"),
     ],

@@ -1,17 +1,29 @@
 """A place has one writer, holds either something finished or the way to it, and forgets what is not listed."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from kc_schema.errors import UserError
-from kc_schema.store import Part, Place, PlaceBusyError, Step, describe_part, fingerprint, write_text
+from kc_schema.store import (
+    Part,
+    Place,
+    PlaceBusyError,
+    Step,
+    describe_part,
+    fingerprint,
+    replacing,
+    write_text,
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,31 @@ def test_a_step_is_done_once_for_the_same_inputs(tmp_path):
     assert step(tmp_path, "dump", 1).result() == written
     assert step(tmp_path, "dump", 1).run(lambda: pytest.fail("done twice")) == written
     assert step(tmp_path, "dump", 2).result() is None
+
+
+@dataclass
+class Counted:
+    words: Counter[str]
+    by_file: dict[str, Counter[str]]
+    folder: Path
+
+
+def test_a_step_may_return_counters_and_paths(tmp_path):
+    counted = Counted(Counter(a=2), {"x": Counter(b=1)}, tmp_path)
+    kept = Step(tmp_path / "count.json", "inputs", Counted, tmp_path)
+    kept.finish(counted)
+    assert kept.result() == counted
+    assert type(kept.result().by_file["x"]) is Counter
+
+
+def test_a_block_that_fails_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "deep" / "notes"
+    with replacing(path) as temporary:
+        temporary.write_text("first")
+    with contextlib.suppress(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert [file.read_text() for file in path.parent.iterdir()] == ["first"]
 
 
 @pytest.mark.parametrize("damage", ["missing", "shorter", "no json", "another result"])

@@ -1,0 +1,101 @@
+"""What the manifest says of a dump and of a build."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kc_schema.snapshot import Manifest
+from kc_schema.store import Part
+from kc_schema.tables import TEXT_TABLES
+from pipelines.dump.parts import DumpFile, dump_date, dump_name
+from pipelines.text_corpus.build import Build, library_versions
+from pipelines.text_corpus.extract import UnitResult
+from pipelines.text_corpus.redirects import JoinedRedirects
+from pipelines.text_corpus.resolve import RangeResult
+from pipelines.text_corpus.statistics import Statistics
+
+__all__ = ["describe_build", "describe_dump", "dump_fingerprint"]
+
+SAMPLES_PER_FILE = 64
+BYTES_PER_SAMPLE = 4096
+UNKNOWN_TEMPLATES_KEPT = 500
+
+
+def dump_fingerprint(parts: Sequence[DumpFile]) -> str:
+    """Return a checksum that tells dumps apart in milliseconds: sizes, and samples spread over each file.
+
+    The bytes between the samples are guarded by the dump's own block checksums when they are read. The names of
+    the files do not count: a renamed copy is the same dump.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part.size}\n".encode())
+        with Path(part.path).open("rb") as file:
+            last = max(0, part.size - BYTES_PER_SAMPLE)
+            for number in range(SAMPLES_PER_FILE + 1):
+                file.seek(last * number // SAMPLES_PER_FILE)
+                digest.update(file.read(BYTES_PER_SAMPLE))
+    return digest.hexdigest()
+
+
+def describe_dump(parts: Sequence[DumpFile], build: Build) -> dict[str, Any]:
+    """Return what the manifest says of the dump."""
+    date = dump_date(list(parts))
+    return {
+        "name": dump_name(list(parts)),
+        "wiki": build.site.database,
+        "language": build.site.language,
+        "base": build.site.base,
+        "date": date.isoformat() if date else None,
+        "files": [{"name": Path(part.path).name, "bytes": part.size} for part in parts],
+        "fingerprint": build.dump_fingerprint,
+    }
+
+
+def describe_build(
+    dump: dict[str, Any],
+    build: Build,
+    units: Sequence[UnitResult],
+    redirects: JoinedRedirects,
+    ranges: Sequence[RangeResult],
+) -> Manifest:
+    """Return the manifest of a build; rows that were taken out as doubles are counted as such.
+
+    Args:
+        dump: what `describe_dump` says.
+        units, redirects, ranges: results of the steps, in their order.
+    """
+    tables: dict[str, list[Part]] = {table: [] for table in TEXT_TABLES}
+    tables["redirects"] = list(redirects.parts)
+    statistics = Statistics.merge(unit.statistics for unit in units)
+    statistics.drops.setdefault("redirects", Counter()).update(redirects.drops)
+    counts = statistics.counts
+    counts["pages read"] = counts["pages"]
+    for pages in ranges:
+        for table, part in pages.parts.items():
+            tables[table].append(part)
+        counts.update(pages.counts)
+        statistics.drops.setdefault("pages", Counter()).update(pages.drops)
+    for table, parts in tables.items():
+        counts[table.replace("_", " ")] = sum(part.rows for part in parts)
+    unknown = sorted(statistics.templates_unknown.items(), key=lambda item: (-item[1], item[0]))
+    return Manifest(
+        dump=dump,
+        options=build.options(),
+        versions={"code": build.code_fingerprint, **library_versions()},
+        tables=tables,
+        counts=dict(sorted(counts.items())),
+        drops={what: dict(sorted(by.items())) for what, by in sorted(statistics.drops.items()) if by},
+        templates={
+            "rendered": statistics.templates_rendered,
+            "dropped": dict(sorted(statistics.templates_dropped.items())),
+            "unknown": dict(unknown[:UNKNOWN_TEMPLATES_KEPT]),
+            "unknown_total": sum(count for _, count in unknown),
+            "unknown_names": len(unknown),
+            "examples": dict(sorted(statistics.examples.items())),
+        },
+    )
