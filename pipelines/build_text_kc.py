@@ -35,6 +35,7 @@ from pipelines.text_corpus.progress import BuildProgress, describe_standstill
 from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
+from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
 from pipelines.text_index.options import check_text_index_options, index_snapshot
 
 EXAMPLES = """\
@@ -134,6 +135,8 @@ def describe(
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
     limit: int | None = None,
+    keep: bool = False,
+    older: Path | None = None,
 ) -> tuple[list[DumpFile], Build]:
     """Return the files of the dump, and all that decides what is made of them.
 
@@ -157,6 +160,8 @@ def describe(
         skip_disambiguation=skip_disambiguation,
         allow_truncated=allow_truncated,
         limit=limit,
+        keep=keep,
+        older=older,
     )
     return parts, build
 
@@ -187,6 +192,8 @@ def build_text_corpus(
         finished=lambda found: redirect_step(build, found).result(),
         label="Redirects",
     )
+    if build.older is not None:
+        write_changed_titles(build, redirects)
     pages = plan_ranges(units, build)
     with Progress(console, "Resolve", len(pages), unit="parts") as progress:
         ranges = engine.map(
@@ -197,6 +204,8 @@ def build_text_corpus(
             arrived=lambda _: progress.advance(),
         )
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges)
+    if build.keep:
+        write_kept_manifest(build, manifest, [found.kept for found in ranges if found.kept])
     commit(place, manifest)
     return manifest
 
