@@ -205,7 +205,8 @@ def build_text_corpus(
         )
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges)
     if build.keep:
-        write_kept_manifest(build, manifest, [found.kept for found in ranges if found.kept])
+        kept = [pages.kept for pages in ranges if pages.kept is not None]
+        write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))
     commit(place, manifest)
     return manifest
 

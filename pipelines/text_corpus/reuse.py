@@ -53,6 +53,7 @@ __all__ = [
     "ReusedRows",
     "WatchedSite",
     "changed_titles_path",
+    "count_reused",
     "in_order",
     "open_older",
     "title_hash",
@@ -110,6 +111,8 @@ class _KeptManifest:
     """Fingerprint of the wiki, the date left out."""
     date: str
     parts: tuple[Part, ...]
+    reused: int
+    """How many pages came from an older snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +176,22 @@ def why_not_reusable(older: Path, build: Build) -> str | None:
     return None
 
 
-def write_kept_manifest(build: Build, manifest: Manifest, parts: Sequence[Part]) -> None:
-    """Say that `parts` belong to the snapshot whose manifest is about to be written."""
+def write_kept_manifest(build: Build, manifest: Manifest, parts: Sequence[Part], reused: int) -> None:
+    """Say that `parts` belong to the snapshot whose manifest is about to be written; `reused` pages are an older's."""
     snapshot = hashlib.sha256(to_json(manifest).encode()).hexdigest()
     date = build.site.date.isoformat() if build.site.date else ""
     write_json(
         build.output / FOLDER / MANIFEST,
-        _KeptManifest(snapshot, _site_fingerprint(build.site), date, tuple(parts)),
+        _KeptManifest(snapshot, _site_fingerprint(build.site), date, tuple(parts), reused),
     )
+
+
+def count_reused(folder: Path) -> int:
+    """Return how many pages of a snapshot came from an older one."""
+    try:
+        return read_json(folder / FOLDER / MANIFEST, _KeptManifest).reused
+    except (OSError, ValueError):
+        return 0
 
 
 def _site_fingerprint(site: Site) -> str:
