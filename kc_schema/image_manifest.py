@@ -5,14 +5,22 @@ It is written at the end of every stage and holds what is finished and current t
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from kc_schema.files import write_atomically
-from kc_schema.snapshot import Part, SnapshotError, as_json, parse_manifest
+from kc_schema.snapshot import SnapshotError
+from kc_schema.store import Part, read_json, to_json, write_json
 
-__all__ = ["IMAGES", "ImageManifest", "read_image_manifest", "write_image_manifest"]
+__all__ = [
+    "IMAGES",
+    "MANIFEST",
+    "EncoderDescription",
+    "ImageManifest",
+    "ImageSource",
+    "IndexSummary",
+    "read_image_manifest",
+    "write_image_manifest",
+]
 
 FORMAT = 1
 IMAGES = "images"
@@ -20,22 +28,60 @@ IMAGES = "images"
 MANIFEST = "manifest.json"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """Where images are fetched from, and which."""
+
+    images: str
+    """Address of a media server, or a folder."""
+    wiki: str
+    """Folder of the wiki's own files on the server."""
+    width: int
+    """Pixels of thumbnails."""
+    types: tuple[str, ...]
+    """Kinds of files."""
+    limit: int | None = None
+    """At most so many files."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderDescription:
+    """The encoder that made the embeddings."""
+
+    name: str
+    """Its specification, without folders of the machine."""
+    weights_sha256: str
+    """Checksum over names, types, shapes and values of the weights."""
+    fingerprint: str
+    """The same for two encoders if and only if their vectors may stand in one index."""
+    dimension: int
+    """Numbers of a vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """The index that is served."""
+
+    factory: str
+    """Faiss' description of its kind."""
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
 class ImageManifest:
     """What an image corpus holds, as far as its stages have come."""
 
     snapshot: str
     """Fingerprint of the snapshot whose image links were read."""
-    source: dict[str, Any]
-    """Where images are fetched from: ``images``, ``wiki``, ``width``, ``types``."""
+    source: ImageSource
     part_bits: int
     """Every table has ``2 ** part_bits`` parts, cut by the image's id."""
     tables: dict[str, list[Part]]
     """Parts of the finished tables; a stage that was not run yet has none here."""
-    encoder: dict[str, Any] = field(default_factory=dict)
-    """``name``, ``weights_sha256``, ``dimension``; empty before the images are encoded."""
-    index: dict[str, Any] = field(default_factory=dict)
-    """Kind and number of vectors of ``index.faiss``; empty before it is built."""
+    encoder: EncoderDescription | None = None
+    """None before the images are encoded."""
+    index: IndexSummary | None = None
+    """None before it is built."""
     counts: dict[str, int] = field(default_factory=dict)
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (links, images, ...), then by reason."""
@@ -43,43 +89,38 @@ class ImageManifest:
     format: int = FORMAT
 
     def rows(self, table: str) -> int:
-        """Gives the number of rows of `table` over all of its parts."""
+        """Return the number of rows of `table` over all of its parts."""
         return sum(part.rows for part in self.tables.get(table, []))
 
     def to_json(self) -> str:
-        """Gives the manifest as indented JSON, keys sorted."""
-        return as_json(asdict(self))
-
-    @staticmethod
-    def from_json(text: str, *, source: str) -> ImageManifest:
-        """Reads what `to_json` wrote; `source` names the file in errors.
-
-        Raises:
-            SnapshotError: not JSON, not such a manifest, or of another format version.
-        """
-        return parse_manifest(ImageManifest, text, FORMAT, source=source, mend="build the images again")
+        """Return the manifest as indented JSON, keys sorted."""
+        return to_json(self)
 
 
 def write_image_manifest(kc: Path, manifest: ImageManifest) -> None:
-    """Writes the manifest of the image corpus in the snapshot `kc`. Atomic and durable."""
-    write_atomically(
-        kc / IMAGES / MANIFEST, lambda path: path.write_text(manifest.to_json(), encoding="utf-8")
-    )
+    """Write the manifest of the image corpus in the snapshot `kc`. Atomic and durable."""
+    write_json(kc / IMAGES / MANIFEST, manifest)
 
 
 def read_image_manifest(kc: Path) -> ImageManifest:
-    """Reads the manifest of the image corpus in the snapshot `kc`.
+    """Read the manifest of the image corpus in the snapshot `kc`.
 
     Raises:
         SnapshotError: there is none, or it cannot be read.
     """
     path = kc / IMAGES / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        manifest = read_json(path, ImageManifest)
     except FileNotFoundError as error:
         raise SnapshotError(
             f"{kc}: no image corpus; build one with: python -m pipelines.build_image_kc --kc {kc}"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SnapshotError(f"{path}: cannot be read: {error}") from error
-    return ImageManifest.from_json(text, source=str(path))
+    except ValueError as error:
+        raise SnapshotError(f"{path}: not a manifest ({error}); build the images again") from error
+    if manifest.format != FORMAT:
+        raise SnapshotError(
+            f"{path}: format {manifest.format}, this version reads {FORMAT}; build the images again"
+        )
+    return manifest

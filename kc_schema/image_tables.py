@@ -28,12 +28,12 @@ IMAGE_ID_BITS = 63
 
 
 def image_id(file: str) -> int:
-    """Gives the id of the image with the normalised file name `file`: the first 63 bits of its SHA-256."""
+    """Return the id of the image with the normalised file name `file`: the first 63 bits of its SHA-256."""
     return int.from_bytes(hashlib.sha256(file.encode()).digest()[:8], "big") >> 1
 
 
 def part_number(image: int, part_bits: int) -> int:
-    """Gives the number of the part, of ``2 ** part_bits``, that holds the image with the id `image`."""
+    """Return the number of the part, of ``2 ** part_bits``, that holds the image with the id `image`."""
     return image >> (IMAGE_ID_BITS - part_bits)
 
 
@@ -76,7 +76,7 @@ ARTICLES = _schema(
 
 
 def embeddings_schema(dimension: int) -> pa.Schema:
-    """Gives the schema of the embeddings of an encoder with vectors of `dimension` numbers."""
+    """Return the schema of the embeddings of an encoder with vectors of `dimension` numbers."""
     return _schema(
         {
             "image_id": (pa.int64(), "the image"),

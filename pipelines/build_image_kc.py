@@ -7,101 +7,120 @@ Plan, fetch, encode, index: docs/image-corpus.md says what each stage does and w
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
 
+from cyclopts import Group, Parameter
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
-from kc_schema.snapshot import SnapshotError, open_snapshot
-from pipelines.beam_run import choose_engine, default_workers, quiet_beam
-from pipelines.beam_workers import RunError
-from pipelines.command_line import CommandParser, add_workers_option, positive
-from pipelines.image_index.corpus import lock_images
-from pipelines.image_index.encoding.networks import check_weights
-from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.options import (
-    add_stage_options,
-    encode_options,
-    encoder_options,
-    fetch_options,
-    index_options,
-)
-from pipelines.image_index.report import show_summary
+from kc_schema.command import Command, Positive, options
+from kc_schema.image_manifest import ImageManifest
+from kc_schema.snapshot import open_snapshot
+from pipelines.engine import Engine, default_workers
+from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.stages import STAGES, build_image_corpus
+from pipelines.image_index.vector_index.build import IndexOptions
 
-EXAMPLE = """\
-examples:
-  python -m pipelines.build_image_kc --kc kc --contact you@example.org
-  python -m pipelines.build_image_kc --kc kc --contact you@example.org --limit 200
-  python -m pipelines.build_image_kc --kc kc --images /data/mirror --device cuda
-  python -m pipelines.build_image_kc --kc kc --stage fetch --contact you@example.org --retry-failed
-  python -m pipelines.build_image_kc --kc kc --stage index --index IVF4096,SQfp16 --shards 16
+EXAMPLES = """\
+python -m pipelines.build_image_kc --contact you@example.org --limit 200
+python -m pipelines.build_image_kc --images /data/mirror --device cuda
+python -m pipelines.build_image_kc --stage index --index IVF4096,SQfp16
 
-Each stage is skipped when what it makes is there and current. A build that was stopped, by whatever, goes on
-when the same command is run again. Options of Apache Beam may follow: they say where shards are filled.
+The same command goes on after a stop. Options of Apache Beam may follow.
 """
 
 
-def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Gives the command's own options and those that are Beam's."""
-    parser = CommandParser("pipelines.build_image_kc", "Build the image corpus of a snapshot.", EXAMPLE)
-    parser.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
-    parser.add_argument("--stage", choices=STAGES, help="run this stage alone (default: all three)")
-    add_workers_option(parser, "processes that decode, check and index")
-    parser.add_argument(
-        "--limit", type=positive, metavar="N", help="take N files only, to try the whole way (default: all)"
+@options
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command takes."""
+
+    kc: Path = Path("kc")
+    """The snapshot's folder."""
+    stage: Annotated[
+        Literal["fetch", "encode", "index"] | None, Parameter(show_default=lambda _: "all three")
+    ] = None
+    """Run this stage alone."""
+    workers: Annotated[Positive | None, Parameter(show_default=lambda _: "one a core")] = None
+    """Processes that decode, check and index."""
+    json: Annotated[bool, Parameter(show_default=False)] = False
+    """Print the manifest instead of the summary tables."""
+    fetching: Annotated[FetchOptions, Parameter(group=Group("Fetch", sort_key=1))] = field(
+        default_factory=FetchOptions
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace embeddings that another encoder made"
+    encoding: Annotated[EncodeOptions, Parameter(group=Group("Encode", sort_key=2))] = field(
+        default_factory=EncodeOptions
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print the manifest instead of the summary tables"
+    indexing: Annotated[IndexOptions, Parameter(group=Group("Index", sort_key=3))] = field(
+        default_factory=IndexOptions
     )
-    add_stage_options(parser)
-    return parser.parse_known_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments, beam_arguments = parse_arguments(argv)
-    console = Console(stderr=True)
-    quiet_beam()
-    try:
-        workers = arguments.workers or default_workers()
-        if arguments.stage in (None, "encode"):  # said before anything is planned or fetched
-            check_weights(arguments.encoder, arguments.encoder_cache)
-        if beam_arguments:
-            choose_engine(beam_arguments, workers=workers)
-        snapshot = open_snapshot(arguments.kc)
-        layout = Layout(Path(arguments.kc))
-        with lock_images(layout):
-            manifest = build_image_corpus(
-                layout,
-                snapshot,
-                stages=(arguments.stage,) if arguments.stage else STAGES,
-                kinds=arguments.types,
-                limit=arguments.limit,
-                fetching=fetch_options(arguments, snapshot, workers),
-                encoding=encode_options(arguments, workers),
-                encoder_options=encoder_options(arguments),
-                indexing=index_options(arguments, workers, beam_arguments),
-                console=console,
-            )
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on where this one was")
-        return 130
-    except (ImageIndexError, SnapshotError, RunError) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    if arguments.json:
+def run(given: Options, beam_arguments: list[str]) -> None:
+    """Build the image corpus and print what it holds."""
+    stages = (given.stage,) if given.stage else STAGES
+    with Engine(given.workers or default_workers(), beam_arguments) as engine:
+        if "encode" in stages:
+            given.encoding.check_weights()
+        manifest = build_image_corpus(
+            open_snapshot(given.kc),
+            stages=stages,
+            fetching=given.fetching,
+            encoding=given.encoding,
+            indexing=given.indexing,
+            engine=engine,
+            console=Console(stderr=True),
+        )
+    if given.json:
         print(manifest.to_json(), end="")
     else:
-        show_summary(Console(), Path(arguments.kc), manifest)
-    return 0
+        show_summary(Console(), given.kc, manifest)
 
+
+def show_summary(console: Console, kc: Path, manifest: ImageManifest) -> None:
+    """Print what the image corpus of the snapshot in `kc` holds, and what was left out and why."""
+    source = manifest.source
+    line = f"\n{kc / 'images'}: images of {source.wiki} from {source.images}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True, style="bold")
+    tables = _grid("Tables", "table", "rows", "parts", "MB")
+    for name, parts in sorted(manifest.tables.items()):
+        size = sum(part.bytes for part in parts) / 1e6
+        tables.add_row(name, f"{manifest.rows(name):,}", str(len(parts)), f"{size:,.1f}")
+    if manifest.index:
+        tables.add_row(f"index ({manifest.index.factory})", f"{manifest.index.vectors:,}", "1", "")
+    counts = _grid("Counts", "what", "count")
+    for name, count in sorted(manifest.counts.items()):
+        counts.add_row(name, f"{count:,}")
+    drops = _grid("Left out", "what and why", "count")
+    for what, reasons in manifest.drops.items():
+        for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+            drops.add_row(f"{what}: {reason}", f"{count:,}")
+    console.print(tables, counts, drops)
+    if manifest.encoder:
+        console.print(f"encoder {manifest.encoder.name}, weights {manifest.encoder.weights_sha256[:16]}")
+
+
+def _grid(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
+
+
+main = Command(
+    "pipelines.build_image_kc",
+    "Build the image corpus of a text corpus.",
+    Options,
+    run,
+    EXAMPLES,
+    beam=True,
+    extra="image",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

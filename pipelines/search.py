@@ -24,8 +24,8 @@ from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
 from kc_schema.snapshot import SnapshotError
-from pipelines.command_line import CommandParser, positive
-from pipelines.image_index.command import add_image_search_options, search_by_image
+from pipelines.command_line import CommandParser, add_network_options, positive
+from pipelines.image_index.command import ImageSearchOptions, search_by_image
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.text_index import Hit, TextIndex, TextIndexError
 from pipelines.text_index.options import add_search_options, open_chosen_index
@@ -62,7 +62,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--k", type=positive, default=10, metavar="N", help="hits a query (default: 10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
     add_search_options(parser)
-    add_image_search_options(parser)
+    group = parser.add_argument_group("search by image")
+    group.add_argument("--image", type=Path, metavar="FILE", help="look for images near this one")
+    group.add_argument("--distinct-articles", action="store_true", help="show every article once")
+    group.add_argument("--thumbnails", type=Path, metavar="FILE", help="write an HTML page of what was found")
+    group.add_argument("--encoder", metavar="SPEC", help="where the encoder is, if not where the index says")
+    add_network_options(group)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         parser.error(_explain_unknown(unknown))
@@ -93,7 +98,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     try:
         if arguments.image is not None:
-            search_by_image(arguments)
+            names = ("image", "distinct_articles", "thumbnails", "encoder", "encoder_cache", "device")
+            given = ImageSearchOptions(**{name: getattr(arguments, name) for name in names})
+            search_by_image(given, Path(arguments.kc), arguments.k, as_json=arguments.json)
             return 0
         with closing(open_chosen_index(arguments)) as index:
             search(index, arguments)

@@ -44,44 +44,45 @@ def imports(name):
 IMPORTS = {name: imports(name) for name in MODULES}
 
 
-def rooms():
-    """Room -> the modules that the page lists there, in the page's order: the top floor first."""
+def sections():
+    """(room, the modules that the page lists there), in the page's order: the top floor first.
+
+    A room may have several sections, on floors of their own.
+    """
     text = PAGE.read_text(encoding="utf-8")
     headings = list(_HEADING.finditer(text))
-    ends = [heading.start() for heading in headings[1:]] + [len(text)]
-    found = {}
+    ends = [*(heading.start() for heading in headings[1:]), len(text)] if headings else []
+    found = []
     for heading, end in zip(headings, ends, strict=True):
         rows = _ROW.findall(text[heading.end() : end])
-        found[heading[1]] = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
+        found.append((heading[1], [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]))
     return found
 
 
-ROOMS = rooms()
+SECTIONS = sections()
+FLOORS = {f"{room}.{name}": floor for floor, (room, names) in enumerate(reversed(SECTIONS)) for name in names}
 
 
-def room_of(module):
-    """The room in which a module stands: the longest heading that is its package, or itself."""
-    name = module
-    while name not in ROOMS:
-        assert "." in name, f"{module} stands in no room of {PAGE.name}"
-        name = name.rpartition(".")[0]
-    return name
+def floor_of(module):
+    """The floor on which a module stands; a package itself (its ``__init__``) on that of its highest section."""
+    if module in FLOORS:
+        return FLOORS[module]
+    inside = [floor for name, floor in FLOORS.items() if name.startswith(f"{module}.")]
+    return max(inside, default=len(SECTIONS))
 
 
 def test_every_module_is_listed_in_its_room_and_nothing_else_is():
-    listed = {f"{room}.{name}" for room, names in ROOMS.items() for name in names}
     there = {name for name, path in MODULES.items() if path.name != "__init__.py"}
-    assert listed - there == set(), "the page lists what is not there"
-    assert there - listed == set(), "the page does not list them"
+    assert FLOORS.keys() - there == set(), "the page lists what is not there"
+    assert there - FLOORS.keys() == set(), "the page does not list them"
 
 
 def test_no_import_runs_up():
-    floors = {room: number for number, room in enumerate(reversed(ROOMS))}
     up = [
-        f"{name} ({room_of(name)}) imports {other} ({room_of(other)})"
+        f"{name} imports {other}"
         for name, others in IMPORTS.items()
         for other in others
-        if floors[room_of(other)] > floors[room_of(name)]
+        if floor_of(other) > floor_of(name) and MODULES[other].name != "__init__.py"
     ]
     assert up == []
 

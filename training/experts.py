@@ -215,6 +215,8 @@ class FitRecord:
     counts: dict[str, int]
     """What packing did with the evidence of both splits."""
     learning_rate: float
+    precision: str
+    """Of the encoder's products: ``float32`` or ``bfloat16``, also where ``auto`` was configured."""
 
 
 def read_fit(folder: Path) -> FitRecord:
@@ -256,6 +258,7 @@ def fit_expert(
             max(scores) if expert.fit.selection == "best" else scores[-1],
             dict(made.inputs.counts),
             expert.fit.learning_rate,
+            fit.precision,
         ),
     )
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
+import errno
 import html
 import io
 import json
+import os
+import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -16,88 +18,106 @@ from rich.table import Table
 from rich.text import Text
 
 from kc_schema.anchors import strip
-from kc_schema.files import write_atomically
-from pipelines.command_line import add_network_options
+from kc_schema.command import options
+from kc_schema.hit import Hit
+from kc_schema.store import write_text
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError, ImageIndexError
-from pipelines.image_index.search import ImageHit, ImageIndex, open_index
+from pipelines.image_index.search import ImageIndex, open_index
 
-__all__ = ["add_image_search_options", "search_by_image", "thumbnail_sheet"]
+__all__ = ["ImageSearchOptions", "search_by_image", "thumbnail_sheet"]
 
 _SIDE = 240
 _SHOWN = 300
 
 
-def add_image_search_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of a search by image."""
-    group = parser.add_argument_group("search by image")
-    group.add_argument("--image", metavar="FILE", help="look for images near this one, in place of a text")
-    group.add_argument(
-        "--distinct-articles",
-        action="store_true",
-        help="show every article once, with the nearest of its images",
-    )
-    group.add_argument(
-        "--thumbnails", metavar="FILE", help="write an HTML page that shows the images that were found"
-    )
-    group.add_argument(
-        "--encoder",
-        metavar="SPEC",
-        help="where the encoder is, if not where the index says (a file of weights)",
-    )
-    add_network_options(group)
+@options
+@dataclass(frozen=True, kw_only=True)
+class ImageSearchOptions:
+    """A search by image."""
+
+    image: Path | None = None
+    """Look for images near this one, in place of a text."""
+    distinct_articles: bool = False
+    """Show every article once, with the nearest of its images."""
+    thumbnails: Path | None = None
+    """Write an HTML page that shows the images that were found."""
+    encoder: str | None = None
+    """Where the encoder is, if not where the index says (a file of weights)."""
+    encoder_cache: Path | None = None
+    """Folder of downloaded weights."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
 
 
-def search_by_image(arguments: argparse.Namespace) -> None:
-    """Looks for the image and prints what is found.
+def search_by_image(given: ImageSearchOptions, kc: Path, k: int, *, as_json: bool) -> None:
+    """Look for the image and print what is found, with ranks from 1.
 
     Raises:
         ImageIndexError: the image, the index or its encoder cannot be had.
     """
     from pipelines.image_index.encoding.encoder import open_encoder
 
-    index = open_index(arguments.kc)
-    image = Path(arguments.image)
+    if given.image is None:
+        raise ValueError("no image to look for")
+    index = open_index(kc)
     try:
-        query = decode_image(image.read_bytes())
+        query = decode_image(given.image.read_bytes())
     except OSError as error:
-        raise ImageIndexError(f"--image {image}: cannot be read: {error.strerror}") from error
+        raise ImageIndexError(f"--image {given.image}: cannot be read: {error.strerror}") from error
     except BrokenImageError as error:
-        raise ImageIndexError(f"--image {image}: {error}") from error
-    encoder = open_encoder(
-        arguments.encoder or index.encoder["name"], device=arguments.device, cache=arguments.encoder_cache
-    )
-    if encoder.fingerprint != index.encoder["fingerprint"]:
+        raise ImageIndexError(f"--image {given.image}: {error}") from error
+    made_by = index.encoder
+    encoder = open_encoder(given.encoder or made_by.name, device=given.device, cache=given.encoder_cache)
+    if encoder.fingerprint != made_by.fingerprint:
         raise EncoderError(
-            f"{encoder.name} is not the encoder of this index ({index.encoder['name']}, weights"
-            f" {index.encoder['weights_sha256'][:16]}); give it with --encoder"
+            f"{encoder.name} is not the encoder of this index ({made_by.name}, weights"
+            f" {made_by.weights_sha256[:16]}); give it with --encoder"
         )
-    (hits,) = index.search(
-        encoder.encode_images([query]), arguments.k, distinct_articles=arguments.distinct_articles
-    )
-    if arguments.json:
+    (hits,) = index.search(encoder.encode_images([query]), k, distinct_articles=given.distinct_articles)
+    if as_json:
         for hit in hits:
-            print(json.dumps(asdict(hit), ensure_ascii=False), flush=True)
+            line = json.dumps(_described(hit), ensure_ascii=False)
+            # JSON lets these stand, and a terminal may obey them.
+            print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line), flush=True)
     else:
         Console().print(_hits_table(hits))
-    if arguments.thumbnails:
-        _write_sheet(Path(arguments.thumbnails), thumbnail_sheet(index, hits, title=image.name))
+    if given.thumbnails:
+        _write_sheet(given.thumbnails, thumbnail_sheet(index, hits, title=given.image.name))
+
+
+def _described(hit: Hit) -> dict[str, int | float | str]:
+    """Return what ``--json`` prints of a hit."""
+    return {
+        "rank": hit.rank + 1,
+        "score": hit.score,
+        "image_id": hit.record_id,
+        "file": hit.key,
+        "url": hit.url,
+        "page_id": hit.page_id,
+        "title": hit.title,
+        "introduction": hit.text,
+        "caption": hit.caption,
+        "place": hit.place,
+    }
 
 
 def _write_sheet(path: Path, sheet: str) -> None:
     try:
-        write_atomically(path, lambda temporary: temporary.write_text(sheet, encoding="utf-8"))
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        write_text(path, sheet)
     except OSError as error:
         raise ImageIndexError(f"--thumbnails {path}: cannot be written: {error.strerror}") from error
     Console(stderr=True).print(f"thumbnails of what was found: {path}", highlight=False, soft_wrap=True)
 
 
-def thumbnail_sheet(index: ImageIndex, hits: Sequence[ImageHit], *, title: str) -> str:
-    """Gives an HTML page, whole in itself, with the images of the hits and what their articles say."""
+def thumbnail_sheet(index: ImageIndex, hits: Sequence[Hit], *, title: str) -> str:
+    """Return an HTML page, whole in itself, with the images of the hits and what their articles say."""
     figures = []
     for hit in hits:
         try:
-            picture = decode_image(index.content(hit.image_id), side=_SIDE)
+            picture = decode_image(index.content(hit.record_id), side=_SIDE)
             picture.thumbnail((_SIDE, _SIDE))
             buffer = io.BytesIO()
             picture.save(buffer, "JPEG", quality=80)
@@ -105,10 +125,10 @@ def thumbnail_sheet(index: ImageIndex, hits: Sequence[ImageHit], *, title: str) 
             shown = f'<img alt="" src="data:image/jpeg;base64,{data}">'
         except ImageIndexError as error:
             shown = f"<p>{html.escape(str(error))}</p>"
-        caption = f"{hit.rank}. {hit.title} ({hit.score:.3f})"
+        caption = f"{hit.rank + 1}. {hit.title} ({hit.score:.3f})"
         figures.append(
-            f"<figure>{shown}<figcaption><b>{html.escape(caption)}</b><br>{html.escape(hit.file)}<br>"
-            f"{html.escape(_shortened(hit.caption or hit.introduction))}</figcaption></figure>"
+            f"<figure>{shown}<figcaption><b>{html.escape(caption)}</b><br>{html.escape(hit.key)}<br>"
+            f"{html.escape(_shortened(hit.caption or hit.text))}</figcaption></figure>"
         )
     style = f"main{{display:flex;flex-wrap:wrap}}figure{{width:{_SIDE}px;font:13px sans-serif;overflow-wrap:anywhere}}"
     return (
@@ -117,7 +137,7 @@ def thumbnail_sheet(index: ImageIndex, hits: Sequence[ImageHit], *, title: str) 
     )
 
 
-def _hits_table(hits: Sequence[ImageHit]) -> Table:
+def _hits_table(hits: Sequence[Hit]) -> Table:
     table = Table(show_lines=True, expand=True)
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
@@ -125,11 +145,11 @@ def _hits_table(hits: Sequence[ImageHit]) -> Table:
     table.add_column("article", ratio=4, overflow="fold")
     for hit in hits:
         article = Text(hit.title, style="bold")
-        article.append(f"\n{_shortened(hit.introduction)}", style="not bold")
-        image = Text(hit.file)
+        article.append(f"\n{_shortened(hit.text)}", style="not bold")
+        image = Text(hit.key)
         if hit.caption:
             image.append(f"\n{_shortened(hit.caption)}", style="dim")
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", image, article)
+        table.add_row(str(hit.rank + 1), f"{hit.score:.3f}", image, article)
     return table
 
 

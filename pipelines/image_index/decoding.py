@@ -1,4 +1,4 @@
-"""Bytes to pixels: what an image is, is told by its content; every image ends as RGB, upright, without alpha.
+"""Bytes to pixels: the content decides what an image is; every image ends as RGB, upright, without alpha.
 
 What cannot be decoded in full is refused with a reason.
 """
@@ -35,7 +35,7 @@ class CheckedImage:
 
 
 def check_image(content: bytes) -> CheckedImage:
-    """Gives size and type of an image after decoding all of it, JPEGs at an eighth of their size.
+    """Return size and type of an image after decoding all of it, JPEGs at an eighth of their size.
 
     Raises:
         BrokenImageError: it is none, is not whole, or has more than `MAX_PIXELS` pixels.
@@ -48,7 +48,7 @@ def check_image(content: bytes) -> CheckedImage:
 
 
 def decode_image(content: bytes, *, side: int | None = None) -> Image.Image:
-    """Gives an image as RGB, turned upright by its EXIF orientation, with white under what is transparent.
+    """Return an image as RGB, turned upright by its EXIF orientation, with white under what is transparent.
 
     Of an animation the first frame is given. With `side`, an image may come out smaller, though never below
     twice `side` pixels on either edge: large JPEGs are then decoded several times faster.
@@ -70,7 +70,7 @@ def decode_image(content: bytes, *, side: int | None = None) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Gives an image of any mode as RGB: 16-bit values scaled, transparency over white, long strips cut.
+    """Return an image of any mode as RGB: 16-bit values scaled, transparency over white, long strips cut.
 
     An image more than four times as long as wide keeps its middle: scaling all of it to an encoder's size
     would take memory without bound.
@@ -129,7 +129,7 @@ def _cut_strip(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_bytes(image: Image.Image) -> Image.Image:
-    """Gives grey values of 16 bits, of 32 bits or as floats in 8 bits; floats by the range that they have."""
+    """Return grey values of 16 bits, of 32 bits or as floats in 8 bits; floats by the range that they have."""
     import numpy as np
     from PIL import Image as Images
 

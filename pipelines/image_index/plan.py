@@ -6,25 +6,22 @@ batch a part, then part by part from all runs.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kc_schema.files import write_atomically
 from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
-from kc_schema.snapshot import Snapshot, checksum
+from kc_schema.snapshot import Snapshot
+from kc_schema.store import Part, fingerprint
 from pipelines.image_index.file_names import file_kind, name_problem
-from pipelines.image_index.layout import Layout
+from pipelines.image_index.layout import Layout, Row, write_table
 from pipelines.wikitext.page_images import is_interface_icon
 
 __all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned"]
@@ -49,8 +46,8 @@ class Plan:
     """Distinct files."""
     planned: tuple[str, ...]
     """A checksum of the list of files of every part."""
-    parts: tuple[dict[str, Any], ...]
-    """The parts of the table of articles, as manifests list them."""
+    parts: tuple[Part, ...]
+    """The parts of the table of articles."""
     counts: dict[str, int]
     drops: dict[str, dict[str, int]]
 
@@ -64,7 +61,7 @@ def make_plan(
     limit: int | None = None,
     images_per_part: int = IMAGES_PER_PART,
 ) -> Plan:
-    """Writes the articles of every image and the list of files, or finds that they are there and current.
+    """Write the articles of every image and the list of files, or find that they are there and current.
 
     Args:
         kinds: kinds of files that are wanted (`file_names.KINDS`).
@@ -75,32 +72,21 @@ def make_plan(
         links = snapshot.manifest.rows("image_links")
         parts = links / _LINKS_PER_IMAGE / images_per_part
         part_bits = max(0, math.ceil(math.log2(parts))) if parts > 1 else 0
-    state = [_FORMAT, snapshot.fingerprint, sorted(kinds), part_bits, *([] if limit is None else [limit])]
-    fingerprint = hashlib.sha256(json.dumps(state).encode()).hexdigest()
-    result = layout.read_state("plan", 0, fingerprint)
-    if result is None:
-        result = _write(snapshot, layout, frozenset(kinds), part_bits, limit)
-        layout.write_state("plan", 0, {"fingerprint": fingerprint, **result})
-    return Plan(
-        part_bits,
-        result["files"],
-        tuple(result["planned"]),
-        tuple(result["parts"]),
-        result["counts"],
-        result["drops"],
-    )
+    inputs = fingerprint(_FORMAT, snapshot.fingerprint, sorted(kinds), part_bits, limit)
+    step = layout.step("plan", 0, inputs, Plan)
+    return step.run(lambda: _write(snapshot, layout, frozenset(kinds), part_bits, limit))
 
 
 def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:
-    """Gives id and name of the files of a part, by id."""
+    """Return id and name of the files of a part, by id."""
     table = pq.read_table(layout.planned(number))
     return list(zip(table["image_id"].to_pylist(), table["file"].to_pylist(), strict=True))
 
 
 def _write(
     snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None
-) -> dict[str, Any]:
-    runs = layout.state / "runs"
+) -> Plan:
+    runs = layout.work / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     runs.mkdir(parents=True)
     counts: Counter[str] = Counter()
@@ -108,56 +94,45 @@ def _write(
     paths = list(_write_runs(_article_rows(snapshot, kinds, counts, drops), runs, part_bits))
     readers = [pa.ipc.open_file(pa.memory_map(str(path))) for path in paths]
     planned: list[str] = []
-    parts: list[dict[str, Any]] = []
+    parts: list[Part] = []
     for number in range(1 << part_bits):
         table = _merge([reader.get_batch(number) for reader in readers], drops)
-        files = (
-            table.select(["image_id", "file"])
-            .group_by("image_id", use_threads=False)
-            .aggregate([("file", "min")])
-            .sort_by("image_id")
-        )
+        files = _files_of(table)
         if limit is not None and counts["files"] + len(files) > limit:
             files = files.slice(0, limit - counts["files"])
             kept = table.filter(pc.is_in(table["image_id"], value_set=files["image_id"]))
             drops["beyond --limit"] += len(table) - len(kept)
             table = kept
-        files = pa.table([files["image_id"], files["file_min"]], schema=PLANNED)
-        _write_table(files, layout.planned(number), _ROWS_PER_GROUP * 16)
-        path = layout.part("articles", number)
+        _write_table(files, layout.planned(number), layout, _ROWS_PER_GROUP * 16)
         articles = table.select(ARTICLES.names).cast(ARTICLES)
-        _write_table(articles, path, _ROWS_PER_GROUP)
-        planned.append(hashlib.sha256(json.dumps(files.to_pydict()).encode()).hexdigest())
+        parts.append(_write_table(articles, layout.part("articles", number), layout, _ROWS_PER_GROUP))
+        planned.append(fingerprint(files.to_pydict()))
         counts["files"] += len(files)
         counts.update(f"files, {file_kind(file)}" for file in files["file"].to_pylist())
         counts["articles of files"] += len(articles)
-        parts.append(
-            {
-                "file": f"articles/{path.name}",
-                "rows": len(articles),
-                "bytes": path.stat().st_size,
-                "sha256": checksum(path),
-            }
-        )
     del readers
     shutil.rmtree(runs, ignore_errors=True)
-    for stray in set((layout.images / "articles").iterdir()) - {
-        layout.part("articles", n) for n in range(1 << part_bits)
-    }:
-        stray.unlink()
-    return {
-        "files": counts["files"],
-        "planned": planned,
-        "parts": parts,
-        "counts": dict(sorted(counts.items())),
-        "drops": {"links": dict(sorted(drops.items()))},
-    }
+    return Plan(
+        part_bits,
+        counts["files"],
+        tuple(planned),
+        tuple(parts),
+        dict(sorted(counts.items())),
+        {"links": dict(sorted(drops.items()))},
+    )
+
+
+def _files_of(table: pa.Table) -> pa.Table:
+    """Return id and name of the files of a part, each once, by id."""
+    files = table.select(["image_id", "file"]).group_by("image_id", use_threads=False)
+    named = files.aggregate([("file", "min")])
+    return pa.table([named["image_id"], named["file_min"]], schema=PLANNED)
 
 
 def _article_rows(
     snapshot: Snapshot, kinds: frozenset[str], counts: Counter[str], drops: Counter[str]
-) -> Iterator[dict[str, Any]]:
-    """Gives a row for every link that counts, joined with its page: both tables ascend by page id."""
+) -> Iterator[Row]:
+    """Yield a row for every link that counts, joined with its page: both tables ascend by page id."""
     pages = _page_rows(snapshot)
     page = next(pages, None)
     for batch in snapshot.batches("image_links", ["page_id", "file", "caption", "place"]):
@@ -174,7 +149,7 @@ def _article_rows(
             yield {**link, **page, "image_id": image_id(link["file"])}
 
 
-def _page_rows(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+def _page_rows(snapshot: Snapshot) -> Iterator[Row]:
     for batch in snapshot.batches("pages", ["page_id", "title", "introduction"], rows=1024):
         yield from batch.to_pylist()
 
@@ -189,8 +164,8 @@ def _drop_reason(file: str, kinds: frozenset[str]) -> str | None:
     return None if kind in kinds else f"type {kind}"
 
 
-def _write_runs(rows: Iterator[dict[str, Any]], folder: Path, part_bits: int) -> Iterator[Path]:
-    chunk: list[dict[str, Any]] = []
+def _write_runs(rows: Iterator[Row], folder: Path, part_bits: int) -> Iterator[Path]:
+    chunk: list[Row] = []
     number = 0
     for row in rows:
         chunk.append(row)
@@ -201,8 +176,8 @@ def _write_runs(rows: Iterator[dict[str, Any]], folder: Path, part_bits: int) ->
         yield _write_run(chunk, folder / f"run-{number:05d}.arrow", part_bits)
 
 
-def _write_run(rows: list[dict[str, Any]], path: Path, part_bits: int) -> Path:
-    """Writes one batch a part; the rows of a part stay in the order of pages and places on them."""
+def _write_run(rows: list[Row], path: Path, part_bits: int) -> Path:
+    """Write one batch a part; the rows of a part stay in the order of pages and places on them."""
     table = pa.Table.from_pylist(rows, schema=_SORTED)
     numbers = pc.shift_right(table["image_id"], IMAGE_ID_BITS - part_bits) if part_bits else None
     options = pa.ipc.IpcWriteOptions(compression="zstd")
@@ -216,7 +191,7 @@ def _write_run(rows: list[dict[str, Any]], path: Path, part_bits: int) -> Path:
 
 
 def _merge(batches: Sequence[pa.RecordBatch], drops: Counter[str]) -> pa.Table:
-    """Gives a part's rows by image and page, each pair once, with the first caption that there is."""
+    """Return a part's rows by image and page, each pair once, with the first caption that there is."""
     table = pa.Table.from_batches(batches, schema=_SORTED)
     order = pa.array(range(len(table)), pa.int64())
     no_caption = pc.equal(table["caption"], "")
@@ -246,9 +221,5 @@ def _merge(batches: Sequence[pa.RecordBatch], drops: Counter[str]) -> pa.Table:
     return table.take(pa.array(kept, pa.int64()))
 
 
-def _write_table(table: pa.Table, path: Path, rows_per_group: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(
-        path,
-        lambda temporary: pq.write_table(table, temporary, compression="zstd", row_group_size=rows_per_group),
-    )
+def _write_table(table: pa.Table, path: Path, layout: Layout, rows_per_group: int) -> Part:
+    return write_table(table, path, layout.images, compression="zstd", row_group_size=rows_per_group)

@@ -3,69 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kc_schema.image_manifest import read_image_manifest
+from kc_schema.hit import Hit
+from kc_schema.image_manifest import EncoderDescription, read_image_manifest
 from kc_schema.image_tables import part_number
 from kc_schema.snapshot import SnapshotError
-from pipelines.image_index.content import PartContent
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.rows_by_image import RowsByImage
-from pipelines.image_index.vector_index.description import read_description
-from pipelines.image_index.vector_index.probing import Probe, Probing, search_by_need
-from pipelines.image_index.vector_index.serving import multiply_small_batches, stop_prefetching
+from pipelines.image_index.fetching.archive import PartContent
+from pipelines.image_index.layout import Layout, Row
+from pipelines.image_index.vector_index.probing import search_by_need
+from pipelines.image_index.vector_index.served import (
+    IndexDescription,
+    multiply_small_batches,
+    read_description,
+    stop_prefetching,
+)
 
-__all__ = ["ImageHit", "ImageIndex", "open_index"]
+__all__ = ["ImageIndex", "open_index"]
 
 # What a reader sees first on a page stands first among the articles of one image.
 _PLACES = {"infobox": 0, "thumbnail": 1, "multiple_image": 2, "gallery": 3, "inline": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageHit:
-    """An image that was found, in one of the articles that show it."""
-
-    rank: int
-    """Place among the hits of the query, from 1."""
-    score: float
-    """Cosine of query and image, up to the rounding of 16-bit vectors."""
-    image_id: int
-    file: str
-    """Normalised file name, without its namespace."""
-    url: str
-    """Where the image came from."""
-    page_id: int
-    title: str
-    """Title of the article as displayed."""
-    introduction: str
-    """The article's text before its first heading, with anchors as tags (`kc_schema.anchors`)."""
-    caption: str
-    place: str
-    """infobox | thumbnail | gallery | multiple_image | inline"""
-
-
 class ImageIndex:
     """A nearest-neighbour index over images, memory-mapped, with the articles of every image."""
 
-    def __init__(self, layout: Layout, description: dict[str, Any], index: Any, part_bits: int) -> None:
+    def __init__(self, layout: Layout, description: IndexDescription, index: Any, part_bits: int) -> None:
         self._layout = layout
         self._index = index
         self._part_bits = part_bits
-        self._probing = _probing(description["probing"])
-        self._records = RowsByImage(layout, "records", ["image_id", "file", "url", "bytes"], part_bits)
+        self._records = layout.rows("records", ["image_id", "file", "url", "bytes"], part_bits)
         columns = ["page_id", "title", "introduction", "caption", "place"]
-        self._articles = RowsByImage(layout, "articles", columns, part_bits)
+        self._articles = layout.rows("articles", columns, part_bits)
         self.description = description
         """What ``index.json`` says: encoder, kind, recall and speed at its build."""
 
     def __len__(self) -> int:
-        """Gives the number of images."""
+        """Return the number of images."""
         return int(self._index.ntotal)
 
     @property
@@ -74,17 +53,18 @@ class ImageIndex:
         return int(self._index.d)
 
     @property
-    def encoder(self) -> dict[str, Any]:
-        """Name, weights_sha256, fingerprint and dimension of the encoder that made the vectors."""
-        return dict(self.description["encoder"])
+    def encoder(self) -> EncoderDescription:
+        """The encoder that made the vectors."""
+        return self.description.encoder
 
     def search(
         self, vectors: npt.ArrayLike, k: int = 10, *, distinct_articles: bool = False
-    ) -> list[list[ImageHit]]:
-        """Gives the best `k` hits of every query vector, in the order of the queries.
+    ) -> list[list[Hit]]:
+        """Return the best `k` hits of every query vector, in the order of the queries.
 
-        An image that several articles show gives a hit for each of them, best placed first (infobox before
-        thumbnail and so on), then by page id; equally near images come by id.
+        The key of a hit is the image's file name, its text the article's introduction. An image that several
+        articles show gives a hit for each of them, best placed first (infobox before thumbnail and so on), then by
+        page id; equally near images come by id.
 
         Args:
             vectors: shape [n, dimension], of any length: they are normalised here.
@@ -93,13 +73,13 @@ class ImageIndex:
 
         Raises:
             ValueError: `k` is not positive, or vectors of another width, all zero or not finite.
-            ImageIndexError: a table of the corpus cannot be read.
+            UserError: a table of the corpus cannot be read.
         """
         if k < 1:
             raise ValueError(f"k is {k}: ask for one hit or more")
         queries = _normalised(vectors, self.dimension)
         wanted = range(len(queries))
-        hits: dict[int, list[ImageHit]] = {}
+        hits: dict[int, list[Hit]] = {}
         images = k
         while wanted and len(self):
             images = min(images, len(self))
@@ -112,12 +92,12 @@ class ImageIndex:
         return [hits.get(query, []) for query in range(len(queries))]
 
     def content(self, image: int) -> bytes:
-        """Gives the bytes of an image as they were fetched.
+        """Return the bytes of an image as they were fetched.
 
         Raises:
             ImageIndexError: the corpus has no such image, or not any more.
         """
-        record = self._records.fetch([image]).get(image)
+        record = self._records.fetch_all([image]).get(image)
         if record is None:
             raise ImageIndexError(f"{self._layout.images}: no image {image}")
         try:
@@ -126,10 +106,12 @@ class ImageIndex:
             raise ImageIndexError(f"{record[0]['url']}: cannot be read: {error.strerror}") from error
 
     def nearest(self, queries: npt.NDArray[np.float32], k: int) -> list[list[tuple[float, int]]]:
-        """Gives score and id of the `k` images nearest to each of the normalised `queries`, best first."""
+        """Return score and id of the `k` images nearest to each of the normalised `queries`, best first."""
         if not len(queries):
             return []
-        scores, ids = search_by_need(self._index, np.asarray(queries, np.float32), k, self._probing)
+        scores, ids = search_by_need(
+            self._index, np.asarray(queries, np.float32), k, self.description.probing
+        )
         return [
             sorted(
                 ((float(s), int(i)) for s, i in zip(row, row_ids, strict=True) if i >= 0),
@@ -140,11 +122,11 @@ class ImageIndex:
 
     def _hits(
         self, found: Sequence[Sequence[tuple[float, int]]], k: int, distinct_articles: bool
-    ) -> Iterable[list[ImageHit]]:
+    ) -> Iterable[list[Hit]]:
         wanted = {image for row in found for _, image in row}
-        records, articles = self._records.fetch(wanted), self._articles.fetch(wanted)
+        records, articles = self._records.fetch_all(wanted), self._articles.fetch_all(wanted)
         for row in found:
-            hits: list[ImageHit] = []
+            hits: list[Hit] = []
             pages: set[int] = set()
             for score, image in row:
                 if image not in records:
@@ -159,20 +141,24 @@ class ImageIndex:
                         continue
                     pages.add(article["page_id"])
                     hits.append(
-                        ImageHit(
-                            rank=len(hits) + 1,
+                        Hit(
+                            rank=len(hits),
                             score=round(score, 6),
-                            image_id=image,
-                            file=records[image][0]["file"],
+                            key=records[image][0]["file"],
+                            title=article["title"],
+                            text=article["introduction"],
+                            record_id=image,
+                            page_id=article["page_id"],
                             url=records[image][0]["url"],
-                            **article,
+                            caption=article["caption"],
+                            place=article["place"],
                         )
                     )
             yield hits
 
 
 def open_index(kc: Path | str) -> ImageIndex:
-    """Opens the image index of the snapshot in `kc`, in milliseconds: it is mapped into memory, not read.
+    """Open the image index of the snapshot in `kc`, in milliseconds: it is mapped into memory, not read.
 
     Raises:
         ImageIndexError: there is none, it cannot be read, or faiss is not installed.
@@ -195,7 +181,7 @@ def open_index(kc: Path | str) -> ImageIndex:
             " pip install 'entity-knowledge-corpus[image]'"
         ) from error
     # Codes in inverted lists of the plain kind and codes in one array are mapped by different flags.
-    mapped = faiss.IO_FLAG_MMAP if description["kind"] == "ivf" else faiss.IO_FLAG_MMAP_IFC
+    mapped = faiss.IO_FLAG_MMAP if description.kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
     try:
         part_bits = read_image_manifest(layout.kc).part_bits
         index = faiss.read_index(str(layout.index), mapped)
@@ -206,11 +192,7 @@ def open_index(kc: Path | str) -> ImageIndex:
     return ImageIndex(layout, description, index, part_bits)
 
 
-def _probing(state: dict[str, Any]) -> Probing:
-    return Probing(Probe(**state["narrow"]), Probe(**state["wide"]), state["below"])
-
-
-def _by_place(article: dict[str, Any]) -> tuple[int, int]:
+def _by_place(article: Row) -> tuple[int, int]:
     return _PLACES.get(article["place"], len(_PLACES)), article["page_id"]
 
 

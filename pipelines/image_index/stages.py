@@ -1,155 +1,229 @@
-"""The stages of the image corpus, one after another: fetch, encode, index."""
+"""The stages of the image corpus, one after another: fetch, encode, index; and what the corpus then holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Protocol
 
 from rich.console import Console
 
-from kc_schema.image_manifest import ImageManifest
-from kc_schema.snapshot import Snapshot
-from pipelines.image_index.corpus import described_encoder, fetched_source, planned_part_bits, write_manifest
-from pipelines.image_index.encoding.encode import EncodeOptions, embeddings_of, encode, encoded_states
-from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetching.fetch import (
-    FetchOptions,
-    check_source,
-    fetch,
-    fetched_states,
-    needs_fetching,
+from kc_schema.image_manifest import (
+    MANIFEST,
+    EncoderDescription,
+    ImageManifest,
+    ImageSource,
+    IndexSummary,
+    read_image_manifest,
 )
-from pipelines.image_index.fetching.transport import split_credentials
+from kc_schema.snapshot import Snapshot, SnapshotError
+from kc_schema.store import Place, read_json
+from pipelines.engine import Engine
+from pipelines.image_index.encoding.encode import (
+    Encode,
+    EncodeOptions,
+    all_fetched,
+    encoded_parts,
+    kept_encoder,
+)
+from pipelines.image_index.errors import ImageIndexError
+from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
+from pipelines.image_index.file_names import wiki_folder
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
+from pipelines.image_index.vector_index.served import read_description
+from pipelines.image_index.vectors import Embeddings
 
-if TYPE_CHECKING:
-    from pipelines.image_index.encoding.encoder import Encoder
-
-__all__ = ["STAGES", "build_image_corpus"]
+__all__ = ["STAGES", "Index", "Stage", "build_image_corpus", "describe_corpus"]
 
 STAGES = ("fetch", "encode", "index")
 
 
+class Stage(Protocol):
+    """A step of the build; it finds on disk what the stages before it made, and what it made itself."""
+
+    def check(self) -> None:
+        """Say what is lacking before any stage begins."""
+
+    def is_current(self) -> bool:
+        """Tell whether what it makes is there and current."""
+
+    def run(self) -> None:
+        """Make it; what a run that was stopped had made is kept and used."""
+
+
 def build_image_corpus(
-    layout: Layout,
     snapshot: Snapshot,
     *,
     stages: Sequence[str] = STAGES,
-    kinds: Sequence[str],
-    limit: int | None = None,
     fetching: FetchOptions,
     encoding: EncodeOptions,
-    encoder_options: dict[str, Any],
     indexing: IndexOptions,
-    images_per_part: int = IMAGES_PER_PART,
+    engine: Engine,
     console: Console,
+    images_per_part: int = IMAGES_PER_PART,
 ) -> ImageManifest:
-    """Runs the stages, each unless what it makes is there and current; gives the manifest.
-
-    Args:
-        encoder_options: the arguments of `pipelines.image_index.encoding.encoder.open_encoder`.
+    """Run the stages, each unless what it makes is there and current; return the manifest.
 
     Raises:
         ImageIndexError: a stage failed, or one before it was not run.
-        RunError: the pipeline that fills shards failed.
+        kc_schema.store.PlaceBusyError: another build is writing there.
+        pipelines.engine.RunError: the steps of a stage failed.
     """
-    source: dict[str, Any] = {
-        "images": split_credentials(fetching.images)[0] if fetching.is_address else fetching.images,
-        "wiki": fetching.wiki,
-        "width": fetching.width,
-        "types": sorted(kinds),
-        **({} if limit is None else {"limit": limit}),
-    }
-    if "fetch" not in stages:  # the later stages go on with what was fetched, from wherever
-        source = fetched_source(layout)
-    plan = make_plan(
-        snapshot,
-        layout,
-        kinds=source["types"],
-        part_bits=planned_part_bits(layout),
-        limit=source.get("limit"),
-        images_per_part=images_per_part,
+    layout = Layout(snapshot.folder)
+    wiki = wiki_folder(snapshot.manifest.dump.get("wiki", "enwiki"))
+    with layout.place() as place:
+        kept = _read_kept(layout)
+        # The later stages go on with what was fetched, from wherever.
+        source = fetching.source(wiki) if "fetch" in stages else _fetched_source(layout)
+        plan = make_plan(
+            snapshot,
+            layout,
+            kinds=source.types,
+            limit=source.limit,
+            part_bits=kept.part_bits if kept else None,
+            images_per_part=images_per_part,
+        )
+        made: dict[str, Stage] = {
+            "fetch": Fetch(layout, plan, fetching, wiki, engine, console),
+            "encode": Encode(layout, plan, encoding, engine.workers, console),
+            "index": Index(layout, plan, indexing, engine, console),
+        }
+        if kept and kept.source and made["fetch"].is_current():
+            source = replace(source, images=kept.source.images)
+        chosen = [made[name] for name in stages]
+        for stage in chosen:
+            stage.check()
+        for stage in chosen:
+            if not stage.is_current():
+                try:
+                    stage.run()
+                finally:
+                    _commit(place, layout, snapshot, plan, source)
+        return _commit(place, layout, snapshot, plan, source)
+
+
+def _commit(
+    place: Place, layout: Layout, snapshot: Snapshot, plan: Plan, source: ImageSource
+) -> ImageManifest:
+    manifest = describe_corpus(layout, snapshot.fingerprint, plan, source)
+    place.commit(manifest, layout.files(len(plan.planned)))
+    return manifest
+
+
+@dataclass(frozen=True)
+class Index:
+    """The stage: builds the index of what was encoded."""
+
+    layout: Layout
+    plan: Plan
+    options: IndexOptions
+    engine: Engine
+    console: Console
+
+    def check(self) -> None:
+        """Leave it to `is_current`: the stages before may still make what is lacking."""
+
+    def is_current(self) -> bool:
+        """Tell whether the index that is there was made of the embeddings, as asked."""
+        embeddings, _ = self._embeddings()
+        current = index_is_current(self.layout, embeddings, self.options)
+        if current:
+            self._say(f"{self.layout.index}: the index is there and current")
+        return current
+
+    def run(self) -> None:
+        """Build the index.
+
+        Raises:
+            ImageIndexError: nothing was encoded, not all of it, or there is no such index.
+        """
+        embeddings, encoder = self._embeddings()
+        build_index(self.layout, embeddings, encoder, self.options, self.engine, self._say)
+
+    def _embeddings(self) -> tuple[Embeddings, EncoderDescription]:
+        layout = self.layout
+        encoder = kept_encoder(layout)
+        command = f"python -m pipelines.build_image_kc --kc {layout.kc} --stage encode"
+        if encoder is None:
+            raise ImageIndexError(f"{layout.images}: no images are encoded yet; run {command}")
+        parts = encoded_parts(layout, all_fetched(layout, self.plan), encoder.fingerprint)
+        if len(parts) < len(self.plan.planned):
+            raise ImageIndexError(
+                f"{layout.images}: {len(parts)} of {len(self.plan.planned)} parts are encoded; run {command}"
+            )
+        table = tuple(parts[number].part for number in sorted(parts))
+        return Embeddings(layout.images, table, encoder.dimension), encoder
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSource) -> ImageManifest:
+    """Return the manifest of what lies on disk, finished and current; `snapshot` is the fingerprint of the snapshot."""
+    fetched = fetched_parts(layout, plan)
+    encoder = kept_encoder(layout)
+    encoded = encoded_parts(layout, fetched, encoder.fingerprint) if encoder else {}
+    tables = {"articles": list(plan.parts)}
+    if len(fetched) == len(plan.planned):
+        tables["records"] = [fetched[number].part for number in sorted(fetched)]
+    if len(encoded) == len(plan.planned):
+        tables["embeddings"] = [encoded[number].part for number in sorted(encoded)]
+    index = read_description(layout) if "embeddings" in tables else None
+    return ImageManifest(
+        snapshot=snapshot,
+        source=source,
+        part_bits=plan.part_bits,
+        tables=tables,
+        encoder=encoder if "embeddings" in tables else None,
+        index=IndexSummary(index.factory, index.vectors) if index else None,
+        counts={
+            **plan.counts,
+            "images": sum(part.images for part in fetched.values()),
+            "bytes of images": sum(part.bytes for part in fetched.values()),
+            "images encoded": sum(part.part.rows for part in encoded.values()),
+        },
+        drops={
+            **plan.drops,
+            "images": _total(part.failed for part in fetched.values()),
+            "encoded images": _total(part.failed for part in encoded.values()),
+        },
+        versions={name: version(name) for name in ("pillow", "pyarrow")},
     )
-    encoder = _encoder_there(layout)
-    if "fetch" in stages:
-        check_source(layout, plan, fetching)
-        if not needs_fetching(layout, plan, fetching):  # what is there came from where it came from
-            source["images"] = _images_there(layout) or source["images"]
-    network = None
-    if "encode" in stages:
-        if "fetch" not in stages:
-            _all_records(layout, plan)
-        network = _open_encoder(
-            encoder_options, console
-        )  # its weights may be missing: say so before hours of fetching
-    if "fetch" in stages:
-        _say(console, f"{plan.files:,} files in {_counted(len(plan.planned), 'part')}")
-        try:
-            fetch(layout, plan, fetching, console)
-        finally:
-            write_manifest(layout, snapshot, plan, source=source, encoder=encoder)
-    if network is not None:
-        encode(layout, _all_records(layout, plan), network, encoding, console)
-        encoder = network.describe()
-        write_manifest(layout, snapshot, plan, source=source, encoder=encoder)
-    if "index" in stages:
-        _index(layout, plan, indexing, console)
-    return write_manifest(layout, snapshot, plan, source=source, encoder=encoder)
 
 
-def _open_encoder(options: dict[str, Any], console: Console) -> Encoder:
-    from pipelines.image_index.encoding.encoder import open_encoder
-
-    encoder = open_encoder(**options)
-    _say(console, f"encoder {encoder.name} on {encoder.device_name}, {encoder.dimension} numbers a vector")
-    return encoder
-
-
-def _index(layout: Layout, plan: Plan, options: IndexOptions, console: Console) -> None:
-    """Indexes what was encoded, unless the index is there and current."""
-    encoder = described_encoder(layout)
-    states = encoded_states(layout, _all_records(layout, plan), encoder["fingerprint"])
-    if len(states) < len(plan.planned):
-        raise ImageIndexError(
-            f"{layout.images}: {len(states)} of {len(plan.planned)} parts are encoded; run"
-            f" python -m pipelines.build_image_kc --kc {layout.kc} --stage encode"
-        )
-    embeddings = embeddings_of(layout, states, encoder["dimension"])
-    if index_is_current(layout, embeddings, options):
-        _say(console, f"{layout.index}: the index is there and current")
-    else:
-        build_index(layout, embeddings, encoder, options, lambda line: _say(console, line))
+def _total(failures: Iterable[dict[str, int]]) -> dict[str, int]:
+    reasons: Counter[str] = Counter()
+    for some in failures:
+        reasons.update(some)
+    return dict(sorted(reasons.items()))
 
 
-def _all_records(layout: Layout, plan: Plan) -> dict[int, dict[str, Any]]:
-    records = fetched_states(layout, plan)
-    if len(records) < len(plan.planned):
-        raise ImageIndexError(
-            f"{layout.images}: {len(records)} of {len(plan.planned)} parts are fetched; run"
-            f" python -m pipelines.build_image_kc --kc {layout.kc} --stage fetch"
-        )
-    return records
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a build goes by of the manifest that is there, of this version or of one before it."""
+
+    part_bits: int
+    source: ImageSource | None = None
 
 
-def _encoder_there(layout: Layout) -> dict[str, Any] | None:
+def _read_kept(layout: Layout) -> _Kept | None:
     try:
-        return described_encoder(layout)
-    except ImageIndexError:
+        return read_json(layout.images / MANIFEST, _Kept)
+    except (OSError, ValueError):
         return None
 
 
-def _images_there(layout: Layout) -> str | None:
+def _fetched_source(layout: Layout) -> ImageSource:
+    """Return where the images that are there come from.
+
+    Raises:
+        ImageIndexError: nothing was fetched yet.
+    """
     try:
-        return str(fetched_source(layout)["images"])
-    except ImageIndexError:  # killed before the manifest was written
-        return None
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return read_image_manifest(layout.kc).source
+    except SnapshotError as error:
+        raise ImageIndexError(str(error)) from error

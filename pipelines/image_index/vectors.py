@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.snapshot import Part
+from kc_schema.store import Part
 from pipelines.image_index.errors import ImageIndexError
 
 __all__ = ["Embeddings", "HalfMatrix", "Ids", "read_vectors"]
@@ -32,30 +32,30 @@ class Embeddings:
 
     @property
     def rows(self) -> int:
-        """Gives the number of vectors."""
+        """Return the number of vectors."""
         return sum(part.rows for part in self.parts)
 
     @property
     def fingerprint(self) -> str:
-        """Gives a checksum over all vectors."""
+        """Return a checksum over all vectors."""
         return hashlib.sha256("".join(part.sha256 for part in self.parts).encode()).hexdigest()
 
     def first_rows(self) -> list[int]:
-        """Gives the number of every part's first row, and that of all rows at the end."""
+        """Return the number of every part's first row, and that of all rows at the end."""
         return [0, *np.cumsum([part.rows for part in self.parts], dtype=np.int64).tolist()]
 
     def read(self, number: int) -> tuple[Ids, HalfMatrix]:
-        """Gives ids and vectors of a part."""
+        """Return ids and vectors of a part."""
         return read_vectors(self.folder / self.parts[number].file, self.dimension)
 
     def blocks(self) -> Iterator[tuple[int, Ids, HalfMatrix]]:
-        """Gives the first row, the ids and the vectors of every part that has any."""
+        """Return the first row, the ids and the vectors of every part that has any."""
         for number, first in enumerate(self.first_rows()[:-1]):
             if self.parts[number].rows:
                 yield first, *self.read(number)
 
     def rows_at(self, rows: Sequence[int] | Ids) -> HalfMatrix:
-        """Gives the vectors with these row numbers, which ascend."""
+        """Return the vectors with these row numbers, which ascend."""
         wanted = np.asarray(rows, np.int64)
         found = np.empty((len(wanted), self.dimension), np.float16)
         for first, ids, vectors in self.blocks():
@@ -65,7 +65,7 @@ class Embeddings:
 
 
 def read_vectors(path: Path, dimension: int) -> tuple[Ids, HalfMatrix]:
-    """Gives the ids and vectors of a part of the embeddings.
+    """Return the ids and vectors of a part of the embeddings.
 
     Raises:
         ImageIndexError: it cannot be read, or holds vectors of another width.

@@ -94,7 +94,7 @@ class Corpora:
 
         spec = self.encoder_spec
         if spec is None:
-            spec = str(self.images.index.encoder["name"])
+            spec = self.images.index.encoder.name
         encoder = open_encoder(spec, device=self.device, cache=self.encoder_cache)
         if self.settings.needs("sentence_image", "image", "object"):
             self.images.check_encoder(encoder)

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kc_schema.anchors import strip
+from kc_schema.hit import Hit
 from kc_schema.image_manifest import IMAGES, MANIFEST, read_image_manifest
 from kc_schema.snapshot import checksum
-from pipelines.image_index import ImageHit, ImageIndex, open_index
+from pipelines.image_index import ImageIndex, open_index
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.rows_by_image import RowsByImage
 from pipelines.retrieval.chunks import Chunk, Vector
 from pipelines.retrieval.crops import Cropper
 from pipelines.retrieval.errors import RetrievalError
@@ -45,8 +45,7 @@ class ImageCorpus:
         self.snapshot = checksum(kc / IMAGES / MANIFEST)
         """Checksum of the image corpus' manifest."""
         self._rows = {
-            table: RowsByImage(self.layout, table, columns, self.part_bits)
-            for table, columns in _COLUMNS.items()
+            table: self.layout.rows(table, columns, self.part_bits) for table, columns in _COLUMNS.items()
         }
 
     @property
@@ -61,7 +60,7 @@ class ImageCorpus:
         Raises:
             pipelines.image_index.ImageIndexError: a table cannot be read.
         """
-        return self._rows[table].fetch(images)
+        return self._rows[table].fetch_all(images)
 
     def check_encoder(self, encoder: Any) -> None:
         """Refuses an encoder whose vectors are not of the index' space.
@@ -70,10 +69,10 @@ class ImageCorpus:
             RetrievalError: it is another one than that which made the index.
         """
         made_by = self.index.encoder
-        if encoder.fingerprint != made_by["fingerprint"]:
+        if encoder.fingerprint != made_by.fingerprint:
             raise RetrievalError(
-                f"{self.layout.images}: the index was made by the encoder {made_by['name']} (weights"
-                f" {made_by['weights_sha256'][:12]}), and {encoder.name} (weights {encoder.weights_sha256[:12]})"
+                f"{self.layout.images}: the index was made by the encoder {made_by.name} (weights"
+                f" {made_by.weights_sha256[:12]}), and {encoder.name} (weights {encoder.weights_sha256[:12]})"
                 " is not the same: give it with --encoder, or build the index again with this one"
             )
 
@@ -142,15 +141,14 @@ def find_objects(
     return found
 
 
-def _search(index: ImageIndex, vectors: Sequence[Any], limits: SourceSettings) -> list[list[ImageHit]]:
+def _search(index: ImageIndex, vectors: Sequence[Any], limits: SourceSettings) -> list[list[Hit]]:
     if not vectors:
         return []
     return index.search(np.stack(vectors), limits.candidates, distinct_articles=limits.per_title == 1)
 
 
-def _evidence(hit: ImageHit, *, box: tuple[float, ...] | None = None, crop: str | None = None) -> Evidence:
-    text = hit.introduction.strip("\n")
-    return Evidence(hit.score, hit.file, hit.title, text, hit.image_id, box, crop)
+def _evidence(hit: Hit, *, box: tuple[float, ...] | None = None, crop: str | None = None) -> Evidence:
+    return Evidence(hit.score, hit.key, hit.title, hit.text.strip("\n"), hit.record_id, box, crop)
 
 
 def with_agreement(found: dict[str, list[Evidence]], chunk: Chunk, encoder: Any) -> dict[str, list[Evidence]]:

@@ -116,6 +116,12 @@ class Expansion:
                 index += 2
                 continue
             name, action = decision
+            if isinstance(action, _Silent) and action.kind == "maintenance" and close > index + 1:
+                inside = pieces[index + 1 : close]
+                if any("text" in piece for piece in inside) and not _stands_alone(
+                    result, pieces, close, partners
+                ):
+                    action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
                     self.dropped[action.kind] += 1
@@ -203,11 +209,13 @@ class Expansion:
             arguments = read_arguments(parts)
             if marks.ARGUMENT_PIPE in inside or marks.ARGUMENT_EQUALS in inside:
                 arguments = {_reveal(key): _reveal(value) for key, value in arguments.items()}
+            if "''" in inside:
+                arguments = {key: _EMPHASIS.sub(_hide_emphasis, value) for key, value in arguments.items()}
             before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
             if value is not None:
                 self.rendered += 1
-                return value
+                return _with_plain_apostrophes(value)
         if action is not None and isinstance(action, _Silent) and action.kind:
             self.dropped[action.kind] += 1
         else:
@@ -234,6 +242,11 @@ class Expansion:
             self.unknown[name] += 1
         ends_paragraph = not inner and (alone or kind in _BLOCK_KINDS)
         return marks.BREAK if ends_paragraph else marks.REMOVED
+
+
+def _remark(call: TemplateCall) -> str:
+    """Return the words that an editor's remark is about, where it holds them: ``{{clarify|text=word}}``."""
+    return call.get("text")
 
 
 _TOO_DEEP = _Silent("too deep")
@@ -285,6 +298,41 @@ def _at_line_start(pieces: list[str]) -> bool:
         if piece:
             return piece[-1] == "\n"
     return True
+
+
+# The apostrophes of emphasis in an argument.
+_EMPHASIS = re.compile("''+")
+# Apostrophes that a template prints and that could pair with those around it: beside others, at an edge, at a tag.
+_COULD_PAIR = re.compile(
+    rf"\A'|'\Z|''+|(?<=[>{marks.ARGUMENT_APOSTROPHE}])'|'(?=[<{marks.ARGUMENT_APOSTROPHE}])"
+)
+
+
+def _hide_emphasis(apostrophes: re.Match[str]) -> str:
+    return marks.ARGUMENT_APOSTROPHE * len(apostrophes[0])
+
+
+def _with_plain_apostrophes(value: str) -> str:
+    """Return what a renderer printed such that its apostrophes and italics pair with none on the page.
+
+    On the wiki a template prints its italics as tags and its apostrophes beside tags. The apostrophes of the
+    arguments are the page's own and pair as if they stood there.
+    """
+    if marks.ITALIC in value:
+        value = value.replace(marks.ITALIC, "")
+        if value[:1] in _LINE_STARTS:
+            value = marks.JOINER + value
+    if "'" in value:
+        value = _COULD_PAIR.sub(_as_text, value)
+    return value.replace(marks.ARGUMENT_APOSTROPHE, "'") if marks.ARGUMENT_APOSTROPHE in value else value
+
+
+# What begins a list or a table where it begins a line.
+_LINE_STARTS = "*#:;{"
+
+
+def _as_text(apostrophes: re.Match[str]) -> str:
+    return marks.APOSTROPHE * len(apostrophes[0])
 
 
 def _hide(link: re.Match[str]) -> str:

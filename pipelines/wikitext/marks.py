@@ -25,9 +25,12 @@ NEWLINE = "\x0b"
 LINE_BREAK = "\x0c"
 """A ``<br>``: a space in the text, and the end of the paragraph where two follow each other."""
 
-ARGUMENT_PIPE, ARGUMENT_EQUALS = ANCHOR, SURFACE
-"""Signs inside an argument that must not cut the call around it. They live only while the calls of templates are
-expanded; no link has been read then, so that the characters of anchors are free for them."""
+ARGUMENT_PIPE, ARGUMENT_EQUALS, ARGUMENT_APOSTROPHE = ANCHOR, SURFACE, ANCHOR_END
+"""Signs inside an argument that must not cut the call around it, and the apostrophes of its emphasis, which must not
+pair with what the template prints. They live only while the calls of templates are expanded; no link has been read
+then, so that the characters of anchors are free for them."""
+ITALIC = "\x1f"
+"""Where italics begin and end in what a renderer prints. On the wiki that is a tag: it pairs with no apostrophes."""
 OVER = JOINER
 """LaTeX's ``\\over`` until its group ends; it lives only inside the text of one formula."""
 
@@ -39,6 +42,8 @@ _TO_STAND_INS = str.maketrans(
     | {"_": "_" + JOINER, "-": "-" + JOINER, "\n": " "}
 )
 _TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS, strict=True)) | {JOINER: None})
+APOSTROPHE = JOINER + _STAND_INS[_LITERALS.index("'")]
+"""An apostrophe that is none of emphasis, wherever it stands."""
 _CONTROL_CHARACTERS = bytes((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)))
 # An anchor's marks with its title; what is left without them is its surface.
 _ANCHOR_MARK = re.compile(f"{ANCHOR}[^{SURFACE}]*{SURFACE}|{ANCHOR_END}")

@@ -40,6 +40,7 @@ _OPENING: dict[str, str] = {
     **dict.fromkeys(_ITEMS.split(), marks.ITEM),
     "blockquote": marks.QUOTE,
     "br": marks.LINE_BREAK,
+    "q": '"',
     **{f"h{level}": "\n" + "=" * level for level in range(1, 7)},
 }
 _CLOSING: dict[str, str] = {
@@ -47,8 +48,15 @@ _CLOSING: dict[str, str] = {
     **dict.fromkeys((_BLOCKS + " " + _ITEMS).split(), marks.BREAK),
     "blockquote": marks.QUOTE_END,
     "br": marks.LINE_BREAK,
+    "q": '"',
     **{f"h{level}": "=" * level + "\n" for level in range(1, 7)},
 }
+
+_SCRIPTS = {"sup": "^", "sub": "_"}
+# Behind these a number is raised or set low by a sign.
+_BEFORE_SCRIPT = {"sup": "0123456789)", "sub": "0123456789"}
+# A number, or a single letter in italics, that is all of a superscript or subscript.
+_POWER = re.compile(r"(?:[-+−–]|&minus;)?(?:\d[\d.,]*|''[A-Za-z]'')</su[bp]>")
 
 # Extension tags that leave nothing, inside a line and as blocks of their own.
 _SILENT = frozenset(
@@ -120,6 +128,14 @@ class _Stripper:
                     if opening is None:
                         continue
                     replacement = opening
+                    if (
+                        name in _SCRIPTS
+                        and start
+                        and text[start - 1] in _BEFORE_SCRIPT[name]
+                        and _POWER.match(text, end)
+                    ):
+                        # Digits of a power or an index would join the number before it.
+                        replacement = _SCRIPTS[name]
                     if name == "table":
                         end = self.table(start, end)
                     elif attributes and _HIDDEN.search(attributes):

@@ -26,7 +26,7 @@ SIDE = 224
 
 
 def picture(size: tuple[int, int], seed: int) -> bytes:
-    """Gives a JPEG with about as much detail as a photograph has."""
+    """Return a JPEG with about as much detail as a photograph has."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize(
         size, Image.Resampling.BICUBIC
@@ -38,7 +38,7 @@ def picture(size: tuple[int, int], seed: int) -> bytes:
 
 
 def rate(work: Callable[[bytes], object], contents: list[bytes]) -> float:
-    """Gives calls a CPU second of this process."""
+    """Return calls a CPU second of this process."""
     work(contents[0])
     started, calls = time.process_time(), 0
     while time.process_time() - started < SECONDS:

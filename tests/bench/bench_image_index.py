@@ -28,27 +28,28 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.files import write_atomically
-from kc_schema.image_manifest import ImageManifest, write_image_manifest
+from kc_schema.image_manifest import EncoderDescription, ImageManifest, ImageSource, write_image_manifest
 from kc_schema.image_tables import IMAGE_ID_BITS, embeddings_schema
-from kc_schema.snapshot import Part
+from kc_schema.store import Part, write_atomically
+from pipelines.engine import Engine
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import IMAGES_PER_PART
 from pipelines.image_index.search import open_index
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
-from pipelines.image_index.vector_index.description import read_description
 from pipelines.image_index.vector_index.probing import Probe, Probing
 from pipelines.image_index.vector_index.recall import Queries, make_queries, measure_speed, recall_of
+from pipelines.image_index.vector_index.served import read_description
 from pipelines.image_index.vectors import Embeddings, Ids
 
-ENCODER = {"name": "synthetic", "weights_sha256": "", "fingerprint": "", "dimension": 0}
+ENCODER = EncoderDescription("synthetic", "", "", 0)
+SOURCE = ImageSource("", "", 500, ())
 DIRECTIONS = 16
 PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 @functools.lru_cache(maxsize=1)
 def clusters_of(clusters: int, dimension: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Gives centres of length 1, and 64 sets of directions in which the members of clusters spread."""
+    """Return centres of length 1, and 64 sets of directions in which the members of clusters spread."""
     rng = np.random.default_rng(11)
     centres = rng.normal(size=(clusters, dimension)).astype(np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -59,7 +60,7 @@ def clusters_of(clusters: int, dimension: int) -> tuple[npt.NDArray[np.float32],
 def vectors_of(
     rows: int, dimension: int, clusters: int, seed: int, *, even: bool = False
 ) -> npt.NDArray[np.float16]:
-    """Gives vectors of length 1 around centres, each spread mostly along a few directions of its own.
+    """Return vectors of length 1 around centres, each spread mostly along a few directions of its own.
 
     With 30,000 of them in 512 lists, 4, 8, 16 and 32 lists have 0.78, 0.88, 0.95 and 0.99 of the neighbours of
     held-out vectors; of as many sentences of Wikipedia, embedded by MiniLM, 0.80, 0.88, 0.93 and 0.96.
@@ -82,7 +83,7 @@ def vectors_of(
 
 
 def write(kc: Path, rows: int, dimension: int, part_bits: int, *, even: bool = False) -> Embeddings:
-    """Writes embeddings part by part, unless they are there."""
+    """Write embeddings part by part, unless they are there."""
     parts = []
     count = 1 << part_bits
     for number in range(count):
@@ -92,12 +93,12 @@ def write(kc: Path, rows: int, dimension: int, part_bits: int, *, even: bool = F
             vectors = vectors_of(size, dimension, round(2 * math.sqrt(rows)), seed=number, even=even)
             write_vectors(path, number << (IMAGE_ID_BITS - part_bits), vectors)
         parts.append(Part(f"embeddings/{path.name}", size, path.stat().st_size, str(number)))
-    write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=part_bits, tables={}))
+    write_image_manifest(kc, ImageManifest(snapshot="", source=SOURCE, part_bits=part_bits, tables={}))
     return Embeddings(kc / "images", tuple(parts), dimension)
 
 
 def write_part(folder: Path, vectors: npt.NDArray[np.float16]) -> Embeddings:
-    """Writes all vectors as one part."""
+    """Write all vectors as one part."""
     path = folder / "embeddings.parquet"
     write_vectors(path, 0, vectors)
     part = Part(path.name, len(vectors), path.stat().st_size, "")
@@ -105,7 +106,7 @@ def write_part(folder: Path, vectors: npt.NDArray[np.float16]) -> Embeddings:
 
 
 def write_vectors(path: Path, first: int, vectors: npt.NDArray[np.float16]) -> None:
-    """Writes vectors with ids from `first` on."""
+    """Write vectors with ids from `first` on."""
     size, dimension = vectors.shape
     table = pa.table(
         [
@@ -144,13 +145,13 @@ class PrivateMemory:
 
 
 def private_memory() -> float:
-    """Gives this process' memory in GB, without what it maps from files."""
+    """Return this process' memory in GB, without what it maps from files."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) * 1024 / 1e9
 
 
 def curve(index: Any, queries: Mapping[str, Queries], k_factor: int) -> Iterator[str]:
-    """Gives a line for each number of lists that are visited."""
+    """Return a line for each number of lists that are visited."""
     for nprobe in PROBES:
         yield row(
             f"nprobe {nprobe}, k_factor {k_factor or '-'}",
@@ -161,7 +162,7 @@ def curve(index: Any, queries: Mapping[str, Queries], k_factor: int) -> Iterator
 
 
 def row(name: str, index: Any, queries: Mapping[str, Queries], probing: Probing) -> str:
-    """Gives a line of the table: recall by kind of queries, then queries a second by kind and batch."""
+    """Return a line of the table: recall by kind of queries, then queries a second by kind and batch."""
     recalls = [f"{recall_of(index, asked, probing):.3f}" for asked in queries.values()]
     speeds = [
         f"{measure_speed(index, asked, probing, size):,.0f}" for asked in queries.values() for size in (1, 64)
@@ -170,14 +171,14 @@ def row(name: str, index: Any, queries: Mapping[str, Queries], probing: Probing)
 
 
 def by_id(queries: Mapping[str, Queries], ids: Ids) -> dict[str, Queries]:
-    """Gives queries whose answers are ids in place of rows."""
+    """Return queries whose answers are ids in place of rows."""
     return {
         name: Queries(asked.vectors, ids[asked.left_out], ids[asked.exact]) for name, asked in queries.items()
     }
 
 
 def plain_index(embeddings: Embeddings) -> tuple[Any, float]:
-    """Gives ``IVF4096,Flat`` as a first attempt would build it, and the processor seconds that it took."""
+    """Return ``IVF4096,Flat`` as a first attempt would build it, and the processor seconds that it took."""
     import faiss
 
     started = time.process_time()
@@ -208,7 +209,7 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
     )
     started, cpu = time.perf_counter(), time.process_time()
     layout = Layout(kc)
-    options = IndexOptions(factory=arguments.index, shards=arguments.shards, workers=arguments.workers)
+    options = IndexOptions(factory=arguments.index, shards=arguments.shards)
     memory, before = PrivateMemory(), private_memory()
 
     def say(line: str) -> None:
@@ -217,9 +218,9 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
 
     description = read_description(layout)
     if description is None or not index_is_current(layout, embeddings, options):
-        with memory:
-            description = build_index(layout, embeddings, ENCODER, options, say)
-        print(f"built: {description['bytes'] / 1e9:,.2f} GB")
+        with memory, Engine(arguments.workers) as engine:
+            description = build_index(layout, embeddings, ENCODER, options, engine, say)
+        print(f"built: {description.bytes / 1e9:,.2f} GB")
     rows = np.sort(np.random.default_rng(3).permutation(embeddings.rows)[:500])
     queries = make_queries(embeddings, rows, seed=3)
     before, opening = private_memory(), time.perf_counter()
@@ -233,10 +234,10 @@ def bench(kc: Path, arguments: argparse.Namespace) -> None:
     print(
         "\n| index | recall: held out | mixed | q/s: held out, 1 | 64 | mixed, 1 | 64 |\n" + "|---" * 7 + "|"
     )
-    print(f"| {description['factory']} |||||||")
+    print(f"| {description.factory} |||||||")
     asked = by_id(queries, ids)
-    print(row("as the build chose", served._index, asked, served._probing))
-    for k_factor in (3, 6, 20) if description["kind"] == "ivf-refine" else (0,):
+    print(row("as the build chose", served._index, asked, served.description.probing))
+    for k_factor in (3, 6, 20) if description.kind == "ivf-refine" else (0,):
         for line in curve(served._index, asked, k_factor):
             print(line)
     del served

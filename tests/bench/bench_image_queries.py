@@ -40,7 +40,7 @@ BATCH = 64
 
 
 def sentences_of(kc: Path, count: int) -> list[str]:
-    """Gives `count` sentences of a corpus, drawn evenly."""
+    """Return `count` sentences of a corpus, drawn evenly."""
     rows = [
         text
         for path in sorted((kc / "sentences").glob("*.parquet"))
@@ -51,7 +51,7 @@ def sentences_of(kc: Path, count: int) -> list[str]:
 
 
 def embed(texts: list[str]) -> Matrix:
-    """Gives the embeddings of texts, of length 1."""
+    """Return the embeddings of texts, of length 1."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -77,7 +77,7 @@ def embed(texts: list[str]) -> Matrix:
 
 
 def kept(path: Path, texts: list[str]) -> Matrix:
-    """Gives the embeddings of texts, from `path` where they are there."""
+    """Return the embeddings of texts, from `path` where they are there."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, embed(texts))

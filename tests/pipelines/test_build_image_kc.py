@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +24,12 @@ pytest.importorskip("faiss")
 
 from PIL import Image, ImageEnhance
 
-from kc_schema.image_manifest import ImageManifest, read_image_manifest, write_image_manifest
-from kc_schema.snapshot import checksum
+from kc_schema.image_manifest import ImageManifest, IndexSummary, read_image_manifest, write_image_manifest
+from kc_schema.store import checksum
 from pipelines import build_image_kc, search
 from pipelines.image_index import open_index
 from pipelines.image_index.encoding.encoder import open_encoder
+from tests.pipelines.image_index.corpora import SOURCE
 from tests.pipelines.image_index.encoders import write_random_clip
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as, media_server
@@ -75,7 +77,8 @@ DISTRACTORS = 30
 
 
 def build(kc: Path, *arguments: str) -> int:
-    return build_image_kc.main(["--kc", str(kc), "--device", "cpu", "--workers", "1", *arguments])
+    given = ["--kc", str(kc), "--device", "cpu", *arguments]
+    return build_image_kc.main([*given, *([] if "--workers" in given else ["--workers", "1"])])
 
 
 def photographs() -> dict[str, Image.Image]:
@@ -89,7 +92,7 @@ def photographs() -> dict[str, Image.Image]:
 
 
 def variants(image: Image.Image) -> dict[str, Image.Image]:
-    """Gives what becomes of a picture on its way through the web."""
+    """Return what becomes of a picture on its way through the web."""
     width, height = image.size
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=25)
@@ -120,16 +123,16 @@ def photo_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_photographs_are_found_again_whatever_was_done_to_them(photo_corpus: Path) -> None:
     index, encoder = open_index(photo_corpus), open_encoder(EFFICIENTNET, device="cpu")
-    assert index.encoder["fingerprint"] == encoder.fingerprint
+    assert index.encoder.fingerprint == encoder.fingerprint
     assert len(index) == len(PHOTOGRAPHS) + DISTRACTORS
     for file, image in photographs().items():
         made = variants(image)
         for change, hits in zip(
             made, index.search(encoder.encode_images(list(made.values())), 3), strict=True
         ):
-            assert hits[0].file == file, (file, change, hits[0].file)
+            assert hits[0].key == file, (file, change, hits[0].key)
             assert hits[0].title == f"Article of {file}"
-            assert hits[0].introduction.startswith("This is <e: Article_of_")
+            assert hits[0].text.startswith("This is <e: Article_of_")
 
 
 def test_index_and_exact_search_agree(photo_corpus: Path) -> None:
@@ -184,13 +187,13 @@ def test_a_second_run_finds_everything_done(photo_corpus: Path, capsys: Any) -> 
     before[images / "index.faiss"] = (images / "index.faiss").stat().st_mtime_ns
     folder = str(photo_corpus.parent / "images")
     assert build(photo_corpus, "--images", folder, "--encoder", EFFICIENTNET, "--json") == 0
-    manifest = ImageManifest.from_json(capsys.readouterr().out, source="output")
-    assert manifest == read_image_manifest(photo_corpus)
+    manifest = read_image_manifest(photo_corpus)
+    assert capsys.readouterr().out == manifest.to_json()
     assert before == {path: path.stat().st_mtime_ns for path in before}
     for parts in manifest.tables.values():
         for part in parts:
             assert checksum(images / part.file) == part.sha256
-    assert manifest.index == {"factory": "Flat", "vectors": len(PHOTOGRAPHS) + DISTRACTORS}
+    assert manifest.index == IndexSummary("Flat", len(PHOTOGRAPHS) + DISTRACTORS)
     assert manifest.counts["files"] == manifest.counts["images"] == len(PHOTOGRAPHS) + DISTRACTORS
     assert manifest.drops["links"] == {"again on the same page": 1}
 
@@ -202,7 +205,7 @@ def test_where_nothing_is_fetched_the_manifest_keeps_the_source(
     assert build(photo_corpus, "--images", str(tmp_path / "none"), "--encoder", EFFICIENTNET) == 1
     assert "no such folder" in capsys.readouterr().err
     assert build(photo_corpus, "--images", str(tmp_path), "--encoder", EFFICIENTNET) == 0
-    assert read_image_manifest(photo_corpus).source["images"] == folder
+    assert read_image_manifest(photo_corpus).source.images == folder
 
 
 def test_stages_run_alone_and_in_order_only(tmp_path: Path, capsys: Any) -> None:
@@ -218,12 +221,12 @@ def test_stages_run_alone_and_in_order_only(tmp_path: Path, capsys: Any) -> None
     assert build(kc, "--stage", "index") == 1
     assert "no images are encoded yet" in capsys.readouterr().err
     assert build(kc, "--stage", "encode", "--encoder", PROJECTION) == 0
-    assert read_image_manifest(kc).encoder["name"] == PROJECTION
+    assert read_image_manifest(kc).encoder.name == PROJECTION
     assert build(kc, "--stage", "index") == 0
     manifest = read_image_manifest(kc)
-    assert manifest.source["images"] == str(folder)
-    assert manifest.source["types"] == ["jpeg"]
-    assert manifest.index["vectors"] == 6
+    assert manifest.source.images == str(folder)
+    assert manifest.source.types == ("jpeg",)
+    assert manifest.index == IndexSummary("Flat", 6)
 
 
 def test_what_the_encoder_lacks_is_said_before_anything_is_fetched(tmp_path: Path, capsys: Any) -> None:
@@ -269,6 +272,65 @@ def test_a_server_that_gives_nothing_is_no_success(tmp_path: Path, capsys: Any) 
         assert len(server.requests) == 10
 
 
+def test_a_corpus_of_an_older_version_is_taken_over(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before ``.work`` the results of steps lay in ``.state``, in another form; the tables were the same."""
+    from pipelines.image_index.encoding.encoder import Encoder
+
+    kc = prepared(tmp_path / "kc", [*(f"Fine_{n}.jpg" for n in range(20)), "Missing_a.jpg"])
+    images = kc / "images"
+    with media_server() as server:
+        options = ["--images", server.url, "--private-addresses", "--encoder", PROJECTION, "--json"]
+        assert build(kc, *options) == 0
+        before = {path: (images / path).read_bytes() for path in [*tables(kc), "index.faiss", "index.json"]}
+        manifest = json.loads(capsys.readouterr().out)
+        del manifest["source"]["limit"]
+        (images / "manifest.json").write_text(json.dumps(manifest))
+        shutil.rmtree(images / ".work")
+        (images / ".state/records").mkdir(parents=True)
+        (images / ".state/records/00000.json").write_text('{"fingerprint": "", "parts": []}')
+        asked = len(server.requests)
+        assert build(kc, "--stage", "index") == 1
+        assert "run python -m pipelines.build_image_kc" in capsys.readouterr().err
+        assert (images / "manifest.json").read_text() == json.dumps(manifest)
+        monkeypatch.setattr(Encoder, "blank_batch", None)
+        assert build(kc, *options) == 0
+        assert len(server.requests) == asked
+    assert before == {path: (images / path).read_bytes() for path in before}
+    assert "encoding" not in capsys.readouterr().err
+    assert not (images / ".state/records").exists()
+
+
+@pytest.mark.parametrize(("number", "status", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 2)])
+def test_a_build_that_is_told_to_stop_ends_in_one_line(
+    tmp_path: Path, number: int, status: int, workers: int
+) -> None:
+    kc = write_snapshot(tmp_path / "kc", {"Page": [f"Fine_{n}.jpg" for n in range(300)]})
+    with media_server() as server:
+        server.delay = 0.02
+        command = [sys.executable, "-m", "pipelines.build_image_kc", "--kc", str(kc), "--images", server.url]
+        command += ["--private-addresses", "--stage", "fetch", "--workers", str(workers)]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        end = time.monotonic() + 60
+        while len(server.requests) < 20 and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert error.splitlines()[-1] == "stopped; the same command goes on where this one was"
+    assert "Traceback" not in error
+    assert read_image_manifest(kc).tables.keys() == {"articles"}
+    assert not (kc / "images/.lock").exists()
+
+
 def test_errors_are_one_line(tmp_path: Path, capsys: Any) -> None:
     kc = write_snapshot(tmp_path / "kc", {"Page": ["A.jpg"]})
     for arguments, message in (
@@ -278,7 +340,7 @@ def test_errors_are_one_line(tmp_path: Path, capsys: Any) -> None:
         (["--kc", str(kc), "--images", "http://"], "not an address with a host"),
         (["--kc", str(kc), "--no-such-option"], "unrecognised arguments"),
     ):
-        assert build_image_kc.main([*arguments, "--encoder", PROJECTION]) == 1
+        assert build_image_kc.main([*arguments, "--encoder", PROJECTION]) in (1, 2)
         error = capsys.readouterr().err.strip()
         assert error.splitlines()[-1].startswith("error: "), error
         assert message in error.splitlines()[-1]
@@ -330,7 +392,7 @@ def manifest_part(manifest: ImageManifest, table: str) -> str:
 
 
 def killed_when(command: list[str], condition: Callable[[], bool], seconds: float = 90.0) -> bool:
-    """Runs a command and kills it with all that it started as soon as the condition holds."""
+    """Run a command and kills it with all that it started as soon as the condition holds."""
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -350,10 +412,10 @@ def killed_when(command: list[str], condition: Callable[[], bool], seconds: floa
 
 
 def prepared(kc: Path, files: list[str]) -> Path:
-    """Writes a snapshot whose image corpus has eight parts, however small it is."""
+    """Write a snapshot whose image corpus has eight parts, however small it is."""
     write_snapshot(kc, {f"Page {n}": [file] for n, file in enumerate(files)})
     (kc / "images").mkdir()
-    write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=3, tables={}))
+    write_image_manifest(kc, ImageManifest(snapshot="", source=SOURCE, part_bits=3, tables={}))
     return kc
 
 
@@ -371,17 +433,26 @@ def test_killed_at_every_stage_the_same_command_ends_the_same(tmp_path: Path) ->
             "--types",
             "jpeg",
         ]
-        options += ["--encoder", PROJECTION, "--device", "cpu", "--batch-size", "4", "--workers", "2"]
+        options += ["--encoder", PROJECTION, "--batch-size", "4", "--workers", "2"]
         options += ["--index", "IVF4,SQfp16", "--shards", "3"]
         kc = prepared(tmp_path / "killed", files)
         images = kc / "images"
-        command = [sys.executable, "-m", "pipelines.build_image_kc", "--kc", str(kc), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.build_image_kc",
+            "--kc",
+            str(kc),
+            "--device",
+            "cpu",
+            *options,
+        ]
         assert killed_when(command, lambda: len(server.requests) > 60)
         had = len(server.requests)
         assert killed_when(command, lambda: len(list((images / "embeddings").glob("part-*"))) >= 2)
         # What was on its way when it was killed is asked for again, nothing else.
         assert len(server.requests) <= 154 + 4 + had - 60
-        assert killed_when(command, lambda: bool(list(images.glob(".state/index/*/trained.faiss"))))
+        assert killed_when(command, lambda: bool(list(images.glob(".work/index/*/trained.faiss"))))
         assert not (images / "index.json").exists()
         assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
@@ -406,10 +477,11 @@ def tables(kc: Path) -> list[str]:
 
 
 def test_two_builds_at_once_are_refused(tmp_path: Path, capsys: Any) -> None:
-    from pipelines.image_index.corpus import lock_images
     from pipelines.image_index.layout import Layout
 
     kc = write_snapshot(tmp_path / "kc", {"Page": ["A.jpg"]})
-    with lock_images(Layout(kc)):
+    with Layout(kc).place():
         assert build(kc, "--images", str(tmp_path), "--encoder", PROJECTION) == 1
-    assert "another build is writing there" in capsys.readouterr().err
+    assert re.search(
+        r"images: another build of images \(process .*\) is writing there", capsys.readouterr().err
+    )

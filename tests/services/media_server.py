@@ -1,6 +1,6 @@
 """A media server of the tests' own: the public one's layout, generated images, and every way to misbehave.
 
-What a file does is told by its name: ``Fine_...`` is served; ``Local_...`` only from the wiki's own folder;
+The name of a file says what it does: ``Fine_...`` is served; ``Local_...`` only from the wiki's own folder;
 ``Small_...`` is too small for a thumbnail, so that only the file itself can be had; ``Narrow_...`` is drawn up to
 250 pixels. The others are named in `BEHAVIOURS`. With one of `MODES` the server answers all requests alike.
 """
@@ -67,13 +67,13 @@ MODES = {
 
 
 def draw(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """Gives a picture that looks like no other: smooth colours from a small random grid."""
+    """Return a picture that looks like no other: smooth colours from a small random grid."""
     grid = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC)
 
 
 def encode_as(image: Image.Image, kind: str) -> bytes:
-    """Gives an image as bytes of a format."""
+    """Return an image as bytes of a format."""
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": 90} if kind == "JPEG" else {}
     image.save(buffer, kind, **options)
@@ -81,7 +81,7 @@ def encode_as(image: Image.Image, kind: str) -> bytes:
 
 
 def bomb(side: int = 30_000) -> bytes:
-    """Gives a PNG of `side` x `side` grey pixels in a few kilobytes."""
+    """Return a PNG of `side` x `side` grey pixels in a few kilobytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -137,7 +137,7 @@ class MediaServer:
 
 
 def content_of(name: str, thumbnail: bool) -> tuple[str, bytes]:
-    """Gives type and bytes of a file or of its thumbnail."""
+    """Return type and bytes of a file or of its thumbnail."""
     seed = zlib.crc32(name.encode())
     image = draw(seed)
     extension = name.rpartition(".")[2].lower()
@@ -348,7 +348,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def media_server() -> Iterator[MediaServer]:
-    """Runs the server on this machine until the block ends."""
+    """Run the server on this machine until the block ends."""
     media = MediaServer(0)
     handler = type("Handler", (_Handler,), {"server_ref": media})
     server = _Server(("127.0.0.1", 0), handler)

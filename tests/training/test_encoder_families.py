@@ -1,5 +1,7 @@
 """Encoders of every kind that people take, tiny and random: words, both ends, limits, markers, saving."""
 
+import json
+
 import pytest
 import torch
 import transformers
@@ -36,11 +38,9 @@ LLAMA_PIECES = (
 )
 
 
-def trained(model, trainer, pre_tokenizer, normalizer=None):
+def trained(model, trainer, pre_tokenizer):
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer
-    if normalizer is not None:
-        tokenizer.normalizer = normalizer
     tokenizer.train_from_iterator(TEXT, trainer)
     return tokenizer
 
@@ -52,8 +52,6 @@ def learned_bpe(pre_tokenizer, special, alphabet=()):
 
 def parts(tokenizer):
     """Vocabulary and merges of a BPE tokenizer."""
-    import json
-
     model = json.loads(tokenizer.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]
 
@@ -66,8 +64,6 @@ def byte_level(special):
 def unigram(special, unknown):
     trainer = trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token=unknown)
     tokenizer = trained(models.Unigram(), trainer, pre_tokenizers.Metaspace())
-    import json
-
     return [tuple(entry) for entry in json.loads(tokenizer.to_str())["model"]["vocab"]]
 
 
@@ -295,6 +291,7 @@ def test_an_expert_learns_is_saved_and_comes_back(family, kind, tmp_path):
     assert (again.probabilities == together.probabilities).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
 def test_bfloat16_and_checkpointing_give_nearly_the_same_loss(family):
     _, folder = family
     inputs, encoder = opened(folder)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+from transformers import BertConfig, BertModel, PreTrainedConfig, XLMRobertaConfig, XLMRobertaModel
 
 from training import devices
 from training.config import load_config, preset_names
@@ -166,6 +166,9 @@ def test_xlmr_positions_begin_at_two():
     assert encoder_limit(xlmr, 600) == 512
     assert encoder_limit(bert, 600) == 512
     assert encoder_limit(xlmr, 128) == 128
+    boundless = torch.nn.Module()
+    boundless.config = PreTrainedConfig()
+    assert encoder_limit(boundless, 10_000) == 10_000
 
 
 def test_a_device_that_is_not_there_is_an_error():

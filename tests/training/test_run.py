@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from safetensors.numpy import load_file
 
@@ -19,6 +20,7 @@ from kc_schema.store import Place, PlaceBusyError
 from training import predict, report
 from training.config import build_config, load_config
 from training.demo.planted import write_planted
+from training.devices import choose_precision
 from training.errors import TrainingError
 from training.experts import load_expert
 from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
@@ -90,6 +92,7 @@ def test_everything_in_the_tables_is_filled_in(finished):
         assert title in text, title
     assert "Weight of text in moe, by label" in page
     assert "://" not in page  # self-contained
+    assert f"fitted in {choose_precision('auto', torch.device('cpu'))}; seeds 1, 2" in text
 
 
 def test_a_second_run_does_nothing(finished, tiny_encoder, monkeypatch):

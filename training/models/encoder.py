@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def count_parameters(name: str) -> dict[str, int]:
         "encoder": every - encoder.get_input_embeddings().weight.numel(),
         "layers": config.num_hidden_layers,
         "hidden": config.hidden_size,
-        "limit": encoder_limit(encoder, config.max_position_embeddings),
+        "limit": encoder_limit(encoder, sys.maxsize),
     }
 
 
@@ -94,7 +95,7 @@ def encoder_limit(encoder: nn.Module, asked: int) -> int:
     RoBERTa and its kin count positions from behind the padding token's number: of XLM-R's 514, 512 are left.
     """
     config: Any = encoder.config
-    positions = int(getattr(config, "max_position_embeddings", asked))
+    positions: int = getattr(config, "max_position_embeddings", sys.maxsize)
     for name, part in encoder.named_modules():
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
             positions -= 0 if part.padding_idx is None else part.padding_idx + 1

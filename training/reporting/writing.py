@@ -123,14 +123,15 @@ def _about(run: Run) -> list[str]:
     sizes = ", ".join(f"{split} {count}" for split, count in cache.manifest["splits"].items())
     snapshots = ", ".join(f"{kind} {name[:12]}" for kind, name in cache.manifest["snapshots"].items())
     seed = config.seeds[0]
+    records = {name: read_fit(run.expert_folder(name, seed)) for name in config.experts}
+    precisions = sorted({record.precision for record in records.values()})
     lines = [
         f"Data set: {cache.dataset} ({run.task.name}; {sizes})",
         f"Encoder: {config.encoder.short_name}, at most {config.encoder.max_length} sub-tokens; "
-        f"seeds {', '.join(map(str, config.seeds))}",
+        f"fitted in {' and '.join(precisions)}; seeds {', '.join(map(str, config.seeds))}",
         f"Knowledge corpora: {snapshots or 'none noted in the cache'}",
     ]
-    for name in config.experts:
-        record = read_fit(run.expert_folder(name, seed))
+    for name, record in records.items():
         counts = ", ".join(
             f"{what} {count}" for what, count in record.counts.items() if count or what == "contexts used"
         )

@@ -7,38 +7,43 @@ bytes, are taken over.
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from cyclopts import Parameter
 from rich.console import Console
 
-from kc_schema.files import write_atomically
+from kc_schema.command import Positive, options
+from kc_schema.image_manifest import EncoderDescription
 from kc_schema.image_tables import embeddings_schema
-from kc_schema.snapshot import Part, checksum
-from pipelines.image_index.errors import EncoderError
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.progress import StageProgress
-from pipelines.image_index.vectors import Embeddings
+from kc_schema.store import Part, Step, fingerprint, read_json, write_json
+from pipelines.engine import Progress
+from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, check_weights
+from pipelines.image_index.errors import EncoderError, ImageIndexError
+from pipelines.image_index.fetching.fetch import fetched_parts
+from pipelines.image_index.layout import FetchedPart, Layout, write_table
+from pipelines.image_index.plan import Plan
 
 if TYPE_CHECKING:
     import torch
 
     from pipelines.image_index.encoding.encoder import Encoder
 
-__all__ = ["EncodeOptions", "embeddings_of", "encode", "encoded_states"]
+__all__ = ["Encode", "EncodeOptions", "EncodedPart", "all_fetched", "encoded_parts", "kept_encoder"]
 
 ENCODER = b"encoder"
 """Key of the encoder's fingerprint in the metadata of a part."""
+_ENCODER = "encoder.json"
 _ROWS_PER_GROUP = 1024
 _BATCH_ON_CPU = 32
 _TRIED_BATCHES = (32, 64, 128, 256, 512, 1024)
@@ -48,75 +53,171 @@ Vector = tuple[npt.NDArray[np.float16], float]
 """A vector of length 1, and the length that it had."""
 
 
-@dataclass(frozen=True, slots=True)
+@options
+@dataclass(frozen=True, kw_only=True)
 class EncodeOptions:
     """How images are encoded."""
 
-    batch_size: int | None = None
-    """Images a batch; found by trying with None."""
-    workers: int = 1
-    """Processes that decode."""
-    overwrite: bool = False
-    """Whether embeddings of another encoder may be replaced."""
+    encoder: str = DEFAULT_ENCODER
+    """MODEL:TAG or MODEL:FILE of open_clip, a folder with open_clip_config.json, or package.module:function."""
+    encoder_cache: Path | None = None
+    """Folder of downloaded weights."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """What the network computes in; auto: 16 bits on a GPU, 32 elsewhere."""
+    batch_size: Annotated[Positive | None, Parameter(show_default=lambda _: "found by trying")] = None
+    """Images a batch."""
+    overwrite: Annotated[bool, Parameter(show_default=False)] = False
+    """Replace embeddings that another encoder made."""
+
+    def check_weights(self) -> None:
+        """Miss the encoder's weights within seconds where they cannot be had.
+
+        Raises:
+            EncoderError: they cannot.
+        """
+        check_weights(self.encoder, str(self.encoder_cache) if self.encoder_cache is not None else None)
 
 
-def encode(
-    layout: Layout,
-    records: Mapping[int, Mapping[str, Any]],
-    encoder: Encoder,
-    options: EncodeOptions,
-    console: Console,
-) -> None:
-    """Encodes the parts of the records whose embeddings are not there or not current.
+@dataclass(frozen=True, slots=True)
+class EncodedPart:
+    """A part of the table of embeddings, with what came of its images."""
 
-    Args:
-        records: the states of the parts' records, by number.
+    part: Part
+    encoded: int
+    """How many were encoded for it; the vectors of the others were there."""
+    failed: dict[str, int]
+    """Images without a vector, by reason."""
+
+
+def encoded_parts(layout: Layout, fetched: Mapping[int, FetchedPart], encoder: str) -> dict[int, EncodedPart]:
+    """Return the parts whose embeddings are there and current, by number; `encoder` is its fingerprint."""
+    kept = {number: _step(layout, number, part, encoder).result() for number, part in fetched.items()}
+    return {number: part for number, part in kept.items() if part is not None}
+
+
+def kept_encoder(layout: Layout) -> EncoderDescription | None:
+    """Return the encoder with which images were encoded last; None before any."""
+    try:
+        return read_json(layout.work / _ENCODER, EncoderDescription)
+    except (OSError, ValueError):
+        return None
+
+
+def _step(layout: Layout, number: int, fetched: FetchedPart, encoder: str) -> Step[EncodedPart]:
+    return layout.step("embeddings", number, fingerprint(fetched.digest, encoder), EncodedPart)
+
+
+class Encode:
+    """The stage: encodes the parts of the records whose embeddings are not there or not current."""
+
+    def __init__(
+        self, layout: Layout, plan: Plan, encoding: EncodeOptions, workers: int, console: Console
+    ) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._options = encoding
+        self._workers = workers
+        self._console = console
+
+    def check(self) -> None:
+        """Open the encoder: what it lacks is said before hours of fetching.
+
+        Raises:
+            EncoderError: it cannot be had, or not on the device that was asked for.
+        """
+        encoder = self._encoder
+        line = f"encoder {encoder.name} on {encoder.device_name}, {encoder.dimension} numbers a vector"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def is_current(self) -> bool:
+        """Tell whether all images that were had have vectors of this encoder."""
+        fetched = all_fetched(self._layout, self._plan)
+        known = kept_encoder(self._layout) == self._encoder.describe()
+        return known and len(encoded_parts(self._layout, fetched, self._encoder.fingerprint)) == len(fetched)
+
+    def run(self) -> None:
+        """Encode.
+
+        Raises:
+            EncoderError: the embeddings that are there are another encoder's.
+            ImageIndexError: not all images are fetched.
+        """
+        layout, encoder = self._layout, self._encoder
+        fetched = all_fetched(layout, self._plan)
+        current = encoded_parts(layout, fetched, encoder.fingerprint)
+        pending = [number for number in fetched if number not in current]
+        if pending and not self._options.overwrite:
+            _check_encoder(layout, encoder)
+        write_json(layout.work / _ENCODER, encoder.describe())
+        if not pending:
+            return
+        repeated = _repeated(layout, fetched)
+        shared = _shared_vectors(layout, current, repeated)
+        planned = _plan_items(layout, pending, encoder, repeated, shared)
+        numbers = np.repeat(pending, [len(planned[number]) for number in pending])
+        items = np.stack([numbers, np.concatenate([planned[number] for number in pending])], axis=1)
+        total = sum(fetched[number].images for number in pending)
+        with Progress(self._console, "Encode", total, unit="images") as progress:
+            results = self._results(items, progress)
+            for number in pending:
+                found = dict(itertools.islice(results, len(planned[number])))
+                part = _write_part(layout, number, encoder, found, repeated, shared)
+                _step(layout, number, fetched[number], encoder.fingerprint).finish(part)
+                progress.advance(part.part.rows + sum(part.failed.values()) - len(found))
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        from pipelines.image_index.encoding.encoder import open_encoder
+
+        options = self._options
+        return open_encoder(
+            options.encoder, device=options.device, cache=options.encoder_cache, precision=options.precision
+        )
+
+    def _results(
+        self, items: npt.NDArray[np.int64], progress: Progress
+    ) -> Iterator[tuple[int, Vector | str]]:
+        """Yield id and result of every item, in order."""
+        from pipelines.image_index.encoding.image_batches import ImageBatches, load_batches
+
+        if not len(items):
+            return
+        encoder = self._encoder
+        size = self._options.batch_size or find_batch_size(encoder)
+        self._console.print(f"encoding {len(items):,} images in batches of {size}", highlight=False)
+        batches = ImageBatches(self._layout, items, size, encoder.preprocess, encoder.side)
+        pin_memory = encoder.device.type == "cuda"
+        loaded = load_batches(batches, workers=self._workers, pin_memory=pin_memory)
+        for number, batch in enumerate(loaded):
+            asked = batches.items(number)
+            results: dict[tuple[int, int], Vector | str] = dict(batch.failures)
+            if batch.pixels is not None:
+                vectors = _encode_batch(encoder, batch.pixels)
+                results.update(zip(batch.items, map(_normalise, vectors), strict=True))
+            failed = Counter(result for result in results.values() if isinstance(result, str))
+            progress.advance(len(asked), size=batch.bytes, failures=failed)
+            yield from ((image, results[part, image]) for part, image in asked)
+
+
+def all_fetched(layout: Layout, plan: Plan) -> dict[int, FetchedPart]:
+    """Return all parts of the records.
 
     Raises:
-        EncoderError: the embeddings that are there are another encoder's.
+        ImageIndexError: not all are fetched.
     """
-    current = encoded_states(layout, records, encoder.fingerprint)
-    _remove_stray_parts(layout, records)
-    pending = [number for number in records if number not in current]
-    if not pending:
-        return
-    if not options.overwrite:
-        _check_encoder(layout, encoder)
-    repeated = _repeated(layout, records)
-    shared = _shared_vectors(layout, current, repeated)
-    planned = _plan_items(layout, pending, encoder, repeated, shared)
-    numbers = np.repeat(pending, [len(planned[number]) for number in pending])
-    items = np.stack([numbers, np.concatenate([planned[number] for number in pending])], axis=1)
-    total = sum(records[number]["ok"] for number in pending)
-    with StageProgress(console, "encoding", total) as progress:
-        results = _results(layout, items, encoder, options, console, progress)
-        for number in pending:
-            found = dict(itertools.islice(results, len(planned[number])))
-            state = _write_part(layout, number, records[number], encoder, found, repeated, shared)
-            failures = sum(state["failed"].values())
-            progress.add(state["parts"][0]["rows"] + failures - len(found))
-
-
-def encoded_states(
-    layout: Layout, records: Mapping[int, Mapping[str, Any]], encoder_fingerprint: str
-) -> dict[int, dict[str, Any]]:
-    """Gives the states of the parts whose embeddings are there and current, by number."""
-    states = {}
-    for number, record in records.items():
-        state = layout.read_state("embeddings", number, _fingerprint(record, encoder_fingerprint))
-        if state is not None:
-            states[number] = state
-    return states
-
-
-def embeddings_of(layout: Layout, states: Mapping[int, Mapping[str, Any]], dimension: int) -> Embeddings:
-    """Gives the table of embeddings whose parts have these states."""
-    parts = [Part(**states[number]["parts"][0]) for number in sorted(states)]
-    return Embeddings(layout.images, tuple(parts), dimension)
+    fetched = fetched_parts(layout, plan)
+    if len(fetched) < len(plan.planned):
+        raise ImageIndexError(
+            f"{layout.images}: {len(fetched)} of {len(plan.planned)} parts are fetched; run"
+            f" python -m pipelines.build_image_kc --kc {layout.kc} --stage fetch"
+        )
+    return fetched
 
 
 def find_batch_size(encoder: Encoder) -> int:
-    """Gives the batch that encodes most images a second on the encoder's device, smaller ones preferred."""
+    """Return the batch that encodes most images a second on the encoder's device, smaller ones preferred."""
     if encoder.device.type == "cpu":
         return _BATCH_ON_CPU
     import time
@@ -140,16 +241,6 @@ def find_batch_size(encoder: Encoder) -> int:
     return best
 
 
-def _fingerprint(record: Mapping[str, Any], encoder_fingerprint: str) -> str:
-    return hashlib.sha256(f"{record['digest']} {encoder_fingerprint}".encode()).hexdigest()
-
-
-def _remove_stray_parts(layout: Layout, records: Mapping[int, Any]) -> None:
-    for path in (layout.images / "embeddings").glob("part-*"):
-        if int(path.stem.partition("-")[2]) not in records:
-            path.unlink()
-
-
 def _check_encoder(layout: Layout, encoder: Encoder) -> None:
     for path in sorted((layout.images / "embeddings").glob("part-*.parquet")):
         fingerprint, name = _made_by(path)
@@ -162,13 +253,13 @@ def _check_encoder(layout: Layout, encoder: Encoder) -> None:
 
 
 def _made_by(path: Path) -> tuple[str, str]:
-    """Gives the fingerprint and the name of the encoder that made a part."""
+    """Return the fingerprint and the name of the encoder that made a part."""
     metadata = pq.read_schema(path).metadata or {}
     return metadata.get(ENCODER, b"").decode(), metadata.get(b"name", b"").decode()
 
 
 def _images(layout: Layout, number: int) -> tuple[list[int], list[str]]:
-    """Gives ids and checksums of the images of a part that were had, by id."""
+    """Return ids and checksums of the images of a part that were had, by id."""
     table = pq.read_table(layout.part("records", number), columns=["image_id", "status", "sha256"])
     table = table.filter(pc.equal(table["status"], "ok"))
     return table["image_id"].to_pylist(), table["sha256"].to_pylist()
@@ -178,9 +269,9 @@ def _prefixes(checksums: Sequence[str]) -> npt.NDArray[np.uint64]:
     return np.array([int(value[:16], 16) for value in checksums], np.uint64)
 
 
-def _repeated(layout: Layout, records: Mapping[int, Any]) -> frozenset[int]:
-    """Gives the first 64 bits of the checksums that more than one image has: few, so they fit in memory."""
-    prefixes = [_prefixes(_images(layout, number)[1]) for number in records]
+def _repeated(layout: Layout, fetched: Mapping[int, Any]) -> frozenset[int]:
+    """Return the first 64 bits of the checksums that more than one image has: few, so they fit in memory."""
+    prefixes = [_prefixes(_images(layout, number)[1]) for number in fetched]
     values, counts = np.unique(np.concatenate(prefixes), return_counts=True)
     return frozenset(values[counts > 1].tolist())
 
@@ -192,7 +283,7 @@ def _is_repeated(sha256: str, repeated: frozenset[int]) -> bool:
 def _shared_vectors(
     layout: Layout, current: Mapping[int, Any], repeated: frozenset[int]
 ) -> dict[str, Vector | str]:
-    """Gives the vectors of finished parts whose images are to be found in others too, by checksum."""
+    """Return the vectors of finished parts whose images are to be found in others too, by checksum."""
     shared: dict[str, Vector | str] = {}
     if repeated:
         for number in current:
@@ -202,7 +293,7 @@ def _shared_vectors(
 
 
 def _vectors_of(layout: Layout, number: int, encoder: Encoder | None) -> dict[str, Vector]:
-    """Gives the vectors of a part by checksum; with `encoder`, only if it made them."""
+    """Return the vectors of a part by checksum; with `encoder`, only if it made them."""
     path = layout.part("embeddings", number)
     if not path.is_file():
         return {}
@@ -223,7 +314,7 @@ def _plan_items(
     repeated: frozenset[int],
     shared: Mapping[str, Any],
 ) -> dict[int, npt.NDArray[np.int64]]:
-    """Gives, part by part, the images that must be encoded: one for each checksum that has no vector yet."""
+    """Return, part by part, the images that must be encoded: one for each checksum that has no vector yet."""
     planned: dict[int, npt.NDArray[np.int64]] = {}
     seen = set(shared)
     for number in pending:
@@ -241,37 +332,8 @@ def _plan_items(
     return planned
 
 
-def _results(
-    layout: Layout,
-    items: npt.NDArray[np.int64],
-    encoder: Encoder,
-    options: EncodeOptions,
-    console: Console,
-    progress: StageProgress,
-) -> Iterator[tuple[int, Vector | str]]:
-    """Gives id and result of every item, in order."""
-    from pipelines.image_index.encoding.image_batches import ImageBatches, load_batches
-
-    if not len(items):
-        return
-    size = options.batch_size or find_batch_size(encoder)
-    console.print(f"encoding {len(items):,} images in batches of {size}", highlight=False)
-    batches = ImageBatches(layout, items, size, encoder.preprocess, encoder.side)
-    pin_memory = encoder.device.type == "cuda"
-    loaded = load_batches(batches, workers=options.workers, pin_memory=pin_memory)
-    for number, batch in enumerate(loaded):
-        asked = batches.items(number)
-        results: dict[tuple[int, int], Vector | str] = dict(batch.failures)
-        if batch.pixels is not None:
-            vectors = _encode_batch(encoder, batch.pixels)
-            results.update(zip(batch.items, map(_normalise, vectors), strict=True))
-        failed = Counter(result for result in results.values() if isinstance(result, str))
-        progress.add(len(asked), batch.bytes, dict(failed))
-        yield from ((image, results[part, image]) for part, image in asked)
-
-
 def _encode_batch(encoder: Encoder, pixels: torch.Tensor) -> npt.NDArray[np.float32]:
-    """Encodes a batch; where the device has too little memory just now, half by half."""
+    """Encode a batch; where the device has too little memory just now, half by half."""
     import torch
 
     try:
@@ -293,13 +355,12 @@ def _normalise(vector: npt.NDArray[np.float32]) -> Vector | str:
 def _write_part(
     layout: Layout,
     number: int,
-    record: Mapping[str, Any],
     encoder: Encoder,
     found: Mapping[int, Vector | str],
     repeated: frozenset[int],
     shared: dict[str, Vector | str],
-) -> dict[str, Any]:
-    """Writes the embeddings of a part and the state of the step; gives the state."""
+) -> EncodedPart:
+    """Write the embeddings of a part: of what was found now, and of vectors that were there."""
     had = _vectors_of(layout, number, encoder)
     rows: list[tuple[int, str, Vector]] = []
     failed: Counter[str] = Counter()
@@ -311,30 +372,15 @@ def _write_part(
             failed[str(result)] += 1
         else:
             rows.append((image, sha256, result))
-    path = layout.part("embeddings", number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = _table(rows, encoder)
-    write_atomically(
-        path,
-        lambda temporary: pq.write_table(
-            table, temporary, compression="none", row_group_size=_ROWS_PER_GROUP, use_dictionary=False
-        ),
+    part = write_table(
+        _table(rows, encoder),
+        layout.part("embeddings", number),
+        layout.images,
+        compression="none",
+        row_group_size=_ROWS_PER_GROUP,
+        use_dictionary=False,
     )
-    state = {
-        "fingerprint": _fingerprint(record, encoder.fingerprint),
-        "parts": [
-            {
-                "file": f"embeddings/{path.name}",
-                "rows": len(rows),
-                "bytes": path.stat().st_size,
-                "sha256": checksum(path),
-            }
-        ],
-        "encoded": len(found),
-        "failed": dict(sorted(failed.items())),
-    }
-    layout.write_state("embeddings", number, state)
-    return state
+    return EncodedPart(part, len(found), dict(sorted(failed.items())))
 
 
 def _table(rows: Sequence[tuple[int, str, Vector]], encoder: Encoder) -> pa.Table:

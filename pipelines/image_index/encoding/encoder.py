@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from kc_schema.image_manifest import EncoderDescription
+from kc_schema.store import fingerprint
 from pipelines.image_index.decoding import to_rgb
 from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, Network, check_weights, load_network
 from pipelines.image_index.errors import EncoderError
@@ -40,8 +41,9 @@ class Encoder:
         self.dtype = dtype
         self.preprocess, self._mean, self._std = _split_normalisation(network.preprocess)
         self.weights_sha256 = _weights_checksum(network.model)
-        identity = [network.architecture, self.weights_sha256, _describe(network.preprocess)]
-        self.fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+        self.fingerprint = fingerprint(
+            network.architecture, self.weights_sha256, _describe(network.preprocess)
+        )
         """The same for two encoders if and only if their vectors may stand in one index."""
         self._tokenizer = network.tokenizer
         self._model = network.model.eval().requires_grad_(False).to(device)
@@ -63,23 +65,18 @@ class Encoder:
 
     @property
     def device_name(self) -> str:
-        """Gives the device for a person, with the precision: ``cuda:0 (NVIDIA A100), float16``."""
+        """Return the device for a person, with the precision: ``cuda:0 (NVIDIA A100), float16``."""
         import torch
 
         name = f" ({torch.cuda.get_device_name(self.device)})" if self.device.type == "cuda" else ""
         return f"{self.device}{name}, {str(self.dtype).removeprefix('torch.')}"
 
-    def describe(self) -> dict[str, Any]:
-        """Gives what manifests keep of the encoder."""
-        return {
-            "name": self.name,
-            "weights_sha256": self.weights_sha256,
-            "fingerprint": self.fingerprint,
-            "dimension": self.dimension,
-        }
+    def describe(self) -> EncoderDescription:
+        """Return what manifests keep of the encoder."""
+        return EncoderDescription(self.name, self.weights_sha256, self.fingerprint, self.dimension)
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Gives the vectors of images of any mode and size, shape [n, dimension], as the network gives them.
+        """Return the vectors of images of any mode and size, shape [n, dimension], as the network gives them.
 
         They are not normalised: their lengths are for the caller to use. `ImageIndex.search` takes them as
         they are.
@@ -89,7 +86,7 @@ class Encoder:
         return np.concatenate(rows) if rows else np.zeros((0, self.dimension), np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Gives the vectors of texts, shape [n, dimension], not normalised; overlong texts are cut.
+        """Return the vectors of texts, shape [n, dimension], not normalised; overlong texts are cut.
 
         Raises:
             EncoderError: the network has no text tower (`has_text_tower`).
@@ -107,7 +104,7 @@ class Encoder:
         return np.concatenate(rows) if rows else np.zeros((0, self.dimension), np.float32)
 
     def encode_batch(self, batch: torch.Tensor) -> Vectors:
-        """Gives the vectors of images that were preprocessed and stacked (what `preprocess` gives, [n, ...])."""
+        """Return the vectors of images that were preprocessed and stacked (what `preprocess` gives, [n, ...])."""
         import torch
 
         with _no_gradients(), self._autocast():
@@ -118,12 +115,12 @@ class Encoder:
             return np.asarray(features.to(torch.float32).cpu().numpy().reshape(len(batch), -1))
 
     def blank_batch(self, size: int) -> torch.Tensor:
-        """Gives a batch of black images, preprocessed."""
+        """Return a batch of black images, preprocessed."""
         one = self._preprocess_all([_blank()])
         return one.expand(size, *one.shape[1:]).contiguous()
 
     def _normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Gives bytes as the numbers that the network was trained on."""
+        """Return bytes as the numbers that the network was trained on."""
         import torch
 
         mean = torch.tensor(self._mean, device=self.device).reshape(1, -1, 1, 1)
@@ -148,7 +145,7 @@ def open_encoder(
     cache: Path | str | None = None,
     precision: str = "auto",
 ) -> Encoder:
-    """Opens the encoder that `spec` names (see the module's description).
+    """Open the encoder that `spec` names (`pipelines.image_index.encoding.networks`).
 
     Args:
         device: ``auto`` (the first GPU, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
@@ -178,7 +175,7 @@ def open_encoder(
 
 
 def choose_device(device: str) -> torch.device:
-    """Gives the device that `device` names; ``auto`` is the first GPU, or else the CPU.
+    """Return the device that `device` names; ``auto`` is the first GPU, or else the CPU.
 
     Raises:
         EncoderError: it is not there. Nothing else is taken in its place.
@@ -209,7 +206,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def _weights_checksum(model: Any) -> str:
-    """Gives the SHA-256 over names, types, shapes and values of a model's weights, whatever file they came in."""
+    """Return the SHA-256 over names, types, shapes and values of a model's weights, whatever file they came in."""
     import torch
 
     digest = hashlib.sha256()
@@ -238,7 +235,7 @@ class _Pixels:
 def _split_normalisation(
     preprocess: Callable[[Image.Image], Any],
 ) -> tuple[Callable[[Image.Image], Any], list[float] | None, list[float] | None]:
-    """Takes the last steps off a torchvision preprocessing: bytes travel to the device, floats are made there."""
+    """Take the last steps off a torchvision preprocessing: bytes travel to the device, floats are made there."""
     steps = list(getattr(preprocess, "transforms", ()))
     names = [type(step).__name__ for step in steps[-2:]]
     if names not in (["ToTensor", "Normalize"], ["MaybeToTensor", "Normalize"]):
@@ -248,7 +245,7 @@ def _split_normalisation(
 
 
 def _describe(preprocess: Any) -> str:
-    """Gives a preprocessing in words; addresses in memory are no part of what it is."""
+    """Return a preprocessing in words; addresses in memory are no part of what it is."""
     return re.sub(r" at 0x[0-9a-f]+", "", repr(preprocess))
 
 

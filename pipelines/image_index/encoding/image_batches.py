@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
-from pipelines.image_index.content import PartContent
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.records import Row, read_records
+from pipelines.image_index.fetching.archive import PartContent
+from pipelines.image_index.layout import Layout, Row, read_records
 
 if TYPE_CHECKING:
     import torch
@@ -60,16 +59,16 @@ class ImageBatches(Dataset[Batch]):
         self._parts: dict[int, tuple[dict[int, Row], PartContent]] = {}
 
     def __len__(self) -> int:
-        """Gives the number of batches."""
+        """Return the number of batches."""
         return len(self._bounds)
 
     def items(self, number: int) -> list[Item]:
-        """Gives the items of a batch, those that cannot be decoded too."""
+        """Return the items of a batch, those that cannot be decoded too."""
         start, end = self._bounds[number]
         return [(part, image) for part, image in self._items[start:end].tolist()]
 
     def __getitem__(self, number: int) -> Batch:
-        """Gives a batch; what cannot be decoded is among its failures."""
+        """Return a batch; what cannot be decoded is among its failures."""
         import torch
 
         batch = Batch([], None)
@@ -104,7 +103,7 @@ class ImageBatches(Dataset[Batch]):
 
 
 def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> Iterator[Batch]:
-    """Gives all batches in order, made by worker processes; by this one with one worker.
+    """Return all batches in order, made by worker processes; by this one with one worker.
 
     Raises:
         EncoderError: a worker process died.
@@ -129,7 +128,7 @@ def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> It
 
 
 def _bounds(parts: npt.NDArray[np.int64], batch_size: int) -> list[tuple[int, int]]:
-    """Gives where batches begin and end: no batch holds images of two parts.
+    """Return where batches begin and end: no batch holds images of two parts.
 
     So the batches of a part are the same whichever parts are finished already, and with them the last bits of
     its vectors.

@@ -56,7 +56,7 @@ class Network:
 
 
 def load_network(spec: str, cache: str | None) -> Network:
-    """Gives the network that `spec` names; `cache` is open_clip's folder of weights, its own with None.
+    """Return the network that `spec` names; `cache` is open_clip's folder of weights, its own with None.
 
     Raises:
         EncoderError: there is no such network, or its weights cannot be had.
@@ -123,7 +123,12 @@ def _look_for_weights(architecture: str, tag: str, hub: str, cache: str | None) 
     Raises:
         EncoderError: they are not, and the hub does not answer within seconds.
     """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    try:
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    except ImportError as error:
+        raise EncoderError(
+            f"encoders need huggingface_hub ({error}); install it with: pip install 'entity-knowledge-corpus[image]'"
+        ) from error
 
     for file in _WEIGHT_FILES:
         if isinstance(try_to_load_from_cache(hub, file, cache_dir=cache), str):

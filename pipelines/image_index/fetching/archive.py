@@ -1,8 +1,8 @@
-"""Images of one part that came over the network: a tar file that only grows, readable by anything.
+"""The bytes of images: those of a part that came over the network lie in a tar file, readable by anything.
 
-Every image that was asked for has a member ``ID.json`` (what came of it), before it ``ID.img`` (its bytes)
-where it was had. Members are named by id: no name from the wiki is ever part of a path. A process that is
-killed leaves a broken tail, which the next one cuts off.
+The file only grows. Every image that was asked for has a member ``ID.json`` (what came of it), before it ``ID.img``
+(its bytes) where it was had. Members are named by id: no name from the wiki is ever part of a path. A process that
+is killed leaves a broken tail, which the next one cuts off.
 """
 
 from __future__ import annotations
@@ -10,17 +10,24 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetching.download import Outcome
+from pipelines.image_index.fetching.sources import Outcome
+from pipelines.image_index.layout import Layout, write_table
 
-__all__ = ["DownloadArchive", "compact"]
+__all__ = ["DownloadArchive", "PartContent", "compact", "write_archive_index"]
 
 _BLOCK = 512
+_PLACES = pa.schema([("image_id", pa.int64()), ("offset", pa.int64())])
 
 
 class DownloadArchive:
@@ -45,7 +52,7 @@ class DownloadArchive:
         self._file.close()
 
     def add(self, image: int, outcome: Outcome) -> None:
-        """Appends what came of an image; from here on it survives this process."""
+        """Append what came of an image; from here on it survives this process."""
         offset = 0
         if outcome.content:
             offset = self._file.tell() + _BLOCK
@@ -56,7 +63,7 @@ class DownloadArchive:
         self.outcomes[image] = row
 
     def sync(self) -> None:
-        """Makes everything durable."""
+        """Make everything durable."""
         os.fsync(self._file.fileno())
 
     def _append(self, name: str, content: bytes) -> None:
@@ -66,7 +73,7 @@ class DownloadArchive:
         self._file.write(header + content + b"\0" * (-len(content) % _BLOCK))
 
     def _read(self) -> int:
-        """Takes in the outcomes that are whole; gives where the last of them ends."""
+        """Take in the outcomes that are whole; gives where the last of them ends."""
         if not self._path.exists():
             return 0
         size = self._path.stat().st_size
@@ -91,7 +98,7 @@ class DownloadArchive:
 
 
 def compact(path: Path, wanted: set[int]) -> bool:
-    """Writes an archive anew without images that are not `wanted`, if they are a quarter of it or more.
+    """Write an archive anew without images that are not `wanted`, if they are a quarter of it or more.
 
     Returns:
         Whether it was written anew; offsets have changed then.
@@ -113,3 +120,35 @@ def compact(path: Path, wanted: set[int]) -> bool:
         kept.sync()
     temporary.replace(path)
     return True
+
+
+def write_archive_index(layout: Layout, number: int, outcomes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write where the images of a part lie in its archive."""
+    rows = sorted((image, row["offset"]) for image, row in outcomes.items() if row["bytes"])
+    columns = [[image for image, _ in rows], [offset for _, offset in rows]]
+    table = pa.table([pa.array(column, pa.int64()) for column in columns], schema=_PLACES)
+    write_table(table, layout.archive_index(number), layout.images)
+
+
+class PartContent:
+    """Read the images of one part."""
+
+    def __init__(self, layout: Layout, number: int) -> None:
+        self._archive = layout.archive(number)
+        self._index = layout.archive_index(number)
+        self._offsets: dict[int, int] | None = None
+
+    def read(self, record: Mapping[str, Any]) -> bytes:
+        """Return the bytes of a record's image.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        if record["url"].startswith("file:"):
+            return Path(unquote(urlsplit(record["url"]).path)).read_bytes()
+        if self._offsets is None:
+            table = pq.read_table(self._index)
+            self._offsets = dict(zip(table["image_id"].to_pylist(), table["offset"].to_pylist(), strict=True))
+        with self._archive.open("rb") as file:
+            file.seek(self._offsets[record["image_id"]])
+            return file.read(record["bytes"])

@@ -2,169 +2,224 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import re
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    wait,
-)
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
 from rich.console import Console
 
-from pipelines.image_index.content import write_archive_index
+from kc_schema.command import Positive, options
+from kc_schema.image_manifest import ImageSource
+from kc_schema.store import Step
+from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetching.archive import DownloadArchive, compact
-from pipelines.image_index.fetching.download import Outcome, download_image
-from pipelines.image_index.fetching.local_folder import LocalFolder, open_folder
-from pipelines.image_index.fetching.media_urls import PUBLIC_SERVER, MediaServer
+from pipelines.image_index.fetching.archive import DownloadArchive, compact, write_archive_index
 from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
-from pipelines.image_index.fetching.transport import AGENT, Transport, host_of, split_credentials
-from pipelines.image_index.layout import Layout
+from pipelines.image_index.fetching.sources import AGENT, LocalFolder, Outcome, download_image, open_folder
+from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width
+from pipelines.image_index.layout import FetchedPart, Layout, Row, outcome_row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
-from pipelines.image_index.progress import StageProgress
-from pipelines.image_index.records import Row, outcome_row, read_records, write_records
 
-__all__ = ["FetchOptions", "check_source", "fetch", "fetched_states"]
+__all__ = ["Fetch", "FetchOptions", "fetched_parts"]
 
 _PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
 _CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
 
 
-@dataclass(frozen=True, slots=True)
+def _read_kinds(_kind: Any, tokens: list[Token]) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(kind.strip() for token in tokens for kind in token.value.split(",")))
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown) or 'nothing'}: give some of {', '.join(KINDS)}")
+    return kinds
+
+
+Flag = Annotated[bool, Parameter(show_default=False)]
+
+
+@options
+@dataclass(frozen=True, kw_only=True)
 class FetchOptions:
     """Where images come from, and how they are asked for."""
 
     images: str = PUBLIC_SERVER
-    """Address of a media server, or a folder."""
-    wiki: str = "wikipedia/en"
-    """Folder of the wiki's own files on the server."""
-    width: int = 500
-    contact: str = ""
-    """Mail address or URL under which the operator can be reached."""
-    limits: Limits = field(default_factory=Limits)
-    redirect_hosts: tuple[str, ...] = ()
-    """Hosts to which the server may send us, beside itself."""
-    private_addresses: bool = False
-    max_bytes: int = 50_000_000
-    max_seconds: float = 120.0
-    """Longest time that one body may take."""
-    retry_failed: bool = False
-    workers: int = 1
-    """Processes that read and check a folder's images."""
+    """A media server's address, a local mirror of one, or a flat folder."""
+    contact: Annotated[str, Parameter(show_default=False)] = ""
+    """Your mail address or URL, for the User-Agent; the public server wants one."""
+    limit: Positive | None = None
+    """So many files only, to try the whole way; the rest can follow."""
+    retry_failed: Flag = False
+    """Ask again for what failed, and for nothing else."""
+    types: Annotated[
+        tuple[str, ...], Parameter(converter=_read_kinds, n_tokens=1, show_default=lambda _: "all but audio")
+    ] = tuple(kind for kind in KINDS if kind != "audio")
+    """Kinds of files, with commas: jpeg, png, gif, webp, svg, tiff, xcf, stl, pdf, djvu, video, audio."""
+    width: Width = 500
+    """Pixels of thumbnails."""
+    connections: Positive = 2
+    """Connections to the server."""
+    megabits_per_second: Annotated[float, Parameter(validator=Number(gt=0))] = 25.0
+    """Bandwidth."""
+    max_bytes: Positive = 50_000_000
+    """Largest file."""
+    redirect_host: Annotated[tuple[str, ...], Parameter(show_default=lambda _: "none but itself")] = ()
+    """A host to which the server may send us; may be repeated."""
+    private_addresses: Flag = False
+    """Allow servers in private networks and on this machine."""
 
     @property
     def is_address(self) -> bool:
         """Whether images come over the network."""
         return urlsplit(self.images).scheme in ("http", "https")
 
+    def source(self, wiki: str) -> ImageSource:
+        """Return what the manifest keeps of them; `wiki` is the folder of the wiki's own files on the server."""
+        images = self.images
+        if self.is_address:
+            from pipelines.image_index.fetching.transport import split_credentials
 
-def fetch(layout: Layout, plan: Plan, options: FetchOptions, console: Console) -> None:
-    """Fetches what is missing of the plan, or what failed with ``retry_failed``; each part is then recorded.
+            images, _ = split_credentials(images)
+        return ImageSource(images, wiki, self.width, tuple(sorted(self.types)), self.limit)
 
-    Raises:
-        FetchError: the source cannot be used, must not be asked any more (what was had is kept), or has nothing.
-        KeyboardInterrupt: Ctrl-C; what was had is kept.
-    """
-    open_parts = _open_parts(layout, plan, options)
-    _remove_stray_parts(layout, plan)
-    details: Mapping[str, str] = {}
-    if open_parts:
-        done = sum(state["parts"][0]["rows"] for state in fetched_states(layout, plan).values())
-        with StageProgress(console, "fetching", plan.files, done=done) as progress:
-            if options.is_address:
-                details = _fetch_from_server(layout, plan, open_parts, options, progress)
+
+def fetched_parts(layout: Layout, plan: Plan) -> dict[int, FetchedPart]:
+    """Return the parts whose records are there and current, by number."""
+    kept = {number: _step(layout, plan, number).result() for number in range(len(plan.planned))}
+    return {number: part for number, part in kept.items() if part is not None}
+
+
+def _step(layout: Layout, plan: Plan, number: int) -> Step[FetchedPart]:
+    return layout.step("records", number, plan.planned[number], FetchedPart)
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """The stage: fetches what is missing of the plan, or what failed with ``retry_failed``."""
+
+    layout: Layout
+    plan: Plan
+    options: FetchOptions
+    wiki: str
+    """Folder of the wiki's own files on the server."""
+    engine: Engine
+    console: Console
+    limits: Limits | None = None
+    """What the options do not say of the connections; by default `Limits` with what they say."""
+    max_seconds: float = 120.0
+    """Longest time that one answer may take."""
+
+    def check(self) -> None:
+        """Make sure that what is missing of the plan may be asked for as the options say.
+
+        Raises:
+            FetchError: there is no such folder, the address is none, or the server wants a contact.
+        """
+        if not self.options.is_address:
+            self._folder()
+        elif not self.is_current():
+            from pipelines.image_index.fetching.transport import host_of
+
+            _user_agent(host_of(self.options.images.rstrip("/")), self.options.contact)
+
+    def is_current(self) -> bool:
+        """Tell whether all files of the plan were asked for, and some of them had."""
+        return not self._open_parts() and any(
+            part.images for part in fetched_parts(self.layout, self.plan).values()
+        )
+
+    def run(self) -> None:
+        """Fetch; every part is recorded when the last of its files was asked for.
+
+        Raises:
+            FetchError: the source cannot be used, must not be asked any more (what was had is kept), or has nothing.
+            KeyboardInterrupt: Ctrl-C; what was had is kept.
+        """
+        numbers = self._open_parts()
+        done = sum(part.part.rows for part in fetched_parts(self.layout, self.plan).values())
+        total = self.plan.files
+        details: Mapping[str, str] = {}
+        self.console.print(f"{total:,} files in {len(self.plan.planned):,} parts", highlight=False)
+        with Progress(self.console, "Fetch", total, unit="images", done=done) as progress:
+            if self.options.is_address:
+                with _ServerRun(self, progress) as run:
+                    for number in numbers:
+                        run.fetch(number)
+                    details = run.failures.details
             else:
-                _fetch_from_folder(layout, plan, open_parts, options, progress)
-    _check_that_images_were_had(layout, plan, options, details)
+                self._read_folder(numbers, progress)
+        self._check_that_images_were_had(details)
 
+    def _open_parts(self) -> list[int]:
+        kept = fetched_parts(self.layout, self.plan)
+        again = {number for number, part in kept.items() if self.options.retry_failed and part.failed}
+        return [number for number in range(len(self.plan.planned)) if number not in kept or number in again]
 
-def _check_that_images_were_had(
-    layout: Layout, plan: Plan, options: FetchOptions, details: Mapping[str, str]
-) -> None:
-    """Forget all failures where there is nothing else: then it is no property of the images.
+    def _check_that_images_were_had(self, details: Mapping[str, str]) -> None:
+        """Forget all failures where there is nothing else: then it is no property of the images.
 
-    Raises:
-        FetchError: no image was had.
-    """
-    if not plan.files:
-        raise FetchError(f"{layout.kc}: no links to images of the kinds that are wanted (--types)")
-    states = fetched_states(layout, plan)
-    if any(state["ok"] for state in states.values()):
-        return
-    reasons: Counter[str] = Counter()
-    for number, state in states.items():
-        reasons.update(state["failed"])
-        for path in (layout.part("records", number), layout.archive(number), layout.archive_index(number)):
-            path.unlink(missing_ok=True)
-    failed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
-    most = reasons.most_common(1)[0][0]
-    source = split_credentials(options.images)[0] if options.is_address else options.images
-    raise FetchError(
-        f"--images {source}: none of {plan.files:,} files could be had ({failed});"
-        f" {remedy(most, details.get(most, ''))}, then run the same command again"
-    )
+        Args:
+            details: of the last failure of each kind.
 
+        Raises:
+            FetchError: no image was had.
+        """
+        if not self.plan.files:
+            raise FetchError(f"{self.layout.kc}: no links to images of the kinds that are wanted (--types)")
+        parts = fetched_parts(self.layout, self.plan)
+        if any(part.images for part in parts.values()):
+            return
+        reasons: Counter[str] = Counter()
+        for number, part in parts.items():
+            reasons.update(part.failed)
+            _step(self.layout, self.plan, number).forget()
+            for path in (self.layout.part("records", number), self.layout.archive(number)):
+                path.unlink(missing_ok=True)
+        failed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
+        most = reasons.most_common(1)[0][0]
+        raise FetchError(
+            f"--images {self.options.source(self.wiki).images}: none of {self.plan.files:,} files could be had"
+            f" ({failed}); {remedy(most, details.get(most, ''))}, then run the same command again"
+        )
 
-def check_source(layout: Layout, plan: Plan, options: FetchOptions) -> None:
-    """Makes sure that what is missing of the plan may be asked for as the options say.
+    def _folder(self) -> LocalFolder:
+        options = self.options
+        return open_folder(Path(options.images), self.wiki, width=options.width, max_bytes=options.max_bytes)
 
-    Raises:
-        FetchError: there is no such folder, the address is none, or the server wants a contact.
-    """
-    if not options.is_address:
-        _folder(options)
-    elif needs_fetching(layout, plan, options):
-        _user_agent(host_of(options.images.rstrip("/")), options.contact)
+    def _read_folder(self, numbers: list[int], progress: Progress) -> None:
+        read = functools.partial(
+            _read_part, self.layout, self.plan, self._folder(), retry_failed=self.options.retry_failed
+        )
 
+        def report(part: FetchedPart) -> None:
+            progress.advance(part.part.rows, size=part.bytes, failures=part.failed)
 
-def needs_fetching(layout: Layout, plan: Plan, options: FetchOptions) -> bool:
-    """Tells whether anything of the plan is still to be had."""
-    return bool(_open_parts(layout, plan, options))
-
-
-def fetched_states(layout: Layout, plan: Plan) -> dict[int, dict[str, Any]]:
-    """Gives the states of the parts whose records are there and current, by number."""
-    states = {}
-    for number, planned in enumerate(plan.planned):
-        state = layout.read_state("records", number, planned)
-        if state is not None:
-            states[number] = state
-    return states
-
-
-def _open_parts(layout: Layout, plan: Plan, options: FetchOptions) -> list[int]:
-    return [number for number in range(len(plan.planned)) if not _is_done(layout, plan, number, options)]
-
-
-def _is_done(layout: Layout, plan: Plan, number: int, options: FetchOptions) -> bool:
-    state = layout.read_state("records", number, plan.planned[number])
-    return state is not None and not (options.retry_failed and state["failed"])
-
-
-def _remove_stray_parts(layout: Layout, plan: Plan) -> None:
-    for table in ("records", "downloads"):
-        for path in (layout.images / table).glob("part-*"):
-            if int(path.stem.partition("-")[2]) >= len(plan.planned):
-                path.unlink()
+        if self.engine.local and (self.engine.workers == 1 or len(numbers) == 1):
+            for number in numbers:
+                report(read(number))
+            return
+        for number in numbers:
+            _step(self.layout, self.plan, number).forget()
+        self.engine.map(
+            read,
+            numbers,
+            finished=lambda number: _step(self.layout, self.plan, number).result(),
+            label="Read images",
+            arrived=report,
+        )
 
 
 def _known_rows(layout: Layout, number: int, archived: Mapping[int, Mapping[str, Any]]) -> dict[int, Row]:
-    """Gives what is known of a part's files from before: what came over the network is in its archive."""
+    """Return what is known of a part's files from before: what came over the network is in its archive."""
     rows = {
         image: row
         for image, row in read_records(layout, number).items()
@@ -177,96 +232,133 @@ def _known_rows(layout: Layout, number: int, archived: Mapping[int, Mapping[str,
 
 
 def _split(
-    planned: list[tuple[int, str]], known: Mapping[int, Row], options: FetchOptions
-) -> tuple[dict[int, Row], list[tuple[int, str]]]:
-    """Gives the rows that stay, and the files that are to be asked for."""
+    planned: list[tuple[int, str]], known: Mapping[int, Row], *, retry_failed: bool
+) -> tuple[dict[int, Row], dict[int, str]]:
+    """Return the rows that stay, and the files that are to be asked for, both by id."""
     kept: dict[int, Row] = {}
-    asked: list[tuple[int, str]] = []
+    asked: dict[int, str] = {}
     for image, file in planned:
         row = known.get(image)
-        if row is None or (options.retry_failed and row["status"] == "failed"):
-            asked.append((image, file))
+        if row is None or (retry_failed and row["status"] == "failed"):
+            asked[image] = file
         else:
             kept[image] = {**row, "file": file}
     return kept, asked
 
 
-def _fetch_from_server(
-    layout: Layout, plan: Plan, parts: list[int], options: FetchOptions, progress: StageProgress
-) -> Mapping[str, str]:
-    """Ask a server for the files of `parts`; return details of the last failure of each kind, by reason."""
-    address, credentials = split_credentials(options.images.rstrip("/"))
-    server = MediaServer(address, options.wiki, options.width)
-    host = host_of(server.base)
-    gate = HostGate(host, options.limits)
-    transport = Transport(
-        gate,
-        [host, *map(_host_named, options.redirect_hosts)],
-        user_agent=_user_agent(host, options.contact),
-        max_bytes=options.max_bytes,
-        max_seconds=options.max_seconds,
-        private_addresses=options.private_addresses,
-        credentials=credentials,
-    )
-    executor = ThreadPoolExecutor(options.limits.connections, thread_name_prefix="fetch")
-    suspect = _SameFailures(gate)
-    try:
-        for number in parts:
-            _fetch_part(layout, plan, number, server, transport, executor, suspect, options, progress)
-    except BaseException:
-        gate.stop("stopped")
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-        transport.close()
-    return suspect.details
+def _read_part(
+    layout: Layout, plan: Plan, folder: LocalFolder, number: int, *, retry_failed: bool
+) -> FetchedPart:
+    """Look for the files of a part in a folder and record them."""
+    archived: dict[int, dict[str, Any]] = {}
+    if layout.archive(number).exists():
+        with DownloadArchive(layout.archive(number)) as archive:
+            archived = archive.outcomes
+    known = _known_rows(layout, number, archived)
+    rows, asked = _split(read_planned(layout, number), known, retry_failed=retry_failed)
+    for image, file in asked.items():
+        outcome = folder.find(file)
+        rows[image] = outcome_row(image, file, {**asdict(outcome), "bytes": len(outcome.content)})
+    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
 
 
-def _fetch_part(
-    layout: Layout,
-    plan: Plan,
-    number: int,
-    server: MediaServer,
-    transport: Transport,
-    executor: Executor,
-    suspect: _SameFailures,
-    options: FetchOptions,
-    progress: StageProgress,
-) -> None:
-    planned = read_planned(layout, number)
-    archive_path = layout.archive(number)
-    if archive_path.exists():
-        compact(archive_path, {image for image, _ in planned})
-    with DownloadArchive(archive_path) as archive:
-        known = _known_rows(layout, number, archive.outcomes)
-        rows, asked = _split(planned, known, options)
-        progress.add(len(rows))
-        had = (row["url"] for row in archive.outcomes.values() if not row["error"])
-        transport.gate.known_good = transport.gate.known_good or next(had, None)
-        names = dict(asked)
-        suspect.expected = {image: known[image]["error"] for image in names if image in known}
-        waiting: dict[Future[Outcome], int] = {}
-        try:
-            for image, file in asked:
-                if len(waiting) >= 2 * options.limits.connections:
-                    _collect(waiting, archive, suspect, progress)
-                waiting[executor.submit(download_image, file, server, transport)] = image
-            while waiting:
-                _collect(waiting, archive, suspect, progress)
-            suspect.keep(archive)
-        except BaseException:
-            transport.gate.stop("stopped")
-            _collect_finished(waiting, archive)
-            raise
-        archive.sync()
-        rows.update(
-            (image, outcome_row(image, file, archive.outcomes[image])) for image, file in names.items()
+class _ServerRun:
+    """One run of the stage against a server, over its connections."""
+
+    def __init__(self, stage: Fetch, progress: Progress) -> None:
+        from pipelines.image_index.fetching.transport import Transport, host_of, split_credentials
+
+        options = stage.options
+        self._stage = stage
+        self._progress = progress
+        self._limits = stage.limits or Limits(options.connections, options.megabits_per_second)
+        address, credentials = split_credentials(options.images.rstrip("/"))
+        self._server = MediaServer(address, stage.wiki, options.width)
+        host = host_of(address)
+        self._gate = HostGate(host, self._limits)
+        self._transport = Transport(
+            self._gate,
+            [host, *(host_of(name if "://" in name else f"http://{name}") for name in options.redirect_host)],
+            user_agent=_user_agent(host, options.contact),
+            max_bytes=options.max_bytes,
+            max_seconds=stage.max_seconds,
+            private_addresses=options.private_addresses,
+            credentials=credentials,
         )
-    if archive.outcomes:
-        write_archive_index(layout, number, archive.outcomes)
-    else:
-        archive_path.unlink()
-    write_records(layout, number, list(rows.values()), plan.planned[number])
+        self._executor = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="fetch")
+        self._waiting: dict[Future[Outcome], int] = {}
+        self.failures = _SameFailures(self._gate)
+
+    def __enter__(self) -> _ServerRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._gate.stop("stopped")
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._transport.close()
+
+    def fetch(self, number: int) -> None:
+        """Ask for the files of a part, and record them.
+
+        Raises:
+            Stopped: nothing more may be asked of the server; what was had is kept.
+        """
+        layout, plan = self._stage.layout, self._stage.plan
+        planned = read_planned(layout, number)
+        path = layout.archive(number)
+        if path.exists():
+            compact(path, {image for image, _ in planned})
+        with DownloadArchive(path) as archive:
+            known = _known_rows(layout, number, archive.outcomes)
+            rows, asked = _split(planned, known, retry_failed=self._stage.options.retry_failed)
+            self._progress.advance(len(rows))
+            had = (row["url"] for row in archive.outcomes.values() if not row["error"])
+            self._gate.known_good = self._gate.known_good or next(had, None)
+            self.failures.expected = {image: known[image]["error"] for image in asked if image in known}
+            self._ask(asked, archive)
+            archive.sync()
+            rows.update((image, outcome_row(image, asked[image], archive.outcomes[image])) for image in asked)
+        if archive.outcomes:
+            write_archive_index(layout, number, archive.outcomes)
+        else:
+            path.unlink()
+        _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
+
+    def _ask(self, asked: Mapping[int, str], archive: DownloadArchive) -> None:
+        try:
+            for image, file in asked.items():
+                if len(self._waiting) >= 2 * self._limits.connections:
+                    self._collect(archive)
+                future = self._executor.submit(download_image, file, self._server, self._transport)
+                self._waiting[future] = image
+            while self._waiting:
+                self._collect(archive)
+            self.failures.keep(archive)
+        except BaseException:
+            self._gate.stop("stopped")
+            self._keep_what_was_had(archive)
+            raise
+
+    def _collect(self, archive: DownloadArchive) -> None:
+        """Wait until a download is finished, and keep every one that is."""
+        while not (finished := wait(self._waiting, 1.0, FIRST_COMPLETED).done):
+            self._progress.show(self._progress.done, detail=self._gate.waiting())
+        for future in finished:
+            outcome = future.result()
+            self.failures.add(self._waiting.pop(future), outcome, archive)
+            failed = {outcome.error: 1} if outcome.error else None
+            self._progress.advance(size=len(outcome.content), failures=failed)
+
+    def _keep_what_was_had(self, archive: DownloadArchive) -> None:
+        for future in self._waiting:
+            future.cancel()
+        wait(self._waiting)
+        for future, image in self._waiting.items():
+            if not future.cancelled() and future.exception() is None and not future.result().error:
+                archive.add(image, future.result())
 
 
 class _SameFailures:
@@ -289,12 +381,13 @@ class _SameFailures:
             Stopped: too many images in a row failed in the same way.
         """
         self.details[outcome.error] = outcome.detail
-        if not outcome.error or self.expected.get(image) == outcome.error or outcome.error != self._error:
+        suspicious = bool(outcome.error) and self.expected.get(image) != outcome.error
+        if not suspicious or outcome.error != self._error:
             self.keep(archive)
             self._in_a_row = 0
         self._error = outcome.error
         self._pending.append((image, outcome))
-        if not outcome.error or self.expected.get(image) == outcome.error:
+        if not suspicious:
             self.keep(archive)
             return
         self._in_a_row += 1
@@ -312,43 +405,14 @@ class _SameFailures:
         self._pending.clear()
 
 
-def _collect(
-    waiting: dict[Future[Outcome], int],
-    archive: DownloadArchive,
-    suspect: _SameFailures,
-    progress: StageProgress,
-) -> None:
-    """Wait until a download is finished, and keep every one that is."""
-    finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in finished:
-        outcome = future.result()
-        suspect.add(waiting.pop(future), outcome, archive)
-        progress.add(1, len(outcome.content), {outcome.error: 1} if outcome.error else None)
-
-
-def _collect_finished(waiting: dict[Future[Outcome], int], archive: DownloadArchive) -> None:
-    """Keep the images that were had when everything is stopped."""
-    for future in waiting:
-        future.cancel()
-    wait(waiting)
-    for future, image in waiting.items():
-        if not future.cancelled() and future.exception() is None and not future.result().error:
-            archive.add(image, future.result())
-
-
-def _host_named(name: str) -> str:
-    """Return the host of a ``--redirect-host``, which is a name or an address."""
-    return host_of(name if "://" in name else f"http://{name}")
-
-
 def _user_agent(host: str, contact: str) -> str:
-    """Gives the User-Agent; the public server's policy asks for a contact in it.
+    """Return the User-Agent; the public server's policy asks for a contact in it.
 
     https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy
     """
     if contact and not (contact.isascii() and _CONTACT.fullmatch(contact)):
         raise FetchError(
-            f"--contact {contact}: give a mail address or a URL, in ASCII, under which you can be reached"
+            f"--contact {contact!r}: give a mail address or a URL, in ASCII, under which you can be reached"
         )
     if not contact and _PUBLIC_HOSTS.fullmatch(host.partition(":")[0]):
         raise FetchError(
@@ -361,67 +425,3 @@ def _user_agent(host: str, contact: str) -> str:
         number = "0"
     about = f" ({contact})" if contact else ""
     return f"{AGENT}/{number}{about} python-requests/{version('requests')}"
-
-
-def _fetch_from_folder(
-    layout: Layout, plan: Plan, parts: list[int], options: FetchOptions, progress: StageProgress
-) -> None:
-    folder = _folder(options)
-    if options.workers == 1 or len(parts) == 1:
-        for number in parts:
-            _report(progress, _read_part(layout, folder, number, plan.planned[number], options))
-        return
-    with _processes(min(options.workers, len(parts))) as pool:
-        tasks = {
-            pool.submit(_read_part, layout, folder, number, plan.planned[number], options) for number in parts
-        }
-        while tasks:
-            finished, tasks = wait(tasks, return_when=FIRST_COMPLETED)
-            for task in finished:
-                _report(progress, task.result())
-
-
-def _folder(options: FetchOptions) -> LocalFolder:
-    return open_folder(Path(options.images), options.wiki, width=options.width, max_bytes=options.max_bytes)
-
-
-def _report(progress: StageProgress, state: Mapping[str, Any]) -> None:
-    progress.add(state["parts"][0]["rows"], state["bytes"], state["failed"])
-
-
-def _read_part(
-    layout: Layout, folder: LocalFolder, number: int, fingerprint: str, options: FetchOptions
-) -> dict[str, Any]:
-    """Looks for the files of a part in a folder and records them."""
-    archived: dict[int, dict[str, Any]] = {}
-    if layout.archive(number).exists():
-        with DownloadArchive(layout.archive(number)) as archive:
-            archived = archive.outcomes
-    rows, asked = _split(read_planned(layout, number), _known_rows(layout, number, archived), options)
-    for image, file in asked:
-        outcome = folder.find(file)
-        fields = {**asdict(outcome), "bytes": len(outcome.content)}
-        rows[image] = outcome_row(image, file, fields)
-    return write_records(layout, number, list(rows.values()), fingerprint)
-
-
-@contextmanager
-def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Gives worker processes that end with this one, however it ends."""
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that the user started
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

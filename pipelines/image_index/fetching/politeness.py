@@ -49,7 +49,7 @@ class Limits:
     """Images that fail in the same way before the run ends: then it is no property of the images."""
 
     def delay(self, attempt: int) -> float:
-        """Gives the seconds to wait before another attempt: exponential, with full jitter."""
+        """Return the seconds to wait before another attempt: exponential, with full jitter."""
         return random.uniform(0.0, min(self.longest_delay, self.first_delay * 2.0**attempt))
 
 
@@ -79,7 +79,7 @@ class HostGate:
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """Holds one of the host's connections, after any pause.
+        """Hold one of the host's connections, after any pause.
 
         Raises:
             Stopped: the host is not to be asked any more.
@@ -91,7 +91,7 @@ class HostGate:
             yield
 
     def consume(self, size: int) -> None:
-        """Takes note of bytes that arrived, and waits as long as the bandwidth asks for."""
+        """Take note of bytes that arrived, and waits as long as the bandwidth asks for."""
         with self._lock:
             now = time.monotonic()
             self._next_byte = max(now, self._next_byte) + size * self._seconds_per_byte
@@ -109,7 +109,7 @@ class HostGate:
         self._check()
 
     def pause(self, seconds: float) -> None:
-        """Keeps every thread from asking for some seconds, as the server wants it.
+        """Keep every thread from asking for some seconds, as the server wants it.
 
         Raises:
             Stopped: it is longer than a run should wait.
@@ -147,7 +147,7 @@ class HostGate:
         self.pause(self.limits.delay(refusals - 1) if retry_after is None else retry_after)
 
     def unanswered(self) -> None:
-        """Takes note of an image for which the host gave no answer, however often it was asked.
+        """Take note of an image for which the host gave no answer, however often it was asked.
 
         Raises:
             Stopped: it was one too many.
@@ -163,10 +163,15 @@ class HostGate:
             self._check()
 
     def stop(self, reason: str) -> None:
-        """Ends all asking; threads that wait or read wake up."""
+        """End all asking; threads that wait or read wake up."""
         with self._lock:
             self._reason = self._reason or reason
         self._stop.set()
+
+    def waiting(self) -> str:
+        """Say for how long nothing is asked, as the server wants it; empty where it does not."""
+        left = self._paused_until - time.monotonic()
+        return f"{self.host} refuses, waiting {left:,.0f} s" if left > 1 else ""
 
     @property
     def stopped(self) -> str | None:

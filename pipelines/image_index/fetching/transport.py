@@ -16,7 +16,6 @@ import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urljoin
@@ -29,21 +28,17 @@ from urllib3.util import Url, parse_url
 
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.politeness import HostGate
+from pipelines.image_index.fetching.sources import AGENT, Answer, TransportError
 
 __all__ = [
-    "AGENT",
-    "Answer",
     "Credentials",
     "Transport",
-    "TransportError",
     "forbids_learning",
     "host_of",
     "retry_after",
     "split_credentials",
 ]
 
-AGENT = "entity-knowledge-corpus"
-"""The name under which servers know this program."""
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 20.0
 REDIRECTS = 5
@@ -53,28 +48,6 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 Credentials = tuple[str, str]
 """A user's name and password."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said; `content` is empty unless the status is 200."""
-
-    status: int
-    url: str
-    content: bytes
-    retry_after: float | None
-
-
-class TransportError(Exception):
-    """A request without a usable answer; `reason` is one of a fixed list."""
-
-    def __init__(self, reason: str, *, transient: bool, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.transient = transient
-        """Whether asking again may help."""
-        self.detail = detail
-        """The host to which a refused redirect leads; empty otherwise."""
 
 
 class Transport:

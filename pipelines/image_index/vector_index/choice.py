@@ -42,7 +42,7 @@ class IndexPlan:
 
 
 def plan_index(vectors: int, dimension: int, *, factory: str | None, shards: int | None) -> IndexPlan:
-    """Gives the index for a number of vectors.
+    """Return the index for a number of vectors.
 
     Raises:
         ImageIndexError: `factory` is none that Faiss knows, or needs more vectors for its training.
@@ -80,7 +80,7 @@ def plan_index(vectors: int, dimension: int, *, factory: str | None, shards: int
 
 
 def unwrap(index: Any) -> tuple[Any | None, Any | None]:
-    """Gives the inverted file inside an index, and the storage that refines its results; None where none."""
+    """Return the inverted file inside an index, and the storage that refines its results; None where none."""
     import faiss
 
     index, refined = without_ids(index), None
@@ -92,7 +92,7 @@ def unwrap(index: Any) -> tuple[Any | None, Any | None]:
 
 
 def without_ids(index: Any) -> Any:
-    """Gives what is inside a map of ids, or the index itself."""
+    """Return what is inside a map of ids, or the index itself."""
     import faiss
 
     index = faiss.downcast_index(index)

@@ -50,14 +50,14 @@ class Probing:
 
     @classmethod
     def always(cls, probe: Probe) -> Probing:
-        """Gives the same probe for all queries."""
+        """Return the same probe for all queries."""
         return cls(probe, probe, NEVER)
 
 
 def search_by_need(
     index: Any, queries: Matrix, k: int, probing: Probing, *, left_out: Ids | None = None
 ) -> tuple[Matrix, Ids]:
-    """Gives scores and ids of the `k` nearest of every query, searched for as widely as it needs.
+    """Return scores and ids of the `k` nearest of every query, searched for as widely as it needs.
 
     Args:
         queries: shape [n, dimension], of length 1.
@@ -80,7 +80,7 @@ def near_enough(scores: Matrix, ids: Ids, below: float, left_out: Ids | None = N
 
 
 def search_once(index: Any, queries: Matrix, k: int, probe: Probe) -> tuple[Matrix, Ids]:
-    """Gives scores and ids, shape [n, k] each, of the nearest that one probe finds; id -1 where there are fewer."""
+    """Return scores and ids, shape [n, k] each, of the nearest that one probe finds; id -1 where there are fewer."""
     parameters = _parameters(index, probe)
     scores, ids = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
@@ -90,7 +90,7 @@ def search_once(index: Any, queries: Matrix, k: int, probe: Probe) -> tuple[Matr
 
 
 def set_probe(index: Any, probe: Probe) -> None:
-    """Sets what an index does by itself, for those who read its file with Faiss alone."""
+    """Set what an index does by itself, for those who read its file with Faiss alone."""
     import faiss
 
     base, _ = unwrap(index)
@@ -104,7 +104,7 @@ def set_probe(index: Any, probe: Probe) -> None:
 
 
 def _parameters(index: Any, probe: Probe) -> Any:
-    """Gives Faiss' parameters of a search: they leave the index as it is, so that threads can share it."""
+    """Return Faiss' parameters of a search: they leave the index as it is, so that threads can share it."""
     import faiss as typed_faiss
 
     faiss: Any = typed_faiss  # its hints lack these classes and their arguments

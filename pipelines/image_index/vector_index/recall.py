@@ -51,13 +51,13 @@ class Queries:
     """Shape [n, 10]: the rows of the nearest neighbours, best first."""
 
     def every(self, step: int) -> Queries:
-        """Gives every `step`-th query; all where they are few."""
+        """Return every `step`-th query; all where they are few."""
         step = step if len(self.vectors) >= _FEW * step else 1
         return Queries(self.vectors[::step], self.left_out[::step], self.exact[::step])
 
 
 def make_queries(embeddings: Embeddings, rows: Ids, *, seed: int) -> dict[str, Queries]:
-    """Gives queries made of the images at `rows`, which ascend: as many ``held out`` as ``mixed``."""
+    """Return queries made of the images at `rows`, which ascend: as many ``held out`` as ``mixed``."""
     held_out = embeddings.rows_at(rows).astype(np.float32)
     mean = held_out.mean(axis=0)
     shares = np.random.default_rng(seed).normal(size=(len(rows), len(rows))) / np.sqrt(len(rows))
@@ -96,7 +96,7 @@ def exact_neighbours(embeddings: Embeddings, vectors: Sequence[Matrix], left_out
 
 
 def recall_of(index: Any, queries: Queries, probing: Probing) -> float:
-    """Gives the share of true neighbours that an index over rows finds when asked for as many; 1 of none."""
+    """Return the share of true neighbours that an index over rows finds when asked for as many; 1 of none."""
     wanted = queries.exact.shape[1]
     if not queries.exact.size:
         return 1.0
@@ -107,7 +107,7 @@ def recall_of(index: Any, queries: Queries, probing: Probing) -> float:
 
 
 def measure_speed(index: Any, queries: Queries, probing: Probing, batch: int) -> float:
-    """Gives queries a second of processor time of one thread, asked `batch` at a time, for about a second."""
+    """Return queries a second of processor time of one thread, asked `batch` at a time, for about a second."""
     import faiss
 
     threads = faiss.omp_get_max_threads()
@@ -126,7 +126,7 @@ def measure_speed(index: Any, queries: Queries, probing: Probing, batch: int) ->
 
 
 def _without(neighbours: Ids, left_out: Ids, count: int) -> Ids:
-    """Gives the first `count` neighbours of every query that are not the query itself."""
+    """Return the first `count` neighbours of every query that are not the query itself."""
     order = np.argsort(neighbours == left_out, axis=1, kind="stable")[:, :count]
     others: Ids = np.take_along_axis(neighbours, order, axis=1)
     return others

@@ -10,11 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from kc_schema.files import write_atomically
+from kc_schema.store import write_atomically
 from pipelines.image_index.vector_index.choice import IndexPlan, unwrap
 from pipelines.image_index.vectors import Embeddings, HalfMatrix, Ids
 
-__all__ = ["ShardTask", "add_all", "fill_shard", "merge_shards", "plan_shards", "train_index", "with_ids"]
+__all__ = [
+    "ShardTask",
+    "add_all",
+    "fill_shard",
+    "finished_shard",
+    "merge_shards",
+    "plan_shards",
+    "train_index",
+    "with_ids",
+]
 
 _ITERATIONS = 10
 _LISTS_REFINED_TO_ADD = 16
@@ -38,10 +47,10 @@ class ShardTask:
 def train_index(
     plan: IndexPlan, sample: HalfMatrix, dimension: int, *, seed: int, look: Callable[[int, int], None]
 ) -> Any:
-    """Gives the planned index trained on `sample`, without vectors: the same for the same sample and seed.
+    """Return the planned index trained on `sample`, without vectors: the same for the same sample and seed.
 
     Args:
-        look: is told of rounds of k-means that are done, and of all.
+        look: is called with the rounds of k-means that are done, and with all.
     """
     import faiss
 
@@ -74,7 +83,7 @@ def _refine_lists(index: Any, factor: int) -> None:
 
 
 def _find_centroids(values: Any, count: int, seed: int, look: Callable[[int, int], None]) -> Any:
-    """Gives `count` centroids of length 1; on the GPUs where a Faiss made for them is installed."""
+    """Return `count` centroids of length 1; on the GPUs where a Faiss made for them is installed."""
     import faiss
 
     centroids: Any = None
@@ -97,7 +106,7 @@ def _find_centroids(values: Any, count: int, seed: int, look: Callable[[int, int
 def plan_shards(
     embeddings: Embeddings, plan: IndexPlan, trained: Path, folder: Path, *, threads: int
 ) -> list[ShardTask]:
-    """Cuts the parts of the embeddings into at most ``plan.shards`` shards of similar size."""
+    """Cut the parts of the embeddings into at most ``plan.shards`` shards of similar size."""
     firsts = embeddings.first_rows()
     bounds = [embeddings.rows * shard // plan.shards for shard in range(plan.shards + 1)]
     cuts = sorted({int(np.searchsorted(firsts, bound)) for bound in bounds} | {0, len(embeddings.parts)})
@@ -109,7 +118,7 @@ def plan_shards(
 
 
 def fill_shard(task: ShardTask) -> str:
-    """Writes a shard, unless it is there; gives its path. The rows' numbers are its ids."""
+    """Write a shard, unless it is there; gives its path. The rows' numbers are its ids."""
     import faiss
 
     if not task.path.is_file():
@@ -125,8 +134,13 @@ def fill_shard(task: ShardTask) -> str:
     return str(task.path)
 
 
+def finished_shard(task: ShardTask) -> str | None:
+    """Return the path of a shard that is there, None where it is not."""
+    return str(task.path) if task.path.is_file() else None
+
+
 def merge_shards(trained: Path, shards: Sequence[Path], embeddings: Embeddings) -> Any:
-    """Gives one index of all shards, in memory.
+    """Return one index of all shards, in memory.
 
     Memory holds the index and one shard. The refining storage, in the order of rows, is filled here.
     """
@@ -147,7 +161,7 @@ def merge_shards(trained: Path, shards: Sequence[Path], embeddings: Embeddings) 
 
 
 def _add_at_once(storage: Any, embeddings: Embeddings) -> None:
-    """Adds all vectors to an index that keeps codes in one array, without the copies that let an array grow."""
+    """Add all vectors to an index that keeps codes in one array, without the copies that let an array grow."""
     import faiss
 
     if not isinstance(storage, faiss.IndexFlatCodes):
@@ -162,14 +176,14 @@ def _add_at_once(storage: Any, embeddings: Embeddings) -> None:
 
 
 def add_all(index: Any, embeddings: Embeddings) -> Any:
-    """Gives an index that is not built in shards, with all vectors added in the order of rows."""
+    """Return an index that is not built in shards, with all vectors added in the order of rows."""
     for _, _, vectors in embeddings.blocks():
         index.add(vectors.astype(np.float32))
     return index
 
 
 def with_ids(index: Any, ids: Ids) -> Any:
-    """Gives an index whose results are image ids where those of `index` are rows; keep `index` alive with it."""
+    """Return an index whose results are image ids where those of `index` are rows; keep `index` alive with it."""
     import faiss
 
     # The wrapper refuses an index that holds vectors already, so it takes an empty one first.

@@ -38,7 +38,7 @@ class Measurement:
 
 
 def tune(index: Any, queries: Mapping[str, Queries], *, min_recall: float) -> Measurement:
-    """Gives the cheapest probes with which an index over rows has `min_recall` for all kinds of queries.
+    """Return the cheapest probes with which an index over rows has `min_recall` for all kinds of queries.
 
     The narrow probe is what held-out images need, the wide one what all kinds need. Asked widely is what finds
     less similar images than nine of ten held-out images do; than fewer of them where that is enough, and doubles
@@ -68,14 +68,14 @@ def tune(index: Any, queries: Mapping[str, Queries], *, min_recall: float) -> Me
 
 
 def _best_similarities(index: Any, queries: Queries, probe: Probe) -> Matrix:
-    """Gives the similarity of the nearest image that a probe finds, other than the query itself; shape [n]."""
+    """Return the similarity of the nearest image that a probe finds, other than the query itself; shape [n]."""
     scores, ids = search_once(index, queries.vectors, NEIGHBOURS, probe)
     best: Matrix = np.where(ids == queries.left_out, NEVER, scores).max(axis=1)
     return best
 
 
 def _cheapest(index: Any, queries: Mapping[str, Queries], min_recall: float, *, at_least: Probe) -> Probe:
-    """Gives the cheapest probe that has the recall, of those no smaller than `at_least`."""
+    """Return the cheapest probe that has the recall, of those no smaller than `at_least`."""
     refined = unwrap(index)[1] is not None
     chosen: Probe | None = None
     best = dict.fromkeys(queries, 0.0)
@@ -114,14 +114,14 @@ def _recall(index: Any, queries: Mapping[str, Queries], probing: Probing) -> dic
 
 
 def _cost(index: Any, probe: Probe) -> float:
-    """Gives what a query costs, in codes that are looked at; of a graph, its efSearch."""
+    """Return what a query costs, in codes that are looked at; of a graph, its efSearch."""
     base, _ = unwrap(index)
     codes = probe.nprobe * index.ntotal / base.nlist if base is not None else float(probe.nprobe)
     return codes + _CODES_PER_CANDIDATE * NEIGHBOURS * probe.k_factor
 
 
 def _probes(index: Any, at_least: int) -> Iterator[int]:
-    """Gives ever more lists to visit, up to all; of a graph, ever larger efSearch; 0 where there is neither."""
+    """Return ever more lists to visit, up to all; of a graph, ever larger efSearch; 0 where there is neither."""
     base, _ = unwrap(index)
     if base is None:
         sizes = _EF_SEARCH if _is_graph(index) else (0,)

@@ -44,6 +44,7 @@ def _today(call: TemplateCall) -> tuple[int | None, int | None, int | None]:
     "birth date and age",
     "birthdate and age",
     "bda",
+    "b-da",
     "dob and age",
     "birth-date and age",
 )

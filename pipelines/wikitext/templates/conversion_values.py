@@ -127,7 +127,8 @@ def read_value(text: str) -> Value | None:
 def _show(clean: str, *, negative: bool) -> str:
     digits, exponent, power = clean.lower().partition("e")
     whole, point, decimals = digits.partition(".")
-    shown = group_digits(whole or "0") + point + decimals
+    # As it is written: no zero before the point, no point without decimals.
+    shown = group_digits(whole) + (point + decimals if decimals else "") if whole else point + decimals
     if exponent and power.strip("+-−"):
         shown += f"×10<sup>{power.replace('-', MINUS).lstrip('+')}</sup>"
     return (MINUS if negative else "") + shown
@@ -154,10 +155,10 @@ def split_range(text: str) -> list[str] | None:
 
 
 def scientific(size: float, places: int) -> str:
-    """Write a small number as ``1.5×10<sup>−10</sup>``."""
-    power = magnitude(size)
-    digits = f"{size * 10.0**-power:.{max(0, min(places + power, 14))}f}"
-    return f"{digits}×10<sup>{MINUS}{-power}</sup>"
+    """Write a number as ``1.5×10<sup>−10</sup>``, `places` behind its own point."""
+    power = magnitude(rounded(size, places)) if places < 300 else magnitude(size)
+    digits = f"{size / 10.0**power:.{max(0, min(places + power, 14))}f}"
+    return f"{digits}×10<sup>{MINUS if power < 0 else ''}{abs(power)}</sup>"
 
 
 def rounded(number: float, places: int) -> float:
@@ -189,12 +190,17 @@ def reckon(value: float, given: Unit, wanted: Unit, *, difference: bool = False)
     return result if math.isfinite(result) else None
 
 
+# Units into which a whole number converts with more precision than the ratio of the units alone suggests.
+_FINER_FROM_WHOLE = frozenset(("ft", "foot", "lb"))
+
+
 def default_places(
     value: Value, total: float, result: float, given: Unit, wanted: Unit, smallest_part: Unit | None
 ) -> int:
     """Return the places behind the point that the precision of the value suggests for the result.
 
-    `total` is the value with the smaller parts of a composite one, the last of which is in `smallest_part`.
+    `total` is the value with the smaller parts of a composite one, the last of which is in `smallest_part`. The rules
+    are those of `default_precision` in https://en.wikipedia.org/wiki/Module:Convert.
     """
     places = _given_places(value, composite=smallest_part is not None)
     if is_temperature(given):
@@ -203,7 +209,13 @@ def default_places(
         return max(math.floor(places), smallest)
     if total == 0 or result == 0:
         return 0
-    if smallest_part is not None and smallest_part.code == "in":
+    if smallest_part is not None:
+        # A composite value counts in its smallest unit.
+        total *= given.scale / smallest_part.scale
+        given = smallest_part
+    if wanted.code in _FINER_FROM_WHOLE and total == math.floor(total):
+        shift = -math.log10(given.scale)
+    elif smallest_part is not None and smallest_part.code == "in":
         shift = math.log10(wanted.scale) + 2
     else:
         shift = math.log10(abs(total / result))

@@ -76,6 +76,8 @@ class _Conversion:
         self.request = request
         self.style = style
         self.adjective = adjective
+        self.scientific = any("e" in value.clean.lower() for value in request.values)
+        """Whether results have a power of ten from a thousand on, as the value that was given has one."""
         self.middle = ""
         self.before_unit = ["", ""]
         if adjective == "mid" and request.rest:
@@ -266,7 +268,10 @@ class _Conversion:
             return "∞"
         sign = MINUS if number < 0 else ""
         size = abs(number)
-        if 0 < size < 1e-4 and places > 4:
+        smallest, largest = (1e-2, 1e3) if self.scientific else (1e-4, 1e9)
+        if 0 < size < smallest and places > (2 if self.scientific else 4):
+            return sign + scientific(size, places)
+        if size >= largest and round(size) != largest:
             return sign + scientific(size, places)
         if places >= 0:
             text = f"{size + (2e-14 if places <= 8 else 0):.{places}f}"
@@ -288,8 +293,8 @@ class _Conversion:
             size = reckon(abs(total), self.request.unit, units[-1])
             if size is None or not math.isfinite(size):
                 return None
-            places = max(0, min(self.request.precision or 0, 6))
-            rest = float(f"{size:.{places}f}")
+            places = max(0, min(self._digits([size] * len(self.request.values), units[-1])[0], 6))
+            rest = float(f"{size + (2e-14 if places else 0):.{places}f}")
             parts = []
             for unit in units[:-1]:
                 step = round(unit.scale / units[-1].scale)
@@ -298,7 +303,7 @@ class _Conversion:
                     parts.append(
                         self._part(f"{group_digits(f'{count:.0f}')}", count == 1, unit, symbol, first=first)
                     )
-            if rest or not parts:
+            if len(units) > 1 or not parts:
                 parts.append(self._part(f"{rest:.{places}f}", rest == 1, units[-1], symbol, first=first))
             sides.append((MINUS if total < 0 else "") + " ".join(parts))
         return self._between(sides, "", symbolic=symbol)

@@ -11,7 +11,7 @@ from pipelines.wikitext.templates.registry import TemplateCall, template
 __all__: list[str] = []
 
 
-@template("ill", "interlanguage link", "interlanguage link multi", "illm", "link-interwiki")
+@template("ill", "ILL", "interlanguage link", "interlanguage link multi", "illm", "link-interwiki")
 @template("interlanguage link forced", "Ill-WD2")
 def interlanguage_link(call: TemplateCall) -> str | None:
     """``{{ill|Jo Nesbø|no|lt=the author}}`` -> ``[[Jo Nesbø|the author]]``; the codes behind it are not shown.

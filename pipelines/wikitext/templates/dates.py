@@ -26,7 +26,17 @@ def date(call: TemplateCall) -> str | None:
     arguments = call.positional()
     if arguments and not arguments[0].isdecimal():
         return arguments[0] or None
-    return write_date(*read_date(arguments), day_first=wants_day_first(call)) or None
+    day = write_date(*read_date(arguments), day_first=wants_day_first(call))
+    time = _time_of_day(arguments[3:6]) if call.is_called("start date", "end date") else ""
+    return f"{time}, {day}" if time and day else day or None
+
+
+def _time_of_day(parts: list[str]) -> str:
+    """Return ``08:30`` or ``08:30:23`` for hour, minute and second; empty where they are no time."""
+    numbers = [part for part in parts if part]
+    if len(numbers) < 2 or not all(part.isdecimal() and int(part) < 60 for part in numbers):
+        return ""
+    return ":".join(part.zfill(2) for part in numbers)
 
 
 @template("birth-date", "death-date", "start-date", "end-date")
@@ -186,10 +196,13 @@ _MONTH_FIRST = re.compile(r"([A-Za-z]{3,9}) (\d{1,2}),? (\d{3,4})\Z")
 
 @template("date table sorting", "dts", "format date", "fdate", "date")
 def shown_date(call: TemplateCall) -> str | None:
-    """``{{dts|1912|6|23}}`` and ``{{date|1912-06-23|dmy}}`` -> ``23 June 1912``; other words stay as they are."""
+    """``{{date|1912-06-23|dmy}}`` -> ``23 June 1912``, ``{{dts|1912|6|23}}`` -> ``June 23, 1912``; else as it is."""
     arguments = call.positional()
     if len(arguments) > 1 and arguments[0].isdecimal():
-        return write_date(*read_date(arguments), day_first=True) or None
+        day_first = (
+            call.get("format").lower() == "dmy" if call.is_called("dts", "date table sorting") else True
+        )
+        return write_date(*read_date(arguments), day_first=day_first) or None
     text, form = call.get("1"), call.get("2", "format").lower()
     parts: list[str] = []
     if match := _ISO_DATE.match(text):
@@ -203,6 +216,8 @@ def shown_date(call: TemplateCall) -> str | None:
         return text or None
     if not form and not _ISO_DATE.match(text):
         return text
+    if not form and call.is_called("dts", "date table sorting"):
+        form = "mdy"
     return write_date(*date_of_parts, day_first=form != "mdy")
 
 
@@ -217,6 +232,27 @@ def month(call: TemplateCall) -> str | None:
     """``{{month|3}}`` -> ``March``."""
     number = month_number(call.get("1"))
     return MONTHS[number] if number else None
+
+
+@template("CENTURY")
+def number_of_century(call: TemplateCall) -> str | None:
+    """``{{CENTURY|1900}}`` -> ``19``: the number alone, from a year."""
+    return _span_of_years(call, 100)
+
+
+@template("MILLENNIUM")
+def number_of_millennium(call: TemplateCall) -> str | None:
+    """``{{MILLENNIUM|2001}}`` -> ``3``."""
+    return _span_of_years(call, 1000)
+
+
+def _span_of_years(call: TemplateCall, years: int) -> str | None:
+    number = parse_number(call.get("1"))
+    if number is None or number != int(number) or abs(number) > 10**6:
+        return None
+    year = int(number)
+    # There is no year 0: it stands for the first year before the era.
+    return str((year - 1) // years + 1) if year > 0 else str(-(-year // years + 1))
 
 
 @template("millennium", "century", "centuries", "century from year")

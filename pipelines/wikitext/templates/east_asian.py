@@ -69,6 +69,10 @@ def chinese(call: TemplateCall) -> str | None:
     links = labels and call.get("links").lower() not in _NO
     pieces = []
     order = list(_CHINESE)
+    if call.get("s") and call.get("s") == call.get("t"):
+        # One form for both scripts is just Chinese.
+        call.arguments["c"] = call.arguments.pop("s")
+        del call.arguments["t"]
     if call.get("first").startswith("t"):
         order[1], order[2] = order[2], order[1]
     for key, label, article in order:

@@ -72,11 +72,14 @@ def plain_formula(tex: str) -> str:
     """
     if len(tex) > _LONGEST:
         return ""
+    tex = _NO_BRACKET.sub(" ", tex)
     line = _NEEDLESS_SPACE.sub("", " ".join(_Reader(tex).read().split()))
     # Brackets side by side would read as a link.
     return line.replace("[[", "[ [").replace("]]", "] ]")
 
 
+# A bracket that is only there to balance another one.
+_NO_BRACKET = re.compile(r"\\(?:left|right)\s*\.")
 # A space behind an opening bracket, or before a closing one, a comma or a script.
 _NEEDLESS_SPACE = re.compile(r"(?<=[(\[]) | (?=[)\],;^_])")
 

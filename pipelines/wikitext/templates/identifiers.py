@@ -91,7 +91,7 @@ def _register_conventions() -> None:
 _register_conventions()
 
 
-@template("USC", "USCSub", "USCSub2", "United States Code", "UnitedStatesCode", "USCSub3")
+@template("USC", "usc", "USCSub", "USCSub2", "United States Code", "UnitedStatesCode", "USCSub3")
 def united_states_code(call: TemplateCall) -> str | None:
     """``{{USC|18|3553|a}}`` -> ``18 U.S.C. § 3553(a)``."""
     title, section, *rest = [*call.positional(), "", ""]
@@ -192,3 +192,25 @@ def federal_register(call: TemplateCall) -> str | None:
     """``{{Federal Register|60|1234}}`` -> ``60 FR 1234``."""
     volume, page = call.get("1"), call.get("2")
     return f"{volume} FR {page}" if volume and page else None
+
+
+@template("CVE")
+def vulnerability(call: TemplateCall) -> str | None:
+    """``{{CVE|2014-0160}}`` -> ``CVE-2014-0160``."""
+    number = call.get("1").upper().removeprefix("CVE-")
+    return f"CVE-{number}" if number else None
+
+
+@template("Executive Order", "EO", "ExecutiveOrder")
+def executive_order(call: TemplateCall) -> str | None:
+    """``{{Executive Order|9066}}`` -> ``[[Executive Order 9066]]``."""
+    number = call.get("1")
+    return link(f"Executive Order {number}") if number else None
+
+
+@template("UNSC resolution", "UNSCR", "UN Security Council Resolution")
+def security_council_resolution(call: TemplateCall) -> str | None:
+    """``{{UNSC resolution|242}}`` -> ``[[United Nations Security Council Resolution 242|... Resolution 242]]``."""
+    number = call.get("1")
+    article = f"United Nations Security Council Resolution {number}"
+    return link(article, call.get("2", default=article)) if number else None

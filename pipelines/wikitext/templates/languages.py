@@ -220,7 +220,7 @@ def _register_icons() -> None:
 _register_icons()
 
 
-@template("etymology", "etym")
+@template("etymology", "etym", "ety")
 def etymology(call: TemplateCall) -> str | None:
     """``{{etymology|la|albedo|whiteness}}`` -> ``from [[Latin]] ''albedo'' 'whiteness'``; more follow by threes."""
     arguments = call.positional()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from pipelines.wikitext.marks import ARGUMENT_APOSTROPHE, ITALIC
+
 __all__ = ["italic", "link", "plain", "sentence_case"]
 
 # A link without another inside: its target, and behind a pipe its surface.
 _LINK = re.compile(r"\[\[([^\[\]|\n]*)(?:\|([^\[\]\n]*))?\]\]")
 _TAG = re.compile(r"<[^<>\n]*>")
-_QUOTES = re.compile(r"'{2,5}")
+# Apostrophes of emphasis, as a page or an argument holds them, and italics that a renderer printed.
+_EMPHASIS = re.compile(f"'{{2,5}}|{ARGUMENT_APOSTROPHE}+|{ITALIC}")
 
 
 def plain(text: str) -> str:
@@ -18,14 +21,12 @@ def plain(text: str) -> str:
         text = _LINK.sub(lambda match: match[2] if match[2] is not None else match[1], text)
     if "<" in text:
         text = _TAG.sub("", text)
-    return _QUOTES.sub("", text) if "''" in text else text
+    return _EMPHASIS.sub("", text)
 
 
 def italic(text: str) -> str:
-    """Return `text` in italics; as it is where it holds quotes that would pair with those around it."""
-    if not text or "''" in text or text[0] == "'" or text[-1] == "'" or "\n" in text:
-        return text
-    return f"''{text}''"
+    """Return `text` in italics, which pair with no apostrophes in it or around it; as it is over several lines."""
+    return f"{ITALIC}{text}{ITALIC}" if text and "\n" not in text else text
 
 
 def link(target: str, surface: str = "") -> str:

@@ -77,8 +77,14 @@ def _split_exponent(number: str) -> tuple[str, str]:
     return number, ""
 
 
+# The sign of a power behind a unit: "mol-1", "s-2".
+_NEGATIVE_POWER = re.compile(r"(?<=[A-Za-zΩμ°])-(?=\d)")
+
+
 def _unit_symbol(code: str) -> str:
-    """Return a unit as it is written; codes with a power (``m/s2``) get it raised."""
+    """Return a unit as it is written; codes with a power (``m/s2``, ``mol-1``) get it raised, with a minus sign."""
+    if "<" not in code and "[" not in code:
+        code = _NEGATIVE_POWER.sub(MINUS, code)
     if code in ("degC", "degF"):
         return f"°{code[-1]}"
     if not code or code[-1] not in "23" or "[" in code or "<" in code:
@@ -242,21 +248,27 @@ def ordinal_ending(call: TemplateCall) -> str:
 def height(call: TemplateCall) -> str | None:
     """``{{height|ft=6|in=2}}`` -> ``6 ft 2 in (1.88 m)``; ``{{height|m=1.88}}`` -> ``1.88 m (6 ft 2 in)``."""
     metres, centimetres = parse_number(call.get("m", "meters")), parse_number(call.get("cm"))
+    in_words = call.get("abbr").lower() in ("no", "n", "off")
     if metres is not None or centimetres is not None:
         size = float(metres) if metres is not None else float(centimetres or 0) / 100
         if not 0 < size < 10000:
             return None
         feet, inches = divmod(round(size / 0.0254), 12)
-        shown = f"{call.get('m', 'meters')} m" if metres is not None else f"{call.get('cm')} cm"
+        metre, centimetre = ("metres", "centimetres") if in_words else ("m", "cm")
+        shown = (
+            f"{call.get('m', 'meters')} {metre}" if metres is not None else f"{call.get('cm')} {centimetre}"
+        )
         return f"{shown} ({feet} ft {inches} in)"
     feet_given = parse_number(call.get("ft", "feet", default="0"))
     inches_given = parse_number(call.get("in", "inch", default="0"))
     if feet_given is None or inches_given is None or not 0 < feet_given + inches_given < 10000:
         return None
     total = float(feet_given) * 0.3048 + float(inches_given) * 0.0254
-    shown = f"{call.get('ft', 'feet')} ft" + (
-        f" {call.get('in', 'inch')} in" if call.get("in", "inch") else ""
-    )
+    foot = ("foot" if feet_given == 1 else "feet") if in_words else "ft"
+    inch = ("inch" if inches_given == 1 else "inches") if in_words else "in"
+    shown = f"{call.get('ft', 'feet')} {foot}" if call.get("ft", "feet") else ""
+    if call.get("in", "inch"):
+        shown = f"{shown} {call.get('in', 'inch')} {inch}".lstrip()
     return f"{shown} ({total:.2f} m)"
 
 

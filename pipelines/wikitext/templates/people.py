@@ -9,7 +9,7 @@ from pipelines.wikitext.templates.registry import TemplateCall, template
 __all__: list[str] = []
 
 
-@template("post-nominals", "postnominals", "post nominals", "post-nominal", "postnom")
+@template("post-nominals", "postnominals", "post nominals", "post-nominal", "postnom", "post-noms")
 def post_nominals(call: TemplateCall) -> str:
     """``{{post-nominals|country=GBR|OBE|FRS}}`` -> ``OBE FRS``."""
     letters = [letter for letter in call.positional() if letter]

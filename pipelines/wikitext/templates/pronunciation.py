@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.templates.languages import is_language_code
-from pipelines.wikitext.templates.markup import plain
+from pipelines.wikitext.templates.markup import italic, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
@@ -64,7 +64,7 @@ def ipa_of_language(call: TemplateCall) -> str:
 @template("respell", "pronunciation respelling")
 def respelling(call: TemplateCall) -> str:
     """``pronounced {{respell|prə|NOWN|sing}}`` -> ``prə-NOWN-sing``; nothing where no word leads to it."""
-    return f"''{'-'.join(filter(None, call.positional()))}''" if _spoken_of(call) else ""
+    return italic("-".join(filter(None, call.positional()))) if _spoken_of(call) else ""
 
 
 @template_family("IPAc-")
@@ -108,6 +108,12 @@ def ipa_link(call: TemplateCall) -> str:
 def ipa_phoneme(call: TemplateCall) -> str:
     """``{{IPAslink|ʃ}}`` -> ``/ʃ/``."""
     return f"/{call.get('2', '1')}/"
+
+
+@template("IPAalink", "IPA alink")
+def linked_grapheme(call: TemplateCall) -> str:
+    """``{{IPAalink|ʃ}}`` -> ``⟨ʃ⟩``."""
+    return f"⟨{call.get('1')}⟩"
 
 
 @template("IPAblink", "IPA blink")

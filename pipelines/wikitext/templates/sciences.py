@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pipelines.wikitext.data import read_pairs
+from pipelines.wikitext.marks import ARGUMENT_APOSTROPHE
 from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.numerals import MINUS
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
@@ -117,13 +118,20 @@ def gene(call: TemplateCall) -> str:
     return call.get("2", "1")
 
 
-@template("snamei", "splink", "taxonlink", "taxon link", "species link", "sname")
+@template("snamei", "sname")
+def scientific_name(call: TemplateCall) -> str | None:
+    """``{{snamei|Panthera leo}}`` -> ``''Panthera leo''``; behind an article's title, the second argument."""
+    name = call.get("2", "1")
+    return (italic(name) if call.name == "snamei" else name) or None
+
+
+@template("splink", "taxonlink", "taxon link", "species link")
 def species(call: TemplateCall) -> str | None:
-    """``{{splink|Felis catus}}`` -> ``[[Felis catus|''Felis catus'']]``; `snamei` and `sname` have no link."""
+    """``{{splink|Felis catus}}`` -> ``[[Felis catus|''Felis catus'']]``."""
     name = call.get("1")
     if not name:
         return None
-    return italic(name) if call.name.startswith("sname") else link(plain(name), italic(name))
+    return link(plain(name), italic(name))
 
 
 @template("taxon italics", "TaxonItalics")
@@ -169,7 +177,7 @@ def fossil_range(call: TemplateCall) -> str:
 
 
 # An argument of {{chem}} that is set low: digits, or an expression with n.
-_INDEX = re.compile(r"(?:[\d.,\-–−+()xynm' ]|''[a-z]''|&minus;)+\Z")
+_INDEX = re.compile(rf"(?:[\d.,\-–−+()xynm' {ARGUMENT_APOSTROPHE}]|''[a-z]''|&minus;)+\Z")
 # A charge: digits, then one sign.
 _CHARGE = re.compile(r"\d*[+\-−–]\Z|&minus;\Z")
 
@@ -250,7 +258,9 @@ def _chem2_part(match: re.Match[str]) -> str:
 _SYMBOLS = read_pairs("elements")
 
 
-@template("nuclide", "nuclide2", "SimpleNuclide", "SimpleNuclide2", "simple nuclide", "isotope")
+@template(
+    "nuclide", "nuclide2", "SimpleNuclide", "SimpleNuclide2", "simple nuclide", "isotope", "nuclide link"
+)
 def nuclide(call: TemplateCall) -> str | None:
     """``{{nuclide|calcium|48}}`` -> ``<sup>48</sup>Ca``."""
     element, mass = call.get("1"), call.get("2")
@@ -258,7 +268,8 @@ def nuclide(call: TemplateCall) -> str | None:
     if not symbol:
         return None
     shown = f"<sup>{mass}</sup>{symbol}" if mass else symbol
-    linked = call.get("link").lower() in ("y", "yes") and element.lower() in _SYMBOLS and mass
+    wanted = call.is_called("nuclide link") or call.get("link").lower() in ("y", "yes")
+    linked = wanted and element.lower() in _SYMBOLS and mass
     return link(f"{element.capitalize()}-{mass}", shown) if linked else shown
 
 

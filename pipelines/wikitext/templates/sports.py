@@ -55,6 +55,23 @@ def _register_teams() -> None:
 _register_teams()
 
 
+@template("Escyr", "ESCYear", "Esc year")
+def song_contest(call: TemplateCall) -> str | None:
+    """``{{Escyr|2005}}`` -> ``[[Eurovision Song Contest 2005|2005]]``."""
+    year = call.get("1")
+    return link(f"Eurovision Song Contest {year}", call.get("2", default=year)) if year else None
+
+
+@template("Esccnty", "Esccountry")
+def country_in_song_contest(call: TemplateCall) -> str | None:
+    """``{{Esccnty|Sweden|2006}}`` -> ``[[Sweden in the Eurovision Song Contest 2006|Sweden]]``."""
+    country, year = call.get("1"), call.get("2")
+    if not country:
+        return None
+    contest = "Eurovision Song Contest"
+    return link(f"{country} in the {contest} {year}".rstrip(), call.get("3", default=country))
+
+
 @template(
     "goal",
     "goals scored",

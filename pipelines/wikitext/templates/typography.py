@@ -73,6 +73,12 @@ def placed(call: TemplateCall) -> str:
     return call.get("2", "1", "text")
 
 
+@template("ctrl")
+def control_key(call: TemplateCall) -> str:
+    """``{{ctrl|C}}`` -> ``Ctrl+C``."""
+    return "+".join(["Ctrl", *(key for key in call.positional() if key)])
+
+
 @template("keypress", "key press")
 def keys(call: TemplateCall) -> str:
     """``{{key press|Ctrl|C}}`` -> ``Ctrl+C``."""
@@ -97,11 +103,15 @@ def legend(call: TemplateCall) -> str:
     return call.get("2")
 
 
-@template(
-    "sc", "small caps", "smallcaps", "sc1", "smcaps", "caps", "smallcap", "sc2", "allsmallcaps", "scaps"
-)
+@template("small caps", "smallcaps", "smallcaps all", "smcaps", "smallcap", "scaps")
 def small_capitals(call: TemplateCall) -> str:
-    """``{{sc|ad}}`` -> ``AD``: small capitals are capitals."""
+    """``{{smallcaps|Lord}}`` -> ``Lord``: the letters stay as they are written."""
+    return call.get("1")
+
+
+@template("sc", "sc1", "sc2", "allsmallcaps", "caps")
+def capitals(call: TemplateCall) -> str:
+    """``{{sc|ad}}`` -> ``AD``: all letters are shown as capitals, small or large."""
     return call.get("1").upper() if "[[" not in call.get("1") and "&" not in call.get("1") else call.get("1")
 
 
@@ -183,7 +193,7 @@ def quoted_twice_outside_double(call: TemplateCall) -> str:
     return f"\"'{call.get('1')}'\""
 
 
-@template("double quotes", '"', "qq", "quoted", "q")
+@template("double quotes", '"', "qq", "quoted", "q", "qi")
 def quoted(call: TemplateCall) -> str:
     """``{{qq|word}}`` -> ``"word"``."""
     text = call.get("1")

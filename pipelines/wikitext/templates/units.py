@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -105,14 +106,21 @@ def find_unit(code: str, american: bool = False) -> Unit | None:
     """
     unit = _find(" ".join(code.replace("_", " ").replace("&nbsp;", " ").split()), 0)
     if unit is not None and american:
-        unit = replace(unit, name=_american(unit.name), plural=_american(unit.plural))
+        unit = replace(
+            unit, name=_american(unit.name), plural=_american(unit.plural), symbol=_american(unit.symbol)
+        )
     return unit
+
+
+# The customary units of the United States: "US gal", "mile per US gallon".
+_UNITED_STATES = re.compile(r"\bUS\b")
 
 
 def _american(name: str) -> str:
     if name.startswith("tonne") and not name.startswith("tonne-"):
         return name.replace("tonne", "metric ton")
-    return name.replace("metre", "meter").replace("litre", "liter").replace("deca", "deka")
+    name = name.replace("metre", "meter").replace("litre", "liter").replace("deca", "deka")
+    return _UNITED_STATES.sub("U.S.", name)
 
 
 def _find(code: str, depth: int) -> Unit | None:

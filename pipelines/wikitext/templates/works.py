@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.wikitext.templates.markup import link
+from pipelines.wikitext.templates.markup import italic, link
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -55,7 +55,7 @@ _ORBITERS = {
 def orbiter(call: TemplateCall) -> str | None:
     """``{{OV|102}}`` -> ``[[Space Shuttle Columbia|''Columbia'']]``: an orbiter by its number."""
     name = _ORBITERS.get(call.get("1"))
-    return link(f"Space Shuttle {name}", f"''{name}''") if name else None
+    return link(f"Space Shuttle {name}", italic(name)) if name else None
 
 
 @template("AN", "ChessAN")

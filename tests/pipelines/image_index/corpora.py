@@ -10,18 +10,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.image_manifest import ImageManifest, write_image_manifest
+from kc_schema.image_manifest import EncoderDescription, ImageManifest, ImageSource, write_image_manifest
 from kc_schema.image_tables import IMAGE_TABLES, embeddings_schema, part_number
-from kc_schema.snapshot import Part, checksum
+from kc_schema.store import Part, checksum
 from pipelines.image_index.vectors import Embeddings
 
-ENCODER = {"name": "test", "weights_sha256": "0" * 64, "fingerprint": "1" * 64, "dimension": 32}
+ENCODER = EncoderDescription("test", "0" * 64, "1" * 64, 32)
+SOURCE = ImageSource("https://media.example.org", "wikipedia/en", 500, ("jpeg",))
 
 
 def clustered_vectors(
     rows: int, dimension: int = 32, *, clusters: int = 64, spread: float = 0.5, seed: int = 0
 ) -> npt.NDArray[np.float16]:
-    """Gives vectors of length 1 that lie in clusters, as those of real images do."""
+    """Return vectors of length 1 that lie in clusters, as those of real images do."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(clusters, dimension))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -31,7 +32,7 @@ def clustered_vectors(
 
 
 def random_ids(rows: int, *, seed: int = 1) -> npt.NDArray[np.int64]:
-    """Gives ascending ids, spread over all that an image may have."""
+    """Return ascending ids, spread over all that an image may have."""
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(1 << 62, rows, replace=False).astype(np.int64) * 2)
 
@@ -39,7 +40,7 @@ def random_ids(rows: int, *, seed: int = 1) -> npt.NDArray[np.int64]:
 def write_embeddings(
     images: Path, ids: npt.NDArray[np.int64], vectors: npt.NDArray[np.float16], *, part_bits: int = 2
 ) -> Embeddings:
-    """Writes a table of embeddings, cut into parts by id."""
+    """Write a table of embeddings, cut into parts by id."""
     dimension = vectors.shape[1]
     parts = []
     numbers = np.array([part_number(int(i), part_bits) for i in ids])
@@ -66,7 +67,7 @@ def write_corpus(
     *,
     part_bits: int = 2,
 ) -> Embeddings:
-    """Writes all tables of an image corpus.
+    """Write all tables of an image corpus.
 
     The image at place i is `image_i.jpg`, shown by the articles (page id, title, place) under its id, or by
     one article "Article i" with the page id i.
@@ -79,7 +80,7 @@ def write_corpus(
         shown = [row for i in places for row in _articles(int(ids[i]), i, articles or {})]
         for table, rows in (("records", records), ("articles", shown)):
             _write(images, table, number, pa.Table.from_pylist(rows, schema=IMAGE_TABLES[table]))
-    write_image_manifest(kc, ImageManifest(snapshot="", source={}, part_bits=part_bits, tables={}))
+    write_image_manifest(kc, ImageManifest(snapshot="", source=SOURCE, part_bits=part_bits, tables={}))
     return embeddings
 
 

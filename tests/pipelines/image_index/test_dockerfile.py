@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def dockerfile() -> list[str]:
-    """Gives the instructions, one a line."""
+    """Return the instructions, one a line."""
     text = (ROOT / "docker" / "image-corpus.Dockerfile").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return "\n".join(lines).replace("\\\n", " ").splitlines()
@@ -32,7 +32,7 @@ def copied(dockerfile: list[str]) -> list[str]:
 
 
 def installed(dockerfile: list[str]) -> list[str]:
-    """Gives what ``pip install`` is given, without its options."""
+    """Return what ``pip install`` is given, without its options."""
     commands = re.findall(r"pip install (.*?)(?:&&|$)", "\n".join(dockerfile), re.MULTILINE)
     return [word.strip("'") for command in commands for word in re.findall(r"'[^']+'", command)]
 

@@ -15,12 +15,14 @@ import torch
 
 from kc_schema.image_tables import embeddings_schema
 from kc_schema.snapshot import open_snapshot
-from pipelines.image_index.encoding.encode import EncodeOptions, embeddings_of, encode, encoded_states
+from pipelines.engine import Engine
+from pipelines.image_index.encoding.encode import Encode, EncodeOptions, encoded_parts
 from pipelines.image_index.encoding.encoder import Encoder, open_encoder
 from pipelines.image_index.errors import EncoderError
-from pipelines.image_index.fetching.fetch import FetchOptions, fetch, fetched_states
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.plan import make_plan
+from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
+from pipelines.image_index.layout import FetchedPart, Layout
+from pipelines.image_index.plan import Plan, make_plan
+from pipelines.image_index.vectors import Embeddings
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as
 
@@ -43,21 +45,31 @@ def prepare(kc: Path, images: dict[str, bytes]) -> Path:
     return write_snapshot(kc, {"Page": list(images)})
 
 
-def fetched(kc: Path) -> dict[int, dict[str, object]]:
+def fetched(kc: Path) -> tuple[Plan, dict[int, FetchedPart]]:
     layout = Layout(kc)
     plan = make_plan(open_snapshot(kc), layout, kinds=["jpeg", "png"], part_bits=2)
-    fetch(layout, plan, FetchOptions(images=str(kc.parent / "images")), QUIET)
-    return fetched_states(layout, plan)
+    how = FetchOptions(images=str(kc.parent / "images"))
+    stage = Fetch(layout, plan, how, "wikipedia/en", Engine(), QUIET)
+    if not stage.is_current():
+        stage.run()
+    return plan, fetched_parts(layout, plan)
 
 
-def run(kc: Path, encoder: Encoder, **options: object) -> dict[str, np.ndarray]:
-    """Encodes, and gives the vectors by file."""
-    layout, records = Layout(kc), fetched(kc)
-    encode(layout, records, encoder, EncodeOptions(**{"batch_size": 4, **options}), QUIET)  # type: ignore[arg-type]
-    states = encoded_states(layout, records, encoder.fingerprint)
-    assert len(states) == 4
+def run(kc: Path, encoder: Encoder, *, workers: int = 1, **options: object) -> dict[str, np.ndarray]:
+    """Encode, and return the vectors by file."""
+    layout = Layout(kc)
+    plan, records = fetched(kc)
+    how = EncodeOptions(**{"batch_size": 4, **options})  # type: ignore[arg-type]
+    stage = Encode(layout, plan, how, workers, QUIET)
+    stage.__dict__["_encoder"] = encoder
+    if not stage.is_current():
+        stage.run()
+    assert stage.is_current()
+    parts = encoded_parts(layout, records, encoder.fingerprint)
+    assert len(parts) == 4
+    embeddings = Embeddings(layout.images, tuple(parts[n].part for n in range(4)), encoder.dimension)
     ids, vectors = [], []
-    for _, some, matrix in embeddings_of(layout, states, encoder.dimension).blocks():
+    for _, some, matrix in embeddings.blocks():
         ids += some.tolist()
         vectors += list(matrix)
     files = {}
@@ -165,6 +177,6 @@ def test_what_cannot_be_encoded_is_counted(tmp_path: Path, encoder: Encoder) -> 
     vectors = run(kc, encoder)
     assert set(IMAGES) - set(vectors) == {"F1.jpg", "F2.jpg"}
     layout = Layout(kc)
-    states = encoded_states(layout, fetched(kc), encoder.fingerprint)
-    reasons = {reason: n for state in states.values() for reason, n in state["failed"].items()}
+    parts = encoded_parts(layout, fetched(kc)[1], encoder.fingerprint)
+    reasons = {reason: n for part in parts.values() for reason, n in part.failed.items()}
     assert reasons == {"changed since it was fetched": 1, "file is gone": 1}

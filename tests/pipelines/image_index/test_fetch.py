@@ -17,12 +17,12 @@ pytest.importorskip("requests")
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import open_snapshot
-from pipelines.image_index.content import PartContent
+from pipelines.engine import Engine
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetching.archive import DownloadArchive
-from pipelines.image_index.fetching.download import Outcome
-from pipelines.image_index.fetching.fetch import FetchOptions, fetch, fetched_states
+from pipelines.image_index.fetching.archive import DownloadArchive, PartContent
+from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
 from pipelines.image_index.fetching.politeness import Limits, Stopped
+from pipelines.image_index.fetching.sources import Outcome
 from pipelines.image_index.file_names import KINDS, hash_folders, thumbnail_name
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.plan import Plan, make_plan
@@ -41,13 +41,7 @@ def server():  # type: ignore[no-untyped-def]
 
 
 def options(server: MediaServer, **changes: object) -> FetchOptions:
-    values = {
-        "images": server.url,
-        "limits": FAST,
-        "private_addresses": True,
-        "max_bytes": 200_000,
-        "max_seconds": 3.0,
-    }
+    values = {"images": server.url, "private_addresses": True, "max_bytes": 200_000}
     return FetchOptions(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -56,10 +50,18 @@ def plan_of(kc: Path, **changes: object) -> Plan:
     return make_plan(open_snapshot(kc), Layout(kc), **{**values, **changes})  # type: ignore[arg-type]
 
 
-def run(kc: Path, how: FetchOptions) -> dict[str, dict[str, object]]:
-    """Fetches, and gives the records by file."""
+def run(
+    kc: Path, how: FetchOptions, *, limits: Limits = FAST, workers: int = 1
+) -> dict[str, dict[str, object]]:
+    """Fetch, and return the records by file."""
     layout, plan = Layout(kc), plan_of(kc)
-    fetch(layout, plan, how, QUIET)
+    with layout.place() as place, Engine(workers) as engine:
+        stage = Fetch(layout, plan, how, "wikipedia/en", engine, QUIET, limits, max_seconds=3.0)
+        stage.check()
+        if not stage.is_current():
+            stage.run()
+        assert stage.is_current() or how.retry_failed
+        place.remove_unlisted(layout.files(len(plan.planned)))
     return records(kc, plan)
 
 
@@ -124,9 +126,8 @@ def test_what_can_be_had_is_had_and_the_rest_is_counted_by_reason(
     number = next(n for n in range(2) if row in pq.read_table(layout.part("records", n)).to_pylist())
     content = PartContent(layout, number).read(row)
     assert content.startswith(b"\xff\xd8\xff")
-    assert sum((Counter(s["failed"]) for s in fetched_states(layout, plan).values()), Counter()) == Counter(
-        failed.values()
-    )
+    parts = fetched_parts(layout, plan).values()
+    assert sum((Counter(part.failed) for part in parts), Counter()) == Counter(failed.values())
 
 
 def test_nothing_is_asked_for_twice(tmp_path: Path, server: MediaServer) -> None:
@@ -145,7 +146,7 @@ def test_nothing_is_asked_for_twice(tmp_path: Path, server: MediaServer) -> None
 def test_a_failure_that_went_away_is_mended(tmp_path: Path, server: MediaServer) -> None:
     kc = write_snapshot(tmp_path, {"Page": ["Shaky_a.jpg", "Fine_a.jpg"]})
     impatient = Limits(megabits_per_second=8000, attempts=1)
-    assert run(kc, options(server, limits=impatient))["Shaky_a.jpg"]["error"] == "server error 502"
+    assert run(kc, options(server), limits=impatient)["Shaky_a.jpg"]["error"] == "server error 502"
     rows = run(kc, options(server, retry_failed=True))
     assert [row["status"] for row in rows.values()] == ["ok", "ok"]
 
@@ -155,7 +156,7 @@ def test_connections_and_bandwidth_are_kept(tmp_path: Path, server: MediaServer)
     kc = write_snapshot(tmp_path, {"Page": [f"Fine_{n}.png" for n in range(12)]})
     limits = Limits(connections=2, megabits_per_second=1.5)
     started = time.monotonic()
-    run(kc, options(server, limits=limits))
+    run(kc, options(server), limits=limits)
     seconds = time.monotonic() - started
     assert server.most_connections == 2
     assert server.bytes_sent > 200_000
@@ -188,7 +189,7 @@ def test_a_403_stops_the_host_and_keeps_what_was_had(tmp_path: Path, server: Med
 def test_a_long_pause_ends_the_run_instead(tmp_path: Path, server: MediaServer) -> None:
     kc = write_snapshot(tmp_path, {"Page": ["Busy_a.jpg"]})
     with pytest.raises(Stopped, match="asks to wait 1 s"):
-        run(kc, options(server, limits=Limits(longest_pause=0.5)))
+        run(kc, options(server), limits=Limits(longest_pause=0.5))
 
 
 def test_a_server_that_is_gone_is_not_asked_for_everything(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_a_server_that_is_gone_is_not_asked_for_everything(tmp_path: Path) -> No
     kc = write_snapshot(tmp_path, {"Page": [f"Fine_{n}.jpg" for n in range(50)]})
     limits = Limits(attempts=2, first_delay=0.001, failures_in_a_row=5)
     with pytest.raises(Stopped, match="gave no answer for 5 images in a row"):
-        run(kc, options(gone, limits=limits))
+        run(kc, options(gone), limits=limits)
 
 
 @pytest.mark.parametrize("status", ["429", "503"])
@@ -238,10 +239,10 @@ def test_a_server_that_begins_to_refuse_ends_the_run(
 def test_one_image_that_is_always_refused_does_not_end_the_run(tmp_path: Path, server: MediaServer) -> None:
     kc = write_snapshot(tmp_path, {"Page": ["Fine_a.jpg", "Stubborn_a.jpg"]})
     impatient = Limits(megabits_per_second=8000, first_delay=0.01, attempts=2, connections=1)
-    assert run(kc, options(server, limits=impatient))["Stubborn_a.jpg"]["error"] == "too many requests"
+    assert run(kc, options(server), limits=impatient)["Stubborn_a.jpg"]["error"] == "too many requests"
     # Not even where nothing else is left to be asked for.
     write_snapshot(kc, {"Page": ["Fine_a.jpg", "Stubborn_a.jpg", "Stubborn_b.jpg"]})
-    rows = run(kc, options(server, limits=impatient))
+    rows = run(kc, options(server), limits=impatient)
     assert rows["Stubborn_b.jpg"]["error"] == "too many requests"
 
 
@@ -264,7 +265,7 @@ def test_the_same_answer_for_all_images_ends_the_run(
     server.mode = mode
     limits = Limits(megabits_per_second=8000, first_delay=0.01, attempts=1, same_failures_in_a_row=20)
     with pytest.raises(Stopped, match=message):
-        run(kc, options(server, limits=limits))
+        run(kc, options(server), limits=limits)
     assert len({path.split("/")[-2] for path in server.requests if "/thumb/" in path}) <= 24
     server.mode = ""
     assert {row["status"] for row in run(kc, options(server)).values()} == {"ok"}
@@ -274,8 +275,8 @@ def test_failures_that_are_expected_do_not_end_the_run(tmp_path: Path, server: M
     files = [f"Missing_{n}.jpg" for n in range(20)]
     kc = write_snapshot(tmp_path, {"Page": [*files, *(f"Fine_{n}.jpg" for n in range(20))]})
     limits = Limits(megabits_per_second=8000, same_failures_in_a_row=15)
-    first = run(kc, options(server, limits=limits))
-    assert run(kc, options(server, limits=limits, retry_failed=True)) == first
+    first = run(kc, options(server), limits=limits)
+    assert run(kc, options(server, retry_failed=True), limits=limits) == first
 
 
 def test_a_run_that_had_nothing_is_an_error(tmp_path: Path, server: MediaServer) -> None:
@@ -309,7 +310,7 @@ def test_redirects_lead_to_hosts_of_the_list_only(tmp_path: Path, server: MediaS
     kc = write_snapshot(tmp_path, {"Page": ["Away_a.jpg", "Fine_a.jpg"]})
     assert run(kc, options(server))["Away_a.jpg"]["error"] == "redirect elsewhere"
     for name in ("elsewhere.invalid", "https://Elsewhere.invalid/"):
-        how = options(server, redirect_hosts=(name,), retry_failed=True)
+        how = options(server, redirect_host=(name,), retry_failed=True)
         assert run(kc, how)["Away_a.jpg"]["error"] == "no connection"
 
 
@@ -448,7 +449,7 @@ def test_images_come_from_a_folder(tmp_path: Path, kind: str, workers: int) -> N
     put("Drawing.svg", b"<svg/>")
     put("Drawing.svg", encode_as(draw(3), "PNG"), thumbnail=True)
     put("Broken.jpg", encode_as(draw(4), "JPEG")[:999])
-    rows = run(kc, FetchOptions(images=str(folder), workers=workers))
+    rows = run(kc, FetchOptions(images=str(folder)), workers=workers)
     errors = {file: row["error"] for file, row in rows.items()}
     assert errors == {
         "A_b.jpg": "",

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.image_index.fetching.media_urls import MediaServer, wiki_folder
 from pipelines.image_index.file_names import (
+    MediaServer,
     file_kind,
     hash_folders,
     name_problem,
     thumbnail_name,
     thumbnail_widths,
+    wiki_folder,
 )
 
 

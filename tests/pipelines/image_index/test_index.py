@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("faiss")
 
+from pipelines.engine import Engine
 from pipelines.image_index import ImageIndexError, open_index
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index import probing, recall, tuning
@@ -24,6 +24,7 @@ from pipelines.image_index.vector_index.build import IndexOptions, build_index, 
 from pipelines.image_index.vector_index.choice import plan_index, unwrap
 from pipelines.image_index.vector_index.probing import Probe, Probing, search_by_need
 from pipelines.image_index.vector_index.recall import make_queries, recall_of
+from pipelines.image_index.vector_index.served import IndexDescription
 from tests.pipelines.image_index.corpora import ENCODER, clustered_vectors, random_ids, write_corpus
 
 REFINED = "IVF64(RaBitQfs,RFlat),RaBitQfs2,Refine(SQfp16)"
@@ -34,13 +35,15 @@ def short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recall, "_SECONDS", 0.02)
 
 
-def build(kc: Path, embeddings, **options):  # type: ignore[no-untyped-def]
+def build(kc: Path, embeddings, *, workers: int = 1, **options):  # type: ignore[no-untyped-def]
     lines: list[str] = []
-    return build_index(Layout(kc), embeddings, ENCODER, IndexOptions(**options), lines.append), lines
+    with Engine(workers) as engine:
+        given = IndexOptions(**options)
+        return build_index(Layout(kc), embeddings, ENCODER, given, engine, lines.append), lines
 
 
-def lowest_recall(description: dict[str, Any]) -> float:
-    return min(description["recall"]["held out"], description["recall"]["mixed"])
+def lowest_recall(description: IndexDescription) -> float:
+    return min(description.recall["held out"], description.recall["mixed"])
 
 
 def exact(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
@@ -73,19 +76,19 @@ def test_an_unknown_factory_is_refused() -> None:
 def test_a_small_corpus_is_searched_exactly(tmp_path: Path) -> None:
     ids, vectors = random_ids(500), clustered_vectors(500)
     description, _ = build(tmp_path, write_corpus(tmp_path, ids, vectors))
-    assert description["kind"] == "exact"
-    assert description["recall"] == {"at": 10, "queries": 500, "held out": 1.0, "mixed": 1.0}
+    assert description.kind == "exact"
+    assert description.recall == {"at": 10, "queries": 500, "held out": 1.0, "mixed": 1.0}
     index = open_index(tmp_path)
     queries = clustered_vectors(20, seed=5)
     expected = ids[exact(vectors, queries, 10)]
     # Of any length: they are normalised.
     hits = index.search(queries.astype(np.float32) * 3.0, 10)
-    assert [[hit.image_id for hit in row] for row in hits] == expected.tolist()
-    assert [hit.rank for hit in hits[0]] == list(range(1, 11))
-    place = int(np.flatnonzero(ids == hits[0][0].image_id)[0])
-    assert hits[0][0].file == f"image_{place}.jpg"
+    assert [[hit.record_id for hit in row] for row in hits] == expected.tolist()
+    assert [hit.rank for hit in hits[0]] == list(range(10))
+    place = int(np.flatnonzero(ids == hits[0][0].record_id)[0])
+    assert hits[0][0].key == f"image_{place}.jpg"
     assert hits[0][0].title == f"Article {place}"
-    assert hits[0][0].introduction == f"About <e: It> Article {place} </e>."
+    assert hits[0][0].text == f"About <e: It> Article {place} </e>."
     assert hits[0][0].score == pytest.approx(1.0, abs=0.7)
     assert len(index) == 500
 
@@ -158,8 +161,8 @@ def test_recall_is_raised_as_far_as_asked(tmp_path: Path) -> None:
     for promised in (0.5, 0.9, 0.99):
         description, _ = build(tmp_path, embeddings, factory=REFINED, min_recall=promised)
         assert lowest_recall(description) >= promised
-        wide = description["probing"]["wide"]
-        probes.append((wide["nprobe"], wide["k_factor"]))
+        wide = description.probing.wide
+        probes.append((wide.nprobe, wide.k_factor))
     assert probes == sorted(probes)
     assert probes[0] < probes[-1]
 
@@ -272,7 +275,7 @@ def test_queries_have_the_neighbours_that_brute_force_finds(tmp_path: Path) -> N
 @pytest.mark.parametrize("rows", [1, 2, 3, 11, 12, 13])
 def test_a_corpus_of_a_few_images_is_indexed(tmp_path: Path, rows: int) -> None:
     description, _ = build(tmp_path, write_corpus(tmp_path, random_ids(rows), clustered_vectors(rows)))
-    recall = {name: share for name, share in description["recall"].items() if name not in ("at", "queries")}
+    recall = {name: share for name, share in description.recall.items() if name not in ("at", "queries")}
     assert set(recall.values()) == {1.0}
 
 
@@ -283,12 +286,12 @@ def test_recall_is_promised_for_queries_unlike_the_corpus(tmp_path: Path) -> Non
     assert [line for line in lines if "rounds" in line] == [
         f"training: {done} of 10 rounds" for done in range(1, 11)
     ]
-    recall = description["recall"]
+    recall = description.recall
     assert recall["held out"] >= recall["mixed"] >= 0.95
     assert [line.split(",")[0] for line in lines[-2:]] == [
         f"{name} queries: recall@10 {recall[name]:.3f}" for name in ("held out", "mixed")
     ]
-    assert set(description["queries_per_second"]) == {"held out", "mixed"}
+    assert set(description.queries_per_second) == {"held out", "mixed"}
     assert re.fullmatch(
         r"every query: nprobe \d+, k_factor 0; where nothing of similarity 0\.\d+ is found: nprobe \d+, k_factor 0",
         lines[-3],
@@ -319,7 +322,7 @@ def test_articles_of_one_image_come_in_a_stable_order(tmp_path: Path) -> None:
     ]
     (hits,) = index.search(vectors[:1], 10, distinct_articles=True)
     assert [hit.title for hit in hits] == ["First", "Second", "Gallery", "Article 1"]
-    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    assert [hit.rank for hit in hits] == [0, 1, 2, 3]
     assert [len(row) for row in index.search(vectors, 2)] == [2, 2, 2]
 
 
@@ -374,14 +377,17 @@ def test_an_index_without_its_description_is_none(tmp_path: Path) -> None:
 BUILD = """
 import json, sys
 from pathlib import Path
-from kc_schema.snapshot import Part
+from kc_schema.image_manifest import EncoderDescription
+from kc_schema.store import Part
+from pipelines.engine import Engine
 from pipelines.image_index.vector_index.build import IndexOptions, build_index
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vectors import Embeddings
 kc, parts = Path(sys.argv[1]), [Part(**part) for part in json.loads(sys.argv[2])]
-encoder = {"name": "test", "weights_sha256": "", "fingerprint": "", "dimension": 32}
-options = IndexOptions(factory="IVF64,SQfp16", shards=4)
-build_index(Layout(kc), Embeddings(kc / "images", tuple(parts), 32), encoder, options, print)
+encoder = EncoderDescription("test", "", "", 32)
+given = IndexOptions(factory="IVF64,SQfp16", shards=4)
+with Engine(1) as engine:
+    build_index(Layout(kc), Embeddings(kc / "images", tuple(parts), 32), encoder, given, engine, print)
 """
 
 
@@ -417,7 +423,7 @@ def test_a_build_that_is_killed_ends_the_same(tmp_path: Path) -> None:
     undisturbed = tmp_path / "undisturbed"
     build(undisturbed, write_corpus(undisturbed, ids, vectors), factory="IVF64,SQfp16", shards=1)
     assert survived == open_index(undisturbed).nearest(queries, 10)
-    assert not (tmp_path / "images" / ".state" / "index").exists()
+    assert not (tmp_path / "images" / ".work" / "index").exists()
 
 
 def test_a_mapped_index_starts_no_threads_for_a_query(tmp_path: Path) -> None:

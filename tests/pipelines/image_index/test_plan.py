@@ -123,6 +123,9 @@ def test_parts_follow_from_the_number_of_links(tmp_path: Path) -> None:
     assert make(kc, None).part_bits == 0
     assert make(kc, None, images_per_part=10).part_bits == 3
     assert make(kc, 1).part_bits == 1
+    with Layout(kc).place() as place:
+        place.remove_unlisted(Layout(kc).files(2))
+    assert Layout(kc).part("articles", 1).exists()
     assert not Layout(kc).part("articles", 2).exists()
 
 

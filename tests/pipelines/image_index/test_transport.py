@@ -15,9 +15,8 @@ pytest.importorskip("requests")
 
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching import transport as transport_module
-from pipelines.image_index.fetching.download import Outcome, download_image
-from pipelines.image_index.fetching.media_urls import MediaServer as Addresses
 from pipelines.image_index.fetching.politeness import HostGate, Limits
+from pipelines.image_index.fetching.sources import Outcome, download_image
 from pipelines.image_index.fetching.transport import (
     Credentials,
     Transport,
@@ -25,6 +24,7 @@ from pipelines.image_index.fetching.transport import (
     host_of,
     split_credentials,
 )
+from pipelines.image_index.file_names import MediaServer as Addresses
 from tests.services.media_server import MediaServer, content_of, media_server
 
 LIMITS = Limits(megabits_per_second=8000, first_delay=0.01, longest_delay=0.05, attempts=2)

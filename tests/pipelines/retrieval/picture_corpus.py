@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipelines.engine import Engine
 from pipelines.image_index.encoding.encoder import open_encoder
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.build import IndexOptions, build_index
@@ -44,7 +45,7 @@ def write_pictures_kc(folder: Path) -> Path:
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     articles = {image: shown for image, (_, shown) in PICTURES.items()}
     embeddings = write_corpus(kc, np.array(list(PICTURES)), vectors.astype(np.float16), articles, part_bits=0)
-    build_index(Layout(kc), embeddings, encoder.describe(), IndexOptions(), print)
+    build_index(Layout(kc), embeddings, encoder.describe(), IndexOptions(), Engine(), print)
     return kc
 
 

@@ -38,7 +38,7 @@ CASES = [
     ("a{{snd}}b", "a – b", []),
     ("{{nowrap begin}}a b{{nowrap end}}", "a b", []),
     ("{{small|x}} {{big|y}}", "x y", []),
-    ("{{smallcaps|Lord}}", "LORD", []),
+    ("{{smallcaps|Lord}}", "Lord", []),
     ("{{abbr|e.g.|for example}}", "e.g.", []),
     ("{{key press|Ctrl|Alt|Del}}", "Ctrl+Alt+Del", []),
     ("{{code|print()}}", "print()", []),
@@ -344,4 +344,39 @@ CASES = [
     ),
     ("{{HMS|Iveston|M1151|6}}", "HMS Iveston", [("HMS Iveston", "HMS_Iveston_(M1151)")]),
     ("{{sclass2|250t|torpedo boat|0}}", "250t-class", [("250t-class", "250t-class_torpedo_boat")]),
+    # Names that other names lead to, and templates that link by a number.
+    ("{{usc|17|107}}", "17 U.S.C. § 107", []),
+    ("{{b-da|3 May 1950}}", "3 May 1950", []),
+    ("{{ety|la|''manus''|hand}}", "from Latin manus 'hand'", [("Latin", "Latin")]),
+    ("{{smallcaps all|BC}} {{smallcaps|Lord}} {{sc|bc}}", "BC Lord BC", []),
+    ("{{CVE|2014-0160}} {{ctrl|C}} {{qi|word}} {{IPAalink|ʃ}}", 'CVE-2014-0160 Ctrl+C "word" ⟨ʃ⟩', []),
+    ("{{Escyr|2005}}", "2005", [("2005", "Eurovision_Song_Contest_2005")]),
+    ("{{Esccnty|Sweden|2006}}", "Sweden", [("Sweden", "Sweden_in_the_Eurovision_Song_Contest_2006")]),
+    ("{{snamei||Panthera leo}} {{snamei|Felis}}", "Panthera leo Felis", []),
+    ("{{Executive Order|9066}}", "Executive Order 9066", [("Executive Order 9066", "Executive_Order_9066")]),
+    (
+        "{{UNSC resolution|242|it}}",
+        "it",
+        [("it", "United_Nations_Security_Council_Resolution_242")],
+    ),
+    ("{{nuclide link|uranium|235}}", "235U", [("235U", "Uranium-235")]),
+    ("{{ILL|A b|de}}", "A b", [("A b", "A_b")]),
+    # The letters of a name decide.
+    (
+        "{{CENTURY|1900}} {{CENTURY|1901}} {{CENTURY|-100}} {{MILLENNIUM|2001}} {{century|5}}",
+        "19 20 -2 3 5th century",
+        [],
+    ),
+    ("{{dts|2011|3|14}} {{dts|2011|3|14|format=dmy}}", "March 14, 2011 14 March 2011", []),
+    ("{{start date|1993|2|24|8|30}}", "08:30, February 24, 1993", []),
+    ("{{height|ft=5|in=11|abbr=no}}", "5 feet 11 inches (1.80 m)", []),
+    (
+        "({{zh|s=北京|t=北京|p=Běijīng}})",
+        "(Chinese: 北京; pinyin: Běijīng)",
+        [("Chinese", "Chinese_language"), ("pinyin", "Pinyin")],
+    ),
+    ("{{val|3|u=mol-1}} {{val|5|u=m.s-2}}", "3 mol−1 5 m.s−2", []),
+    # A remark that holds the words it is about.
+    ("a {{update after|2020|text=the ''largest'' city}} b", "a the largest city b", []),
+    ("a {{clarify|text=word|date=May 2020}} {{clarify|date=May 2020|reason=text}} b", "a word b", []),
 ]

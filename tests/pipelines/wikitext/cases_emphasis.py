@@ -68,4 +68,26 @@ CASES = [
     ("'''", "", []),
     ("<nowiki>''not italic''</nowiki>", "''not italic''", []),
     ("x<sup>''2''</sup>", "x2", []),
+    # What a template prints pairs with no apostrophes around it, whatever it prints.
+    ("The ''{{lang|fr|Le Monde}}'' is read.", "The Le Monde is read.", []),
+    ("'''{{lang|fr|Le Monde}}''' is", "Le Monde is", []),
+    ("It means '{{lang|fr|chat}}' there.", "It means 'chat' there.", []),
+    ("''{{lang|fr|Le Figaro}}'''s staff", "Le Figaro's staff", []),
+    ("{{lang|fr|Le Monde}}'s staff", "Le Monde's staff", []),
+    ("''{{wikt-lang|en|house}}'' and ''{{lang-fr|maison|links=no}}''", "house and French: maison", []),
+    ("''{{transl|ar|kitāb}}'' and ''{{HMS|Ajax}}''", "kitāb and HMS Ajax", [("HMS Ajax", "HMS_Ajax")]),
+    ("''Eagle''{{'}}s hatch and ''Eagle''{{'}}s side", "Eagle's hatch and Eagle's side", []),
+    ("'''Foo''' is in ''Time''{{'}}s list", "Foo is in Time's list", []),
+    ("''a''{{'s}} and '''b'''{{'}} and c{{' \"}}", "a's and b' and c'\"", []),
+    ("''it is {{gloss|bread}}'' and {{gloss|''x''}}", "it is 'bread' and 'x'", []),
+    ("{{lang|fr|'chat'}} and ''{{lang|fr|'chien'}}''", "'chat' and 'chien'", []),
+    ("''{{lang|fr|l'eau}}''", "l'eau", []),
+    # Emphasis in an argument is the page's own.
+    ("{{lang|fr|le ''Monde''}} and {{nowrap|''a'' b}} c", "le Monde and a b c", []),
+    ("{{lang|fr|''Le Monde''}}{{'}}s", "Le Monde's", []),
+    ("''a {{nowrap|b'' c}} d", "a b c d", []),
+    ("''a {{lang|de|b {{'}} c}} d''", "a b ' c d", []),
+    # Italics that begin with a sign make no list.
+    ("x\n{{lang|la|*foo}} stands", "x *foo stands", []),
+    ("{{#if:x|''y''}} and '{{#if:x|'y}}''", "y and y", []),
 ]

@@ -50,13 +50,13 @@ CASES = [
     ("the <ce>H2O</ce> is", "the H2O is", []),
     # HTML.
     ("<b>a</b> <i>b</i> <u>c</u>", "a b c", []),
-    ("H<sub>2</sub>O, 10<sup>6</sup>", "H2O, 106", []),
+    ("H<sub>2</sub>O, 10<sup>6</sup>", "H2O, 10^6", []),
     ("<small>a</small> <big>b</big>", "a b", []),
     ("<span style='color:red' class=\"x\">a</span>b", "ab", []),
     ("<code>a</code> <tt>b</tt> <kbd>c</kbd> <var>d</var>", "a b c d", []),
     ("<del>a</del><ins>b</ins><s>c</s>", "abc", []),
     ("<abbr title='x'>a</abbr>", "a", []),
-    ("<cite>a</cite> <q>b</q> <dfn>c</dfn>", "a b c", []),
+    ("<cite>a</cite> <q>b</q> <dfn>c</dfn>", 'a "b" c', []),
     ("<font color=red>a</font>", "a", []),
     ("<ruby>a<rp>(</rp><rt>b</rt><rp>)</rp></ruby>", "a(b)", []),
     ("<bdi>a</bdi><wbr>b<wbr/>c", "abc", []),
@@ -89,4 +89,15 @@ CASES = [
     ("&#58; a", ": a", []),
     ("AT&T", "AT&T", []),
     ("a&thinsp;b&ensp;c", "a b c", []),
+    # Digits of a power or an index do not join the number before them.
+    ("10<sup>32</sup> 10<sup>−5</sup> 2<sup>''n''</sup> (a+b)<sup>2</sup>", "10^32 10^−5 2^n (a+b)^2", []),
+    (
+        "377<sub>8</sub> 5<sup>th</sup> m<sup>2</sup> H<sub>2</sub>O CO<sub>2</sub>",
+        "377_8 5th m2 H2O CO2",
+        [],
+    ),
+    ("<sup>235</sup>U Fe<sup>3+</sup> (CN)<sub>6</sub> 1<sup>er</sup>", "235U Fe3+ (CN)6 1er", []),
+    ("{{val|1.5|e=6}} <math>10^{32}</math>", "1.5×10^6 10^32", []),
+    ("<math>\\left.\\frac{dx}{dt}\\right|_{t=0}</math>", "dx/dt|_(t=0)", []),
+    ("<math>\\left\\{a\\right.</math>", "{a", []),
 ]

@@ -86,7 +86,7 @@ VALUES = [
     ("1+1/2|in|mm", "1 1⁄2 inches (38 mm)"),
     ("½|in|mm", "1⁄2 inch (13 mm)"),
     ("663,268|sqmi|km2|0", "663,268 square miles (1,717,856 km<sup>2</sup>)"),
-    ("4.5e6|km2", "4.5×10<sup>6</sup> square kilometres (1,700,000 sq mi)"),
+    ("4.5e6|km2", "4.5×10<sup>6</sup> square kilometres (1.7×10<sup>6</sup> sq mi)"),
     ("−80|°F", "−80 °F (−62 °C)"),
     ("6|ft|4|in|cm|0", "6 feet 4 inches (193 cm)"),
     ("12|st|4|lb|kg", "12 stone 4 pounds (78 kg)"),
@@ -115,7 +115,41 @@ UNITS = [
 ]
 
 
-@pytest.mark.parametrize(("source", "text"), ROUNDING + TEMPERATURES + OPTIONS + VALUES + UNITS)
+# The rules of default_precision in Module:Convert: whole numbers into feet and pounds are more precise than the ratio.
+MODULE = [
+    ("3717|m|ft", "3,717 metres (12,195 ft)"),
+    ("47|kg|lb", "47 kilograms (104 lb)"),
+    ("8848|m|ft", "8,848 metres (29,029 ft)"),
+    ("8848.5|m|ft", "8,848.5 metres (29,031 ft)"),
+    ("100|m|ft", "100 metres (330 ft)"),
+    ("5|km|ft", "5 kilometres (16,000 ft)"),
+    ("2|t|lb", "2 tonnes (4,400 lb)"),
+    ("20|-|30|m|ft", "20–30 metres (66–98 ft)"),
+    ("50|-|55|kg|lb", "50–55 kilograms (110–121 lb)"),
+    ("10|st|4|lb|lb", "10 stone 4 pounds (144 lb)"),
+    # Several units: the smallest is shown, zero or not, as precise as it would be alone.
+    ("12|in|ftin", "12 inches (1 ft 0 in)"),
+    ("63.5|kg|stlb", "63.5 kilograms (10 st 0 lb)"),
+    ("1.8288|m|ftin", "1.8288 metres (6 ft 0.00 in)"),
+    ("1.8|m|ftin", "1.8 metres (5 ft 11 in)"),
+    # Names that have no plural, values as they are written.
+    ("2|foot|m", "2 foot (0.61 m)"),
+    ("2|ft|m", "2 feet (0.61 m)"),
+    (".1|in", ".1 inches (2.5 mm)"),
+    ("4000.|m|ft", "4,000 metres (13,123 ft)"),
+    # American spelling.
+    ("10|USgal|L|sp=us", "10 U.S. gallons (38 L)"),
+    ("10|L|USgal|sp=us", "10 liters (2.6 U.S. gal)"),
+    ("10|L|USgal", "10 litres (2.6 US gal)"),
+    # Powers of ten from a thousand million on, and where the value has one.
+    ("1|ly|km", "1 light-year (9.5×10<sup>12</sup> km)"),
+    ("1000000000|m|m", "1,000,000,000 metres (1,000,000,000 m)"),
+    ("2.5e6|km2|sqmi", "2.5×10<sup>6</sup> square kilometres (9.7×10<sup>5</sup> sq mi)"),
+    ("30|mpgUS", "30 miles per US gallon (7.8 L/100 km; 36 mpg‑imp)"),
+]
+
+
+@pytest.mark.parametrize(("source", "text"), MODULE + ROUNDING + TEMPERATURES + OPTIONS + VALUES + UNITS)
 def test_convert(render: Render, source: str, text: str) -> None:
     assert render(f"convert|{source}") == text
 

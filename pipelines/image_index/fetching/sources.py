@@ -1,16 +1,43 @@
-"""One image from the media server: which addresses are asked in turn, what is asked again, what is final."""
+"""One image from its source: which addresses of a server, or places in a folder, are tried in turn, what is final.
+
+A folder is a mirror of the media server, or a flat one.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.image_index.decoding import check_image
-from pipelines.image_index.errors import BrokenImageError
-from pipelines.image_index.fetching.media_urls import MediaServer
-from pipelines.image_index.fetching.transport import Answer, Transport, TransportError
+from pipelines.image_index.errors import BrokenImageError, FetchError
+from pipelines.image_index.file_names import (
+    MediaServer,
+    hash_folders,
+    name_problem,
+    thumbnail_name,
+    thumbnail_widths,
+)
 
-__all__ = ["Outcome", "check_content", "download_image"]
+if TYPE_CHECKING:
+    from pipelines.image_index.fetching.transport import Transport
+
+__all__ = [
+    "AGENT",
+    "Answer",
+    "LocalFolder",
+    "Outcome",
+    "TransportError",
+    "check_content",
+    "download_image",
+    "open_folder",
+]
+
+AGENT = "entity-knowledge-corpus"
+"""The name under which servers know this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +55,30 @@ class Outcome:
     """More about the error, for messages; it is not kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said; `content` is empty unless the status is 200."""
+
+    status: int
+    url: str
+    content: bytes
+    retry_after: float | None
+
+
+class TransportError(Exception):
+    """A request without a usable answer; `reason` is one of a fixed list."""
+
+    def __init__(self, reason: str, *, transient: bool, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.transient = transient
+        """Whether asking again may help."""
+        self.detail = detail
+        """The host to which a refused redirect leads; empty otherwise."""
+
+
 def download_image(file: str, server: MediaServer, transport: Transport) -> Outcome:
-    """Asks for a file until it is had or its failure is final.
+    """Ask for a file until it is had or its failure is final.
 
     The shared repository's thumbnail comes first, then that of the wiki's own. A server refuses to draw a
     thumbnail wider than its file: then the file itself is asked for where it is a raster image, and narrower
@@ -60,7 +109,7 @@ def download_image(file: str, server: MediaServer, transport: Transport) -> Outc
 
 
 def check_content(content: bytes, url: str) -> Outcome:
-    """Gives the outcome for bytes that are there: an image, or the reason why it is none."""
+    """Return the outcome for bytes that are there: an image, or the reason why it is none."""
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         image = check_image(content)
@@ -135,3 +184,63 @@ def _reason(status: int) -> str:
     if status == 429:
         return "too many requests"
     return f"server error {status}" if status >= 500 else f"answer {status}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFolder:
+    """A folder of images."""
+
+    folder: Path
+    repositories: tuple[Path, ...]
+    """Folders below which files lie in the media server's hash folders."""
+    width: int
+    """Pixels of thumbnails, where a mirror has no other."""
+    max_bytes: int
+
+    def find(self, file: str) -> Outcome:
+        """Return what the folder has of a file: an original that can be decoded, else its thumbnail."""
+        outcome = Outcome("", "not in the folder")
+        if name_problem(file) is not None:
+            return Outcome("", "illegal file name")
+        for path in self._places(file):
+            try:
+                status = path.stat()
+                if not stat.S_ISREG(status.st_mode):
+                    continue  # a pipe or a device would never end
+                if status.st_size > self.max_bytes:
+                    return Outcome(path.as_uri(), "too many bytes")
+                content = path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                outcome = Outcome(path.as_uri(), "cannot be read")
+                continue
+            outcome = check_content(content, path.as_uri())
+            if not outcome.error:
+                return outcome
+        return outcome
+
+    def _places(self, file: str) -> Iterator[Path]:
+        hashed = hash_folders(file)
+        thumbnails = [thumbnail_name(file, width) for width in thumbnail_widths(file, self.width)]
+        for repository in self.repositories:
+            yield repository / hashed / file
+            yield from (repository / "thumb" / hashed / file / name for name in thumbnails)
+        yield self.folder / file
+        yield self.folder / file.replace("_", " ")
+        yield from (self.folder / name for name in thumbnails)
+
+
+def open_folder(folder: Path, wiki: str, *, width: int, max_bytes: int) -> LocalFolder:
+    """Return the folder with the repositories that are in it, the shared one first.
+
+    Raises:
+        FetchError: there is no such folder.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise FetchError(f"--images {folder}: no such folder; give a folder or an address (https://...)")
+    own = wiki.rpartition("/")[2]
+    names = ("wikipedia/commons", "commons", wiki, own, ".")
+    repositories = [folder / name for name in names if (folder / name).is_dir()]
+    return LocalFolder(folder, tuple(repositories), width, max_bytes)
