@@ -40,6 +40,7 @@ from pipelines.snapshots.watching import Run, Watch, notify, read_last_run, writ
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
 from pipelines.text_corpus.reuse import count_reused, why_not_reusable
+from pipelines.text_index import TextIndexError
 from pipelines.text_index.options import check_text_index_options, index_snapshot
 
 EXAMPLES = """\
@@ -109,7 +110,7 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
             with Engine(given.workers or default_workers(), beam_arguments) as engine:
                 message = refresh(given, root, most_loss, engine, watch)
             watch.say(message)
-    except UserError as error:
+    except (UserError, TextIndexError) as error:
         message = str(error)
         this.status = _status_of(error)
         print_error(message)
@@ -258,7 +259,7 @@ def _end(given: RefreshOptions, root: Root, this: Run, message: str, console: Co
         notify(given.notify_command, this, message, console)
 
 
-def _status_of(error: UserError) -> int:
+def _status_of(error: Exception) -> int:
     if isinstance(error, GuardError):
         return STATUS_GUARD
     if isinstance(error, (DownloadError, PlaceBusyError)):
