@@ -22,6 +22,7 @@ from rich.console import Console
 from kc_schema.command import Command, Count, Positive, options
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
+from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site
 from pipelines.dump.work_units import WorkUnit, plan_work_units
@@ -41,6 +42,7 @@ from pipelines.text_index.options import check_text_index_options, index_snapsho
 EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
 python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
+python -m pipelines.build_text_kc --dump wiki:simplewiki --contact you@example.org
 python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
 python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
 
@@ -78,7 +80,7 @@ class BuildOptions:
     """Options of the command, the frequent ones first."""
 
     dump: str
-    """A dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of its parts, or a glob in quotes."""
+    """A dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of parts, a glob in quotes, or wiki:NAME (newest)."""
     output: Path = Path("kc")
     """The snapshot's folder."""
     workers: Positive | None = None
@@ -93,6 +95,10 @@ class BuildOptions:
     """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
     without_rule: tuple[str, ...] = ()
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    contact: str = ""
+    """With wiki:NAME: mail address or URL to be reached under; the public server of dumps asks for it."""
+    base: str = PUBLIC_SERVER
+    """With wiki:NAME: address of the server of dumps, or of a mirror."""
     json: bool = False
     """Print the manifest instead of the summary tables."""
     index: TextIndexOptions = TextIndexOptions()
@@ -106,8 +112,15 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
     index = argparse.Namespace(**asdict(given.index))
     check_text_index_options(index)
     with Engine(workers, beam_arguments) as engine:
+        dump = given.dump
+        if dump.startswith("wiki:"):
+            wiki = dump.removeprefix("wiki:")
+            fetched = fetch_newest(
+                wiki, Path("dumps"), base=given.base, contact=given.contact, console=console
+            )
+            dump = str(fetched)
         parts, build = describe(
-            given.dump,
+            dump,
             given.output,
             rules=rules_in_force(given.without_rule),
             skip_disambiguation=given.skip_disambiguation,
