@@ -14,14 +14,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.cache_tables import HITS, CacheError
-from kc_schema.snapshot import checksum
+from kc_schema.cache_tables import HITS, NO_RELATION, OPTIONAL, CacheError
+from kc_schema.hit import Hit
+from kc_schema.store import checksum
 
-__all__ = ["FORMAT", "MANIFEST", "SPEED", "Example", "Hit", "RetrievalCache", "open_cache"]
+__all__ = ["FORMAT", "MANIFEST", "REPORT", "SPEED", "Example", "RetrievalCache", "open_cache"]
 
 FORMAT = 1
 """Version of the layout; a reader refuses any other."""
 MANIFEST = "manifest.json"
+REPORT = "report.json"
+"""What the evidence is worth, for a person; not in the manifest."""
 SPEED = "speed.json"
 """What retrieval took on the machine that built the cache, for the paper's Table 7; not in the manifest."""
 _MANIFEST_KEYS = {"format", "dataset", "task", "snapshots", "encoder", "options"} | {
@@ -55,7 +58,7 @@ class Example:
         return "ner" if self.labels is not None else "re"
 
     def as_row(self) -> dict[str, Any]:
-        """Gives the example as a row of the table `EXAMPLES`."""
+        """Return the example as a row of the table `EXAMPLES`."""
         return {
             "example_id": self.example_id,
             "task": self.task,
@@ -66,23 +69,6 @@ class Example:
             "object": None if self.object is None else list(self.object),
             "image": self.image,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One piece of evidence for an example, as a row of the table `HITS`."""
-
-    example_id: str
-    rank: int
-    score: float
-    key: str
-    title: str
-    text: str
-    record_id: int
-
-    def as_row(self) -> dict[str, Any]:
-        """Gives the hit as a row of the table `HITS`."""
-        return {name: getattr(self, name) for name in HITS.names}
 
 
 @dataclass(frozen=True)
@@ -115,38 +101,53 @@ class RetrievalCache:
         return tuple(self.manifest["sources"])
 
     @property
+    def no_relation(self) -> str:
+        """RE: the relation that stands for none, which F1 leaves out."""
+        return str(self.manifest["options"].get("no_relation", NO_RELATION))
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """The splits without gold labels: they are for prediction, and no score of them means anything."""
+        return tuple(self.manifest["options"].get("unlabelled", ()))
+
+    @property
     def feature_widths(self) -> dict[str, int]:
         """Vector column -> numbers a vector; empty for a cache without features."""
         return dict(self.manifest["features"])
 
     def examples(self, split: str) -> list[Example]:
-        """Gives the examples of a split, in the data set's order."""
+        """Return the examples of a split, in the data set's order."""
         return [_example(row) for row in self._first(self.examples_table(split)).to_pylist()]
 
     def example_ids(self, split: str) -> list[str]:
-        """Gives the ids of a split's examples, in order."""
+        """Return the ids of a split's examples, in order."""
         table = self._first(self._read(f"examples/{split}.parquet", ["example_id"]))
         ids: list[str] = table["example_id"].to_pylist()
         return ids
 
     def examples_table(self, split: str) -> pa.Table:
-        """Gives the examples of a split with all their columns."""
+        """Return the examples of a split with all their columns."""
         return self._read(f"examples/{split}.parquet")
 
     def hits(self, source: str, split: str) -> dict[str, list[Hit]]:
-        """Gives example id -> its hits, best first; an example without hits has an empty list."""
+        """Return example id -> its hits, best first; an example without hits has an empty list."""
         found: dict[str, list[Hit]] = {example_id: [] for example_id in self.example_ids(split)}
-        for row in self._read(f"hits/{source}/{split}.parquet", HITS.names).to_pylist():
-            if row["example_id"] in found:  # else it lies behind the limit
-                found[row["example_id"]].append(Hit(**row))
+        table = self._read(f"hits/{source}/{split}.parquet")
+        known = [name for name in table.column_names if name in HITS.names or name in OPTIONAL]
+        for row in table.select(known).to_pylist():
+            if (box := row.get("box")) is not None:
+                row["box"] = tuple(box)
+            own = found.get(row.pop("example_id"))
+            if own is not None:  # else it lies behind the limit
+                own.append(Hit(**row))
         return found
 
     def hits_table(self, source: str, split: str) -> pa.Table:
-        """Gives the hits of a source with all their columns."""
+        """Return the hits of a source with all their columns."""
         return self._read(f"hits/{source}/{split}.parquet")
 
     def features_table(self, split: str) -> pa.Table:
-        """Gives the features of a split with all their columns, rows in the order of the examples.
+        """Return the features of a split with all their columns, rows in the order of the examples.
 
         Vectors are `pyarrow.FixedSizeListType` of float16.
         """
@@ -159,7 +160,7 @@ class RetrievalCache:
         return table
 
     def vectors(self, split: str, column: str, *, raw: bool = False) -> npt.NDArray[np.float32]:
-        """Gives the vectors of a column as float32 [examples, width]; a missing vector is all zeros.
+        """Return the vectors of a column as float32 [examples, width]; a missing vector is all zeros.
 
         Args:
             split: the split.
@@ -186,7 +187,7 @@ class RetrievalCache:
         return vectors
 
     def checksum(self, name: str) -> str:
-        """Gives the sha256 that the manifest notes for a file, as ``examples/train.parquet``.
+        """Return the sha256 that the manifest notes for a file, as ``examples/train.parquet``.
 
         Raises:
             CacheError: the cache has no such file; what it has is named.
@@ -207,7 +208,7 @@ class RetrievalCache:
         return hashlib.sha256(sink.getvalue()).hexdigest()
 
     def verify(self) -> None:
-        """Reads every file and compares it with the manifest.
+        """Read every file and compare it with the manifest.
 
         Raises:
             CacheError: files that are missing or differ, all of them named.
@@ -246,7 +247,7 @@ class RetrievalCache:
 
 
 def open_cache(folder: Path | str, *, verify: bool = False) -> RetrievalCache:
-    """Gives the cache in `folder`.
+    """Return the cache in `folder`.
 
     Args:
         folder: the cache's folder.

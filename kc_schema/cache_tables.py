@@ -12,22 +12,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kc_schema.errors import UserError
+from kc_schema.hit import Hit
 
 __all__ = [
     "EXAMPLES",
     "FEATURES",
     "HITS",
+    "NO_RELATION",
+    "OPTIONAL",
     "CacheError",
+    "HitsByExample",
     "check_examples",
     "check_features",
     "check_hits",
-    "examples_table",
-    "features_table",
-    "hits_table",
+    "table_of_examples",
+    "table_of_features",
+    "table_of_hits",
 ]
 
 
-class CacheError(UserError):
+NO_RELATION = "None"
+"""The relation that stands for none where a cache names no other."""
+
+
+class CacheError(UserError, ValueError):
     """A cache that cannot be read, or rows that do not belong into one; the message names file and row."""
 
 
@@ -72,6 +80,13 @@ HITS = _schema(
         "record_id": (pa.int64(), False, "paragraph_id or image_id of the snapshot; -1 without a record"),
     }
 )
+OPTIONAL = {
+    "box": pa.list_(pa.float32()),
+    "crop": pa.string(),
+    "agreement": pa.float32(),
+    "leak": pa.bool_(),
+}
+"""Further columns of hits that a build may write, fields of `kc_schema.hit.Hit`."""
 FEATURES = _schema(
     {
         "example_id": (pa.string(), False, "the example"),
@@ -88,11 +103,13 @@ _DEFAULTS: Mapping[str, Any] = {"score": 0.0, "key": "", "title": "", "record_id
 # float16 carries 11 bits, so a vector of length 1 comes back a little longer or shorter.
 _NORM_TOLERANCE = 5e-3
 
-Given: TypeAlias = "pa.Table | Iterator[Mapping[str, Any]]"
+Given: TypeAlias = "pa.Table | Iterable[Mapping[str, Any]]"
+HitsByExample: TypeAlias = "Mapping[str, Sequence[Hit]]"
+"""Example id -> its hits, best first."""
 
 
 def _with_schema(given: Given, schema: pa.Schema, where: str) -> pa.Table:
-    """Gives the table with the schema's columns first, in its order and types, then any further columns."""
+    """Return the table with the schema's columns first, in its order and types, then any further columns."""
     table = given if isinstance(given, pa.Table) else _table_of_rows(given, schema, where)
     columns: dict[str, Any] = {}
     for field in schema:
@@ -127,8 +144,8 @@ def _table_of_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema, where: 
     return pa.table(arrays, names=names)
 
 
-def examples_table(given: Given) -> pa.Table:
-    """Gives `given` with the columns and types of `EXAMPLES`.
+def table_of_examples(given: Given) -> pa.Table:
+    """Return `given` with the columns and types of `EXAMPLES`.
 
     Raises:
         CacheError: a column is missing or does not fit its type.
@@ -136,14 +153,24 @@ def examples_table(given: Given) -> pa.Table:
     return _with_schema(given, EXAMPLES, "examples")
 
 
-def hits_table(given: Given, example_ids: Sequence[str], where: str) -> pa.Table:
-    """Gives `given` with the columns and types of `HITS`, sorted by the order of the examples and by rank.
+def table_of_hits(
+    given: Given | HitsByExample, example_ids: Sequence[str], where: str, optional: Sequence[str] = ()
+) -> pa.Table:
+    """Return hits with the columns and types of `HITS`, sorted by the order of the examples and by rank.
+
+    Args:
+        given: hits by example; or a table or rows with at least ``example_id`` and ``text``.
+        example_ids: of the split, in order.
+        where: names the table in errors.
+        optional: of hits by example, the columns of `OPTIONAL` to write.
 
     Raises:
         CacheError: an example is unknown, or a column is missing or does not fit its type.
     """
-    if not isinstance(given, pa.Table):
-        given = _complete_hits(given)
+    if isinstance(given, Mapping):
+        given = _columns_of_hits(given, optional, where)
+    elif not isinstance(given, pa.Table):
+        given = _complete_hits(given, where)
     table = _with_schema(given, HITS, where)
     order = pa.array(example_ids, pa.string())
     places = pc.index_in(table.column("example_id"), value_set=order)
@@ -156,16 +183,30 @@ def hits_table(given: Given, example_ids: Sequence[str], where: str) -> pa.Table
     return table.take(by).combine_chunks()
 
 
-def _complete_hits(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _columns_of_hits(found: HitsByExample, optional: Sequence[str], where: str) -> pa.Table:
+    rows = [(example_id, hit) for example_id, hits in found.items() for hit in hits]
+    columns = {"example_id": pa.array([example_id for example_id, _ in rows], pa.string())}
+    kinds = {name: HITS.field(name).type for name in HITS.names[1:]} | {n: OPTIONAL[n] for n in optional}
+    for name, kind in kinds.items():
+        try:
+            columns[name] = pa.array([getattr(hit, name) for _, hit in rows], kind)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise CacheError(f"{where}: column {name!r}: {error}") from error
+    return pa.table(columns)
+
+
+def _complete_hits(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[Mapping[str, Any]]:
     counted: Counter[object] = Counter()
     for row in rows:
+        if isinstance(row, Hit):
+            raise CacheError(f"{where}: a hit does not say whose it is; give example id -> list of hits")
         example_id = row.get("example_id")
         yield {"rank": counted[example_id], **_DEFAULTS, **row}
         counted[example_id] += 1
 
 
-def features_table(given: Given, example_ids: Sequence[str], where: str) -> pa.Table:
-    """Gives `given` as a table of features: vectors as fixed-size lists of float16, each with its norm.
+def table_of_features(given: Given, example_ids: Sequence[str], where: str) -> pa.Table:
+    """Return `given` as a table of features: vectors as fixed-size lists of float16, each with its norm.
 
     Rows come out in the order of the examples.
 
@@ -203,7 +244,7 @@ def _in_order(table: pa.Table, example_ids: Sequence[str], where: str) -> pa.Tab
 
 
 def _vectors(column: Any, norms: Any | None, where: str) -> tuple[Any, Any]:
-    """Gives a column of vectors as float16 of length 1, and their norms (computed where `norms` is None)."""
+    """Return a column of vectors as float16 of length 1, and their norms (computed where `norms` is None)."""
     rows = column.to_pylist()
     widths = {len(row) for row in rows if row is not None}
     if len(widths) > 1 or 0 in widths:
@@ -223,7 +264,7 @@ def _vectors(column: Any, norms: Any | None, where: str) -> tuple[Any, Any]:
 
 
 def check_examples(table: pa.Table, task: str, where: str) -> None:
-    """Raises CacheError where a row breaks the rules of `docs/retrieval-cache.md`, naming the example."""
+    """Raise CacheError where a row breaks the rules of `docs/retrieval-cache.md`, naming the example."""
     seen: set[str] = set()
     for row in table.select(EXAMPLES.names).to_pylist():
         at = f"{where}: example {row['example_id']!r}"
@@ -251,7 +292,7 @@ def _check_labels(row: Mapping[str, Any], at: str) -> None:
 
 def _check_relation(row: Mapping[str, Any], at: str) -> None:
     if not row["relation"]:
-        raise CacheError(f"{at}: no relation; write 'None' for no relation")
+        raise CacheError(f"{at}: no relation; write {NO_RELATION!r} for no relation")
     for name in ("subject", "object"):
         span = row[name]
         if span is None or len(span) != 2 or not 0 <= span[0] < span[1] <= len(row["tokens"]):
@@ -259,9 +300,9 @@ def _check_relation(row: Mapping[str, Any], at: str) -> None:
 
 
 def check_hits(table: pa.Table, where: str) -> None:
-    """Raises CacheError for a rank below 0 or twice in an example, or a score that is not finite.
+    """Raise CacheError for a rank below 0 or twice in an example, or a score that is not finite.
 
-    The table is sorted by example and rank, as `hits_table` gives it.
+    The table is sorted by example and rank, as `table_of_hits` gives it.
     """
     ids = table.column("example_id").to_pylist()
     ranks = table.column("rank").to_pylist()
@@ -277,7 +318,7 @@ def check_hits(table: pa.Table, where: str) -> None:
 
 
 def check_features(table: pa.Table, where: str) -> dict[str, int]:
-    """Gives vector column -> width, over the columns that hold any vector.
+    """Return vector column -> width, over the columns that hold any vector.
 
     Raises:
         CacheError: a vector is neither of length 1 nor zero, or its norm is missing.

@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
@@ -38,6 +40,10 @@ options = Parameter(name="*")
 """Decorates a dataclass of options whose fields become options of the command, also where it is nested."""
 
 _STOPPED = "stopped; the same command goes on where this one was"
+_OUT_OF_MEMORY = (
+    "out of memory: give the process more (see ulimit -v and the limits of its container), or let fewer processes work"
+    " (--workers); the same command goes on"
+)
 _EXTRAS = {
     "elasticsearch": "elasticsearch",
     "faiss": "image",
@@ -100,6 +106,9 @@ class Command:
             except UserError as error:
                 print_error(str(error))
                 return 2 if isinstance(error, UsageError) else 1
+            except MemoryError:
+                print_error(_OUT_OF_MEMORY)
+                return 1
             except ModuleNotFoundError as error:
                 extra = self._extra_of(error)
                 if extra is None:
@@ -107,6 +116,17 @@ class Command:
                 print_error(
                     f"{self.module} needs the package {error.name}, which is not installed; install it with:"
                     f" pip install 'entity-knowledge-corpus[{extra}]'"
+                )
+                return 1
+            except Exception as error:
+                limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+                if limit == resource.RLIM_INFINITY:
+                    raise
+                # Libraries report a want of address space as anything: threads, shared objects, files.
+                traceback.print_exc()
+                print_error(
+                    f"{type(error).__name__}, perhaps for want of memory: the address space is limited to"
+                    f" {limit // 1_000_000:,} MB (ulimit -v); give more, or let fewer processes work (--workers)"
                 )
                 return 1
 

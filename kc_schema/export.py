@@ -8,37 +8,39 @@ object an example; ``datasets`` is a folder that Hugging Face's ``datasets.load_
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, Spelling, parse, render
-from kc_schema.files import write_atomically
-from kc_schema.retrieval_cache import CacheError, Example, Hit, RetrievalCache, open_cache
+from kc_schema.command import Command, Positive, options
+from kc_schema.contexts import pack, with_title
+from kc_schema.errors import UsageError
+from kc_schema.hit import Hit
+from kc_schema.retrieval_cache import CacheError, Example, RetrievalCache, open_cache
+from kc_schema.store import explain_file_errors, write_atomically, write_text
 
 __all__ = ["FORMATS", "ConllRules", "conll_rows", "export"]
 
-FORMATS = ("adaseq", "kb-ner", "jsonl", "datasets")
+Format = Literal["adaseq", "kb-ner", "jsonl", "datasets"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
-EXAMPLE = """\
-examples:
-  python -m kc_schema.export --cache caches/twitter17 --format datasets
-  python -m kc_schema.export --cache caches/twitter17 --format adaseq --source text --k 5
-  python -m kc_schema.export --cache caches/twitter17 --format kb-ner --tokenizer xlm-roberta-large
+EXAMPLES = """\
+python -m kc_schema.export --cache caches/twitter17 --format datasets
+python -m kc_schema.export --cache caches/twitter17 --format adaseq --source text --k 5
+python -m kc_schema.export --cache caches/twitter17 --format kb-ner --tokenizer xlm-roberta-large
 """
 
 SEPARATOR = "<EOS>"
-STOP_BELOW = 10
-"""With fewer free sub-tokens than this no further context is tried, as KB-NER does."""
+Tokenize = Callable[[str], Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,23 @@ class ConllRules:
     spelling: Spelling
     context_label: str
     """Label of the separator and of the words of the evidence: masked out of the loss by its reader."""
-    sub_tokens: Callable[[str], int] | None = None
-    """Counts the sub-tokens of a text; None keeps all evidence."""
+    tokenize: Tokenize | None = None
+    """Returns the sub-tokens of a text; None keeps all evidence."""
     limit: int = 510
     """Sub-tokens of sentence, separator and evidence; evidence that does not fit whole is left out."""
     counts: Counter[str] = field(default_factory=Counter)
     """What was changed or left out."""
 
 
-CONLL = {"adaseq": (Spelling.MORE, "X"), "kb-ner": (Spelling.KB_NER, "B-X")}
+CONLL: Mapping[str, tuple[Spelling, str]] = {
+    "adaseq": (Spelling.MORE, "X"),
+    "kb-ner": (Spelling.KB_NER, "B-X"),
+}
 """Format -> spelling of anchors, label of context rows: AdaSeq masks ``X``, KB-NER ``B-X``."""
 
 
 def conll_rows(example: Example, hits: Sequence[Hit], rules: ConllRules) -> Iterator[str]:
-    """Gives the rows of an example, token and label divided by a tab, without line ends.
+    """Yield the rows of an example, token and label divided by a tab, without line ends.
 
     Evidence is ``[ Title ] text`` with its anchors, divided at white space. Both readers divide rows at any
     white space, so that inside a token it is written ``_``.
@@ -92,42 +97,35 @@ def _context(hit: Hit, rules: ConllRules) -> str:
             text = render(plain, anchors, spelling=rules.spelling)
         except AnchorError:
             rules.counts["hits whose tags do not pair, left as they are"] += 1
-    return f"[ {hit.title} ] {text}" if hit.title else text
+    return with_title(hit, text)
 
 
 def _fitting(sentence: str, contexts: Sequence[str], rules: ConllRules) -> list[str]:
-    if rules.sub_tokens is None:
+    if rules.tokenize is None:
         return [context for context in contexts if context.strip()]
-    room = rules.limit - rules.sub_tokens(sentence) - rules.sub_tokens(SEPARATOR)
-    kept = []
-    for context in contexts:
-        if room < STOP_BELOW:
-            break
-        size = rules.sub_tokens(context)
-        if 0 < size <= room:
-            kept.append(context)
-            room -= size
-    rules.counts["hits that do not fit"] += len(contexts) - len(kept)
-    return kept
+    tokens = [rules.tokenize(context) for context in contexts]
+    packed = pack(len(rules.tokenize(sentence)), rules.tokenize(SEPARATOR), tokens, rules.limit)
+    rules.counts["hits that do not fit"] += len(contexts) - packed.used
+    return [contexts[place] for place in packed.places]
 
 
 def export(
     cache: RetrievalCache,
-    form: str,
+    form: Format,
     output: Path,
     *,
     sources: Sequence[str] | None = None,
     k: int | None = None,
-    sub_tokens: Callable[[str], int] | None = None,
+    tokenize: Tokenize | None = None,
     limit: int = 510,
 ) -> tuple[list[Path], Counter[str]]:
-    """Writes a cache in a format of `FORMATS`; gives the files, and what was changed or left out.
+    """Write a cache in a format of `FORMATS`; return the files, and what was changed or left out.
 
     Args:
         output: the folder to write to.
         sources: sources of evidence; None takes all.
         k: hits an example, the best ones; None takes all.
-        sub_tokens: CoNLL only, see `ConllRules`.
+        tokenize: CoNLL only, see `ConllRules`.
         limit: likewise.
 
     Raises:
@@ -143,7 +141,7 @@ def export(
             raise CacheError(
                 f"cache {cache.folder}: {form} is for NER; export relations as jsonl or datasets"
             )
-        rules = ConllRules(*CONLL[form], sub_tokens=sub_tokens, limit=limit)
+        rules = ConllRules(*CONLL[form], tokenize=tokenize, limit=limit)
         paths = [
             _write_conll(cache, output, source, split, k, rules)
             for source in chosen or [""]
@@ -164,7 +162,7 @@ def _write_conll(
     for example in cache.examples(split):
         lines += conll_rows(example, hits.get(example.example_id, [])[:k], rules)
         lines.append("")
-    return _write_text(output / source / f"{split}.txt", "".join(f"{line}\n" for line in lines))
+    return _written(output / source / f"{split}.txt", "".join(f"{line}\n" for line in lines))
 
 
 def _write_json_lines(
@@ -182,13 +180,13 @@ def _write_json_lines(
         row = {name: value for name, value in row.items() if value is not None}
         row["evidence"] = {source: found.get(source, []) for source in sources}
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    return _write_text(output / f"{split}.jsonl", "".join(lines))
+    return _written(output / f"{split}.jsonl", "".join(lines))
 
 
 def _write_parquet(
     cache: RetrievalCache, output: Path, sources: Sequence[str], split: str, k: int | None
 ) -> Path:
-    """Writes examples, a column ``hits_SOURCE`` a source (lists of structs), and the features."""
+    """Write examples, a column ``hits_SOURCE`` a source (lists of structs), and the features."""
     table = cache.examples_table(split)
     ids = {name: place for place, name in enumerate(table.column("example_id").to_pylist())}
     for source in sources:
@@ -201,14 +199,13 @@ def _write_parquet(
                 column = column.cast(pa.list_(pa.float32()))
             table = table.append_column(name, column)
     path = output / "data" / f"{split}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = table.replace_schema_metadata(None)
     write_atomically(path, lambda place: pq.write_table(table, place, compression="zstd"))
     return path
 
 
 def _lists(hits: pa.Table, places: dict[str, int], k: int | None) -> pa.Array:
-    """Gives hits, which lie in the order of the examples, as one list an example."""
+    """Return hits, which lie in the order of the examples, as one list an example."""
     owners = np.array([places[name] for name in hits.column("example_id").to_pylist()], np.int64)
     starts = np.searchsorted(owners, np.arange(len(places) + 1))
     if k is not None:
@@ -221,79 +218,67 @@ def _lists(hits: pa.Table, places: dict[str, int], k: int | None) -> pa.Array:
 
 
 def _write_card(cache: RetrievalCache, output: Path) -> Path:
-    """Writes the card from which `datasets` takes the splits' files."""
+    """Write the card from which `datasets` takes the splits' files."""
     files = "".join(f"  - split: {split}\n    path: data/{split}.parquet\n" for split in cache.splits)
     card = (
         f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n"
         f"# {cache.dataset}\n\nExamples of {cache.dataset} with the evidence of a retrieval cache"
         f" ({', '.join(cache.sources) or 'none'}).\n"
     )
-    return _write_text(output / "README.md", card)
+    return _written(output / "README.md", card)
 
 
-def _write_text(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda place: place.write_text(text, encoding="utf-8", newline="\n"))
+def _written(path: Path, text: str) -> Path:
+    write_text(path, text)
     return path
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Gives the command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m kc_schema.export",
-        description="Write a retrieval cache in the format of another program.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--cache", required=True, metavar="DIR", help="the cache's folder")
-    parser.add_argument("--format", required=True, choices=FORMATS)
-    parser.add_argument("--output", metavar="DIR", help="(default: CACHE-FORMAT, beside the cache)")
-    parser.add_argument("--source", action="append", metavar="NAME", help="(default: all); may be repeated")
-    parser.add_argument("--k", type=int, metavar="N", help="hits an example, at most (default: all)")
-    parser.add_argument(
-        "--tokenizer",
-        metavar="NAME",
-        help="adaseq, kb-ner: leave out evidence that does not fit whole into the encoder of this name",
-    )
-    parser.add_argument(
-        "--limit", type=int, default=510, metavar="N", help="its sub-tokens, with --tokenizer (default: 510)"
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.k is not None and arguments.k < 1:
-        parser.error(f"argument --k: {arguments.k} is not 1 or more")
-    if arguments.tokenizer and arguments.format not in CONLL:
-        parser.error("argument --tokenizer: it goes with adaseq and kb-ner")
-    return arguments
+@options
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command takes."""
+
+    cache: Path
+    """The cache's folder."""
+    format: Format
+    """CoNLL with evidence (adaseq, kb-ner), JSON lines, or Hugging Face's datasets."""
+    output: Path | None = None
+    """The folder to write to. [default: CACHE-FORMAT, beside the cache]"""
+    source: list[str] | None = None
+    """A source of evidence; may be repeated. [default: all]"""
+    k: Positive | None = None
+    """Hits an example, at most. [default: all]"""
+    tokenizer: str | None = None
+    """adaseq, kb-ner: leave out evidence that does not fit whole into the encoder of this name."""
+    limit: int = 510
+    """Its sub-tokens, with --tokenizer."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments = parse_arguments(argv)
-    folder = Path(arguments.cache)
-    output = arguments.output or folder.resolve().with_name(f"{folder.resolve().name}-{arguments.format}")
-    try:
+def run(given: Options) -> None:
+    """Write the cache that the options name; print the files."""
+    if given.tokenizer and given.format not in CONLL:
+        raise UsageError("argument --tokenizer: it goes with adaseq and kb-ner")
+    folder = given.cache.resolve()
+    output = given.output or folder.with_name(f"{folder.name}-{given.format}")
+    tokenize = _tokenizer(given.tokenizer) if given.tokenizer else None
+    with explain_file_errors(output):
         paths, counts = export(
-            open_cache(folder, verify=True),
-            arguments.format,
-            Path(output),
-            sources=arguments.source,
-            k=arguments.k,
-            sub_tokens=_counter(arguments.tokenizer) if arguments.tokenizer else None,
-            limit=arguments.limit,
+            open_cache(given.cache, verify=True),
+            given.format,
+            output,
+            sources=given.source,
+            k=given.k,
+            tokenize=tokenize,
+            limit=given.limit,
         )
-    except (CacheError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     for path in paths:
         print(path)
     for what, count in sorted(counts.items()):
         if count:
             print(f"{what}: {count:,}", file=sys.stderr)
-    return 0
 
 
-def _counter(name: str) -> Callable[[str], int]:
+def _tokenizer(name: str) -> Tokenize:
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
@@ -302,8 +287,16 @@ def _counter(name: str) -> Callable[[str], int]:
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise CacheError(f"--tokenizer {name}: cannot be loaded: {str(error).splitlines()[0]}") from error
-    return lambda text: len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    return lambda text: list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
+
+main = Command(
+    "kc_schema.export",
+    "Write a retrieval cache in another project's format.",
+    Options,
+    run,
+    examples=EXAMPLES,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,15 +13,18 @@ on the time, the machine or the order in which sources are written.
 
 from __future__ import annotations
 
-from kc_schema.cache_reader import MANIFEST, SPEED, Example, Hit, RetrievalCache, open_cache
-from kc_schema.cache_tables import EXAMPLES, FEATURES, HITS, CacheError
+from kc_schema.cache_reader import MANIFEST, REPORT, SPEED, Example, RetrievalCache, open_cache
+from kc_schema.cache_tables import EXAMPLES, FEATURES, HITS, NO_RELATION, CacheError
 from kc_schema.cache_writer import CacheWriter, extend_cache
+from kc_schema.hit import Hit
 
 __all__ = [
     "EXAMPLES",
     "FEATURES",
     "HITS",
     "MANIFEST",
+    "NO_RELATION",
+    "REPORT",
     "SPEED",
     "CacheError",
     "CacheWriter",

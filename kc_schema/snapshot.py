@@ -6,17 +6,16 @@ no time stamps: the same dump and options give the same bytes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.errors import UserError
-from kc_schema.store import Part, checksum, to_json, write_text
+from kc_schema.store import Part, checksum, read_json, to_json, write_text
 from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
@@ -25,11 +24,9 @@ __all__ = [
     "Part",
     "Snapshot",
     "SnapshotError",
-    "as_json",
     "checksum",
     "has_manifest",
     "open_snapshot",
-    "parse_manifest",
     "read_manifest",
     "write_manifest",
 ]
@@ -38,8 +35,6 @@ FORMAT = 1
 """Version of the snapshot's layout; a reader refuses any other."""
 
 MANIFEST = "manifest.json"
-
-M = TypeVar("M")
 
 
 class SnapshotError(UserError):
@@ -74,41 +69,10 @@ class Manifest:
         """Return the manifest as indented JSON, keys sorted."""
         return to_json(self)
 
-    @staticmethod
-    def from_json(text: str, *, source: str) -> Manifest:
-        """Read what `to_json` wrote; `source` names the file in errors.
 
-        Raises:
-            SnapshotError: not JSON, not a manifest, or of another format version.
-        """
-        return parse_manifest(Manifest, text, FORMAT, source=source, mend="build the snapshot again")
-
-
-def as_json(values: dict[str, Any]) -> str:
-    """Return the JSON text of a manifest: indented, keys sorted, so that the same values give the same bytes."""
-    return to_json(values)
-
-
-def parse_manifest(kind: Callable[..., M], text: str, version: int, *, source: str, mend: str) -> M:
-    """Return the manifest of some kind that `text` holds.
-
-    Args:
-        kind: makes it of its fields; one of them is ``tables``.
-        version: the format that is read.
-        source: names the file in errors.
-        mend: says in errors what to do.
-
-    Raises:
-        SnapshotError: not JSON, not such a manifest, or of another format version.
-    """
-    try:
-        values = json.loads(text)
-        if values["format"] != version:
-            raise SnapshotError(f"{source}: format {values['format']}, this version reads {version}; {mend}")
-        tables = {name: [Part(**part) for part in parts] for name, parts in values.pop("tables").items()}
-        return kind(tables=tables, **values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SnapshotError(f"{source}: not a manifest ({error}); {mend}") from error
+@dataclass(frozen=True)
+class _Format:
+    format: int
 
 
 def has_manifest(folder: Path) -> bool:
@@ -129,16 +93,22 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        version = read_json(path, _Format).format
+        if version != FORMAT:
+            raise SnapshotError(
+                f"{path}: format {version}, this version reads {FORMAT}; build the snapshot again"
+            )
+        return read_json(path, Manifest)
     except FileNotFoundError as error:
         what = "no such folder" if not folder.exists() else f"no {MANIFEST}, so no finished snapshot"
         raise SnapshotError(
             f"{folder}: {what}; build one with:"
             f" python -m pipelines.build_text_kc --dump DUMP --output {folder}"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SnapshotError(f"{path}: cannot be read: {error}") from error
-    return Manifest.from_json(text, source=str(path))
+    except ValueError as error:
+        raise SnapshotError(f"{path}: not a manifest ({error}); build the snapshot again") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ position in the page, a sentence's id its paragraph's id and its position in the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -14,8 +15,17 @@ PARAGRAPHS_PER_PAGE = 1 << 16
 SENTENCES_PER_PARAGRAPH = 1 << 12
 
 
+# What no title of a wiki holds (MediaWiki, $wgLegalTitleChars), and what normalising takes away.
+_NOT_NORMALISED = re.compile(r"[\s#<>\[\]{}|]|^_|_$|__")
+
+
+def is_normalised(title: str) -> bool:
+    """Tell whether `title` may stand in anchors and in the columns of normalised titles."""
+    return bool(title) and _NOT_NORMALISED.search(title) is None
+
+
 def paragraph_id(page_id: int, position: int) -> int:
-    """Gives the id of the paragraph at `position` (from 0) of a page.
+    """Return the id of the paragraph at `position` (from 0) of a page.
 
     Raises:
         ValueError: the position needs more than 16 bits.
@@ -26,7 +36,7 @@ def paragraph_id(page_id: int, position: int) -> int:
 
 
 def sentence_id(paragraph: int, position: int) -> int:
-    """Gives the id of the sentence at `position` (from 0) of the paragraph with id `paragraph`.
+    """Return the id of the sentence at `position` (from 0) of the paragraph with id `paragraph`.
 
     Raises:
         ValueError: the position needs more than 12 bits.

@@ -11,7 +11,6 @@ bounded at any size.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from kc_schema.tables import (
     SENTENCES_PER_PARAGRAPH,
     SORT_KEYS,
     TEXT_TABLES,
+    is_normalised,
     paragraph_id,
     sentence_id,
 )
@@ -40,7 +40,6 @@ from kc_schema.tables import (
 EXAMPLES_PER_PROBLEM = 5
 KINDS = {"prose", "list", "quote"}
 PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
-_NOT_NORMALISED = re.compile(r"[\s#<>\[\]{}|]|^_|_$|__")
 
 
 @dataclass(slots=True)
@@ -136,7 +135,7 @@ def _check_redirects(snapshot: Snapshot, findings: Findings) -> RedirectTitles:
     for from_title, to_title in _rows(snapshot, "redirects", findings):
         titles.append(from_title)
         for title in (from_title, to_title):
-            if not title or _NOT_NORMALISED.search(title):
+            if not is_normalised(title):
                 findings.add("redirects: title is not normalised", repr(title))
     titles.sort()
     for batch in snapshot.batches("redirects", ["from_title", "to_title"]):
@@ -196,7 +195,7 @@ def _check_anchors(tagged: str, place: str, redirects: RedirectTitles, findings:
         return
     for anchor in anchors:
         findings.checked["anchors" if place.startswith("paragraph") else "anchors of introductions"] += 1
-        if _NOT_NORMALISED.search(anchor.title):
+        if not is_normalised(anchor.title):
             findings.add("anchors: title is not normalised", f"{place}: {anchor.title!r}")
         elif anchor.title in redirects:
             findings.add("anchors: lead to a redirect", f"{place}: {anchor.title}")
@@ -258,7 +257,7 @@ def _check_image_links(snapshot: Snapshot, page_ids: npt.NDArray[np.int64], find
             findings.add("image_links: page is missing", f"page {page_id}, {file}")
         if where not in PLACES:
             findings.add("image_links: unknown place", f"page {page_id}, {file}: {where!r}")
-        if not file or _NOT_NORMALISED.search(file):
+        if not is_normalised(file):
             findings.add("image_links: file name is not normalised", f"page {page_id}: {file!r}")
 
 

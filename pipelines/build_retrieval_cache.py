@@ -9,191 +9,176 @@ step does.
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
+from cyclopts import Group, Parameter
 from rich.console import Console
 
-from kc_schema.files import write_atomically
-from kc_schema.retrieval_cache import SPEED, CacheError
-from kc_schema.snapshot import SnapshotError
-from pipelines.command_line import CommandParser, add_network_options
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.images import ImageFolder, keep_readable_images
-from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
-from pipelines.datasets.records import Dataset
-from pipelines.image_index.errors import ImageIndexError
-from pipelines.retrieval.building import Build, build_cache, chunks_of
-from pipelines.retrieval.chunks import Chunk, encode_examples
-from pipelines.retrieval.corpora import Corpora
-from pipelines.retrieval.display import BuildProgress, show_report, show_speeds
-from pipelines.retrieval.errors import RetrievalError
-from pipelines.retrieval.options import add_evidence_options, read_cropper, read_named, read_settings
-from pipelines.retrieval.output import REPORT, find_finished
-from pipelines.retrieval.settings import DEFAULT_K, Settings
-from pipelines.retrieval.speed import SAMPLE, Speed, measure
-from pipelines.text_index.options import IndexProgress, add_search_options, connection
-from pipelines.text_index.protocol import TextIndexError
+from kc_schema.command import Command, Positive, options
+from kc_schema.retrieval_cache import REPORT
+from pipelines.datasets import Dataset, DatasetOptions, ImageFolder, keep_readable_images
+from pipelines.engine import Progress
+from pipelines.evidence import EvidenceError
+from pipelines.evidence.build import CacheBuild, build_cache, find_finished
+from pipelines.evidence.corpora import Corpora
+from pipelines.evidence.options import EvidenceOptions, Settings
+from pipelines.evidence.report import describe_empty_sources, show_report
+from pipelines.evidence.search_options import SearchOptions, corpus_errors_are_the_users
+from pipelines.evidence.speed import StepSpeed, measure_speeds, show_speeds, write_speeds
 
-EXAMPLE = """\
-examples:
-  python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
-      --sources text,image,random_text,random_image --output caches/twitter17
-  python -m pipelines.build_retrieval_cache --kc kc --dataset mnre --data data/mnre --sources text,captions \\
-      --evidence captions=captions.jsonl --clean-query --k 10 --k captions=3 --output caches/mnre
+EXAMPLES = """\
+python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
+    --sources text,image,random_text,random_image --output caches/twitter17
+python -m pipelines.build_retrieval_cache --kc kc --dataset mnre --data data/mnre --sources text,captions \\
+    --evidence captions=captions.jsonl --clean-query --k 10 --k captions=3 --output caches/mnre
 
 A build that was stopped, by whatever, goes on when the same command is run again.
 """
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Gives the command's options."""
-    parser = CommandParser(
-        "pipelines.build_retrieval_cache",
-        "Ask the corpora for evidence for every example of a data set, and write a cache of it.",
-        EXAMPLE,
-    )
-    add_dataset_options(parser)
-    add_evidence_options(parser)
-    add_search_options(parser)
-    images = parser.add_argument_group("images")
-    images.add_argument(
-        "--encoder",
-        metavar="SPEC",
-        help="makes the features (default: the image index' own, where a source or option needs one)",
-    )
-    add_network_options(images)
-    parser.add_argument("--output", required=True, metavar="DIR", help="the cache's folder")
-    parser.add_argument("--overwrite", action="store_true", help="replace a cache made from something else")
-    parser.add_argument("--json", action="store_true", help="print report and speeds as JSON, not as tables")
-    return parser.parse_args(argv)
+@options
+@dataclass(frozen=True, kw_only=True)
+class EncoderOptions:
+    """What encodes the examples."""
+
+    encoder: str | None = None
+    """Makes the features. [default: the image index' own, where a source or option needs one]"""
+    encoder_cache: Path | None = None
+    """Folder of downloaded weights."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments = parse_arguments(argv)
+@options
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command takes."""
+
+    read: Annotated[DatasetOptions, Parameter(group=Group("Data set", sort_key=1))]
+    ask: Annotated[EvidenceOptions, Parameter(group=Group("Evidence", sort_key=2))]
+    output: Path
+    """The cache's folder."""
+    overwrite: bool = False
+    """Replace a cache made from something else."""
+    limit: Positive | None = None
+    """Only the first examples of each split, to try things out. [default: all]"""
+    json: bool = False
+    """Print report and speeds as JSON, not as tables."""
+    search: Annotated[SearchOptions, Parameter(group=Group("Text index", sort_key=4))] = field(
+        default_factory=SearchOptions
+    )
+    encode: Annotated[EncoderOptions, Parameter(group=Group("Images", sort_key=5))] = field(
+        default_factory=EncoderOptions
+    )
+
+
+def run(given: Options) -> None:
+    """Build the cache that the options name, and print what it is worth."""
     console = Console(stderr=True)
-    try:
-        report, speeds = run(arguments, console)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on where this one was")
-        return 130
-    except (
-        CacheError,
-        DatasetError,
-        ImageIndexError,
-        RetrievalError,
-        SnapshotError,
-        TextIndexError,
-    ) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    if arguments.json:
-        print(
-            json.dumps(
-                {"report": report, "speeds": [dataclasses.asdict(speed) for speed in speeds]},
-                ensure_ascii=False,
-            )
-        )
-    else:
-        show_report(Console(), report)
-        show_speeds(Console(), speeds)
-    return 0
-
-
-def run(arguments: argparse.Namespace, console: Console) -> tuple[dict[str, Any], list[Speed]]:
-    """Reads, builds, reports; gives the report, and the speeds where something was built."""
-    dataset = read_chosen_dataset(arguments)
+    dataset = given.read.read()
+    if given.limit is not None:
+        dataset.cut(given.limit)
     # Options and corpora come first: whoever mistypes one should not wait for thousands of images.
-    settings = read_settings(arguments)
-    named, named_counts = read_named(arguments, dataset.splits)
-    output = Path(arguments.output)
-    with open_corpora(arguments, settings) as corpora:
-        corpora.snapshots()
-        images = look_at_images(dataset, arguments, console)
-        cropper = read_cropper(arguments, {name for paths in images.values() for name in paths})
-        settings = dataclasses.replace(settings, objects=cropper.describe())
-        build = Build(output, dataset, images, settings, corpora, cropper, named, named_counts)
-        made_from = build.manifest_settings()
-        if find_finished(output, made_from, overwrite=arguments.overwrite) is not None:
-            console.print(f"{output}: the cache is there already", markup=False, highlight=False)
-            return json.loads((output / REPORT).read_text(encoding="utf-8")), []
-        with BuildProgress(console) as progress:
-            cache, report = build_cache(build, made_from, progress.update)
-        size = f"{sum(cache.manifest['splits'].values()):,} examples, {', '.join(cache.sources)}"
-        console.print(f"{output}: {size}", markup=False, highlight=False)
-        speeds = measure_speeds(build)
-        text = json.dumps({"speeds": [dataclasses.asdict(speed) for speed in speeds]})
-        write_atomically(output / SPEED, lambda path: path.write_text(text, encoding="utf-8"))
-        return report, speeds
+    settings = given.ask.settings(given.search.max_document_frequency)
+    named = given.ask.named(dataset.splits)
+    with corpus_errors_are_the_users(), open_corpora(given, settings) as corpora:
+        corpora.check()
+        images = look_at_images(dataset, given.read.image_folder, settings, console)
+        cropper = given.ask.cropper({name for paths in images.values() for name in paths})
+        build = CacheBuild(given.output, dataset, images, corpora, cropper, named, given.limit)
+        if find_finished(build, overwrite=given.overwrite) is not None:
+            tell(console, f"{given.output}: the cache is there already")
+            report, speeds = json.loads((given.output / REPORT).read_text(encoding="utf-8")), []
+        else:
+            report = build_with_progress(build, console)
+            speeds = measure_speeds(build)
+            write_speeds(build, speeds)
+    for line in describe_empty_sources(report, settings):
+        tell(console, f"note: {line}")
+    show(report, speeds, as_json=given.json)
+
+
+def open_corpora(given: Options, settings: Settings) -> Corpora:
+    """Return the corpora that the options name; none is opened yet."""
+    return Corpora(
+        given.search.kc,
+        settings,
+        cluster=given.search.cluster.connection(),
+        index_prefix=given.search.cluster.prefix,
+        encoder_spec=given.encode.encoder,
+        encoder_cache=given.encode.encoder_cache,
+        device=given.encode.device,
+    )
 
 
 def look_at_images(
-    dataset: Dataset, arguments: argparse.Namespace, console: Console
+    dataset: Dataset, place: Path, settings: Settings, console: Console
 ) -> Mapping[str, Mapping[str, Path]]:
-    """Gives split -> image name -> file; examples whose image is missing or broken lose it, and are counted."""
-    folder = ImageFolder(Path(arguments.images or arguments.data))
-    with IndexProgress(console, "looking at images") as progress:
-        images = keep_readable_images(dataset, folder, progress.update if len(folder) else None)
-    lost = {name: sum(dataset.quirks.of(name, s) for s in dataset.splits) for name in _LOSSES}
-    if any(lost.values()):
-        counts = ", ".join(f"{count:,} examples: {name}" for name, count in lost.items() if count)
-        console.print(f"{folder.folder}: {counts}", markup=False, highlight=False)
+    """Return split -> image name -> file; examples whose image is missing or broken lose it, and are counted.
+
+    Raises:
+        EvidenceError: a source asks by the examples' images, and there is not one.
+    """
+    folder = ImageFolder(place)
+    total = sum(map(len, dataset.splits.values()))
+    with Progress(console, "Look at images", total, unit="examples") as progress:
+        images = keep_readable_images(
+            dataset, folder, (lambda done, _: progress.show(done)) if len(folder) else None
+        )
+    lost = {name: sum(dataset.quirks.of(name, split) for split in dataset.splits) for name in _LOSSES}
+    counts = ", ".join(f"{count:,} examples: {name}" for name, count in lost.items() if count)
+    asking = settings.asking_by_image
+    if asking and not any(images.values()):
+        raise EvidenceError(
+            f"{place}: not one of {total:,} examples has a picture there ({counts or 'none of them names one'}), and"
+            f" {', '.join(asking)} asks by pictures; say with --images where they are, or leave it out"
+        )
+    if counts:
+        tell(console, f"{place}: {counts}")
     return images
 
 
 _LOSSES = ("image missing", "image broken")
 
 
-def open_corpora(arguments: argparse.Namespace, settings: Settings) -> Corpora:
-    """Gives the corpora that the options name; none is opened yet."""
-    return Corpora(
-        Path(arguments.kc),
-        settings,
-        cluster=connection(arguments) if arguments.elasticsearch_url else None,
-        index_prefix=arguments.index_prefix or "kc",
-        encoder_spec=arguments.encoder,
-        encoder_cache=Path(arguments.encoder_cache) if arguments.encoder_cache else None,
-        device=arguments.device,
-    )
+def build_with_progress(build: CacheBuild, console: Console) -> dict[str, Any]:
+    """Build the cache; return its report."""
+    total = sum(map(len, build.dataset.splits.values()))
+    with Progress(console, "Find evidence", total, unit="examples") as progress:
+        cache, report = build_cache(build, lambda done, source: progress.show(done, detail=source))
+    size = f"{sum(cache.manifest['splits'].values()):,} examples, {', '.join(cache.sources)}"
+    tell(console, f"{build.output}: {size}")
+    return report
 
 
-def measure_speeds(build: Build) -> list[Speed]:
-    """Gives the speeds of features, text retrieval and image retrieval, as far as the cache uses them."""
-    split = next(iter(build.dataset.splits))
-    chunk = next(chunks_of(build, split))
-    places = list(range(min(SAMPLE, len(chunk.examples))))
-    corpora, sources = build.corpora, build.settings.sources
-    steps: dict[str, Callable[[Sequence[int]], object]] = {}
-    if corpora.has_encoder:
-        steps["features (text and image)"] = lambda some: encode_examples(corpora.encoder, chunk.only(some))
-    if "text" in sources:
-        k = sources["text"].candidates
-        queries = chunk.queries
-        steps["text retrieval"] = lambda some: corpora.text_index.search([queries[p] for p in some], k)
-    if build.settings.needs("sentence_image", "image", "object"):
-        vectors = _vectors(build, chunk, places)
-        if len(vectors):
-            steps["image retrieval"] = lambda some: corpora.images.index.search(
-                vectors[list(some)], DEFAULT_K
-            )
-    return measure(steps, places)
+def tell(console: Console, line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _vectors(build: Build, chunk: Chunk, places: Sequence[int]) -> npt.NDArray[np.float32]:
-    """Gives a vector a place to search images by, those of images where there are any."""
-    table = encode_examples(build.corpora.encoder, chunk.only(places))
-    columns = [table.column(name).drop_null().to_pylist() for name in ("image_vector", "text_vector")]
-    known: list[Any] = next((vectors for vectors in columns if vectors), [])
-    return np.array([known[place % len(known)] for place in places] if known else [], np.float32)
+def show(report: dict[str, Any], speeds: list[StepSpeed], *, as_json: bool) -> None:
+    """Print report and speeds."""
+    if as_json:
+        content = {"report": report, "speeds": [asdict(speed) for speed in speeds]}
+        print(json.dumps(content, ensure_ascii=False))
+    else:
+        show_report(Console(), report)
+        show_speeds(Console(), speeds)
 
+
+main = Command(
+    "pipelines.build_retrieval_cache",
+    "Find the evidence for every example of a data set.",
+    Options,
+    run,
+    examples=EXAMPLES,
+    extra="image",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

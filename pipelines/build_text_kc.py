@@ -9,6 +9,8 @@ that was stopped, by whatever, goes on when the same command is run again.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,15 +18,16 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from kc_schema.command import Command, Count, Positive, options
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
-from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
+from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
-from pipelines.dump.site_information import read_site
+from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
@@ -38,6 +41,8 @@ from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
 from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
 from pipelines.text_index.options import check_text_index_options, index_snapshot
+
+SECONDS_TO_ANSWER = 5.0
 
 EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
@@ -97,8 +102,8 @@ class BuildOptions:
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
     contact: str = ""
     """With wiki:NAME: mail address or URL to be reached under; the public server of dumps asks for it."""
-    base: str = PUBLIC_SERVER
-    """With wiki:NAME: address of the server of dumps, or of a mirror."""
+    base: str | None = None
+    """With wiki:NAME: address of a mirror of the public server of dumps."""
     json: bool = False
     """Print the manifest instead of the summary tables."""
     index: TextIndexOptions = TextIndexOptions()
@@ -111,14 +116,10 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
     workers = given.workers or default_workers()
     index = argparse.Namespace(**asdict(given.index))
     check_text_index_options(index)
+    if given.index.elasticsearch_url is not None:
+        try_cluster(given.index.elasticsearch_url)
     with Engine(workers, beam_arguments) as engine:
-        dump = given.dump
-        if dump.startswith("wiki:"):
-            wiki = dump.removeprefix("wiki:")
-            fetched = fetch_newest(
-                wiki, Path("dumps"), base=given.base, contact=given.contact, console=console
-            )
-            dump = str(fetched)
+        dump = _fetched(given, console) if given.dump.startswith("wiki:") else given.dump
         parts, build = describe(
             dump,
             given.output,
@@ -140,6 +141,38 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         show_summary(Console(), given.output, manifest, seconds=seconds)
 
 
+def try_cluster(url: str) -> None:
+    """Try whether anything takes connections at the address of a cluster.
+
+    Raises:
+        RunError: nothing does within seconds.
+    """
+    where = urlsplit(url)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    try:
+        socket.create_connection((where.hostname or "", port), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise RunError(
+            f"{where.scheme}://{where.hostname}:{port}: nothing answers there ({error.strerror or error}); start the"
+            " cluster, or mend --elasticsearch-url"
+        ) from error
+
+
+def _fetched(given: BuildOptions, console: Console) -> str:
+    """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder."""
+    from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
+
+    return str(
+        fetch_newest(
+            given.dump.removeprefix("wiki:"),
+            Path("dumps"),
+            base=given.base or PUBLIC_SERVER,
+            contact=given.contact,
+            console=console,
+        )
+    )
+
+
 def describe(
     dump: str,
     output: Path,
@@ -157,13 +190,17 @@ def describe(
         DumpError: the dump cannot be read.
         BuildError: it is no dump, but what a build has written.
     """
-    folder = Path(dump)
-    if has_manifest(folder) or (folder / "sentences").is_dir():
-        raise BuildError(
-            f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
-            f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
-        )
-    parts = find_parts(dump)
+    try:
+        parts = find_parts(dump)
+    except DumpError as error:
+        with contextlib.suppress(OSError):
+            if has_manifest(Path(dump)) or (Path(dump) / "sentences").is_dir():
+                raise BuildError(
+                    f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
+                    f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
+                ) from error
+        raise
+    refuse_mixture(parts)
     build = Build(
         output=output.absolute(),
         site=read_site(parts),
@@ -195,9 +232,16 @@ def build_text_corpus(
 
     Raises:
         DumpError: the dump is damaged.
+        BuildError: it holds no page.
         UserError: a file cannot be read or written, or a worker died; what is finished stays.
     """
     units = extract(plan_work_units(parts, unit_bytes), build, engine, console)
+    if not any(unit.statistics.counts["pages"] for unit in units):
+        place.remove_work()
+        raise BuildError(
+            f"{parts[0].path}: no <page> in the dump; give an XML export of MediaWiki that holds pages, its elements"
+            " without a prefix"
+        )
     found = [unit.parts["redirects"] for unit in units if "redirects" in unit.parts]
     [redirects] = engine.map(
         partial(join_redirects, build),

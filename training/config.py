@@ -249,6 +249,8 @@ class RunConfig(_Section):
 
     cache: str = ""
     """Folder of the retrieval cache."""
+    task: Literal["ner", "re"] | None = None
+    """What the settings are meant for; a cache for the other task is refused. null takes either."""
     output: str = "runs/run"
     """Folder of the run; made where it is missing."""
     seeds: tuple[int, ...] = (1, 2, 3)

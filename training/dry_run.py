@@ -24,9 +24,22 @@ _SHARE_OF_PRODUCT = 0.3
 
 @dataclass(frozen=True)
 class _Cost:
+    """Of fitting an expert, or of asking it about all splits."""
+
     tokens: int
     flops: float
+
+
+@dataclass(frozen=True)
+class _Costs:
+    fit: _Cost
+    ask: _Cost
     longest: int
+    """Sub-tokens of the longest input."""
+
+    def of(self, kind: str) -> _Cost | None:
+        """Return the cost of a step by its kind; None for those that take seconds."""
+        return {"experts": self.fit, "search": self.fit, "distributions": self.ask}.get(kind)
 
 
 def describe_steps(run: Run, steps: Sequence[RunStep]) -> str:
@@ -40,22 +53,23 @@ def describe_steps(run: Run, steps: Sequence[RunStep]) -> str:
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     rate, how = _rate(device, precision)
-    costs = {name: _expert_cost(run, expert, shape) for name, expert in config.experts.items()}
+    costs = {name: _expert_costs(run, expert, shape) for name, expert in config.experts.items()}
     lines = [f"{len(steps)} steps in {run.folder}, on {device} in {precision} ({how})", ""]
-    seconds = 0.0
+    seconds = {"fitting": 0.0, "asking": 0.0}
     for step in steps:
+        kind, _, rest = step.name.partition("/")
         current = step.is_current()
-        cost = costs.get(step.name.split("/")[1]) if step.name.startswith(("experts/", "search/")) else None
-        said = ""
-        if cost is not None and not current:
-            seconds += cost.flops / rate
-            said = f"  {cost.tokens:,} sub-tokens, about {_time(cost.flops / rate)}"
         state = "current" if current else "to redo" if step.is_finished() else "to run"
-        lines.append(f"  {state:8} {step.name}{said}")
+        cost = costs[rest.split("/")[0]].of(kind) if rest.split("/")[0] in costs else None
+        price = "" if current else "  seconds"
+        if cost is not None and not current:
+            seconds["asking" if kind == "distributions" else "fitting"] += cost.flops / rate
+            price = f"  {cost.tokens:,} sub-tokens, about {_time(cost.flops / rate)}"
+        lines.append(f"  {state:8} {step.name}{price}")
     longest = max(cost.longest for cost in costs.values())
     lines += [
         "",
-        f"fitting: about {_time(seconds)}; the other steps take minutes",
+        f"fitting: about {_time(seconds['fitting'])}; asking experts: about {_time(seconds['asking'])}",
         f"memory: about {_memory(run, shape, longest, precision):.1f} GB on the device",
         f"disk: {4 * shape['all'] * len(config.experts) * len(config.seeds) / 1e9:.1f} GB of experts, "
         f"{24 * shape['all'] / 1e9:.1f} GB of checkpoints while an expert is fitted",
@@ -63,23 +77,34 @@ def describe_steps(run: Run, steps: Sequence[RunStep]) -> str:
     return "\n".join(lines)
 
 
-def _expert_cost(run: Run, expert: ExpertConfig, shape: dict[str, int]) -> _Cost:
+def _expert_costs(run: Run, expert: ExpertConfig, shape: dict[str, int]) -> _Costs:
     config = run.config
     tokenizer = load_tokenizer(config.encoder.name, markers=run.task.name == "re")
     limit = min(config.encoder.max_length, shape["limit"])
-    examples = run.cache.examples(config.train)
+    sizes = {split: len(run.cache.example_ids(split)) for split in (config.train, config.dev, config.test)}
     hits = evidence_of(run.cache, expert.source, config.train)
-    inputs = InputEncoder(tokenizer, config.contexts, limit).encode(examples[:_SAMPLE], hits)
+    inputs = InputEncoder(tokenizer, config.contexts, limit).encode(
+        run.cache.examples(config.train)[:_SAMPLE], hits
+    )
     lengths = [len(item.input_ids) for item in inputs]
     plain = [item.sentence_end + 1 for item in inputs]
     if not (expert.fit.alignment and expert.source is not None):
         plain = []
-    scale = len(examples) / len(inputs) * expert.fit.epochs
-    flops = sum(
-        training_flops(shape["layers"], shape["hidden"], shape["encoder"], length, length)
-        for length in [*lengths, *plain]
+
+    def mean_flops(chosen: Sequence[int]) -> float:
+        dimensions = shape["layers"], shape["hidden"], shape["encoder"]
+        return sum(training_flops(*dimensions, length, length) for length in chosen) / len(inputs)
+
+    # An answer takes the forward pass alone, a third of what learning from the example takes.
+    answer = mean_flops(lengths) / 3
+    epochs = expert.fit.epochs
+    learn = sizes[config.train] * mean_flops([*lengths, *plain]) + sizes[config.dev] * answer
+    seen, total = sizes[config.train] / len(inputs), sum(sizes.values())
+    return _Costs(
+        fit=_Cost(int(seen * epochs * (sum(lengths) + sum(plain))), epochs * learn),
+        ask=_Cost(total * sum(lengths) // len(inputs), total * answer),
+        longest=max(lengths),
     )
-    return _Cost(int(scale * (sum(lengths) + sum(plain))), scale * flops, max(lengths))
 
 
 def _rate(device: Any, precision: str) -> tuple[float, str]:

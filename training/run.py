@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -63,9 +62,10 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
     with Place(this.folder, owns=FOLDERS, what="run", manifest=CONFIG):
         this.save_config()
         _do(steps)
+    from training.reporting.results import read_results
     from training.reporting.tables import summary
 
-    print(summary(json.loads(this.results_file.read_text())))
+    print(summary(read_results(this.results_file)))
     print(f"report: {this.folder / 'report' / 'report.html'}")
 
 

@@ -26,7 +26,7 @@ class Task:
     """NER: forbid moves between tags that the scheme forbids."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> Literal["ner", "re"]:
         """``"ner"`` or ``"re"``."""
         return "ner" if isinstance(self.labels, TagSet) else "re"
 
@@ -89,8 +89,15 @@ def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
     """Gives the task of a cache, its labels being those of the training split.
 
     Raises:
-        TrainingError: a split is missing or empty, or development or test split have labels of their own.
+        TrainingError: the configuration is meant for the other task, a split is missing or empty, or development
+            or test split have labels of their own.
     """
+    if config.task not in (None, cache.task):
+        fitting = "the preset mnre is" if cache.task == "re" else "the presets paper and twitter17 are"
+        raise TrainingError(
+            f"task: the configuration is meant for {config.task}, the cache {cache.folder} is for {cache.task}; "
+            f"{fitting} meant for that; --set task={cache.task} keeps the other settings as they are"
+        )
     for key in ("train", "dev", "test"):
         split = getattr(config, key)
         if split not in cache.splits:
@@ -99,14 +106,19 @@ def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
         if not cache.manifest["splits"][split]:
             raise TrainingError(f"{key}: the split {split!r} of {cache.folder} is empty")
     train = cache.examples(config.train)
-    task = _task(cache.task, train, config.labels)
+    task = _task(cache, train, config.labels)
     for split in (config.dev, config.test):
+        if split in cache.unlabelled:
+            raise TrainingError(
+                f"{split}: the split of {cache.folder} has no gold labels, so nothing can be scored on it; label it"
+                " with training.predict"
+            )
         task.targets(cache.examples(split), split)
     return task
 
 
-def _task(name: str, examples: Sequence[Example], labels: LabelConfig) -> Task:
-    if name == "ner":
+def _task(cache: RetrievalCache, examples: Sequence[Example], labels: LabelConfig) -> Task:
+    if cache.task == "ner":
         tags = TagSet.of((example.labels or () for example in examples), labels.scheme)
         return Task(tags, labels.constraints)
-    return Task(RelationSet.of(example.relation or "" for example in examples))
+    return Task(RelationSet.of((example.relation or "" for example in examples), cache.no_relation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -144,10 +145,13 @@ def explain_file_errors(folder: Path | str, remedy: str = "") -> Iterator[None]:
 
     Raises:
         UserError: the disk is full, a limit is reached, a right is missing.
+        MemoryError: the system gives no more memory.
     """
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(str(error)) from error
         # Arrow's errors carry no name of a file, and say the reason twice.
         reason = os.strerror(error.errno) if error.errno else str(error)
         remedy = remedy or "make room and rights there, then the same command goes on"

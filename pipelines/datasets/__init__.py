@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.datasets.errors import DatasetError
+from pipelines.datasets.dataset import QUIRKS, Columns, Dataset, DatasetError, Quirks
 from pipelines.datasets.images import ImageFolder, keep_readable_images, open_image
-from pipelines.datasets.posts import Columns
-from pipelines.datasets.quirks import QUIRKS, Quirks
-from pipelines.datasets.reading import DATASETS, read_dataset
-from pipelines.datasets.records import Dataset
+from pipelines.datasets.reading import DATASETS, DatasetOptions, read_dataset
 
 __all__ = [
     "DATASETS",
@@ -15,6 +12,7 @@ __all__ = [
     "Columns",
     "Dataset",
     "DatasetError",
+    "DatasetOptions",
     "ImageFolder",
     "Quirks",
     "keep_readable_images",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from pipelines.datasets.errors import DatasetError
-from pipelines.datasets.records import Dataset
+from pipelines.datasets.dataset import Dataset, DatasetError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,7 +25,7 @@ class ImageFolder:
     """Images by file name, wherever below a folder they lie."""
 
     def __init__(self, folder: Path) -> None:
-        """Lists the folder.
+        """List the folder.
 
         Raises:
             DatasetError: there is no such folder.
@@ -35,7 +34,13 @@ class ImageFolder:
             raise DatasetError(f"{folder}: no such folder of images")
         self.folder = folder
         self._paths: dict[str, list[Path]] = {}
-        for parent, folders, names in os.walk(folder):
+        seen: set[str] = set()
+        # Data sets are often linked from another disk; a link may also lead back to where it stands.
+        for parent, folders, names in os.walk(folder, followlinks=True):
+            if (real := os.path.realpath(parent)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
             folders[:] = sorted(name for name in folders if not any(part in name.lower() for part in _PARTS))
             for name in names:
                 if Path(name).suffix.lower() in _SUFFIXES:
@@ -45,8 +50,16 @@ class ImageFolder:
         return len(self._paths)
 
     def find(self, name: str, split: str) -> Path | None:
-        """Gives the path of an image; of several with one name that in a folder named for the split."""
-        paths = self._paths.get(name)
+        """Return the path of an image; of several with one name that in a folder named for the split.
+
+        A `name` with folders before it (``week1/7.jpg``) is looked for from `folder` on, then at any depth.
+        """
+        if "/" in name:
+            whole = self.folder / name
+            if whole.is_file():
+                return whole
+        own = PurePosixPath(name).parts
+        paths = [path for path in self._paths.get(own[-1], ()) if path.parts[-len(own) :] == own]
         if not paths:
             return None
         wanted = _OTHER_NAMES.get(split, (split,))
@@ -61,7 +74,7 @@ class ImageFolder:
 
 
 def open_image(path: Path) -> Image.Image:
-    """Gives an image, decoded in full.
+    """Return an image, decoded in full.
 
     Raises:
         DatasetError: Pillow is not installed.
@@ -106,15 +119,16 @@ def keep_readable_images(
     folder: ImageFolder,
     progress: Callable[[int, int], object] | None = None,
 ) -> dict[str, dict[str, Path]]:
-    """Takes the images out of the examples whose image is missing or broken, and counts them as quirks.
+    """Take the images out of the examples whose image is missing or broken, and counts them as quirks.
 
     Args:
         dataset: changed in place; an example's image becomes the name of the file that is there.
         folder: where to look.
-        progress: told how many examples are done, of how many.
+        progress: called with how many examples are done, of how many.
 
     Returns:
-        Split -> image name -> its path, for the images that can be read.
+        Split -> image name (with its folders, where the data set gives them) -> its path, for the images that
+        can be read.
 
     Raises:
         DatasetError: there are images, and Pillow is not installed.
@@ -134,8 +148,10 @@ def keep_readable_images(
             if path is not None and path not in readable:
                 readable[path] = _is_readable(path)
             if path is not None and readable[path]:
-                found[split][path.name] = path
-                examples[number] = replace(example, image=path.name)
+                # Two folders may hold images of one name.
+                name = example.image if "/" in example.image else path.name
+                found[split][name] = path
+                examples[number] = replace(example, image=name)
                 continue
             quirk = "image missing" if path is None else "image broken"
             dataset.quirks.count(quirk, split, f"example {example.example_id}: {example.image}")

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from kc_schema.retrieval_cache import Example
-from pipelines.datasets.errors import DatasetError, malformed
-from pipelines.datasets.quirks import Quirks
-from pipelines.datasets.text_lines import read_lines
+from pipelines.datasets.dataset import DatasetError, Quirks, malformed
+from pipelines.datasets.files import read_lines
 from pipelines.datasets.tokens import count_token_quirks
 
 __all__ = ["check_span", "read_mnre"]
 
 
 def read_mnre(path: Path, split: str, quirks: Quirks) -> list[Example]:
-    """Reads a file of MNRE: h is the subject, t the object, `pos` counts words, end exclusive.
+    """Read a file of MNRE: h is the subject, t the object, `pos` counts words, end exclusive.
 
     Raises:
         DatasetError: the file cannot be read, or a line is not an example; the line is named.
@@ -82,7 +81,7 @@ def _entity(
 
 
 def check_span(path: Path, number: int, what: str, span: Any, length: int) -> tuple[int, int]:
-    """Gives a span as a pair.
+    """Return a span as a pair.
 
     Raises:
         DatasetError: not [start, end) inside `length` words.

@@ -8,9 +8,8 @@ from itertools import combinations
 from typing import Any
 
 from kc_schema.retrieval_cache import Example
-from pipelines.datasets.entities import entities_of, strict_count
-from pipelines.datasets.quirks import QUIRKS
-from pipelines.datasets.records import Dataset
+from pipelines.datasets.dataset import QUIRKS, Dataset
+from pipelines.datasets.labels import entities_of, strict_count
 from pipelines.datasets.tokens import fold
 
 __all__ = ["PUBLISHED_SIZES", "find_leaks", "summarise"]
@@ -26,7 +25,7 @@ PUBLISHED_SIZES = {
 
 
 def summarise(dataset: Dataset) -> dict[str, Any]:
-    """Gives sizes, labels, quirks and leaks between splits, as JSON values.
+    """Return sizes, labels, quirks and leaks between splits, as JSON values.
 
     ``entities`` counts by the lenient reading, ``entities_strict`` ``B-`` and ``S-`` only.
     """
@@ -54,6 +53,7 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
             for name in dataset.quirks
         },
         "leaks": find_leaks(dataset),
+        **({"no_relation": dataset.no_relation} if dataset.task == "re" else {}),
     }
 
 
@@ -75,7 +75,7 @@ def _by_count(counts: Counter[str]) -> dict[str, int]:
 
 
 def find_leaks(dataset: Dataset) -> list[dict[str, Any]]:
-    """Gives, for every two splits, how many different texts and how many images stand in both.
+    """Return, for every two splits, how many different texts and how many images stand in both.
 
     ``texts`` are the same as written, ``texts_folded`` but for case, punctuation and signs.
     """

@@ -13,11 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from kc_schema.retrieval_cache import Example
-from pipelines.datasets.errors import DatasetError, malformed
-from pipelines.datasets.mentions import Mention, label_text
-from pipelines.datasets.quirks import Quirks
-from pipelines.datasets.text_lines import read_bytes
-from pipelines.datasets.tokens import count_token_quirks
+from pipelines.datasets.dataset import DatasetError, Quirks, malformed
+from pipelines.datasets.files import read_bytes
+from pipelines.datasets.tokens import Mention, count_token_quirks, label_text, with_underscores
 
 __all__ = ["image_names", "read_wikidiverse"]
 
@@ -25,7 +23,7 @@ __all__ = ["image_names", "read_wikidiverse"]
 def read_wikidiverse(
     path: Path, split: str, quirks: Quirks, other_image_names: dict[str, tuple[str, ...]]
 ) -> list[Example]:
-    """Reads a file of WikiDiverse; other names of its images are put into `other_image_names`.
+    """Read a file of WikiDiverse; other names of its images are put into `other_image_names`.
 
     Raises:
         DatasetError: the file cannot be read or is not JSON (the line is named), or an entry is not one (its
@@ -34,7 +32,7 @@ def read_wikidiverse(
     examples: list[Example] = []
     for number, entry in enumerate(_entries(path), start=1):
         place = f"{path.name}: entry {number}"
-        text, address, mentions = _checked(path, number, entry)
+        text, address, mentions = _checked(path, number, entry, split, quirks)
         tokens, labels = label_text(text, mentions, split, place, quirks)
         if not tokens:
             quirks.count("post without tokens", split, place)
@@ -54,10 +52,10 @@ def read_wikidiverse(
 
 
 def image_names(address: str) -> tuple[str, ...]:
-    """Gives the names under which the image at an address may lie in a folder, the likeliest first.
+    """Return the names under which the image at an address may lie in a folder, the likeliest first.
 
     The release's own pictures are named by the MD5 of the last part of the address, drawings as PNG; copies
-    that were fetched anew carry the file's name.
+    that were fetched again carry the file's name.
     """
     name = PurePosixPath(address.strip()).name
     if not name:
@@ -83,7 +81,9 @@ def _entries(path: Path) -> Iterator[Any]:
     return iter(content)
 
 
-def _checked(path: Path, number: int, entry: Any) -> tuple[str, str, list[Mention]]:
+def _checked(
+    path: Path, number: int, entry: Any, split: str, quirks: Quirks
+) -> tuple[str, str, list[Mention]]:
     where = f"{path}: entry {number}"
     if not isinstance(entry, list) or len(entry) < 4 or not isinstance(entry[0], str):
         raise DatasetError(f"{where}: not [text, image address, topic, mentions]")
@@ -95,7 +95,7 @@ def _checked(path: Path, number: int, entry: Any) -> tuple[str, str, list[Mentio
         good = isinstance(mention, list) and len(mention) >= 4
         if not good or not all(isinstance(value, kind) for value, kind in zip(mention, _MENTION)):  # noqa: B905
             raise DatasetError(f"{where}: mention {place} is not [mention, type, start, end, entity address]")
-        kind = "_".join(mention[1].split())
+        kind = with_underscores(mention[1], split, f"{path.name}: entry {number}", quirks)
         if not kind:
             raise DatasetError(f"{where}: mention {place} has no type")
         mentions.append(Mention(mention[2], mention[3], kind, mention[0]))

@@ -74,6 +74,8 @@ class Block:
     next: int | None
     """Where the next block starts, in this stream or the next one; None at the file's last block."""
     data: bytes
+    error: TruncatedDumpError | None = None
+    """That the file ends behind this block, but before the end of its stream."""
 
 
 class Bz2File:
@@ -96,9 +98,9 @@ class Bz2File:
         block = None if start is None else self._first_block(start)
         while block is not None:
             yield block
-            if block.next is None:
-                return
-            block = self._expect_block(block.next)
+            if block.error is not None:
+                raise block.error
+            block = None if block.next is None else self._expect_block(block.next)
 
     def boundary(self, byte: int) -> int:
         """Gives the byte to which a cut at `byte` is moved: the next stream, where one starts within 2 MB.
@@ -140,10 +142,14 @@ class Bz2File:
                 f"{self._path}: byte {behind}: the bzip2 data ends here, but {self._size - behind} other bytes follow; "
                 "download the file again, or cut them off"
             )
-        raise TruncatedDumpError(
+        error = TruncatedDumpError(
             f"{place}: the file ends inside the bzip2 block or stream here; download it again, or keep what stands "
             "before with --allow-truncated"
         )
+        data = self._without_end(start)
+        if not data:
+            raise error
+        return Block(start, None, data, error)
 
     def _block(self, start: int) -> Block | None:
         """The block at bit `start`; None where it cannot be decoded up to any of the ends it may have."""
@@ -214,6 +220,22 @@ class Bz2File:
         except OSError:
             return None
         return data if decompressor.eof and not decompressor.unused_data else None
+
+    def _without_end(self, start: int) -> bytes:
+        """What the block at `start` holds if it is whole and only the end of its stream is missing; else nothing.
+
+        The decompressor compares the block's check sum before it looks for what follows.
+        """
+        first = start // 8
+        length = self._size * 8 - start
+        bits = int.from_bytes(self._read(first, self._size - first), "big") & (1 << length) - 1
+        padding = -length % 8
+        try:
+            return bz2.BZ2Decompressor().decompress(
+                b"BZh9" + (bits << padding).to_bytes((length + padding) // 8, "big")
+            )
+        except OSError:
+            return b""
 
     def _magics(self, start: int, end: int) -> Iterator[int]:
         """Yields the bits from `start` up to `end` at which a block's magic stands."""

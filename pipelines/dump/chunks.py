@@ -84,7 +84,7 @@ def _bz2_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
     if unit.start and start >= end:
         return
     for block in file.blocks(start, end if unit.start else unit.size):
-        last = block.next is None or block.next >= end * 8
+        last = block.error is None and (block.next is None or block.next >= end * 8)
         read_up_to = unit.size if block.next is None else block.next // 8
         yield Chunk(block.data, block.start // 8, block.start < end * 8, last, read_up_to)
 

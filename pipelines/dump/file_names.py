@@ -17,9 +17,9 @@ _NAME = re.compile(
     r"(?:-(?P<date>latest|\d{8}|\d{4}-\d{2}-\d{2})(?!\d))?(?=[-._]|$)"
 )
 _KIND = re.compile(
-    r"-(?P<kind>pages-articles-multistream|pages-articles|pages-meta-current|pages-meta-history)(?P<number>\d+)?"
+    r"-(?P<kind>pages-articles-multistream|pages-articles|pages-meta-current|pages-meta-history)(?P<number>\d{1,9})?"
 )
-_PAGES = re.compile(r"p\d+p\d+")
+_PAGES = re.compile(r"p(\d{1,18})p(\d{1,18})(?!\d)")
 _COMPRESSION = re.compile(r"\.(?:bz2|gz|zst|zstd)$")
 _NO_PAGES = re.compile(
     r"-index\d*\.txt|-(?:stub|abstract|pages-logging|siteinfo)|\.(?:sql|json|txt|html|md5|sha1|sha256)\b"
@@ -40,23 +40,31 @@ class DumpName:
     """The date as digits, or ``latest``."""
     kind: str | None
     """``pages-articles``, ``pages-articles-multistream``, ``pages-meta-current`` or ``pages-meta-history``."""
-    is_part: bool
-    """Whether the file is one of several: its name has a part's number or a range of pages."""
+    number: int | None
+    """The part's number."""
+    pages: tuple[int, int] | None
+    """The first and the last page id of the part."""
     stem: str
     """The name without ``.xml`` and what compression added to it."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the file is one of several: its name has a part's number or a range of pages."""
+        return self.number is not None or self.pages is not None
 
 
 def parse_name(name: str) -> DumpName:
     """Reads the file name `name` (no folders)."""
     found = _NAME.match(name)
     run = found["date"].replace("-", "") if found and found["date"] else None
-    kind = _KIND.search(name)
+    kind, pages = _KIND.search(name), _PAGES.search(name)
     return DumpName(
         wiki=found["wiki"] if found else None,
         date=_date(run) if run else None,
         run=run,
         kind=kind["kind"] if kind else None,
-        is_part=bool((kind and kind["number"]) or _PAGES.search(name)),
+        number=int(kind["number"]) if kind and kind["number"] else None,
+        pages=(int(pages[1]), int(pages[2])) if pages else None,
         stem=re.sub(r"\.xml(?=$|[-.])", "", _COMPRESSION.sub("", name)),
     )
 

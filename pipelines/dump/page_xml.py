@@ -17,14 +17,16 @@ BROKEN_PAGE_REASONS = {
     "broken_xml": "the XML of the page is not well-formed",
     "not_utf8": "the page is not in UTF-8",
     "no_title": "the page has no title",
-    "no_namespace": "the page has no number of a namespace",
+    "no_namespace": "the page has no number of a namespace, or one beyond 2^63",
     "no_page_id": "the page has no id, or one beyond 2^35",
-    "no_revision": "the page has no revision with an id",
+    "no_revision": "the page has no revision with an id, or one beyond 2^63",
     "unfinished_page": "another page starts before the end of the page",
     "truncated": "the file ends early; what stands behind is lost (--allow-truncated)",
 }
 """What `BrokenPage.reason` may be, and what it means."""
 
+# Digits of 2^63, and a sign.
+_MOST_DIGITS = 20
 # Sentence ids are page_id * 2^28 + position in 63 bits (kc_schema.tables).
 _PAGE_IDS = range(1, 1 << 35)
 
@@ -83,7 +85,7 @@ _SPECIAL = bytes(code for code in range(32) if code not in b"\t\n")
 
 
 def parse_page(xml: bytes, where: str) -> Page | BrokenPage:
-    """Reads one page.
+    """Read one page.
 
     Args:
         xml: the bytes from ``<page>`` to ``</page>``.
@@ -102,7 +104,7 @@ def parse_page(xml: bytes, where: str) -> Page | BrokenPage:
 
 def _describe(xml: bytes) -> str:
     title = re.search(rb"<title>([^<]{1,200})", xml)
-    number = re.search(rb"<id>(\d+)<", xml)
+    number = re.search(rb"<id>(\d{1,30})", xml)
     known = "" if title is None else f" {title[1].decode('utf-8', 'replace')!r}"
     return f"page{known}" + ("" if number is None else f" (id {number[1].decode()})")
 
@@ -129,11 +131,11 @@ def _parse_usual(xml: bytes) -> Page | None:
     sha1 = tail[1] or values.get(b"sha1")
     missing = b"deleted" in values or (start == end and values.get(b"bytes", b"0") != b"0")
     return Page(
-        page_id=int(page_id),
-        namespace=int(namespace),
-        title=_text(title),
+        page_id=_number(page_id, "no_page_id"),
+        namespace=_number(namespace, "no_namespace"),
+        title=_title(_text(title)),
         redirect=None if redirect is None else _text(redirect),
-        revision_id=int(revision_id),
+        revision_id=_number(revision_id, "no_revision"),
         sha1=sha1.decode("ascii") if sha1 else None,
         text=None if missing else _text(xml[start:end]),
         model=_text(model),
@@ -142,7 +144,7 @@ def _parse_usual(xml: bytes) -> Page | None:
 
 
 def _text(raw: bytes) -> str:
-    """Decodes text content: UTF-8, line ends, references.
+    """Decode text content: UTF-8, line ends, references.
 
     Raises:
         _BrokenPageError: a character or a reference that XML does not know.
@@ -164,7 +166,7 @@ def _text(raw: bytes) -> str:
 
 
 def _parse_any(xml: bytes) -> Page:
-    """Reads a page of any layout with a real parser; of several revisions the last one.
+    """Read a page of any layout with a real parser; of several revisions the last one.
 
     Raises:
         _BrokenPageError: with the reason.
@@ -174,9 +176,7 @@ def _parse_any(xml: bytes) -> Page:
         page = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError) as error:
         raise _BrokenPageError("broken_xml") from error
-    title = page.findtext("title")
-    if not title:
-        raise _BrokenPageError("no_title")
+    title = _title(page.findtext("title"))
     revisions = page.findall("revision")
     if not revisions:
         raise _BrokenPageError("no_revision")
@@ -204,8 +204,24 @@ def _revision_text(text: ElementTree.Element | None) -> str | None:
     return None if not content and text.get("bytes", "0") != "0" else content
 
 
-def _number(digits: str | None, reason: str) -> int:
+def _title(title: str | None) -> str:
+    if title is None or not title.strip():
+        raise _BrokenPageError("no_title")
+    return title
+
+
+def _number(digits: str | bytes | None, reason: str) -> int:
+    """Read a number of 63 bits.
+
+    Raises:
+        _BrokenPageError: it is none.
+    """
+    digits = (digits or "").strip()
     try:
-        return int((digits or "").strip())
+        # Python refuses to read thousands of digits.
+        number = int(digits) if len(digits) <= _MOST_DIGITS else 1 << 63
     except ValueError as error:
         raise _BrokenPageError(reason) from error
+    if not -(1 << 63) <= number < 1 << 63:
+        raise _BrokenPageError(reason)
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import zlib
@@ -23,10 +24,14 @@ _OPEN = b"<page"
 _CLOSE = b"</page>"
 _CLOSE_EXPORT = b"</mediawiki"
 _TAG = re.compile(rb"<page(?=[\s>/])|</mediawiki")
+# What ends a page: its own end, or another page that starts before it.
+_PAGE_ENDS = re.compile(rb"</page>|<page(?=[\s>/])")
 # How far into a file its root element must start.
 _ROOT_WITHIN = 4096
 _STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
 _TAIL_BYTES = 4096
+# How much of a broken page is shown.
+_SHOWN_BYTES = 100
 # More than any bzip2 block, and than most streams of a multistream dump.
 _LAST_STREAM_BYTES = 8_000_000
 
@@ -81,10 +86,22 @@ class _Text:
         self._chunks = read_chunks(unit)
         self._read = read
         self._starts: list[tuple[int, int]] = []
+        self.cut: TruncatedDumpError | None = None
+        """That the file ends early, once that has been found."""
 
     def fill(self) -> bool:
-        """Adds the next chunk and drops what lies before `at`; False at the end of the file."""
-        chunk = next(self._chunks, None)
+        """Add the next chunk and drop what lies before `at`; return False at the end of the file.
+
+        Raises:
+            TruncatedDumpError: the file ends early; raised again when it is asked again.
+        """
+        if self.cut is not None:
+            raise self.cut
+        try:
+            chunk = next(self._chunks, None)
+        except TruncatedDumpError as error:
+            self.cut = error
+            raise
         if chunk is None:
             self.more_owned = False
             return False
@@ -133,9 +150,12 @@ def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
 
 
 def _check_root(unit: WorkUnit, text: _Text) -> None:
-    while len(text.window) < _ROOT_WITHIN and text.fill():
-        pass
+    with contextlib.suppress(TruncatedDumpError):  # raised again behind the pages that stand before the cut
+        while len(text.window) < _ROOT_WITHIN and text.fill():
+            pass
     if b"<mediawiki" not in text.window[:_ROOT_WITHIN]:
+        if text.cut is not None:
+            raise text.cut
         what = f"it starts with {bytes(text.window[:40])!r}" if text.window else "it holds nothing"
         raise DumpError(
             f"{unit.path}: byte 0: no <mediawiki> at the start of the text, {what}; give an XML export of MediaWiki"
@@ -158,32 +178,37 @@ def _next_tag(text: _Text) -> bytes | None:
 
 
 def _read_page(text: _Text) -> Page | BrokenPage:
-    """Reads the page that starts at `text.at` and moves behind it.
+    """Read the page that starts at `text.at` and move behind it.
 
     Raises:
         TruncatedDumpError: the file ends inside the page.
     """
+    while (close := text.window.find(b">", text.at)) < 0 and text.fill():
+        pass
+    if close >= 0 and text.window[close - 1 : close] == b"/":
+        where = f"{text.place()}, {bytes(text.window[text.at : close + 1])[:_SHOWN_BYTES]!r} holds nothing"
+        text.at = close + 1
+        return BrokenPage("unfinished_page", where)
     search = len(_OPEN)
-    while (length := text.window.find(_CLOSE, text.at + search) - text.at + len(_CLOSE)) < len(
-        _CLOSE
-    ) + search:
+    while (end := _PAGE_ENDS.search(text.window, text.at + search)) is None:
         search = max(search, len(text.window) - text.at - len(_CLOSE) + 1)
         if not text.fill():
-            length = len(text.window) - text.at
             break
     place = text.place()
-    xml = bytes(memoryview(text.window)[text.at : text.at + length])
-    other = _TAG.search(xml, len(_OPEN)) if xml.find(_OPEN, len(_OPEN)) >= 0 else None
-    if other is not None:
-        text.at += other.start()
-        return BrokenPage("unfinished_page", f"{place}, another page starts inside {xml[:100]!r}")
-    if not xml.endswith(_CLOSE):
-        raise TruncatedDumpError(
-            f"{place}: the file ends inside a page ({xml[:100]!r} ...); download it again, or keep what stands "
-            "before with --allow-truncated"
-        )
-    text.at += length
-    return parse_page(xml, place)
+    length = (len(text.window) if end is None else end.start()) - text.at
+    if end is not None and end[0] == _CLOSE:
+        length += len(_CLOSE)
+        xml = bytes(memoryview(text.window)[text.at : text.at + length])
+        text.at += length
+        return parse_page(xml, place)
+    begun = bytes(memoryview(text.window)[text.at : text.at + min(length, _SHOWN_BYTES)])
+    if end is not None:
+        text.at += length
+        return BrokenPage("unfinished_page", f"{place}, another page starts inside {begun!r}")
+    raise TruncatedDumpError(
+        f"{place}: the file ends inside a page ({begun!r} ...); download it again, or keep what stands "
+        "before with --allow-truncated"
+    )
 
 
 def _tail(unit: WorkUnit) -> bytes:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import datetime
 import glob
+import itertools
+import logging
 import os
 import re
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.dump.errors import DumpError
 from pipelines.dump.file_names import holds_no_pages, natural_order, parse_name
+
+_logger = logging.getLogger(__name__)
 
 __all__ = ["DumpFile", "dump_date", "dump_name", "find_parts"]
 
@@ -29,6 +34,8 @@ _UNREADABLE = (
     (re.compile(rb"BZh"), "starts like bzip2, but no block follows: it is damaged, download it again"),
     (re.compile(rb"\xff\xfe|\xfe\xff"), "is in UTF-16: dumps are in UTF-8, convert it"),
 )
+# Characters of a name that is too long.
+_SHOWN = 200
 _CLAIMS_XML = re.compile(r"\.xml(?:$|[-.])")
 
 
@@ -53,9 +60,10 @@ def find_parts(dump: str) -> list[DumpFile]:
             several dumps, or hold the same pages twice.
     """
     place = os.path.expanduser(dump)  # noqa: PTH111 (Path would normalise away what a glob needs)
-    if Path(place).is_dir():
+    mode = _mode_of_file(place)
+    if mode is not None and stat.S_ISDIR(mode):
         parts = _files_of_folder(Path(place))
-    elif Path(place).exists():
+    elif mode is not None:
         return [_dump_file(Path(place))]
     elif glob.has_magic(place):
         parts = _dump_files(Path(path) for path in glob.glob(place, recursive=True))  # noqa: PTH207
@@ -67,7 +75,22 @@ def find_parts(dump: str) -> list[DumpFile]:
         )
     parts.sort(key=lambda part: natural_order(Path(part.path).name))
     _refuse_mixtures(dump, parts)
+    _tell_gaps(dump, parts)
     return parts
+
+
+def _mode_of_file(place: str) -> int | None:
+    """The file's mode; None where there is none."""
+    try:
+        return os.stat(place).st_mode  # noqa: PTH116 (`place` may be a glob that no file system would take)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if glob.has_magic(place):
+            return None
+        raise DumpError(
+            f"{place[:_SHOWN]}: cannot be read ({error.strerror}); check the name of the file"
+        ) from error
 
 
 def dump_name(parts: list[DumpFile]) -> str:
@@ -110,6 +133,12 @@ def _dump_files(paths: Iterable[Path]) -> list[DumpFile]:
 
 
 def _dump_file(path: Path) -> DumpFile:
+    mode = _mode_of_file(str(path))
+    if mode is not None and not stat.S_ISREG(mode):
+        raise DumpError(
+            f"{path}: is no file but a pipe, socket or device, and a dump is read from several places at once; write it"
+            " to a file first"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -160,3 +189,17 @@ def _refuse_mixtures(dump: str, parts: list[DumpFile]) -> None:
                 "that matches one of them"
             )
         seen[stem] = part.path
+
+
+def _tell_gaps(dump: str, parts: Sequence[DumpFile]) -> None:
+    """Warn where numbers or ranges of pages in the names of parts leave something out."""
+    names = [parse_name(Path(part.path).name) for part in parts]
+    numbers = sorted({name.number for name in names if name.number is not None})
+    missing = sorted(set(range(1, numbers[-1] + 1 if numbers else 1)) - set(numbers))
+    if missing:
+        some = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
+        _logger.warning("%s: parts are numbered up to %d, but missing: %s", dump, numbers[-1], some)
+    ranges = sorted(name.pages for name in names if name.pages is not None and name.kind is not None)
+    for (_, last), (first, _) in itertools.pairwise(ranges):
+        if first > last + 1:
+            _logger.warning("%s: no part holds the pages %d to %d", dump, last + 1, first - 1)

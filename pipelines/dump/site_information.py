@@ -15,7 +15,7 @@ from pipelines.dump.parts import DumpFile, dump_date
 from pipelines.dump.work_units import WorkUnit
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 
-__all__ = ["CANONICAL_NAMESPACES", "read_site", "schema_version"]
+__all__ = ["CANONICAL_NAMESPACES", "read_site", "refuse_mixture", "schema_version"]
 
 _logger = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ CANONICAL_NAMESPACES = {
 
 _HEAD_BYTES = 4_000_000
 _HEAD_ENDS = re.compile(rb"</siteinfo>|<page[\s>/]|</mediawiki")
+_FIRST_PAGE = re.compile(rb"<page[\s>](?:(?!</page>).){0,4000}?<id>\s*(\d{1,19})\s*</id>", re.DOTALL)
+_DATABASE = re.compile(r"<dbname>([^<]+)</dbname>")
 _ROOT = re.compile(r"<mediawiki\b([^>]*)>")
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _SITE_INFORMATION = re.compile(r"<siteinfo\b.*?</siteinfo>", re.DOTALL)
@@ -97,6 +99,32 @@ def read_site(parts: list[DumpFile]) -> Site:
     )
 
 
+def refuse_mixture(parts: list[DumpFile]) -> None:
+    """Compare what files say of themselves whose names do not tell that they are parts of one dump.
+
+    Raises:
+        DumpError: they are of several wikis, or two of them begin with the same page.
+    """
+    unclear = [part for part in parts if not parse_name(Path(part.path).name).is_part]
+    if len(parts) < 2 or not unclear:
+        return
+    wikis: dict[str, str] = {}
+    first_pages: dict[str, str] = {}
+    for part in unclear:
+        head = _head(part, _FIRST_PAGE)
+        database, page = _DATABASE.search(head), _FIRST_PAGE.search(head.encode())
+        if database is not None:
+            wikis.setdefault(database[1].strip(), part.path)
+        if page is not None and (other := first_pages.setdefault(page[1].decode(), part.path)) != part.path:
+            raise DumpError(
+                f"{other} and {Path(part.path).name} both begin with the page {page[1].decode()}: they are two dumps of"
+                " one wiki, or one dump twice; give one of them"
+            )
+    if len(wikis) > 1:
+        files = ", ".join(f"{Path(path).name} ({wiki})" for wiki, path in wikis.items())
+        raise DumpError(f"{Path(parts[0].path).parent}: files of several wikis: {files}; give those of one")
+
+
 def schema_version(parts: list[DumpFile]) -> str:
     """Gives the version of the export schema that the dump names, such as ``0.11``; empty without one.
 
@@ -108,15 +136,15 @@ def schema_version(parts: list[DumpFile]) -> str:
     return attributes.get("version") or (found[1] if found else "")
 
 
-def _head(part: DumpFile) -> str:
-    """The text of the file up to the end of its siteinfo or its first page."""
+def _head(part: DumpFile, until: re.Pattern[bytes] = _HEAD_ENDS) -> str:
+    """The text of the file up to what `until` finds, by default the end of its siteinfo or its first page."""
     unit = WorkUnit(0, part.path, part.format, 0, part.size, part.size)
     text = b""
     for chunk in read_chunks(unit):
         text += chunk.data
-        if _HEAD_ENDS.search(text) or len(text) > _HEAD_BYTES:
+        if until.search(text) or len(text) > _HEAD_BYTES:
             break
-    end = _HEAD_ENDS.search(text)
+    end = until.search(text)
     return text[: end.end() if end else _HEAD_BYTES].decode("utf-8", "replace")
 
 

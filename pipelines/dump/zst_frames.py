@@ -74,9 +74,11 @@ def frame_pieces(
             raise DumpError(
                 f"{path}: byte {offset}: a zstd block of no known type; the file is damaged, get it again"
             )
-        piece = 3 + (1 if kind == _RLE else length) + (checksum if last else 0)
+        piece = 3 + (1 if kind == _RLE else length)
         yield _within(path, offset, piece, size)
         offset += piece
+    if checksum:
+        yield _within(path, offset, checksum, size)
 
 
 def _header_bytes(descriptor: int) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ from kc_schema.image_manifest import IMAGES
 from kc_schema.image_tables import RECORDS, part_number
 from kc_schema.store import WORK, Part, Place, Rows, Step, describe_part, write_atomically
 
-__all__ = ["FetchedPart", "Layout", "Row", "outcome_row", "read_records", "write_records", "write_table"]
+__all__ = ["FetchedPart", "Layout", "Row", "read_records", "write_records", "write_table"]
 
 Row = dict[str, Any]
 """A row of a table: column -> value."""
@@ -115,16 +115,6 @@ class FetchedPart:
     bytes: int
     failed: dict[str, int]
     """The others by reason."""
-
-
-def outcome_row(image: int, file: str, outcome: Mapping[str, Any]) -> Row:
-    """Return the record of a file from what came of it (the fields of an `Outcome`, and ``bytes``)."""
-    return {
-        "image_id": image,
-        "file": file,
-        "status": "failed" if outcome["error"] else "ok",
-        **{name: outcome[name] for name in RECORDS.names[2:] if name != "status"},
-    }
 
 
 def read_records(layout: Layout, number: int) -> dict[int, Row]:

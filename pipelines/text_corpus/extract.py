@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.store import Part, Step, describe_part, explain_file_errors, fingerprint, replacing
+from kc_schema.tables import is_normalised
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
@@ -316,11 +317,13 @@ def _extract(page: Page, site: Site, statistics: Statistics) -> Article | None:
 def _append_redirect(rows: Rows, page: Page, target: str, build: Build, statistics: Statistics) -> None:
     site = build.site
     statistics.counts["redirects"] += 1
-    to_title = site.normalise_title(target)
+    from_title, to_title = site.normalise_title(page.title), site.normalise_title(target)
     namespace = to_title.partition(":")[0].replace("_", " ").lower() if ":" in to_title else ""
     if not to_title:
         statistics.drop("redirects", "no target", example=page.title)
     elif site.namespaces.get(namespace, 0) != 0:
         statistics.drop("redirects", "target in another namespace")
+    elif "#" in page.title or not (is_normalised(from_title) and is_normalised(to_title)):
+        statistics.drop("redirects", "title that no page can have", example=page.title)
     else:
-        rows.append("redirects", site.normalise_title(page.title), to_title)
+        rows.append("redirects", from_title, to_title)

@@ -82,6 +82,7 @@ def describe_build(
         statistics.drops.setdefault("pages", Counter()).update(pages.drops)
     for table, parts in tables.items():
         counts[table.replace("_", " ")] = sum(part.rows for part in parts)
+    counts["articles"] = counts["pages"]
     unknown = sorted(statistics.templates_unknown.items(), key=lambda item: (-item[1], item[0]))
     return Manifest(
         dump=dump,

@@ -62,7 +62,8 @@ class RangeResult:
     parts: dict[str, Part]
     """Its part of each table that it has rows of."""
     counts: Counter[str]
-    """``anchors``, and how many of them went through a redirect (``anchors resolved``)."""
+    """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of
+    ``disambiguations`` where pages stood in the dump before."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
     kept: Part | None = None
@@ -115,7 +116,7 @@ def _resolve_range(
     targets = RedirectTable(build.output / redirects.database.file)
     parts: dict[str, Part] = {}
     counts: Counter[str] = Counter()
-    doubles = {} if pages.whole else _find_doubles(pages, build)
+    doubles, disambiguations = ({}, 0) if pages.whole else _find_doubles(pages, build)
     reused = _reused_rows(pages, doubles, build) if build.keep else None
     for table in TABLES_BY_PAGE:
         path = part_path(build.output, table, pages.number)
@@ -133,6 +134,8 @@ def _resolve_range(
     targets.close()
     if reused is not None:
         counts += reused.counts()
+    if disambiguations:
+        counts["disambiguations"] = -disambiguations
     seen_before = sum(map(len, doubles.values()))
     return RangeResult(
         pages.number,
@@ -164,15 +167,21 @@ def _link(source: Path, path: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _find_doubles(pages: PageRange, build: Build) -> dict[int, list[int]]:
-    """Gives by work unit the ids of pages that an earlier one holds too: the first in the dump stays."""
+def _find_doubles(pages: PageRange, build: Build) -> tuple[dict[int, list[int]], int]:
+    """Return by work unit the ids of pages that an earlier one holds too, and how many of these are disambiguations.
+
+    The first in the dump stays.
+    """
     seen: set[int] = set()
     doubles: dict[int, list[int]] = {}
+    disambiguations = 0
     for unit in pages.units:
-        ids = _read_unit(unit, "pages", ["page_id"], pages, [], build)["page_id"].to_pylist()
+        rows = _read_unit(unit, "pages", ["page_id", "disambiguation"], pages, [], build)
+        ids, marks = rows["page_id"].to_pylist(), rows["disambiguation"].to_pylist()
         doubles[unit] = [page_id for page_id in ids if page_id in seen]
+        disambiguations += sum(mark for page_id, mark in zip(ids, marks, strict=True) if page_id in seen)
         seen.update(ids)
-    return doubles
+    return doubles, disambiguations
 
 
 def _read_unit(

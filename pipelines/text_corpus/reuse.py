@@ -139,7 +139,7 @@ class WatchedSite(Site):
         return watched
 
     @property
-    def date(self) -> Any:  # type: ignore[override]
+    def date(self) -> Any:
         """The dump's date."""
         self.__dict__["asked"] = True
         return self.__dict__["date"]

@@ -1,51 +1,55 @@
-"""Sentences of a paragraph: `sentencex`, with its known misses in English mended, and never through an anchor."""
+"""Sentences of a paragraph: `sentencex`, with its known misses mended, and never through an anchor."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import sentencex
 
 from kc_schema.anchors import Anchor
+from pipelines.wikitext.data import read_table
 
 __all__ = ["split_sentences"]
 
 
-def _words(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
+@dataclass(frozen=True)
+class _Abbreviations:
+    """Words of one language by what stands behind them; each without the full stop at its end."""
+
+    never_last: frozenset[str]
+    """No sentence ends behind these, whatever follows."""
+    before_name: frozenset[str]
+    """Behind these, a capitalised word belongs to the abbreviation, unless it often begins sentences."""
+    before_number: frozenset[str]
+    """Behind these, a number (or a Roman one) belongs to the abbreviation."""
+    often_first: frozenset[str]
+    """Words that often begin sentences; no abbreviations."""
+    all: frozenset[str]
 
 
-# Abbreviations behind which no sentence ends, whatever follows.
-_NEVER_LAST = _words("e.g i.e cf viz vs esp incl approx resp")
-# Behind these, a number (or a Roman one) belongs to the abbreviation.
-_BEFORE_NUMBER = _words(
-    "approx bk bwv c ca cap ch chs cir circa fig figs fl kv lib nos nr op opp p para pp pt pts rv v vol vols"
-)
-# Behind these, a capitalised word is a name that belongs to the abbreviation, unless it often starts sentences.
-_BEFORE_NAME = _words(
-    "Acad Ald Amb Apt Assn Assoc Atty Brig Capt Cdr Cmdr Cmdt Col Cols Cpl Dept Dr Drs Ens Fr Ft Gen Gens Gov Govs "
-    "Hon Insp Intl Lt Lts Maj Messrs Mgr Mlle Mme Mr Mrs Ms Msgr Mt Mts Natl Pfc Pres Prof Profs Pte Pvt Rep Reps "
-    "Rev Revs Sen Sens Sgt Ste Supt Univ v ed eds trans repr"
-)
-_OFTEN_FIRST = _words(
-    "A About After Again All Although Among An And Another As At Because Before Both But By Despite During Each "
-    "Even Every Following For From Having He Her Here His How However I If In Instead It Its Later Many Meanwhile "
-    "More Most My No Nor Not Of On Once One Only Or Other Our She Since So Some Such That The Their Then There "
-    "These They This Those Though Through Thus To Today Two Under Until Upon We Were What When Where Which While "
-    "Who With Within You"
-)
+@cache
+def _abbreviations(language: str) -> _Abbreviations:
+    words: dict[str, set[str]] = {"never": set(), "name": set(), "number": set(), "first": set()}
+    for code, word, use in read_table("abbreviations", Path(__file__).parent):
+        if code == language:
+            words[use].add(word)
+    numbered = words["number"] | {word.capitalize() for word in words["number"]}
+    everything = words["never"] | words["name"] | numbered | _HALVES_OF_DAY
+    sets = (words["never"], words["name"], words["number"], words["first"], everything)
+    return _Abbreviations(*map(frozenset, sets))
+
+
 _HALVES_OF_DAY = frozenset({"a.m", "p.m"})
-_TIME_ZONES = _words(
-    "Atlantic BST CDT CEST CET Central CST EDT EST Eastern ET GMT IST JST MST Mountain PDT PST PT Pacific UTC"
-)
-_ABBREVIATIONS = (
-    _NEVER_LAST
-    | _BEFORE_NAME
-    | _BEFORE_NUMBER
-    | _HALVES_OF_DAY
-    | {word.capitalize() for word in _BEFORE_NUMBER}
+_TIME_ZONES = frozenset(
+    (
+        *("Atlantic", "BST", "CDT", "CEST", "CET", "Central", "CST", "EDT", "EST", "Eastern", "ET", "GMT"),
+        *("IST", "JST", "MST", "Mountain", "PDT", "PST", "PT", "Pacific", "UTC"),
+    )
 )
 _ROMAN = re.compile(r"[IVXLC]+\b(?!\.\w)")
 _WORD = re.compile(r"\w+")
@@ -84,12 +88,13 @@ def split_sentences(text: str, anchors: Sequence[Anchor] = (), language: str = "
     Args:
         text: plain text of one paragraph.
         anchors: links in `text`, in order; no sentence ends inside one, so that ``Jeopardy!`` stays whole.
-        language: code of the wiki's language; the mending rules are for English, others go to `sentencex` alone.
+        language: code of the wiki's language, which chooses the abbreviations (``abbreviations.tsv``); only English
+            has rules for quotations and brackets.
 
     Returns:
         The spans; together they hold every character of `text` but white space between sentences.
     """
-    pieces = _segments(text, language)
+    pieces = _mended(_segments(text, language))
     if language == "en":
         ends = _true_ends(text, pieces)
         candidates = _ASCII_PAIR_OPENERS if text.isascii() else _PAIR_OPENERS
@@ -97,7 +102,9 @@ def split_sentences(text: str, anchors: Sequence[Anchor] = (), language: str = "
         if openers:
             ends = _with_ends_at_pairs(text, ends, openers)
     else:
-        ends = list(accumulate(map(len, pieces)))
+        words = _abbreviations(language)
+        mendable = words.never_last and len(pieces) > 1
+        ends = _ends_elsewhere(text, pieces, words) if mendable else list(accumulate(map(len, pieces)))
     if anchors and len(ends) > 1:
         ends = _outside_anchors(ends, anchors)
     return _trimmed(text, ends)
@@ -115,6 +122,81 @@ def _segments(text: str, language: str) -> list[str]:
             more[0] = pieces.pop() + more[0]
         pieces += more
     return pieces
+
+
+# What ends a sentence without white space behind it: full stops of scripts that use none.
+_FULL_WIDTH_ENDS = "。｡！？．"
+# Letters of scripts that put no white space between words: from Thai to Tibetan, Burmese, Khmer, kana, Han.
+_UNSPACED = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+# Particles that go on behind a Japanese quotation.
+_PARTICLES = "とのをはがにでもっなや"
+_CLOSERS = "\"'”’»)]」』）】》〉"
+# A sentence's last word and the first of the next, where the space between them was forgotten.
+_LAST_WORD = re.compile(r"(?<![^\s(\"“«])[^\W\d_]*[a-zß-ÿ]{3}\.\Z")
+_FIRST_WORD = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ]*\s")
+# Quotation marks and brackets that open what follows: behind white space, and nothing behind them.
+_OPENED = re.compile(r"\s([\"'“‘’«„(\[]+)\Z")
+
+
+def _mended(pieces: list[str]) -> list[str]:
+    """Return `pieces` without the cuts that stand inside a word, and with opening marks at what they open."""
+    last = len(pieces) - 1
+    for number, piece in enumerate(pieces):
+        if piece[-1:] not in " \n" and number < last:
+            break
+    else:
+        return pieces
+    mended: list[str] = []
+    for piece in pieces:
+        if not mended:
+            mended.append(piece)
+            continue
+        before = mended[-1]
+        if before[-1:].isspace() or piece[:1].isspace() or not before or not piece:
+            mended.append(piece)
+            continue
+        opened = _OPENED.search(before)
+        if opened is not None and before[: opened.start()].rstrip(_CLOSERS)[-1:] in _ENDS:
+            mended[-1] = before[: opened.start(1)]
+            mended.append(opened[1] + piece)
+            continue
+        end = before.rstrip(_CLOSERS)[-1:]
+        if before[-1] in "」』" and piece[0] in _PARTICLES:
+            mended[-1] = before + piece
+        elif (
+            end in _FULL_WIDTH_ENDS
+            or (end in "!?…" and _UNSPACED.match(piece))
+            or (_LAST_WORD.search(before) and _FIRST_WORD.match(piece))
+        ):
+            mended.append(piece)
+        else:
+            mended[-1] = before + piece
+    return mended
+
+
+def _ends_elsewhere(text: str, pieces: Sequence[str], words: _Abbreviations) -> list[int]:
+    """Return the ends of `pieces` of a text in another language than English, less those behind abbreviations."""
+    ends: list[int] = []
+    end = 0
+    for piece, _ in pairwise(pieces):
+        end += len(piece)
+        stripped = piece.rstrip()
+        if stripped[-1:] not in _USUAL_ENDS or "\n" in piece[len(stripped) :]:
+            ends.append(end)
+            continue
+        next_word = _WORD.match(text, end)
+        if next_word is not None and next_word[0].islower():
+            continue
+        if stripped[-1] == "." and next_word is not None:
+            word = stripped[stripped.rfind(" ") + 1 :].rstrip(".").lstrip(_OPENERS)
+            if word in words.never_last or (
+                word in words.before_name and next_word[0] not in words.often_first
+            ):
+                continue
+        ends.append(end)
+    if pieces:
+        ends.append(end + len(pieces[-1]))
+    return ends
 
 
 def _trimmed(text: str, ends: Sequence[int]) -> list[tuple[int, int]]:
@@ -142,14 +224,15 @@ def _outside_anchors(ends: Sequence[int], anchors: Sequence[Anchor]) -> list[int
 
 def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
     """Return the ends of `pieces`, which make up `text`, without those that stand inside a sentence."""
+    words = _abbreviations("en")
     ends: list[int] = []
     end = 0
     for piece, following in pairwise(pieces):
         end += len(piece)
         word = piece[piece.rfind(" ", 0, -1) + 1 :].rstrip(". \n").lstrip(_OPENERS)
         if (
-            word in _ABBREVIATIONS or piece[-2:-1] not in _USUAL_ENDS or not following[0].isupper()
-        ) and _is_false_end(text, piece, word, end):
+            word in words.all or piece[-2:-1] not in _USUAL_ENDS or not following[0].isupper()
+        ) and _is_false_end(text, piece, word, end, words):
             continue
         ends.append(end)
     if ends and ends[0] == len(pieces[0]) and _ENUMERATION.fullmatch(pieces[0]) is not None:
@@ -159,7 +242,7 @@ def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
     return ends
 
 
-def _is_false_end(text: str, piece: str, word: str, end: int) -> bool:
+def _is_false_end(text: str, piece: str, word: str, end: int, words: _Abbreviations) -> bool:
     """Whether a sentence goes on at `end`, behind `piece` and its last `word`, by what follows."""
     stripped = piece.rstrip()
     if not stripped or len(stripped) == len(piece) or "\n" in piece[len(stripped) :]:
@@ -173,15 +256,15 @@ def _is_false_end(text: str, piece: str, word: str, end: int) -> bool:
         return next_word is not None and next_word[0].islower() and first < _FIRST_GREEK
     if stripped[-1] != ".":
         return False
-    if word in _NEVER_LAST:
+    if word in words.never_last:
         return True
     if first.isdigit() or first in _MONEY or _ROMAN.match(text, end) is not None:
-        return word.lower() in _BEFORE_NUMBER
+        return word.lower() in words.before_number
     if next_word is None:
         return False
     if word in _HALVES_OF_DAY:
         return next_word[0] in _TIME_ZONES
-    return word in _BEFORE_NAME and next_word[0] not in _OFTEN_FIRST
+    return word in words.before_name and next_word[0] not in words.often_first
 
 
 def _with_ends_at_pairs(text: str, ends: Sequence[int], openers: Sequence[str]) -> list[int]:
@@ -228,7 +311,7 @@ def _ends_at_pairs(text: str, start: int, end: int) -> Iterator[int]:
 
 def _inner_ends(inside: str) -> list[int]:
     """Where sentences end inside a quotation or bracket, but for the last one."""
-    ends = _true_ends(inside, sentencex.segment("en", inside))
+    ends = _true_ends(inside, _mended(list(sentencex.segment("en", inside))))
     return [end for end in ends if end < len(inside) and inside[end - 1].isspace()]
 
 
@@ -259,5 +342,5 @@ def _holds_end(inside: str, text: str, following: int) -> bool:
         and last[1:].islower()
         and len(last) > _LONGEST_ABBREVIATION
         and next_word is not None
-        and next_word[0] in _OFTEN_FIRST
+        and next_word[0] in _abbreviations("en").often_first
     )

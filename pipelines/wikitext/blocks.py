@@ -33,6 +33,14 @@ _DEFINITION = re.compile(
 )
 
 
+# Words in bold or italics, whose colons end no term.
+_EMPHASISED = re.compile(r"(?<!')'{2,3}(?!')[^'\n]+'{2,3}(?!')")
+
+
+def _without_colons(words: re.Match[str]) -> str:
+    return words[0].replace(":", marks.COLON)
+
+
 def read_blocks(text: str) -> list[Block]:
     """Return the blocks of `text` in order; headings are blocks of the kind ``heading``."""
     for mark in (marks.BREAK, marks.QUOTE, marks.QUOTE_END, marks.ITEM):
@@ -58,6 +66,8 @@ class _Reader:
             # What emphasis hides at the start of a line begins no list.
             first = line[:1]
             if "''" in line:
+                if first == ";":
+                    line = _EMPHASISED.sub(_without_colons, line)
                 line = strip_emphasis(line)
             if first not in _SPECIAL or (first == "\t" and not line.isspace()):
                 if self.preformatted:

@@ -8,7 +8,7 @@ from html.entities import html5
 __all__ = ["decode_entities"]
 
 # A named, decimal or hexadecimal reference; MediaWiki asks for the semicolon.
-_REFERENCE = re.compile(r"&(?:#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,10}))|([A-Za-z][A-Za-z0-9]{1,31}));")
+_REFERENCE = re.compile(r"&(?:#(?:[xX]0*([0-9a-fA-F]{1,8})|0*([0-9]{1,10}))|([A-Za-z][A-Za-z0-9]{1,31}));")
 _NAMED = {name[:-1]: value for name, value in html5.items() if name.endswith(";")}
 _NAMED["nbsp"] = " "
 # Aliases of marks for the direction of writing that MediaWiki alone knows.

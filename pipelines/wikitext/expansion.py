@@ -16,7 +16,7 @@ from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.kinds import template_kind
-from pipelines.wikitext.templates.parser_functions import call_parser_function
+from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
 from pipelines.wikitext.templates.registry import (
     Renderer,
     TemplateCall,
@@ -156,7 +156,9 @@ class Expansion:
             # The name goes on behind an inner call.
             return "", None
         # A name with a link in it is none.
-        return self._action(written) if written.strip() and "[" not in written else None
+        if not written.strip() or ("[" in written and not is_parser_function(written.partition(":")[0])):
+            return None
+        return self._action(written)
 
     def _action(self, written: str) -> tuple[str, _Action]:
         """Return the normalised name of a call and what to do with it."""

@@ -7,6 +7,7 @@ the text that it is, as in MediaWiki.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from urllib.parse import unquote
 
@@ -162,6 +163,9 @@ class Links:
                 elif begins == "]" and "[" in surface and after[1:2] != "]":
                     surface += "]"
                     after = after[1:]
+                if "[" in surface and "//" in surface:
+                    # No external link within an internal one.
+                    surface = surface.replace("[", "[" + marks.JOINER)
                 append(_marked(surface, "" if opening == self.own_opening else opening))
             elif kind == _FILE:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
@@ -306,6 +310,9 @@ def _read_target(written: str, site: Site) -> _Target | None:
             return (_NOTHING if number == CATEGORIES and not plain else _TEXT, "", text)
         interwiki = prefix.strip().lower()
         if interwiki == site.language and rest.strip():
+            second = rest.partition(":")[0].strip().lower() if ":" in rest else ""
+            if second and (site.namespace_number(second) is not None or site.is_interwiki(second)):
+                return (_TEXT, "", text)
             return _article(rest, text, site)
         if site.is_interwiki(interwiki):
             shown = plain or not site.is_interlanguage(interwiki)
@@ -315,6 +322,8 @@ def _read_target(written: str, site: Site) -> _Target | None:
 
 def _article(target: str, text: str, site: Site) -> _Target | None:
     """Return the meaning of a target that can only be an article's title; None where it is none."""
+    if not target.isascii():
+        target = unicodedata.normalize("NFC", target)
     title = site.normalise_title(_DIRECTIONS.sub("", target))
     if not title or title[0] == ":" or len(title.encode(errors="replace")) > _LONGEST_TITLE:
         return None
@@ -338,8 +347,8 @@ def _pipe_trick(text: str) -> str:
 _URL = r"[^\[\]<>\"\s\x00-\x08\x0b-\x1f']"
 # A link in single brackets: the address, up to two apostrophes, then its text, in which no such link begins.
 _BRACKETED = re.compile(
-    r"\[(?:(?:https?|ftps?|ircs?|news|mailto|gopher|telnet|nntp|worldwind|svn|git|mms|bitcoin|magnet|urn|geo|sips?|sms"
-    rf"|tel|xmpp|ssh|sftp|redis):|//){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
+    r"\[(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh|sftp|redis)://|//"
+    rf"|(?:news|mailto|bitcoin|magnet|urn|geo|sips?|sms|tel|xmpp):){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
     r"([^\[\]\n]*(?:\[(?![a-z]+:|//)[^\[\]\n]*)*)\]",
     re.IGNORECASE,
 )

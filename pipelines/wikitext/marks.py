@@ -44,6 +44,8 @@ _TO_STAND_INS = str.maketrans(
 _TO_LITERALS = str.maketrans(dict(zip(_STAND_INS, _LITERALS, strict=True)) | {JOINER: None})
 APOSTROPHE = JOINER + _STAND_INS[_LITERALS.index("'")]
 """An apostrophe that is none of emphasis, wherever it stands."""
+COLON = JOINER + _STAND_INS[_LITERALS.index(":")]
+"""A colon that ends no term of a definition."""
 _CONTROL_CHARACTERS = bytes((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)))
 # An anchor's marks with its title; what is left without them is its surface.
 _ANCHOR_MARK = re.compile(f"{ANCHOR}[^{SURFACE}]*{SURFACE}|{ANCHOR_END}")

@@ -72,6 +72,16 @@ _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
 
+# A tag as far as an angle bracket inside a quoted value, and the rest of that value.
+_SIGN_IN_QUOTES = re.compile(
+    r"""(<[A-Za-z][^<>"]*(?:"[^<>"]*"[^<>"]*)*="[^<>"\n]*)([<>][^"\n]{0,500}")(?=[\s/>])"""
+)
+
+
+def _without_angles(tag: re.Match[str]) -> str:
+    return tag[1] + tag[2].replace("<", "").replace(">", "")
+
+
 def strip_tags(text: str, collect: Collector) -> str:
     """Return `text` without comments, footnotes and tags; blocks are marked, literal text is protected.
 
@@ -80,6 +90,7 @@ def strip_tags(text: str, collect: Collector) -> str:
     """
     if "<" not in text:
         return text
+    text = _SIGN_IN_QUOTES.sub(_without_angles, text)
     return _Stripper(text, collect).run()
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 
+# A heading from its first sign on, which names no argument.
+_HEADING = re.compile(r"(?<=\n)={1,6}[^\n]+=[ \t]*(?:\n|\Z)")
+
 __all__ = ["cut_at_braces", "outer_calls", "read_arguments", "split_arguments"]
 
 # A run of two or more opening or closing braces.
@@ -122,7 +125,7 @@ def read_arguments(parts: list[str]) -> dict[str, str]:
     position = 0
     for part in parts:
         name, equals, value = part.partition("=")
-        if equals:
+        if equals and not ("\n" in name and _HEADING.match(part, len(name))):
             arguments[name.strip()] = value.strip()
         else:
             position += 1

@@ -19,13 +19,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from kc_schema.snapshot import open_snapshot
 from tests.bench.invented_pictures import write_pictures
 from training.demo.experiment import small_encoder
+from training.evaluation.significance import mean_and_deviation
+from training.reporting.results import read_results
 
 DUMP = "dumps/enwiki-2022-139-articles.xml.bz2"
 ENCODER = "tests.bench.small_clip:build"
@@ -245,11 +247,8 @@ def missing(report: str, wanted: Sequence[str]) -> Iterator[str]:
 
 def figures(run: Path) -> str:
     """Return the mean F1 of every variant in one line."""
-    results: Mapping[str, Any] = json.loads((run / "results" / "results.json").read_text())
-    means = []
-    for variant in results["variants"]:
-        scores = [next(iter(seed["test"].values()))["f1"] for seed in variant["seeds"]]
-        means.append(f"{variant['name']} {sum(scores) / len(scores):.2f}")
+    variants = read_results(run / "results" / "results.json").variants
+    means = [f"{variant.name} {mean_and_deviation(variant.f1())[0]:.2f}" for variant in variants]
     return ", ".join(means)
 
 

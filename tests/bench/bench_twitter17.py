@@ -10,7 +10,6 @@ on the development split; lenient reading).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from kc_schema.retrieval_cache import CacheWriter, Example
 from training.config import build_config
 from training.demo.experiment import small_encoder
+from training.reporting.results import read_results
 from training.run import run, show_progress
 
 AIM = 82.0
@@ -76,14 +76,13 @@ def main() -> int:
             }
         )
     )
-    results = json.loads((arguments.output / "run/results/results.json").read_text())
-    (seed,) = results["variants"][0]["seeds"]
-    test = seed["test"]["viterbi"]
+    (seed,) = read_results(arguments.output / "run/results/results.json").variants[0].seeds
+    test = seed.test["viterbi"]
     print(
-        f"Twitter-17, text baseline, 4 epochs: dev {seed['dev_f1']:.2f}, test {test['lenient']:.2f} lenient, "
-        f"{test['strict']:.2f} strict, marginal decoding {seed['test']['marginal']['f1']:.2f}"
+        f"Twitter-17, text baseline, 4 epochs: dev {seed.dev_f1:.2f}, test {test.lenient:.2f} lenient, "
+        f"{test.strict:.2f} strict, marginal decoding {seed.test['marginal'].f1:.2f}"
     )
-    return 0 if test["f1"] >= AIM else 1
+    return 0 if test.f1 >= AIM else 1
 
 
 if __name__ == "__main__":

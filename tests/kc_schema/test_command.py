@@ -126,6 +126,9 @@ def failing(error):
     [
         (UserError("kc: [no] snapshot; build one"), 1, "error: kc: [no] snapshot; build one\n"),
         (UsageError("--a goes with --b"), 2, "error: --a goes with --b\n"),
+        (MemoryError(), 1,
+         "error: out of memory: give the process more (see ulimit -v and the limits of its container), or let fewer"
+         " processes work (--workers); the same command goes on\n"),
         (KeyboardInterrupt(), 130, "stopped; the same command goes on where this one was\n"),
         (ModuleNotFoundError("no", name="faiss.swig"), 1,
          "error: pipelines.search needs the package faiss.swig, which is not installed; install it with:"

@@ -12,8 +12,8 @@ NER = [
     Example("b", ("Oslo",), labels=("B-LOC",)),
 ]
 HITS = [
-    Hit("a", 0, 2.5, "key", "Ada Byron", "The <e: Ada_Byron> countess </e> wrote.", 7),
-    Hit("a", 1, 1.5, "", "", "broken </e> tag", -1),
+    Hit(0, 2.5, "key", "Ada Byron", "The <e: Ada_Byron> countess </e> wrote.", 7),
+    Hit(1, 1.5, "", "", "broken </e> tag", -1),
 ]
 FEATURES = [
     {"example_id": "a", "text_vector": [3.0, 4.0], "image_vector": [1.0, 0.0]},
@@ -25,7 +25,7 @@ FEATURES = [
 def cache(tmp_path):
     writer = CacheWriter(tmp_path / "toy", dataset="toy", task="ner")
     writer.write_examples("train", NER)
-    writer.write_hits("text", "train", HITS)
+    writer.write_hits("text", "train", {"a": HITS})
     writer.write_hits("captions", "train", [])
     writer.write_features("train", FEATURES)
     return writer.commit()
@@ -70,9 +70,9 @@ def test_evidence_that_does_not_fit_is_left_out():
     from kc_schema.anchors import Spelling
     from kc_schema.export import ConllRules, conll_rows
 
-    rules = ConllRules(Spelling.MORE, "X", sub_tokens=lambda text: len(text.split()), limit=24)
+    rules = ConllRules(Spelling.MORE, "X", tokenize=lambda text: [0] * len(text.split()), limit=24)
     example = Example("a", ("Ada",), labels=("O",))
-    hits = [Hit("a", rank, 0, "", "", " ".join([word] * size), 0) for rank, (word, size) in enumerate(
+    hits = [Hit(rank, 0, "", "", " ".join([word] * size), 0) for rank, (word, size) in enumerate(
         [("long", 23), ("one", 5), ("two", 8), ("three", 1)]
     )]  # fmt: skip
     rows = list(conll_rows(example, hits, rules))

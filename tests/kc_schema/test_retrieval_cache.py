@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kc_schema.cache_writer import cache_place
 from kc_schema.retrieval_cache import CacheError, CacheWriter, Example, Hit, extend_cache, open_cache
+from kc_schema.store import PlaceBusyError
 
 NER = [
     Example("a", ("Ada", "met", "Bob"), labels=("B-PER", "O", "B-PER"), image="a.jpg"),
     Example("b", ("\u00a0", "Oslo"), labels=("I-LOC", "I-LOC")),
 ]
 RE = [Example("r", ("Ada", "of", "Oslo"), relation="/per/loc/of", subject=(0, 1), object=(2, 3))]
-HITS = [
-    Hit("b", 0, 2.5, "Oslo is a city.", "Oslo", "<e: Oslo> Oslo </e> is a city.", 7),
-    Hit("a", 3, 1.0, "k", "t", "later", 2),
-    Hit("a", 1, 1.5, "k", "t", "first", 1),
-]
+HITS = {
+    "b": [Hit(0, 2.5, "Oslo is a city.", "Oslo", "<e: Oslo> Oslo </e> is a city.", 7)],
+    "a": [Hit(3, 1.0, "k", "t", "later", 2), Hit(1, 1.5, "k", "t", "first", 1)],
+}
 FEATURES = [
     {"example_id": "b", "text_vector": [3.0, 4.0], "image_vector": None},
     {"example_id": "a", "text_vector": [0.0, 2.0], "image_vector": np.array([1.0, 0.0, 0.0])},
@@ -53,7 +55,7 @@ def test_what_is_written_comes_back(tmp_path):
     assert (cache.dataset, cache.task, cache.splits, cache.sources) == ("toy", "ner", ("train",), ("text",))
     assert cache.examples("train") == NER
     assert [hit.text for hit in cache.hits("text", "train")["a"]] == ["first", "later"]
-    assert cache.hits("text", "train")["b"] == [HITS[0]]
+    assert cache.hits("text", "train")["b"] == HITS["b"]
     assert cache.manifest["drops"] == {"image missing": 2}
 
 
@@ -75,15 +77,31 @@ def test_vectors_are_normalised_and_their_norms_kept(tmp_path):
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     write(tmp_path / "one")
-    write(tmp_path / "two", hits=HITS[::-1], features=FEATURES[::-1])
+    write(tmp_path / "two", hits=dict(reversed(HITS.items())), features=FEATURES[::-1])
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
 def test_further_columns_are_kept(tmp_path):
-    rows = [{**HITS[0].as_row(), "box": [0.0, 0.1, 0.5, 1.0], "leak": False}]
+    rows = [{"example_id": "b", "text": "t", "box": [0.0, 0.1, 0.5, 1.0], "leak": False, "mine": 3}]
     table = write(tmp_path, hits=rows).hits_table("text", "train")
     assert table.column("box").to_pylist() == [[0.0, 0.1, 0.5, 1.0]]
     assert table.column("leak").to_pylist() == [False]
+    assert table.column("mine").to_pylist() == [3]
+    hit = open_cache(tmp_path).hits("text", "train")["b"][0]
+    assert (hit.box, hit.leak, hit.agreement) == (pytest.approx((0.0, 0.1, 0.5, 1.0)), False, None)
+
+
+def test_hits_bring_the_fields_that_are_asked_for(tmp_path):
+    writer = CacheWriter(tmp_path, dataset="toy", task="ner")
+    writer.write_examples("train", NER)
+    hit = Hit(0, 0.5, "a.jpg", "A", "text", 3, box=(0.0, 1.0, 2.0, 3.0), agreement=0.25, section="not stored")
+    writer.write_hits("object", "train", {"a": [hit]}, ("box", "crop"))
+    cache = writer.commit()
+    names = cache.hits_table("object", "train").column_names
+    assert names == ["example_id", "rank", "score", "key", "title", "text", "record_id", "box", "crop"]
+    assert cache.hits("object", "train")["a"] == [replace(hit, agreement=None, section="")]
+    with pytest.raises(CacheError, match="give example id -> list of hits"):
+        extend_cache(tmp_path).write_hits("text", "train", [hit])
 
 
 def test_evidence_from_elsewhere_needs_only_id_and_text(tmp_path):
@@ -222,6 +240,31 @@ def test_a_finished_cache_is_not_taken_back_by_accident(tmp_path):
     CacheWriter(tmp_path, dataset="other", task="ner", overwrite=True)
     with pytest.raises(CacheError, match="no finished cache"):
         open_cache(tmp_path)
+
+
+def test_one_process_writes_a_cache_at_a_time(tmp_path):
+    write(tmp_path)
+    with cache_place(tmp_path) as place:
+        with pytest.raises(PlaceBusyError, match=r"another build .* is writing there"):
+            CacheWriter(tmp_path, dataset="toy", task="ner", overwrite=True)
+        assert open_cache(tmp_path, verify=True).dataset == "toy"
+        # Whoever holds the place hands it to the writer.
+        writer = CacheWriter(tmp_path, dataset="mine", task="ner", overwrite=True, place=place)
+        writer.write_examples("test", NER)
+        assert writer.commit().dataset == "mine"
+
+
+def test_what_the_manifest_does_not_list_is_removed(tmp_path):
+    write(tmp_path)
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("mine")
+    write(tmp_path / "other", RE, None, None, "re")
+    writer = CacheWriter(tmp_path, dataset="toy", task="ner", overwrite=True)
+    writer.write_examples("train", NER[:1])
+    cache = writer.commit()
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    others = {"report.json", "notes.txt", "other/manifest.json", "other/examples/train.parquet"}
+    assert left == {"manifest.json", *cache.manifest["files"], *others}
 
 
 KILLED = """

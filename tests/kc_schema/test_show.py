@@ -38,7 +38,7 @@ def cache(tmp_path):
 
 
 def shown(capsys, *arguments):
-    assert main(list(arguments)) == 0
+    assert main([*arguments, "--all"]) == 0
     return capsys.readouterr().out
 
 
@@ -67,6 +67,30 @@ def test_relations_show_their_spans(tmp_path, capsys):
     text = shown(capsys, "--cache", str(tmp_path), "--example", "r")
     assert "Ada/subject of/subject+object Oslo/object" in text
     assert "relation: /per/loc/of" in text
+
+
+def test_without_all_an_example_takes_one_screen(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("COLUMNS", "80")
+    writer = CacheWriter(tmp_path, dataset="toy", task="ner")
+    writer.write_examples("train", [Example("a", ("word",) * 200, labels=("O",) * 200)])
+    for source, count in (("text", 40), ("image", 3), ("object", 0)):
+        rows = [
+            {"example_id": "a", "title": f"T{n}", "text": f"{source} {n}. " + "x\n" * 300}
+            for n in range(count)
+        ]
+        writer.write_hits(source, "train", rows)
+    writer.commit()
+    assert main(["--cache", str(tmp_path), "--example", "a"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert 20 <= len(lines) <= 23
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    assert "text: 40 hits, the best 9" in text
+    assert "image: 3 hits\n" in text
+    assert "object: no hits" in text
+    assert "image 2. x" in text
+    assert "--all shows every hit" in lines[-1]
 
 
 @pytest.mark.parametrize(

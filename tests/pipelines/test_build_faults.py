@@ -1,6 +1,7 @@
 """The command as a process: killed, short of room, wrongly called; and the same with several workers."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from kc_schema.verify import verify
-from tests.corpus_builder import files
+from pipelines.text_index import open_index
+from tests.corpus_builder import files, rows
+from tests.dump_writer import DumpPage, write_dump
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -279,3 +282,81 @@ def test_real_dumps_give_snapshots_in_which_everything_holds(shared_data, tmp_pa
     assert done.returncode == 0, done.stderr
     findings = verify(tmp_path / "kc")
     assert not findings.counts, findings.places
+
+
+WITH_LITTLE_ADDRESS_SPACE = """
+import resource, sys
+from pathlib import Path
+from pipelines import build_text_kc
+
+if __name__ == "__main__":
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = size + int(sys.argv[1]) * 1_000_000
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    sys.exit(build_text_kc.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("megabytes", [200, 300])
+def test_out_of_address_space_is_told_in_a_line(demo_dump, undisturbed, tmp_path, megabytes):
+    script = tmp_path / "little.py"
+    script.write_text(WITH_LITTLE_ADDRESS_SPACE)
+    options = command(demo_dump, tmp_path / "kc", "--workers", "2")[3:]
+    done = subprocess.run(
+        [sys.executable, script, str(megabytes), *options],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    if done.returncode:
+        assert done.returncode == 1
+        assert re.search(
+            r"^error: (out of memory: give|a worker process died|\w+, perhaps for want of memory)",
+            done.stderr,
+            re.MULTILINE,
+        )
+        assert run(demo_dump, tmp_path / "kc", "--workers", "1").returncode == 0
+    assert files(tmp_path / "kc") == files(undisturbed)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_of_two_builds_at_once_the_second_is_refused_and_what_stands_is_whole(tmp_path, overwrite):
+    names = ("first", "second") if overwrite else ("first", "first")
+    options = ["--workers", "2", "--text-index", "tantivy", *(["--overwrite"] if overwrite else [])]
+    dumps = []
+    for name in names:
+        pages = [DumpPage(f"{name} {number}", f"Page {number} of {name}. " * 40) for number in range(300)]
+        dumps.append(write_dump(tmp_path / f"{name}.xml", pages))
+    refused = 0
+    for delay in (0.0, 0.4, 0.9, 1.5, 2.2):
+        kc = tmp_path / f"kc-{delay}"
+        builds = []
+        for dump in dumps:
+            builds.append(
+                subprocess.Popen(
+                    command(dump, kc, *options),
+                    cwd=ROOT,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            time.sleep(delay)
+        errors = [build.communicate(timeout=120)[1] for build in builds]
+        ends = [build.returncode for build in builds]
+        for end, error in zip(ends, errors, strict=True):
+            assert "Traceback" not in error
+            if end:
+                assert end == 1
+                assert "another build (process " in error.splitlines()[-1]
+                refused += 1
+        assert 0 in ends
+        assert not verify(kc).counts
+        # Who ended well last has written what stands there.
+        possible = {name for name, end in zip(names, ends, strict=True) if end == 0}
+        assert {title.split()[0].lower() for title in rows(kc, "pages", "title")} <= possible
+        assert len(rows(kc, "pages", "title")) == 300
+        assert sorted(path.name for path in kc.iterdir()) == [
+            "image_links", "manifest.json", "pages", "paragraphs", "redirects", "sentences", "text_index"
+        ]  # fmt: skip
+        assert open_index(kc).search(["page"], k=1)[0]
+    assert refused

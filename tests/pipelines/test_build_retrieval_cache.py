@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -57,9 +58,9 @@ def data(tmp_path):
     return folder
 
 
-def arguments(kc, data, output, *more, sources="text,random_text"):
+def arguments(kc, data, output, *more, sources="text,random_text", dataset="twitter17"):
     return [
-        "--kc", str(kc), "--dataset", "twitter17", "--data", str(data), "--sources", sources,
+        "--kc", str(kc), "--dataset", dataset, "--data", str(data), "--sources", sources,
         "--output", str(output), *more,
     ]  # fmt: skip
 
@@ -201,6 +202,97 @@ def test_a_cache_made_from_something_else_is_refused_or_replaced(kc, data, tmp_p
     assert not (output / "hits" / "text").exists()
 
 
+def test_every_changed_setting_is_shown_whole(kc, data, tmp_path, capsys):
+    output = tmp_path / "cache"
+    build(kc, data, output, "--k", "2")
+    evidence = f"{'c' * 70}={tmp_path / 'captions.jsonl'}"
+    more = ("--k", "3", "--seed", "7", "--clean-query", "--evidence", evidence)
+    error = refused(capsys, kc, data, output, *more, sources=f"text,{'c' * 70}")
+    assert error.count("\n") == 1
+    checksum = json.loads(json.dumps(hashlib.sha256((tmp_path / "captions.jsonl").read_bytes()).hexdigest()))
+    for setting in (
+        "options: clean_query: false then, true now",
+        "options: seed: 0 then, 7 now",
+        "options: sources: text: k: 2 then, 3 now",
+        "options: sources: text: candidates: 2 then, 3 now",
+        'options: sources: random_text: {"k": 2, "minimum_score": null, "per_title": 0, "candidates": 2} then,',
+        f'options: evidence: {"c" * 70}: null then, "{checksum}" now',
+    ):
+        assert setting in error.replace('"candidates": 2, "k": 2, "minimum_score": null, "per_title": 0',
+                                        '"k": 2, "minimum_score": null, "per_title": 0, "candidates": 2')  # fmt: skip
+
+
+def test_a_source_that_is_left_without_hits_is_told(kc, data, tmp_path, capsys):
+    build(kc, data, tmp_path / "cache", "--minimum-score", "text=99", "--limit", "1")
+    error = capsys.readouterr().err
+    assert "note: source text: not one hit for 2 examples (dropped: score below the minimum: " in error
+    assert "; the best score is " in error
+    assert "below --minimum-score 99" in error
+    assert "random_text" not in error.replace("random_text, text", "")
+    # It is told again where the cache is found.
+    build(kc, data, tmp_path / "cache", "--minimum-score", "text=99", "--limit", "1")
+    assert "note: source text: not one hit" in capsys.readouterr().err
+
+
+def test_a_limit_takes_the_first_examples_of_every_split(kc, data, tmp_path, capsys):
+    cache = build(kc, data, tmp_path / "cache", "--limit", "1")
+    assert {split: cache.example_ids(split) for split in cache.splits} == {
+        "test": ["test-0"],
+        "train": ["train-0"],
+    }
+    assert cache.manifest["options"]["limit"] == 1
+    assert "options: limit: 1 then, null now" in refused(capsys, kc, data, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("sources", ["image", "text,object"])
+def test_a_source_of_pictures_needs_a_picture(kc, data, tmp_path, capsys, monkeypatch, sources):
+    from pipelines.evidence.corpora import Corpora
+
+    monkeypatch.setattr(Corpora, "check", lambda _: None)
+    error = refused(capsys, kc, data, tmp_path / "cache", sources=sources)
+    asking = sources.rpartition(",")[2]
+    assert f"{data}: not one of 3 examples has a picture there (3 examples: image missing)" in error
+    assert f"and {asking} asks by pictures; say with --images where they are" in error
+    assert not (tmp_path / "cache").exists()
+
+
+RELATION = {"tokens": ["Ada", "left", "Oslo"], "subject": [0, 1], "object": [2, 3]}
+
+
+def test_the_manifest_names_the_label_of_no_relation_and_splits_without_labels(kc, tmp_path, caplog):
+    data = tmp_path / "relations"
+    data.mkdir()
+    rows = [{**RELATION, "relation": name} for name in ("NA", "left", "knows")]
+    (data / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (data / "test.jsonl").write_text(json.dumps(RELATION))
+    chosen = {"dataset": "jsonl", "sources": "text"}
+    cache = build(kc, data, tmp_path / "cache", **chosen)
+    assert (cache.no_relation, cache.unlabelled) == ("NA", ("test",))
+    assert cache.examples("test")[0].relation == "NA"
+    assert "the relation NA is taken for no relation" in caplog.text
+    named = build(kc, data, tmp_path / "named", "--no-relation", "knows", **chosen)
+    assert named.no_relation == "knows"
+    (data / "train.jsonl").write_text("\n".join(map(json.dumps, rows[1:])))
+    (data / "test.jsonl").unlink()
+    bare = build(kc, data, tmp_path / "bare", **chosen)
+    assert (bare.no_relation, bare.unlabelled) == ("None", ())
+    assert "no_relation" not in bare.manifest["options"]
+    assert "all of them count in F1" in caplog.text
+
+
+def test_one_record_of_settings_decides_a_build(kc, data, tmp_path):
+    from pipelines.datasets import read_dataset
+    from pipelines.evidence.build import CacheBuild
+    from pipelines.evidence.corpora import Corpora
+    from pipelines.evidence.crops import Cropper
+    from pipelines.evidence.options import Settings, SourceSettings
+
+    with Corpora(kc, Settings({"object": SourceSettings()}), encoder_spec=None) as corpora:
+        made = CacheBuild(tmp_path, read_dataset("twitter17", data), {}, corpora, Cropper(grid=(1, 3)))
+        assert made.settings is corpora.settings
+        assert made._options(images_by_content=False)["objects"] == {"grid": [1, 3]}
+
+
 def test_a_damaged_cache_is_named_and_can_be_replaced(kc, data, tmp_path, capsys):
     output = tmp_path / "cache"
     build(kc, data, output)
@@ -294,7 +386,7 @@ def test_killed_and_started_again_it_is_the_same(kc, tmp_path):
     killed = 0
     for wanted in (1, 4, 8):
         process = run(kc, data, output, "--mark-leaks")
-        while process.poll() is None and len(list((output / ".work").rglob("*.parquet"))) < wanted:
+        while process.poll() is None and len(list((output / ".work").rglob("*.json"))) < wanted:
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -323,9 +415,8 @@ def test_parts_of_another_state_are_not_taken_over(kc, data, tmp_path):
 def test_two_builds_do_not_write_at_once(kc, data, tmp_path, capsys):
     import fcntl
 
-    work = tmp_path / "cache" / ".work"
-    work.mkdir(parents=True)
-    with (work / "lock").open("w") as file:
+    (tmp_path / "cache").mkdir()
+    with (tmp_path / "cache" / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert "another build is writing there" in refused(capsys, kc, data, tmp_path / "cache")
 

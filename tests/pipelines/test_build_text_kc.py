@@ -1,6 +1,8 @@
 """The build of the text corpus, from dumps written here to the rows of its tables."""
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
@@ -12,7 +14,7 @@ from pipelines.dump.errors import DumpError
 from pipelines.text_corpus.build import BuildError
 from pipelines.text_corpus.report import show_summary
 from tests.corpus_builder import all_rows, build, files, rows
-from tests.dump_writer import GERMAN_SITE, DumpPage, noise, redirect_page, write_dump
+from tests.dump_writer import GERMAN_SITE, DumpPage, head_xml, noise, redirect_page, write_dump
 
 TURING = DumpPage(
     "Alan Turing",
@@ -395,3 +397,85 @@ def test_workers_are_a_number(capsys):
     error = capsys.readouterr().err
     assert error.startswith('error: Invalid value "0" for --workers. Must be >= 1; ')
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("unit_bytes", [1 << 30, 500])
+def test_a_page_that_comes_twice_is_counted_once(tmp_path, unit_bytes):
+    pages = [
+        DumpPage("Turing", f"{noise(number, 900)}\n{DISAMBIGUATION.text}", page_id=20) for number in range(4)
+    ]
+    pages += [DumpPage("Ada", f"Ada was the first who wrote programs. {noise(9, 900)}", page_id=7)]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes)
+    assert manifest.counts["articles"] == manifest.rows("pages") == 2
+    assert manifest.counts["disambiguations"] == sum(rows(tmp_path / "kc", "pages", "disambiguation")) == 1
+    assert manifest.drops["pages"] == {"page seen before": 3}
+
+
+@pytest.mark.parametrize("title", ["A|B", "A [b]", "{{A}}", "A<b>", "#b", "|"])
+@pytest.mark.parametrize("place", ["from", "to"])
+def test_a_redirect_with_a_title_that_cannot_be_is_dropped_and_counted(tmp_path, title, place):
+    redirect = redirect_page("Countess", title) if place == "to" else redirect_page(title, "Ada")
+    pages = [DumpPage("Ada", "Ada was the first who wrote [[Countess|programs]] for a machine."), redirect]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc")
+    assert rows(tmp_path / "kc", "redirects") == []
+    assert sum(manifest.drops["redirects"].values()) == 1
+
+
+def test_a_page_with_an_empty_title_is_dropped_and_named(tmp_path):
+    pages = [TURING, DumpPage("", "Words of a page."), redirect_page("", "Ada")]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc")
+    assert manifest.drops["pages"] == {"the page has no title": 2}
+    assert "dump.xml: byte" in manifest.templates["examples"]["the page has no title"][0]
+
+
+@pytest.mark.parametrize("prefix", ["", "mw:"])
+def test_a_dump_without_a_single_page_is_an_error(tmp_path, prefix):
+    page = f"<{prefix}page><{prefix}title>Ada</{prefix}title></{prefix}page>" if prefix else ""
+    dump = tmp_path / "dump.xml"
+    dump.write_text(f"{head_xml()}{page}</mediawiki>\n")
+    with pytest.raises(BuildError, match=r"dump\.xml: no <page> in the dump; .* without a prefix"):
+        build(dump, tmp_path / "kc")
+    build(write_dump(tmp_path / "right.xml", [TURING]), tmp_path / "kc", overwrite=True)
+
+
+def test_a_renamed_copy_of_a_dump_is_the_same_dump(tmp_path):
+    dump = write_dump(tmp_path / "testwiki-pages-articles.xml.bz2", articles(40), level=1)
+    build(dump, tmp_path / "kc", unit_bytes=6_000)
+    copy = dump.rename(tmp_path / "my copy.xml.bz2")
+    build(copy, tmp_path / "copy", unit_bytes=6_000)
+    of_dump, of_copy = files(tmp_path / "kc"), files(tmp_path / "copy")
+    assert of_dump.pop("manifest.json") != of_copy.pop("manifest.json")
+    assert of_dump == of_copy
+    build(copy, tmp_path / "kc")  # finished: nothing to do
+
+
+def test_an_output_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "file").touch()
+    for output, reason in (
+        (tmp_path / "a", "(Too many levels of symbolic links|File exists)"),
+        (tmp_path / "a" / "kc", "Too many levels of symbolic links"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        (tmp_path / "file", "File exists"),
+        (tmp_path / "file" / "kc", "Not a directory"),
+    ):
+        options = ["--dump", str(dump), "--output", str(output), "--text-index", "none"]
+        assert build_text_kc.main(options) == 1
+        assert re.fullmatch(rf"error: {output}: {reason}; give another .*\n", capsys.readouterr().err)
+    for given in ("x" * 300, str(tmp_path / "a")):
+        assert build_text_kc.main(["--dump", given, "--text-index", "none"]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cluster_that_does_not_answer_is_refused_before_any_work(tmp_path, capsys):
+    dump = write_dump(tmp_path / "dump.xml", [TURING])
+    options = ["--dump", str(dump), "--output", str(tmp_path / "kc")]
+    started = time.monotonic()
+    assert build_text_kc.main([*options, "--elasticsearch-url", "http://127.0.0.1:9"]) == 1
+    assert time.monotonic() - started < 15
+    error = capsys.readouterr().err
+    assert error.startswith("error: http://127.0.0.1:9: ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "kc").exists()

@@ -483,7 +483,9 @@ def test_a_build_takes_the_newest_dump_by_itself(served, tmp_path, monkeypatch):
     options = ["--dump", "wiki:testwiki", "--base", served.url, "--text-index", "none", "--workers", "1"]
     assert build(options) == 0
     assert "testwiki-20260101" in (tmp_path / "kc" / "manifest.json").read_text()
-    assert build(["--dump", "wiki:testwiki", "--text-index", "none"]) == 2  # the public server asks for a contact
+    assert (
+        build(["--dump", "wiki:testwiki", "--text-index", "none"]) == 2
+    )  # the public server asks for a contact
 
 
 def test_an_output_that_cannot_be_written_is_said(served, tmp_path, console):

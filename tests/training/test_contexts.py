@@ -37,7 +37,7 @@ def test_limit_and_order(sentence, lengths, limit):
 
 
 def hit(text, title="Alan Turing"):
-    return Hit("a", 0, 1.0, "", title, text, 1)
+    return Hit(0, 1.0, "", title, text, 1)
 
 
 def test_title_in_front_and_anchors():

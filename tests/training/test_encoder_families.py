@@ -202,7 +202,7 @@ def test_words_are_read_as_in_running_text(family):
 def test_contexts_follow_the_sentence(family):
     _, folder = family
     inputs, _ = opened(folder)
-    hits = {"a": [Hit("a", 0, 1.0, "", "", "Turing worked", 1)]}
+    hits = {"a": [Hit(0, 1.0, "", "", "Turing worked", 1)]}
     ((with_evidence,), (alone,)) = inputs.encode([TURING], hits), inputs.encode([TURING], None)
     assert with_evidence.input_ids[: with_evidence.sentence_end] == alone.input_ids[:-1]
     worked = inputs.tokenizer(" worked", add_special_tokens=False)["input_ids"]

@@ -32,7 +32,7 @@ def pairs(label):
 @given(pairs(BIO), st.sampled_from(["lenient", "strict"]))
 def test_bio_agrees_with_seqeval(drawn, convention):
     gold, predicted = [list(part) for part in zip(*drawn, strict=True)]
-    ours = span_counts(gold, predicted, TYPES, convention).micro()["f1"]
+    ours = span_counts(gold, predicted, TYPES, convention).micro().f1
     if convention == "lenient":
         theirs = f1_score(gold, predicted, zero_division=0)
     else:
@@ -44,7 +44,7 @@ def test_bio_agrees_with_seqeval(drawn, convention):
 @given(pairs(BIOES))
 def test_bioes_agrees_with_seqeval(drawn):
     gold, predicted = [[["B-PER", "E-PER"], *part] for part in zip(*drawn, strict=True)]
-    ours = span_counts(gold, predicted, TYPES, "strict").micro()["f1"]
+    ours = span_counts(gold, predicted, TYPES, "strict").micro().f1
     assert ours == pytest.approx(
         100 * f1_score(gold, predicted, mode="strict", scheme=IOBES, zero_division=0)
     )
@@ -61,11 +61,11 @@ def test_relations_leave_none_out():
     gold = ["None", "/per/org/member_of", "/per/org/member_of", "/per/per/peer", "None"]
     predicted = ["None", "/per/org/member_of", "None", "/per/org/member_of", "/per/per/peer"]
     scores = relation_counts(gold, predicted, names).micro()
-    assert scores["precision"] == pytest.approx(100 / 3)
-    assert scores["recall"] == pytest.approx(100 / 3)
+    assert scores.precision == pytest.approx(100 / 3)
+    assert scores.recall == pytest.approx(100 / 3)
     by_type = relation_type_counts(gold, predicted, names).by_label()
-    assert by_type["org"] == {"f1": pytest.approx(50), "gold": 2}
-    assert by_type["per"] == {"f1": pytest.approx(100 / 3), "gold": 3}
+    assert (by_type["org"].f1, by_type["org"].gold) == (pytest.approx(50), 2)
+    assert (by_type["per"].f1, by_type["per"].gold) == (pytest.approx(100 / 3), 3)
 
 
 @pytest.mark.parametrize(

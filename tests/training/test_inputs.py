@@ -26,7 +26,7 @@ def ner(*tokens):
 
 
 def hit(text, title="Oslo", score=1.0, rank=0):
-    return Hit("a", rank, score, "", title, text, 1)
+    return Hit(rank, score, "", title, text, 1)
 
 
 def text_of(tokenizer, ids):

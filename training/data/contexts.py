@@ -1,66 +1,7 @@
-"""Contexts: evidence behind the sentence, whole pieces only (paper section 2.1, "Context Processing")."""
+"""Contexts: evidence behind the sentence; the rule is `kc_schema.contexts`, which exports share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from kc_schema.contexts import STOP_BELOW, Packed, context_text, pack
 
-from kc_schema.anchors import AnchorError, strip
-from kc_schema.retrieval_cache import Hit
-
-__all__ = ["Packed", "context_text", "pack"]
-
-STOP_BELOW = 10
-"""With fewer free positions than this no further context is tried (the released code's rule)."""
-
-
-@dataclass(frozen=True)
-class Packed:
-    """An input of the encoder without its special tokens."""
-
-    context: list[int]
-    """Sub-tokens of the separator and of the contexts that fit; empty without any."""
-    used: int
-    """Number of contexts that fit."""
-    skipped: int
-    """Number of contexts that were tried and did not fit whole."""
-    untried: int
-    """Number of contexts behind the last that was tried: no room was left."""
-
-
-def context_text(hit: Hit, *, keep_anchors: bool, title: bool) -> str:
-    """Return the text of a hit as the encoder reads it: ``[ Title ] text``, anchors stripped or kept."""
-    text = hit.text if keep_anchors else _without_anchors(hit.text)
-    return f"[ {hit.title} ] {text}" if title and hit.title else text
-
-
-def _without_anchors(text: str) -> str:
-    try:
-        return strip(text)
-    except AnchorError:
-        # Evidence from elsewhere may hold anything that looks like a tag.
-        return text
-
-
-def pack(sentence: int, separator: Sequence[int], contexts: Iterable[Sequence[int]], limit: int) -> Packed:
-    """Choose the contexts that fit behind a sentence: in rank order, each whole or not at all.
-
-    Args:
-        sentence: sub-tokens that the sentence takes.
-        separator: sub-tokens of the mark between sentence and contexts; it costs room, too.
-        contexts: sub-tokens of each context, best first.
-        limit: sub-tokens that fit into the encoder beside its special tokens.
-    """
-    room = limit - sentence - len(separator)
-    chosen: list[int] = []
-    used = skipped = untried = 0
-    for context in contexts:
-        if room < STOP_BELOW:
-            untried += 1
-        elif len(context) > room:
-            skipped += 1
-        elif context:
-            chosen.extend(context)
-            room -= len(context)
-            used += 1
-    return Packed([*separator, *chosen] if chosen else [], used, skipped, untried)
+__all__ = ["STOP_BELOW", "Packed", "context_text", "pack"]

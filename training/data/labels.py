@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kc_schema.retrieval_cache import NO_RELATION
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["NO_RELATION", "Entity", "RelationSet", "TagSet", "entities", "is_bioes", "write_tags"]
-
-NO_RELATION = "None"
-"""The relation that stands for no relation; it is left out of F1."""
 
 Entity = tuple[str, int, int]
 """Type, first token, end (exclusive)."""
@@ -110,21 +108,21 @@ def _may_follow(before: str, after: str, scheme: str) -> bool:
 
 @dataclass(frozen=True)
 class RelationSet:
-    """The relations that a classifier tells apart, `NO_RELATION` first."""
+    """The relations that a classifier tells apart, that which stands for none first."""
 
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, relations: Iterable[str]) -> RelationSet:
-        """Return the relations of the training split in alphabetical order behind `NO_RELATION`.
+    def of(cls, relations: Iterable[str], no_relation: str = NO_RELATION) -> RelationSet:
+        """Return the relations of the training split in alphabetical order behind `no_relation`.
 
         Raises:
             TrainingError: there is only one relation, or none.
         """
-        found = sorted(set(relations) - {NO_RELATION})
+        found = sorted(set(relations) - {no_relation})
         if not found:
             raise TrainingError("no training example has a relation: is `relation` filled in the cache?")
-        return cls((NO_RELATION, *found))
+        return cls((no_relation, *found))
 
     def encode(self, relation: str, where: str) -> int:
         """Return a relation's class number.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from training.config import RunConfig, apply_changes, build_config
 from training.demo.planted import knowing_source
 from training.errors import TrainingError
 from training.evaluation.significance import mean_and_deviation, students_t
-from training.reporting.tables import f1_by_seed
 from training.run_folder import Run
 
 __all__ = ["DEMO_SIZES", "SIZES", "Findings", "findings", "planted_config", "small_encoder"]
@@ -165,8 +163,9 @@ class Findings:
 
 def findings(run: Run) -> Findings:
     """Return what a finished run on planted data shows (its mixtures ``average`` and ``moe``)."""
-    results = json.loads(run.results_file.read_text())
-    f1 = {variant["name"]: f1_by_seed(variant) for variant in results["variants"]}
+    from training.reporting.results import read_results
+
+    f1 = {variant.name: variant.f1() for variant in read_results(run.results_file).variants}
     better = max(("text", "image"), key=lambda name: float(np.mean(f1[name])))
     return Findings(
         f1,

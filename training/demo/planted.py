@@ -208,7 +208,7 @@ def _evidence(
     text = pattern.format(x=about[0], s=about[0], o=about[1])
     tagged = text.replace(about[0], f"<e: {about[0]}> {about[0]} </e>", 1)
     key = f"{about[0]}.jpg" if source.endswith("image") else text
-    return [Hit("", 0, 1.0, key, about[0], tagged, chance.randrange(1 << 40))]
+    return [Hit(0, 1.0, key, about[0], tagged, chance.randrange(1 << 40))]
 
 
 def write_planted(
@@ -235,15 +235,8 @@ def write_planted(
     for split, planted in splits.items():
         writer.write_examples(split, (item.example for item in planted))
         for source in SOURCES:
-            writer.write_hits(
-                source,
-                split,
-                (
-                    {**hit.as_row(), "example_id": item.example.example_id}
-                    for item in planted
-                    for hit in item.evidence[source]
-                ),
-            )
+            hits = {item.example.example_id: item.evidence[source] for item in planted}
+            writer.write_hits(source, split, hits)
         writer.write_features(
             split,
             (

@@ -1,10 +1,9 @@
-"""RE: relations without `None`, and the paper's F1 by entity type (Table 4)."""
+"""RE: relations without that which stands for none, and the paper's F1 by entity type (Table 4)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.data.labels import NO_RELATION
 from training.evaluation.counts import Counts
 
 __all__ = ["entity_types", "relation_counts", "relation_type_counts"]
@@ -20,26 +19,27 @@ def entity_types(relation: str) -> frozenset[str]:
 
 
 def relation_counts(gold: Sequence[str], predicted: Sequence[str], relations: Sequence[str]) -> Counts:
-    """Gives the counts by relation, `None` left out: a predicted `None` is no prediction."""
-    names = tuple(name for name in relations if name != NO_RELATION)
+    """Return the counts by relation, the first of `relations` left out: to predict no relation is no prediction."""
+    none, *names = relations
     return _counts(
-        [frozenset({name}) - {NO_RELATION} for name in gold],
-        [frozenset({name}) - {NO_RELATION} for name in predicted],
+        [frozenset({name}) - {none} for name in gold],
+        [frozenset({name}) - {none} for name in predicted],
         [truth == guess for truth, guess in zip(gold, predicted, strict=True)],
-        names,
+        tuple(names),
     )
 
 
 def relation_type_counts(gold: Sequence[str], predicted: Sequence[str], relations: Sequence[str]) -> Counts:
-    """Gives the counts by entity type: a relation counts for the type of its subject and of its object.
+    """Return the counts by entity type: a relation counts for the type of its subject and of its object.
 
-    A relation between two entities of one type counts once for it. A prediction is correct where the whole
-    relation is (paper section 4.2).
+    A relation between two entities of one type counts once for it, the first of `relations`, which stands for none,
+    for no type. A prediction is correct where the whole relation is (paper section 4.2).
     """
-    names = tuple(sorted({kind for relation in relations for kind in entity_types(relation)}))
+    types = {name: entity_types(name) for name in relations[1:]}
+    names = tuple(sorted({kind for kinds in types.values() for kind in kinds}))
     return _counts(
-        [entity_types(name) for name in gold],
-        [entity_types(name) for name in predicted],
+        [types.get(name, frozenset()) for name in gold],
+        [types.get(name, frozenset()) for name in predicted],
         [truth == guess for truth, guess in zip(gold, predicted, strict=True)],
         names,
     )

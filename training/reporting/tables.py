@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from training.evaluation.counts import LabelScore
 from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture, paper_speed
 from training.evaluation.significance import mean_and_deviation, students_t
+from training.reporting.results import Results, SeedScores, Variant
 
-__all__ = ["Table", "build_tables", "f1_by_seed", "summary"]
+__all__ = ["Table", "build_tables", "summary"]
 
 # "81.00", "81.00 ± 1.00", "78.00 to 82.00", "+4.00 (0.008)".
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?( (±|to|\().*)?")
@@ -37,37 +38,27 @@ class Table:
         return any(_NUMBER.fullmatch(row[column]) for row in self.rows)
 
 
-Variant = dict[str, Any]
-
-
-def f1_by_seed(variant: Variant, decoding: str | None = None, score: str = "f1") -> list[float]:
-    """Return a score on test of every seed; without `decoding` the headline's."""
-    found = []
-    for seed in variant["seeds"]:
-        chosen = seed["test"][decoding] if decoding else next(iter(seed["test"].values()))
-        found.append(chosen[score])
-    return found
-
-
 def build_tables(
-    results: Variant, speeds: Mapping[str, float], retrieval: Mapping[str, float] | None = None
+    results: Results, speeds: Mapping[str, float], retrieval: Mapping[str, float] | None = None
 ) -> list[Table]:
-    """Return the tables of results as `training.results.collect_results` makes them.
+    """Return the tables of results of a run.
 
     Args:
         results: the results.
         speeds: expert -> sentences a second of prediction with a batch size of 1.
         retrieval: the same of the modules in front of it, by the paper's names, as far as they were measured.
     """
-    variants = results["variants"]
-    experts = [variant for variant in variants if variant["role"] == "expert"]
-    mixtures = [variant for variant in variants if variant["role"] == "mixture"]
+    variants, experts, mixtures, baseline = (
+        results.variants,
+        results.experts,
+        results.mixtures,
+        results.baseline,
+    )
     plain = [expert for expert in experts if not _is_random(expert)]
-    baseline = next((expert for expert in experts if expert["source"] is None), None)
     tables = [_main_table(results, plain, mixtures, baseline), _mixture_table(results, mixtures)]
     tables.append(_label_table(results, plain))
     tables.append(_random_table(results, baseline, [expert for expert in experts if _is_random(expert)]))
-    if results["task"] == "ner":
+    if results.task == "ner":
         tables.append(_decoding_table(results, experts, mixtures))
         tables.append(_convention_table(results, variants))
     tables += [_speed_table(speeds, retrieval or {}), _difference_table(variants)]
@@ -75,7 +66,7 @@ def build_tables(
 
 
 def _is_random(variant: Variant) -> bool:
-    return str(variant.get("source")).startswith("random")
+    return str(variant.source).startswith("random")
 
 
 def _pm(values: Sequence[float]) -> str:
@@ -90,28 +81,28 @@ def _figure(value: float | None) -> str:
 def _p(first: Variant | None, second: Variant) -> str:
     if first is None or first is second:
         return "–"
-    p = students_t(f1_by_seed(first), f1_by_seed(second))
+    p = students_t(first.f1(), second.f1())
     return "–" if p is None else f"{p:.3f}"
 
 
-def _paper(results: Variant, variant: Variant) -> float | None:
-    dataset = results["dataset"]
-    if variant["role"] == "expert":
-        return paper_expert(dataset, variant["source"])
-    return paper_mixture(dataset, variant["kind"], variant["sources"], variant["weights"])
+def _paper(results: Results, variant: Variant) -> float | None:
+    dataset = results.dataset
+    if variant.role == "expert":
+        return paper_expert(dataset, variant.source)
+    return paper_mixture(dataset, variant.kind, variant.sources, variant.weights)
 
 
 def _interval(variant: Variant) -> str:
-    low, high = next(iter(variant["seeds"][0]["test"].values()))["interval"]
+    low, high = variant.seeds[0].headline.interval
     return f"{low:.2f} to {high:.2f}"
 
 
-def _rows(results: Variant, variants: Iterable[Variant], against: Variant | None) -> list[tuple[str, ...]]:
+def _rows(results: Results, variants: Iterable[Variant], against: Variant | None) -> list[tuple[str, ...]]:
     return [
         (
-            variant["name"],
+            variant.name,
             _describe(variant),
-            _pm(f1_by_seed(variant)),
+            _pm(variant.f1()),
             _interval(variant),
             _p(against, variant),
             _figure(_paper(results, variant)),
@@ -121,25 +112,25 @@ def _rows(results: Variant, variants: Iterable[Variant], against: Variant | None
 
 
 def _describe(variant: Variant) -> str:
-    if variant["role"] == "expert":
-        return variant["source"] or "no evidence"
-    sources = " + ".join(source or "none" for source in variant["sources"])
-    if variant["kind"] == "average":
+    if variant.role == "expert":
+        return variant.source or "no evidence"
+    sources = " + ".join(source or "none" for source in variant.sources)
+    if variant.kind == "average":
         return f"{sources}, average"
-    vectors = "normalised" if variant["normalised"] else "raw"
-    return f"{sources}, gate by {variant['weights']}, {vectors} features"
+    vectors = "normalised" if variant.normalised else "raw"
+    return f"{sources}, gate by {variant.weights}, {vectors} features"
 
 
 _COLUMNS = ("variant", "evidence", "F1 (mean ± deviation)", "95 % interval, first seed")
 
 
 def _main_table(
-    results: Variant, experts: Sequence[Variant], mixtures: Sequence[Variant], baseline: Variant | None
+    results: Results, experts: Sequence[Variant], mixtures: Sequence[Variant], baseline: Variant | None
 ) -> Table:
-    gates = [mixture for mixture in mixtures if mixture["kind"] == "gate"]
+    gates = [mixture for mixture in mixtures if mixture.kind == "gate"]
     what = (
-        f"Micro F1 of entities on test, {results['convention']} reading"
-        if results["task"] == "ner"
+        f"Micro F1 of entities on test, {results.convention} reading"
+        if results.task == "ner"
         else "Micro F1 of relations on test without None"
     )
     return Table(
@@ -150,13 +141,9 @@ def _main_table(
     )
 
 
-def _mixture_table(results: Variant, mixtures: Sequence[Variant]) -> Table:
+def _mixture_table(results: Results, mixtures: Sequence[Variant]) -> Table:
     average = next(
-        (
-            mixture
-            for mixture in mixtures
-            if mixture["kind"] == "average" and len(set(mixture["sources"])) > 1
-        ),
+        (mixture for mixture in mixtures if mixture.kind == "average" and len(set(mixture.sources)) > 1),
         None,
     )
     return Table(
@@ -167,27 +154,30 @@ def _mixture_table(results: Variant, mixtures: Sequence[Variant]) -> Table:
     )
 
 
-def _label_table(results: Variant, experts: Sequence[Variant]) -> Table:
-    key = "by_label" if results["task"] == "ner" else "by_type"
-    first = next(iter(experts[0]["seeds"][0]["test"].values()))[key] if experts else {}
+def _label_table(results: Results, experts: Sequence[Variant]) -> Table:
+    def by_label(seed: SeedScores) -> dict[str, LabelScore]:
+        found = seed.headline
+        return found.by_label if results.task == "ner" else found.by_type or {}
+
+    first = by_label(experts[0].seeds[0]) if experts else {}
     rows = []
     for expert in experts:
         cells = []
         for label in first:
-            scores = [next(iter(seed["test"].values()))[key][label]["f1"] for seed in expert["seeds"]]
-            paper = paper_label(results["dataset"], expert["source"], label)
-            cells.append(_pm(scores) + ("" if paper is None else f" ({paper:.2f})"))
-        rows.append((expert["name"], *cells))
-    what = "entity type" if results["task"] == "ner" else "entity type of subject or object"
+            paper = paper_label(results.dataset, expert.source, label)
+            mean = _pm([by_label(seed)[label].f1 for seed in expert.seeds])
+            cells.append(mean + ("" if paper is None else f" ({paper:.2f})"))
+        rows.append((expert.name, *cells))
+    what = "entity type" if results.task == "ner" else "entity type of subject or object"
     return Table(
         "Table 4: F1 by label",
         f"By {what}; the paper's figure in brackets.",
-        ("variant", *(f"{label} ({entry['gold']})" for label, entry in first.items())),
+        ("variant", *(f"{label} ({entry.gold})" for label, entry in first.items())),
         rows if first else [],
     )
 
 
-def _random_table(results: Variant, baseline: Variant | None, random: Sequence[Variant]) -> Table:
+def _random_table(results: Results, baseline: Variant | None, random: Sequence[Variant]) -> Table:
     rows = _rows(results, [*([baseline] if baseline else []), *random], baseline) if random else []
     return Table(
         "Table 5: random evidence",
@@ -197,17 +187,17 @@ def _random_table(results: Variant, baseline: Variant | None, random: Sequence[V
     )
 
 
-def _decoding_table(results: Variant, experts: Sequence[Variant], mixtures: Sequence[Variant]) -> Table:
+def _decoding_table(results: Results, experts: Sequence[Variant], mixtures: Sequence[Variant]) -> Table:
     rows = []
     for variant in [*experts, *mixtures]:
-        path, each = f1_by_seed(variant, "viterbi"), f1_by_seed(variant, "marginal")
-        paper = paper_marginal(results["dataset"], variant["source"]) if variant["role"] == "expert" else None
+        path, each = variant.f1("viterbi"), variant.f1("marginal")
+        paper = paper_marginal(results.dataset, variant.source) if variant.role == "expert" else None
         difference = mean_and_deviation(each)[0] - mean_and_deviation(path)[0]
         # A mixture's best path is over legal moves in any case.
-        legal_name = "viterbi" if variant["role"] == "mixture" else "legal"
-        all_legal = all(legal_name in seed["test"] for seed in variant["seeds"])
-        legal = _pm(f1_by_seed(variant, legal_name)) if all_legal else "–"
-        rows.append((variant["name"], _pm(path), legal, _pm(each), f"{difference:+.2f}", _figure(paper)))
+        legal_name = "viterbi" if variant.role == "mixture" else "legal"
+        all_legal = all(legal_name in seed.test for seed in variant.seeds)
+        legal = _pm(variant.f1(legal_name)) if all_legal else "–"
+        rows.append((variant.name, _pm(path), legal, _pm(each), f"{difference:+.2f}", _figure(paper)))
     return Table(
         "Table 6: decoding",
         "The best path (Viterbi; of a mixture over the mixed marginals, legal moves only), the best one whose "
@@ -217,17 +207,17 @@ def _decoding_table(results: Variant, experts: Sequence[Variant], mixtures: Sequ
     )
 
 
-def _convention_table(results: Variant, variants: Sequence[Variant]) -> Table:
+def _convention_table(results: Results, variants: Sequence[Variant]) -> Table:
     return Table(
         "Both conventions",
         f"seqeval's default reading repairs stray labels (lenient), the strict one does not; the headline is "
-        f"{results['convention']}.",
+        f"{results.convention}.",
         ("variant", "lenient", "strict"),
         [
             (
-                variant["name"],
-                _pm(f1_by_seed(variant, score="lenient")),
-                _pm(f1_by_seed(variant, score="strict")),
+                variant.name,
+                _pm(variant.each(lambda found: found.lenient)),
+                _pm(variant.each(lambda found: found.strict)),
             )
             for variant in variants
         ],
@@ -260,61 +250,58 @@ def _difference_table(variants: Sequence[Variant]) -> Table:
             if other is variant:
                 cells.append("")
                 continue
-            difference = mean_and_deviation(f1_by_seed(variant))[0] - mean_and_deviation(f1_by_seed(other))[0]
+            difference = mean_and_deviation(variant.f1())[0] - mean_and_deviation(other.f1())[0]
             cells.append(f"{difference:+.2f} ({_p(other, variant)})")
-        rows.append((variant["name"], *cells))
+        rows.append((variant.name, *cells))
     return Table(
         "Differences between variants",
         "Row minus column in F1, with p of Student's t-test over seeds.",
-        ("", *(variant["name"] for variant in variants)),
+        ("", *(variant.name for variant in variants)),
         rows,
     )
 
 
-def summary(results: Variant) -> str:
+def summary(results: Results) -> str:
     """Return what a run found in at most 24 lines of 100 characters: F1 of all variants, the best one, its p.
 
     Args:
-        results: as `build_tables` takes them.
+        results: of the run.
     """
-    variants = results["variants"]
-    seeds = len(variants[0]["seeds"])
-    baseline = next((expert for expert in variants if expert.get("source", "") is None), None)
-    what = "entities" if results["task"] == "ner" else "relations"
-    lines = [f"{results['dataset']}: F1 of {what} on test over {seeds} seed{'s' * (seeds != 1)}", ""]
+    variants = results.variants
+    seeds = len(variants[0].seeds)
+    baseline = results.baseline
+    what = "entities" if results.task == "ner" else "relations"
+    lines = [f"{results.dataset}: F1 of {what} on test over {seeds} seed{'s' * (seeds != 1)}", ""]
     shown = sorted(variants, key=_mean, reverse=True)[:_SUMMARY_VARIANTS]
-    width = min(24, max(len(variant["name"]) for variant in shown))
+    width = min(24, max(len(variant.name) for variant in shown))
     for variant in variants:
         if variant in shown:
             p = _p(baseline, variant)
-            against = "" if p == "–" else f"  p {p} against {_clip(baseline['name'], 24)}" if baseline else ""
-            line = f"  {_clip(variant['name'], width):{width}}  {_pm(f1_by_seed(variant)):14}{against:{width + 20}}"
+            against = "" if p == "–" else f"  p {p} against {_clip(baseline.name, 24)}" if baseline else ""
+            line = f"  {_clip(variant.name, width):{width}}  {_pm(variant.f1()):14}{against:{width + 20}}"
             lines.append(_clip(f"{line}  {_describe(variant)}", _SUMMARY_WIDTH).rstrip())
     if len(variants) > len(shown):
         lines.append(f"  and {len(variants) - len(shown)} with lower scores")
-    return "\n".join([*lines, "", *_comparison(variants)])
+    return "\n".join([*lines, "", *_comparison(results)])
 
 
 def _mean(variant: Variant) -> float:
-    return mean_and_deviation(f1_by_seed(variant))[0]
+    return mean_and_deviation(variant.f1())[0]
 
 
 def _clip(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _comparison(variants: Sequence[Variant]) -> list[str]:
+def _comparison(results: Results) -> list[str]:
     """Return how the best mixture stands against the best expert; nothing where there are not both."""
-    best = [
-        max((variant for variant in variants if variant["role"] == role), key=_mean, default=None)
-        for role in ("mixture", "expert")
-    ]
-    mixture, expert = best
+    mixture = max(results.mixtures, key=_mean, default=None)
+    expert = max(results.experts, key=_mean, default=None)
     if mixture is None or expert is None:
         return []
     p = _p(expert, mixture)
     chance = "" if p == "–" else f", p {p}"
-    names = (_clip(mixture["name"], 24), _clip(expert["name"], 24))
+    names = (_clip(mixture.name, 24), _clip(expert.name, 24))
     return [
         f"best mixture: {names[0]}, {_mean(mixture) - _mean(expert):+.2f} against the best expert, {names[1]}{chance}"
     ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from kc_schema.retrieval_cache import SPEED
 from kc_schema.store import read_json, write_json, write_text
@@ -19,10 +19,11 @@ from training.experts import Speed, read_fit
 from training.reporting.cases import Case, choose_cases
 from training.reporting.figures import Figure
 from training.reporting.page import Page
+from training.reporting.results import Results, SeedScores, Variant, read_results
 from training.reporting.tables import build_tables
 from training.run_folder import Run
 
-__all__ = ["retrieval_speeds", "write_report"]
+__all__ = ["case_mixture", "retrieval_speeds", "write_report"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
         images: folder of the data set's images; those of the cases are put into the page. The run remembers it
             for the next time.
     """
-    results = _results(run)
+    results = read_results(run.results_file)
     page = Page(
         title=f"{run.cache.dataset}: experts and mixtures",
         about=_about(run),
@@ -73,12 +74,6 @@ def _remembered(run: Path, images: Path | None) -> Path | None:
         )
         return None
     return folder
-
-
-def _results(run: Run) -> dict[str, Any]:
-    path = run.results_file
-    results: dict[str, Any] = json.loads(path.read_text())
-    return results
 
 
 def _speeds(run: Run) -> dict[str, float]:
@@ -139,40 +134,42 @@ def _about(run: Run) -> list[str]:
     return lines
 
 
-def _cases(run: Run, results: Mapping[str, Any]) -> list[Case]:
-    """Return the cases of the first mixture of different sources that has a gate, or of the first mixture."""
-    mixtures = [variant for variant in results["variants"] if variant["role"] == "mixture"]
-    if not mixtures:
+def _cases(run: Run, results: Results) -> list[Case]:
+    """Return the cases of the report's mixture, those on which its experts disagree."""
+    chosen = case_mixture(results.mixtures)
+    if chosen is None:
         return []
-    preferred = [
-        variant for variant in mixtures if variant["kind"] == "gate" and len(set(variant["sources"])) > 1
-    ]
-    chosen = (preferred or mixtures)[0]
     config, cache, test = run.config, run.cache, run.config.test
     names = [name for name, expert in config.experts.items() if expert.source is None]
-    names += [name for name in dict.fromkeys(chosen["experts"]) if name not in names]
-    predictions = {name: run.distributions(name, config.seeds[0], test) for name in [*names, chosen["name"]]}
-    sources = {config.experts[name].source for name in chosen["experts"]} - {None}
+    names += [name for name in dict.fromkeys(chosen.experts) if name not in names]
+    predictions = {name: run.distributions(name, config.seeds[0], test) for name in [*names, chosen.name]}
+    sources = {config.experts[name].source for name in chosen.experts} - {None}
     hits = {str(source): cache.hits(str(source), test) for source in sorted(map(str, sources))}
     weights: list[dict[str, float]] = []
     for variant, found in _gates_on_test(run, results):
-        if variant["name"] == chosen["name"]:
-            weights = [dict(zip(variant["experts"], row.mean(1).tolist(), strict=True)) for row in found]
-    return choose_cases(run.task, cache.examples(test), predictions, chosen["name"], hits, weights)
+        if variant.name == chosen.name:
+            weights = [dict(zip(variant.experts, row.mean(1).tolist(), strict=True)) for row in found]
+    return choose_cases(run.task, cache.examples(test), predictions, chosen.name, hits, weights)
 
 
-def _mean_curve(seeds: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
-    rows = zip(*(seed["history"] for seed in seeds), strict=False)
-    return [(row[0]["epoch"], float(np.mean([entry[key] for entry in row]))) for row in rows]
+def case_mixture(mixtures: Sequence[Variant]) -> Variant | None:
+    """Return the first mixture of different sources that has a gate, else the first mixture, if there is any."""
+    gates = [mixture for mixture in mixtures if mixture.kind == "gate" and len(set(mixture.sources)) > 1]
+    return next(iter([*gates, *mixtures]), None)
 
 
-def _learning_curves(results: Mapping[str, Any]) -> list[Figure]:
+def _mean_curve(seeds: Sequence[SeedScores], key: Literal["dev_f1", "loss"]) -> list[tuple[float, float]]:
+    rows = zip(*(seed.history for seed in seeds), strict=False)
+    return [(row[0].epoch, float(np.mean([getattr(entry, key) for entry in row]))) for row in rows]
+
+
+def _learning_curves(results: Results) -> list[Figure]:
     """Return F1 on dev and loss by epoch, means over seeds: of the experts, then of the gates."""
     figures = []
-    for role, title in (("expert", "experts"), ("mixture", "gates")):
-        chosen = [variant for variant in results["variants"] if variant["role"] == role]
-        for key, label in (("dev_f1", "F1 on dev"), ("loss", "training loss")):
-            curves = {variant["name"]: _mean_curve(variant["seeds"], key) for variant in chosen}
+    labels: dict[Literal["dev_f1", "loss"], str] = {"dev_f1": "F1 on dev", "loss": "training loss"}
+    for chosen, title in ((results.experts, "experts"), (results.mixtures, "gates")):
+        for key, label in labels.items():
+            curves = {variant.name: _mean_curve(variant.seeds, key) for variant in chosen}
             curves = {name: points for name, points in curves.items() if points}
             if curves:
                 figures.append(
@@ -181,21 +178,21 @@ def _learning_curves(results: Mapping[str, Any]) -> list[Figure]:
     return figures
 
 
-def _calibrations(run: Run, results: Mapping[str, Any]) -> list[Figure]:
+def _calibrations(run: Run, results: Results) -> list[Figure]:
     """Return the share of right labels on test by confidence, of the first seed."""
     from training.mixture import gold_tokens
 
     gold = gold_tokens(run.task, run.cache.examples(run.config.test), run.config.test)
     curves = {}
-    for variant in results["variants"]:
-        marginals = run.distributions(variant["name"], run.config.seeds[0], run.config.test)
+    for variant in results.variants:
+        marginals = run.distributions(variant.name, run.config.seeds[0], run.config.test)
         found = calibration(marginals.probabilities, gold)
-        name = f"{variant['name']} (expected error {found.expected_error:.3f})"
+        name = f"{variant.name} (expected error {found.expected_error:.3f})"
         curves[name] = list(zip(found.confidence, found.accuracy, strict=True))
     return [Figure("Calibration on test, first seed", "diagonal", curves, "confidence", "accuracy")]
 
 
-def _gates_on_test(run: Run, results: Mapping[str, Any]) -> list[tuple[dict[str, Any], Any]]:
+def _gates_on_test(run: Run, results: Results) -> list[tuple[Variant, npt.NDArray[np.float32]]]:
     """Return every gated mixture with its weights on test: [examples, experts, labels or 1]."""
     import torch
 
@@ -203,23 +200,23 @@ def _gates_on_test(run: Run, results: Mapping[str, Any]) -> list[tuple[dict[str,
     from training.mixture import load_gate
 
     found = []
-    for variant in results["variants"]:
-        if variant["role"] != "mixture" or variant["kind"] != "gate":
+    for variant in results.mixtures:
+        if variant.kind != "gate":
             continue
-        gate = load_gate(run.mixture_folder(variant["name"], run.config.seeds[0]))
-        features = gate_features(run.cache, run.config.test, run.config.mixtures[variant["name"]].gate)
+        gate = load_gate(run.mixture_folder(variant.name, run.config.seeds[0]))
+        features = gate_features(run.cache, run.config.test, run.config.mixtures[variant.name].gate)
         if gate is not None:
             with torch.no_grad():
                 found.append((variant, gate(torch.from_numpy(features)).numpy()))
     return found
 
 
-def _gate_weights(run: Run, results: Mapping[str, Any]) -> list[Figure]:
+def _gate_weights(run: Run, results: Results) -> list[Figure]:
     """Return what each gate gives its first expert on test: by label, where it tells them apart, and by example."""
     figures = []
     for variant, weights in _gates_on_test(run, results):
-        first = variant["experts"][0]
-        title = f"Weight of {first} in {variant['name']}"
+        first = variant.experts[0]
+        title = f"Weight of {first} in {variant.name}"
         if weights.shape[2] > 1:
             by_label = dict(zip(run.task.label_names, weights[:, 0].mean(0).tolist(), strict=True))
             figures.append(Figure(f"{title}, by label (mean over test)", "bar", by_label, "", "weight"))

@@ -77,16 +77,27 @@ def load_network(spec: str, cache: str | None) -> Network:
 
 
 def check_weights(spec: str, cache: str | None) -> None:
-    """Make sure within seconds, before torch is imported, that the weights of the default encoder can be had.
-
-    Those of other encoders are looked for where they are opened: open_clip has to say first where they are.
+    """Make sure within seconds that the weights of a tag can be had; of the default encoder, before torch is imported.
 
     Raises:
-        EncoderError: they are not on this machine, and nothing answers where they could be downloaded from.
+        EncoderError: they are not on this machine and nothing answers where they could be downloaded from, or they
+            are another model's.
     """
-    if spec == DEFAULT_ENCODER:
-        architecture, _, tag = spec.partition(":")
-        _look_for_weights(architecture, tag, _DEFAULT_HUB, cache)
+    architecture, _, tag = spec.partition(":")
+    hub = _DEFAULT_HUB
+    if spec != DEFAULT_ENCODER:
+        if not tag or "." in architecture or Path(tag).is_file() or Path(spec).is_dir():
+            return
+        try:
+            import open_clip
+        except ImportError:
+            return  # said where the encoder is opened
+        config = open_clip.get_pretrained_cfg(architecture, tag)
+        hub = config.get("hf_hub", "").rstrip("/")
+        if config:
+            _check_activation(architecture, tag)
+    if hub:
+        _look_for_weights(architecture, tag, hub, cache)
 
 
 def _load_open_clip(architecture: str, weights: str, cache: str | None) -> Network:

@@ -11,10 +11,9 @@ import json
 import os
 import tarfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -22,12 +21,33 @@ import pyarrow.parquet as pq
 
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.sources import Outcome
-from pipelines.image_index.layout import Layout, write_table
+from pipelines.image_index.layout import Layout, Row, write_table
 
-__all__ = ["DownloadArchive", "PartContent", "compact", "write_archive_index"]
+__all__ = ["DownloadArchive", "Kept", "PartContent", "compact", "write_archive_index"]
 
 _BLOCK = 512
 _PLACES = pa.schema([("image_id", pa.int64()), ("offset", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an `Outcome`."""
+
+    url: str
+    error: str
+    width: int
+    height: int
+    mime: str
+    sha256: str
+    bytes: int
+    offset: int = 0
+    """Where the image's bytes begin in the archive."""
+
+    @staticmethod
+    def of(outcome: Outcome, offset: int = 0) -> Kept:
+        """Leave the bytes out."""
+        measures = outcome.width, outcome.height, outcome.mime, outcome.sha256
+        return Kept(outcome.url, outcome.error, *measures, len(outcome.content), offset)
 
 
 class DownloadArchive:
@@ -36,8 +56,8 @@ class DownloadArchive:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self.outcomes: dict[int, dict[str, Any]] = {}
-        """What came of every image so far, by id: an `Outcome` without its content, and ``offset``, ``bytes``."""
+        self.outcomes: dict[int, Kept] = {}
+        """What came of every image so far, by id."""
         end = self._read()
         self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
         self._file.truncate(end)
@@ -57,10 +77,9 @@ class DownloadArchive:
         if outcome.content:
             offset = self._file.tell() + _BLOCK
             self._append(f"{image}.img", outcome.content)
-        row = {**asdict(outcome), "bytes": len(outcome.content), "offset": offset}
-        del row["content"], row["detail"]
-        self._append(f"{image}.json", json.dumps(row, ensure_ascii=False).encode())
-        self.outcomes[image] = row
+        kept = Kept.of(outcome, offset)
+        self._append(f"{image}.json", json.dumps(asdict(kept), ensure_ascii=False).encode())
+        self.outcomes[image] = kept
 
     def sync(self) -> None:
         """Make everything durable."""
@@ -88,7 +107,7 @@ class DownloadArchive:
                         break
                     stem, _, suffix = member.name.partition(".")
                     if suffix == "json":
-                        self.outcomes[int(stem)] = json.loads(file.read(member.size))
+                        self.outcomes[int(stem)] = Kept(**json.loads(file.read(member.size)))
                         end = place
         except (tarfile.HeaderError, ValueError):
             pass  # the broken tail begins here
@@ -104,28 +123,28 @@ def compact(path: Path, wanted: set[int]) -> bool:
         Whether it was written anew; offsets have changed then.
     """
     with DownloadArchive(path) as archive:
-        rows = dict(archive.outcomes)
-    unwanted = sum(row["bytes"] for image, row in rows.items() if image not in wanted)
+        outcomes = dict(archive.outcomes)
+    unwanted = sum(kept.bytes for image, kept in outcomes.items() if image not in wanted)
     if unwanted * 4 <= path.stat().st_size or not unwanted:
         return False
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
-    with DownloadArchive(temporary) as kept, path.open("rb") as source:
-        for image, row in rows.items():
+    with DownloadArchive(temporary) as smaller, path.open("rb") as source:
+        for image, kept in outcomes.items():
             if image in wanted:
-                source.seek(row["offset"])
-                content = source.read(row["bytes"])
-                fields = {name: row[name] for name in ("url", "error", "width", "height", "mime", "sha256")}
-                kept.add(image, Outcome(**fields, content=content))
-        kept.sync()
+                source.seek(kept.offset)
+                content = source.read(kept.bytes)
+                measures = kept.width, kept.height, kept.mime, kept.sha256
+                smaller.add(image, Outcome(kept.url, kept.error, content, *measures))
+        smaller.sync()
     temporary.replace(path)
     return True
 
 
-def write_archive_index(layout: Layout, number: int, outcomes: Mapping[int, Mapping[str, Any]]) -> None:
+def write_archive_index(layout: Layout, number: int, outcomes: Mapping[int, Kept]) -> None:
     """Write where the images of a part lie in its archive."""
-    rows = sorted((image, row["offset"]) for image, row in outcomes.items() if row["bytes"])
-    columns = [[image for image, _ in rows], [offset for _, offset in rows]]
+    places = sorted((image, kept.offset) for image, kept in outcomes.items() if kept.bytes)
+    columns = [[image for image, _ in places], [offset for _, offset in places]]
     table = pa.table([pa.array(column, pa.int64()) for column in columns], schema=_PLACES)
     write_table(table, layout.archive_index(number), layout.images)
 
@@ -138,7 +157,7 @@ class PartContent:
         self._index = layout.archive_index(number)
         self._offsets: dict[int, int] | None = None
 
-    def read(self, record: Mapping[str, Any]) -> bytes:
+    def read(self, record: Row) -> bytes:
         """Return the bytes of a record's image.
 
         Raises:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +23,11 @@ from kc_schema.image_manifest import ImageSource
 from kc_schema.store import Step
 from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetching.archive import DownloadArchive, compact, write_archive_index
+from pipelines.image_index.fetching.archive import DownloadArchive, Kept, compact, write_archive_index
 from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
 from pipelines.image_index.fetching.sources import AGENT, LocalFolder, Outcome, download_image, open_folder
 from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width
-from pipelines.image_index.layout import FetchedPart, Layout, Row, outcome_row, read_records, write_records
+from pipelines.image_index.layout import FetchedPart, Layout, Row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
 
 __all__ = ["Fetch", "FetchOptions", "fetched_parts"]
@@ -218,17 +218,33 @@ class Fetch:
         )
 
 
-def _known_rows(layout: Layout, number: int, archived: Mapping[int, Mapping[str, Any]]) -> dict[int, Row]:
+def _known_rows(layout: Layout, number: int, archived: Mapping[int, Kept]) -> dict[int, Row]:
     """Return what is known of a part's files from before: what came over the network is in its archive."""
     rows = {
         image: row
         for image, row in read_records(layout, number).items()
         if row["url"].startswith("file:") or row["status"] == "failed"
     }
-    for image, outcome in archived.items():
+    for image, kept in archived.items():
         if image not in rows or rows[image]["status"] == "failed":
-            rows[image] = outcome_row(image, "", outcome)
+            rows[image] = _record(image, "", kept)
     return rows
+
+
+def _record(image: int, file: str, kept: Kept) -> Row:
+    """Return a row of the table of records."""
+    return {
+        "image_id": image,
+        "file": file,
+        "url": kept.url,
+        "status": "failed" if kept.error else "ok",
+        "error": kept.error,
+        "width": kept.width,
+        "height": kept.height,
+        "sha256": kept.sha256,
+        "mime": kept.mime,
+        "bytes": kept.bytes,
+    }
 
 
 def _split(
@@ -250,15 +266,14 @@ def _read_part(
     layout: Layout, plan: Plan, folder: LocalFolder, number: int, *, retry_failed: bool
 ) -> FetchedPart:
     """Look for the files of a part in a folder and record them."""
-    archived: dict[int, dict[str, Any]] = {}
+    archived: Mapping[int, Kept] = {}
     if layout.archive(number).exists():
         with DownloadArchive(layout.archive(number)) as archive:
             archived = archive.outcomes
     known = _known_rows(layout, number, archived)
     rows, asked = _split(read_planned(layout, number), known, retry_failed=retry_failed)
     for image, file in asked.items():
-        outcome = folder.find(file)
-        rows[image] = outcome_row(image, file, {**asdict(outcome), "bytes": len(outcome.content)})
+        rows[image] = _record(image, file, Kept.of(folder.find(file)))
     return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
 
 
@@ -315,12 +330,12 @@ class _ServerRun:
             known = _known_rows(layout, number, archive.outcomes)
             rows, asked = _split(planned, known, retry_failed=self._stage.options.retry_failed)
             self._progress.advance(len(rows))
-            had = (row["url"] for row in archive.outcomes.values() if not row["error"])
+            had = (kept.url for kept in archive.outcomes.values() if not kept.error)
             self._gate.known_good = self._gate.known_good or next(had, None)
             self.failures.expected = {image: known[image]["error"] for image in asked if image in known}
             self._ask(asked, archive)
             archive.sync()
-            rows.update((image, outcome_row(image, asked[image], archive.outcomes[image])) for image in asked)
+            rows.update((image, _record(image, asked[image], archive.outcomes[image])) for image in asked)
         if archive.outcomes:
             write_archive_index(layout, number, archive.outcomes)
         else:

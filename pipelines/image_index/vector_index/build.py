@@ -25,7 +25,7 @@ from pipelines.engine import Engine
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.choice import IndexPlan, plan_index
-from pipelines.image_index.vector_index.probing import Probing, set_probe
+from pipelines.image_index.vector_index.probing import set_probe
 from pipelines.image_index.vector_index.recall import HELD_OUT, MIXED, NEIGHBOURS, make_queries, measure_speed
 from pipelines.image_index.vector_index.served import (
     IndexDescription,
@@ -51,6 +51,8 @@ QUERIES = 1000
 """Of each kind (`recall.make_queries`) whose recall is measured."""
 SEED = 7
 
+Speed = dict[str, dict[str, float]]
+"""Queries a second by kind of queries and size of batches."""
 Say = Callable[[str], None]
 """Takes a line that says what is done now."""
 
@@ -98,8 +100,6 @@ def build_index(
         ImageIndexError: no vectors, an index that Faiss cannot make, or one without the recall asked for.
         pipelines.engine.RunError: filling the shards failed.
     """
-    import faiss
-
     if not embeddings.rows:
         raise ImageIndexError(f"{layout.images}: no image was encoded, so there is nothing to index")
     started = time.monotonic()
@@ -116,8 +116,7 @@ def build_index(
     say("writing the index")
     # The description goes first and comes last: it never speaks of another index.
     layout.index_description.unlink(missing_ok=True)
-    served = with_ids(index, _all_ids(embeddings))
-    write_atomically(layout.index, lambda path: faiss.write_index(served, str(path)))
+    _write_index(layout.index, with_ids(index, _all_ids(embeddings)))
     recall = {name: round(share, 4) for name, share in measured.recall.items()}
     description = IndexDescription(
         fingerprint=inputs,
@@ -131,19 +130,14 @@ def build_index(
         probing=measured.probing,
         recall={"at": NEIGHBOURS, "queries": len(held_out), **recall},
         queries_per_second=speed,
-        faiss=faiss.__version__,
+        faiss=_faiss_version(),
         bytes=layout.index.stat().st_size,
         sha256=checksum(layout.index),
     )
     write_json(layout.index_description, description)
     shutil.rmtree(layout.work / "index", ignore_errors=True)
     say(f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s")
-    say(_in_words(measured.probing))
-    for name, share in measured.recall.items():
-        say(
-            f"{name} queries: recall@{NEIGHBOURS} {share:.3f}, {speed[name]['batch 1']:,.0f} queries/s one by one,"
-            f" {speed[name]['batch 64']:,.0f} in batches of 64, one thread"
-        )
+    _say_how_it_is_asked(measured, speed, say)
     return description
 
 
@@ -169,7 +163,7 @@ def _assemble(
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise ImageIndexError(f"--index {plan.factory}: Faiss cannot train it ({reason})") from error
-        write_atomically(trained, lambda path: faiss.write_index(index, str(path)))
+        _write_index(trained, index)
     if plan.kind not in ("ivf", "ivf-refine"):
         return add_all(faiss.read_index(str(trained)), embeddings)
     threads = max(1, engine.workers // plan.shards)
@@ -200,7 +194,7 @@ def _fill(tasks: Sequence[ShardTask], engine: Engine, say: Say) -> None:
 
 def _measure(
     index: Any, embeddings: Embeddings, held_out: Ids, min_recall: float, say: Say
-) -> tuple[Measurement, dict[str, dict[str, float]]]:
+) -> tuple[Measurement, Speed]:
     """Return the probes with the recall asked for, and queries a second by kind of queries and batch."""
     say(f"measuring recall@{NEIGHBOURS} on {len(held_out):,} held-out images against exact search")
     queries = make_queries(embeddings, held_out, seed=SEED)
@@ -216,14 +210,32 @@ def _measure(
     return measured, speed
 
 
-def _in_words(probing: Probing) -> str:
-    """Say in one line how the index is asked."""
+def _say_how_it_is_asked(measured: Measurement, speed: Speed, say: Say) -> None:
+    probing = measured.probing
     narrow, wide = (
         f"nprobe {probe.nprobe}, k_factor {probe.k_factor}" for probe in (probing.narrow, probing.wide)
     )
     if probing.narrow == probing.wide:
-        return f"every query: {narrow}"
-    return f"every query: {narrow}; where nothing of similarity {probing.below:.3f} is found: {wide}"
+        say(f"every query: {narrow}")
+    else:
+        say(f"every query: {narrow}; where nothing of similarity {probing.below:.3f} is found: {wide}")
+    for name, share in measured.recall.items():
+        say(
+            f"{name} queries: recall@{NEIGHBOURS} {share:.3f}, {speed[name]['batch 1']:,.0f} queries/s one by one,"
+            f" {speed[name]['batch 64']:,.0f} in batches of 64, one thread"
+        )
+
+
+def _write_index(path: Path, index: Any) -> None:
+    import faiss
+
+    write_atomically(path, lambda temporary: faiss.write_index(index, str(temporary)))
+
+
+def _faiss_version() -> str:
+    import faiss
+
+    return str(faiss.__version__)
 
 
 def _training_rows(rows: int, plan: IndexPlan, held_out: Ids) -> Ids:

@@ -14,13 +14,15 @@ __all__ = ["read_column", "read_pairs", "read_table"]
 _FOLDER = Path(__file__).parent
 
 
-def read_table(name: str) -> list[tuple[str, ...]]:
+def read_table(name: str, folder: Path | None = None) -> list[tuple[str, ...]]:
     """Return the rows of the table `name`, each with a cell for every column; cells left out are empty.
+
+    `folder` is where the table lies, if not here.
 
     Raises:
         ValueError: a row has more cells than the table has columns.
     """
-    lines = (_FOLDER / f"{name}.tsv").read_text(encoding="utf-8").split("\n")
+    lines = ((folder or _FOLDER) / f"{name}.tsv").read_text(encoding="utf-8").split("\n")
     header, *rows = [line for line in lines if line and not line.startswith("# ")]
     width = header.count("\t") + 1
     table = []

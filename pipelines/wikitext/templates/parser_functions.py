@@ -12,14 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
+from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.expressions import evaluate, write_result
+from pipelines.wikitext.templates.languages import language_name
 from pipelines.wikitext.templates.numerals import group_digits, parse_number
 from pipelines.wikitext.templates.variables import variable_value
 
-__all__ = ["call_parser_function"]
+__all__ = ["call_parser_function", "is_parser_function"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ def call_parser_function(
     return variable_value(name, argument.strip(), title, site)
 
 
+def is_parser_function(name: str) -> bool:
+    """Return whether what stands before a colon names a parser function."""
+    return name.strip().lower() in _FUNCTIONS
+
+
 def _bare(text: str) -> str:
     """Return `text` trimmed, and without the marks of inner calls that left nothing: what is compared is bare."""
     return (text.replace(REMOVED, "") if REMOVED in text else text).strip()
@@ -65,7 +72,7 @@ def _if(call: _Call) -> str:
 
 
 def _equal(left: str, right: str) -> bool:
-    if left == right:
+    if left == right or decode_entities(left) == decode_entities(right):
         return True
     left_number, right_number = parse_number(left), parse_number(right)
     return left_number is not None and left_number == right_number
@@ -234,6 +241,12 @@ def _url_encode(call: _Call) -> str:
     return quote(call.argument) if style == "PATH" else quote_plus(call.argument)
 
 
+def _language(call: _Call) -> str:
+    """``{{#language: de | en }}`` -> ``German``; names in other languages are not known here."""
+    name = language_name(call.argument) if call.value(0) == "en" else None
+    return name or call.argument
+
+
 def _nothing(_call: _Call) -> str:
     return ""
 
@@ -275,7 +288,7 @@ _FUNCTIONS: dict[str, _Function] = {
     "localurl": _nothing,
     "canonicalurl": _nothing,
     "filepath": _nothing,
-    "#language": _itself,
+    "#language": _language,
     "#property": _nothing,
     "#statements": _nothing,
     "#section": _nothing,

@@ -50,3 +50,14 @@ def test_an_image_under_another_name_is_found(tmp_path):
     dataset = read_dataset("wikidiverse", tmp_path)
     keep_readable_images(dataset, ImageFolder(tmp_path))
     assert dataset.splits["train"][0].image == "Old harbour.png"
+
+
+def test_folders_that_are_linked_are_looked_through(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "7.jpg").write_bytes(b"")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "images").symlink_to(tmp_path / "disk")
+    (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
+    found = ImageFolder(tmp_path / "data")
+    assert len(found) == 1
+    assert found.find("7.jpg", "train") == tmp_path / "data" / "images" / "7.jpg"

@@ -72,6 +72,7 @@ def test_mentions_with_wrong_offsets(tmp_path):
         "mention with white space at its ends": 1,
         "mention outside the text": 2,
         "mention is not the text at its offsets": 1,
+        "type with white space": 1,
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from pipelines.dump.errors import DumpError, TruncatedDumpError
 from pipelines.dump.pages import BrokenPage, Page, read_pages
 from pipelines.dump.parts import find_parts
 from pipelines.dump.work_units import plan_work_units
-from tests.dump_writer import DumpPage, compress, noise, write_dump
+from tests.dump_writer import DumpPage, compress, head_xml, noise, page_xml, write_dump
 
 PAGES = [DumpPage(f"Page {number}", f"words of {number}, " + noise(number, 30)) for number in range(4)]
 
@@ -139,3 +141,79 @@ def test_a_file_that_changes_after_the_plan_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(DumpError, match="No such file"):
         list(read_pages(unit))
+
+
+@pytest.mark.parametrize("broken", ["<page/>", "<page>", "<page>x</pag>", "<page a='1' />\n"])
+def test_pages_without_an_end_take_linear_time(tmp_path: Path, broken: str) -> None:
+    path, count = tmp_path / "a.xml", 80_000
+    path.write_text(head_xml() + broken * count + page_xml(PAGES[0]).replace("None", "7") + "</mediawiki>")
+    started = time.monotonic()
+    *lost, last = read(path)
+    assert time.monotonic() - started < 10
+    assert len(lost) == count
+    assert {page.reason for page in lost if isinstance(page, BrokenPage)} == {"unfinished_page"}
+    assert isinstance(last, Page)
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("<id>8</id>", f"<id>{LONG}</id>", "no_page_id"),
+        ("<id>8</id>", f"<id>{1 << 35}</id>", "no_page_id"),
+        ("<ns>0</ns>", f"<ns>{LONG}</ns>", "no_namespace"),
+        ("<ns>0</ns>", f"<ns>-{1 << 64}</ns>", "no_namespace"),
+        ("<id>1008</id>", f"<id>{LONG}</id>", "no_revision"),
+        ("<id>1008</id>", f"<id>{1 << 63}</id>", "no_revision"),
+        ("<title>Page 1</title>", "<title></title>", "no_title"),
+        ("<title>Page 1</title>", "<title> \t</title>", "no_title"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["usual", "unusual"])
+def test_numbers_and_titles_that_cannot_be_cost_one_page_that_is_named(
+    tmp_path: Path, old: str, new: str, reason: str, layout: str
+) -> None:
+    xml = page_xml(replace(PAGES[1], page_id=8, revision_id=1008)).replace(old, new)
+    assert new in xml
+    if layout == "unusual":
+        xml = xml.replace("<page>", "<page>\n<!-- a comment -->", 1)
+    path = write_dump(tmp_path / "a.xml", [PAGES[0], DumpPage("", "", xml=xml), PAGES[2]])
+    first, broken, last = read(path)
+    assert isinstance(first, Page)
+    assert isinstance(last, Page)
+    assert isinstance(broken, BrokenPage)
+    assert broken.reason == reason
+    assert broken.where.startswith(f"{path}: byte ")
+    assert len(broken.where) < len(str(path)) + 200
+
+
+@pytest.mark.parametrize("pages_per_stream", [None, 2])
+@pytest.mark.parametrize("missing", range(1, 11))
+def test_a_last_block_of_bzip2_without_its_end_is_kept(
+    tmp_path: Path, pages_per_stream: int | None, missing: int
+) -> None:
+    path = write_dump(tmp_path / "a.xml.bz2", PAGES, pages_per_stream=pages_per_stream)
+    whole = read(path)
+    content = path.read_bytes()
+    if pages_per_stream:  # without the stream that holds </mediawiki> alone
+        content = content[: content.rfind(b"BZh")]
+    path.write_bytes(content[:-missing])
+    with pytest.raises(TruncatedDumpError, match="ends inside the bzip2 block or stream"):
+        read(path)
+    *kept, last = read(path, allow_truncated=True)
+    assert kept == whole
+    assert isinstance(last, BrokenPage)
+    assert last.reason == "truncated"
+
+
+def test_a_last_frame_of_zstd_without_its_check_sum_is_kept(tmp_path: Path) -> None:
+    path = write_dump(tmp_path / "a.xml.zst", PAGES)
+    whole = read(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(TruncatedDumpError, match="ends in the middle of a frame"):
+        read(path)
+    *kept, last = read(path, allow_truncated=True)
+    assert kept == whole
+    assert isinstance(last, BrokenPage)

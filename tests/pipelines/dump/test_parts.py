@@ -172,3 +172,41 @@ def test_what_names_tell() -> None:
     assert holds_no_pages("md5sums.txt")
     assert not holds_no_pages("enwiki-20250101-pages-articles.xml.bz2")
     assert natural_order("part2.xml") < natural_order("part10.xml")
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.xml.bz2")
+    for dump in (tmp_path / "a.xml.bz2", tmp_path):
+        with pytest.raises(DumpError, match=r"a\.xml\.bz2: is no file but a pipe.*write it to a file first"):
+            find_parts(str(dump))
+
+
+def test_a_name_that_is_too_long_is_one_line() -> None:
+    with pytest.raises(DumpError, match=r"^x{200}: cannot be read \(File name too long\)"):
+        find_parts("x" * 5000)
+
+
+def test_links_in_a_circle_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").symlink_to(tmp_path / "b.xml")
+    (tmp_path / "b.xml").symlink_to(tmp_path / "a.xml")
+    with pytest.raises(DumpError, match=r"a\.xml: cannot be read \(Too many levels"):
+        find_parts(str(tmp_path / "a.xml"))
+
+
+@pytest.mark.parametrize(
+    ("files", "notes"),
+    [
+        (["1.xml-p1p9", "2.xml-p10p19"], []),
+        (["1.xml-p1p9", "3.xml-p20p29"], ["numbered up to 3, but missing: 2", "no part holds the pages 10 to 19"]),
+        (["2.xml-p10p19", "2.xml-p20p29"], ["numbered up to 2, but missing: 1"]),
+        (["1.xml-p1p9", "1.xml-p12p19"], ["no part holds the pages 10 to 11"]),
+    ],
+)  # fmt: skip
+def test_a_gap_in_numbered_parts_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, files: list[str], notes: list[str]
+) -> None:
+    filled(tmp_path, *(f"enwiki-20250101-pages-articles{file}.bz2" for file in files))
+    find_parts(str(tmp_path))
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == len(notes)
+    assert all(note in line for note, line in zip(notes, told, strict=True))

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
-from pipelines.dump.site_information import read_site, schema_version
+from pipelines.dump.site_information import read_site, refuse_mixture, schema_version
 from tests.dump_writer import GERMAN_SITE, DumpPage, DumpSite, compress, write_dump
 
 PAGES = [DumpPage("Ada", "text <siteinfo>")]
@@ -87,3 +87,26 @@ def test_what_is_no_export_is_named(tmp_path: Path, text: bytes, complaint: str)
         path.write_bytes(compress([text], suffix))
         with pytest.raises(DumpError, match=complaint if suffix == ".xml" else "mediawiki|siteinfo"):
             read_site(find_parts(str(path)))
+
+
+def test_two_dumps_of_one_wiki_are_refused_whatever_their_names(tmp_path: Path) -> None:
+    for name in ("enwiki-2016-106-articles.xml.bz2", "enwiki-2022-139-articles.xml.bz2"):
+        write_dump(tmp_path / name, PAGES)
+    with pytest.raises(
+        DumpError, match=r"2016-106-articles.* and .*2022-139.* both begin with the page 1: they are"
+    ):
+        refuse_mixture(find_parts(str(tmp_path)))
+    refuse_mixture(find_parts(str(tmp_path / "*2022*")))
+
+
+def test_files_of_several_wikis_are_refused_whatever_their_names(tmp_path: Path) -> None:
+    write_dump(tmp_path / "a.xml", PAGES)
+    write_dump(tmp_path / "b.xml.gz", [DumpPage("Ada", "text", 7)], site=GERMAN_SITE)
+    with pytest.raises(DumpError, match=r"several wikis: a\.xml \(testwiki\), b\.xml\.gz \(dewiki\)"):
+        refuse_mixture(find_parts(str(tmp_path)))
+
+
+def test_files_of_one_wiki_that_begin_with_other_pages_are_parts(tmp_path: Path) -> None:
+    write_dump(tmp_path / "a.xml", PAGES)
+    write_dump(tmp_path / "b.xml.gz", [DumpPage("Eva", "text", 7)])
+    refuse_mixture(find_parts(str(tmp_path)))

@@ -216,6 +216,13 @@ def test_an_encoder_that_cannot_be_had_is_missed_within_seconds(
         check_weights(DEFAULT_ENCODER, str(tmp_path))
     assert time.monotonic() - started < 5.0
     assert "apache_beam" not in sys.modules
+    if hub == "does not exist":
+        with pytest.raises(
+            EncoderError, match="weights of ViT-B-32:laion2b_s34b_b79k are not on this machine"
+        ):
+            check_weights("ViT-B-32:laion2b_s34b_b79k", str(tmp_path))
+    for other in (PROJECTION, "ViT-B-32:no_such_tag", str(tmp_path)):
+        check_weights(other, str(tmp_path))  # said where they are opened
     listening.close()
 
 

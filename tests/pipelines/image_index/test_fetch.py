@@ -381,8 +381,8 @@ def test_an_archive_with_a_broken_tail_goes_on(tmp_path: Path) -> None:
         with DownloadArchive(path) as archive:  # as the next process finds it
             assert set(archive.outcomes) - {9} == set(range(6))
             for image in range(5):
-                row = archive.outcomes[image]
-                assert path.read_bytes()[row["offset"] : row["offset"] + row["bytes"]] == content
+                kept = archive.outcomes[image]
+                assert path.read_bytes()[kept.offset : kept.offset + kept.bytes] == content
     # A tail that is longer than what is written over it does not come back to life.
     path.write_bytes(whole[:-1])
     with DownloadArchive(path) as archive:

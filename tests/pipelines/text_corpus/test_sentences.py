@@ -123,6 +123,33 @@ class TestAnchors:
         assert split_sentences(text, [Anchor(7, 12, "Wham!")]) == [(0, 12), (13, 23)]
 
 
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            "Programs use the .NET Framework and ASP.NET today. Then they end.",
+            ["Programs use the .NET Framework and ASP.NET today.", "Then they end."],
+        ),
+        ("White plays 15...Nf4 instead. Black won.", ["White plays 15...Nf4 instead.", "Black won."]),
+        ("MUL.APIN is a text. It is old.", ["MUL.APIN is a text.", "It is old."]),
+        (
+            "A Jeopardy!-style game. He rightly!—that is so.",
+            ["A Jeopardy!-style game.", "He rightly!—that is so."],
+        ),
+        ("He was in Dr. No and Dr. Who. She left.", ["He was in Dr. No and Dr. Who.", "She left."]),
+        ("It was over. ’Twas the night. They slept.", ["It was over.", "’Twas the night.", "They slept."]),
+        # A space that was forgotten.
+        ("It was mulch residue.Weathering follows.", ["It was mulch residue.", "Weathering follows."]),
+        ("See www.StandardsPortal.org today.", ["See www.StandardsPortal.org today."]),
+        ("It ended. 'Twas late. Then.", ["It ended.", "'Twas late.", "Then."]),
+    ],
+)
+def test_no_sentence_ends_inside_a_word_and_an_opening_mark_belongs_to_what_follows(
+    text: str, sentences: list[str]
+) -> None:
+    assert [text[start:end] for start, end in split_sentences(text)] == sentences
+
+
 class TestOtherLanguages:
     @pytest.mark.parametrize(
         ("language", "text", "sentences"),
@@ -135,6 +162,25 @@ class TestOtherLanguages:
             ("ja", "今日は晴れです。明日は雨です。", ["今日は晴れです。", "明日は雨です。"]),
             ("hi", "यह पहला है। यह दूसरा है।", ["यह पहला है।", "यह दूसरा है।"]),
             ("tlh", "One is here. Two is here.", ["One is here.", "Two is here."]),
+            # No cut inside a word, nor behind an abbreviation of the language.
+            ("it", "Nel 44 a.C. Cesare morì. Fu la fine.", ["Nel 44 a.C. Cesare morì.", "Fu la fine."]),
+            ("it", "Nel 3 a.C. Il re partì.", ["Nel 3 a.C.", "Il re partì."]),
+            ("it", "Il sig. Rossi. cfr. Bianchi.", ["Il sig. Rossi. cfr. Bianchi."]),
+            ("bg", "През 5 в. пр.н.е. беше. И така.", ["През 5 в. пр.н.е. беше.", "И така."]),
+            ("fr", "Il vit M. Dupont hier. Il rit.", ["Il vit M. Dupont hier.", "Il rit."]),
+            ("fr", "Mgr. Dupont vint. La suite.", ["Mgr. Dupont vint.", "La suite."]),
+            ("pl", "W 1920 r. w Polsce. Tak było.", ["W 1920 r. w Polsce.", "Tak było."]),
+            ("pl", "Było to w 1930 r. W Polsce.", ["Było to w 1930 r.", "W Polsce."]),
+            ("ru", "Это т. е. так. Да.", ["Это т. е. так.", "Да."]),
+            ("pt", "Nos E.U.A. vive o Sr. Silva. Sim.", ["Nos E.U.A. vive o Sr. Silva.", "Sim."]),
+            ("es", "En EE.UU. vive el Sr. Ruiz. El fin.", ["En EE.UU. vive el Sr. Ruiz.", "El fin."]),
+            ("nl", "Dat is mr. Jansen. Hij ging.", ["Dat is mr. Jansen.", "Hij ging."]),
+            ("ja", "K.I.T.T.は車である。次の文。", ["K.I.T.T.は車である。", "次の文。"]),
+            ("ja", "「すごい!」と言った。すごい!次は。", ["「すごい!」と言った。", "すごい!", "次は。"]),
+            ("zh", "他说：“好。”然后走了。再见！", ["他说：“好。”", "然后走了。", "再见！"]),
+            ("hi", "डॉ. प्रसाद आए। वे गए।", ["डॉ. प्रसाद आए।", "वे गए।"]),
+            ("ar", "قال د. أحمد ذلك. ثم ذهب.", ["قال د. أحمد ذلك.", "ثم ذهب."]),
+            ("sv", "Det är .NET och ASP.NET idag. Slut.", ["Det är .NET och ASP.NET idag.", "Slut."]),
         ],
     )
     def test_they_are_split_by_their_own_rules(self, language: str, text: str, sentences: list[str]) -> None:

@@ -263,4 +263,22 @@ CASES = [
     ("<includeonly>x</includeonly>=== h ===\ntext", "text", []),
     ("[[//example.org text]]", "[text]", []),
     ("[[Foo#<bar>]]", "Foo#<bar>", [("Foo#<bar>", "Foo")]),
+    # A colon within emphasis ends no term, a heading names no argument, brackets may stand in a function.
+    ("; '''a: b''' : c", "a: b\nc", []),
+    ("; ''a: b''", "a: b", []),
+    ("{{#if:[bar]|yes|no}} {{lc:[X]}}", "yes [x]", []),
+    ("{{#ifeq:&amp;|&|same|not}} {{#switch:&#97;|a=one|b=two}}", "same one", []),
+    ("{{#language:de|en}} {{#language:xx}}", "German xx", []),
+    # Angle brackets in quoted values, comments in tags.
+    ('x<ref name="a>b"/> y <ref name="c">k</ref> z', "x y z", []),
+    ('<span title="<b>x</b>">y</span> <span title="a > b">z</span>', "y z", []),
+    ('x <span title="a<!-- c -->b">y</span> z <ref name="a<!-- c -->">q</ref> w', "x y z w", []),
+    ('<ref name="a>unclosed "word" text</ref> b', "b", []),
+    ("&#x000000000000074; &#0000000000000065;", "t A", []),
+    # One slash makes no address; an address within a link's text stays text.
+    ("[http:/one title] [//x.org two] [mailto:a@b three]", "[http:/one title] two three", []),
+    ("[[Title|[http://x.org]]] b", "[http://x.org] b", [("[http://x.org]", "Title")]),
+    # Prefixes behind the wiki's own, titles in normal form.
+    ("[[:en:n:Main page]] [[:en:Cat]]", "en:n:Main page en:Cat", [("en:Cat", "Cat")]),
+    ("[[Caf%C3%A9|c]] [[Caf&#x65;&#x301;|d]]", "c d", [("c", "Café"), ("d", "Café")]),
 ]

@@ -1,0 +1,156 @@
+"""The corpora and the encoder that a build asks, opened when first needed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kc_schema.snapshot import Snapshot, open_snapshot
+from pipelines.evidence import EvidenceError
+from pipelines.evidence.options import IMAGE_SOURCES, Settings
+from pipelines.evidence.sources import RandomText, Source, TextSource
+from pipelines.text_index import Connection, TextIndex, open_index
+
+if TYPE_CHECKING:
+    from pipelines.evidence.crops import Cropper
+    from pipelines.evidence.image_sources import ImageCorpus
+
+__all__ = ["Corpora"]
+
+
+@dataclass
+class Corpora:
+    """What there is to ask. Nothing is opened before it is used, so that text alone needs neither torch nor Faiss."""
+
+    kc: Path
+    settings: Settings
+    cluster: Connection | None = None
+    """Where to search the text in place of the embedded index of `kc`."""
+    index_prefix: str = "kc"
+    encoder_spec: str | None = None
+    """As `pipelines.image_index.encoding.encoder.open_encoder` takes it; None takes the encoder of the image index."""
+    encoder_cache: Path | None = None
+    device: str = "auto"
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Corpora:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether examples are encoded: some source needs it, or an encoder was named."""
+        return self.settings.needs_encoder or self.encoder_spec is not None
+
+    @cached_property
+    def text_snapshot(self) -> Snapshot:
+        """The snapshot of the text corpus.
+
+        Raises:
+            kc_schema.snapshot.SnapshotError: there is none.
+        """
+        return open_snapshot(self.kc)
+
+    @cached_property
+    def text_index(self) -> TextIndex:
+        """The text index.
+
+        Raises:
+            kc_schema.snapshot.SnapshotError: no snapshot.
+            pipelines.text_index.TextIndexError: no index.
+        """
+        index = open_index(
+            self.kc if self.cluster is None else self.cluster,
+            max_document_frequency=self.settings.max_document_frequency,
+            index_prefix=self.index_prefix,
+        )
+        self._stack.callback(index.close)
+        return index
+
+    @cached_property
+    def images(self) -> ImageCorpus:
+        """The image corpus.
+
+        Raises:
+            pipelines.image_index.ImageIndexError: no index, or Faiss is missing.
+            kc_schema.snapshot.SnapshotError: no image corpus.
+        """
+        from pipelines.evidence.image_sources import ImageCorpus
+
+        return ImageCorpus(self.kc)
+
+    @cached_property
+    def encoder(self) -> Any:
+        """The encoder (`pipelines.image_index.encoding.encoder.Encoder`), that of the image index where that is asked.
+
+        Raises:
+            pipelines.image_index.EncoderError: it cannot be had.
+            EvidenceError: its vectors are not of the index' space, or it cannot do what is asked of it.
+        """
+        from pipelines.image_index.encoding.encoder import open_encoder
+
+        spec = self.encoder_spec
+        if spec is None:
+            spec = self.images.index.encoder.name
+        encoder = open_encoder(spec, device=self.device, cache=self.encoder_cache)
+        if self.settings.needs("sentence_image", "image", "object"):
+            self.images.check_encoder(encoder)
+        if not encoder.has_text_tower and (
+            self.settings.needs("sentence_image") or self.settings.rerank_by_image
+        ):
+            raise EvidenceError(
+                f"encoder {encoder.name}: it encodes images only, so sentence_image and --rerank-by-image do not go"
+            )
+        return encoder
+
+    def source(self, name: str, cropper: Cropper) -> Source:
+        """Return one of the sources that read a corpus, ready to be asked.
+
+        Raises:
+            kc_schema.errors.UserError: its corpus or the encoder cannot be opened.
+        """
+        limits, seed = self.settings.sources[name], self.settings.seed
+        if name == "text":
+            return TextSource(self.text_index, limits.candidates)
+        if name == "random_text":
+            return RandomText(self.text_snapshot, limits.k, seed)
+        from pipelines.evidence.image_sources import NearestImages, NearestToCrops, RandomImages
+
+        if name == "random_image":
+            return RandomImages(self.images, limits.k, seed)
+        if name == "object":
+            return NearestToCrops(self.images.index, limits, self.encoder, cropper)
+        return NearestImages(self.images.index, limits, by_sentence=name == "sentence_image")
+
+    def check(self) -> None:
+        """Open what is asked, so that what is missing is an error at once.
+
+        Raises:
+            kc_schema.errors.UserError: a corpus that cannot be opened, or that does not fit another.
+        """
+        self.snapshots()
+
+    def snapshots(self) -> dict[str, str]:
+        """Return corpus -> id of its state, for the corpora that are asked.
+
+        Raises:
+            EvidenceError: index and tables of the text belong to different snapshots.
+        """
+        found: dict[str, str] = {}
+        if self.settings.needs("text"):
+            found["text"] = self.text_index.fingerprint
+        if self.settings.needs("random_text"):
+            own = self.text_snapshot.fingerprint
+            if found.setdefault("text", own) != own:
+                raise EvidenceError(
+                    f"{self.kc}: the snapshot there is not the one that was loaded into the cluster; load it with:"
+                    f" python -m pipelines.index_text --kc {self.kc} --text-index elasticsearch"
+                )
+        if self.settings.needs(*IMAGE_SOURCES):
+            found["image"] = self.images.snapshot
+        return found

@@ -1,0 +1,131 @@
+"""Sources of evidence: one protocol, and those that read the text corpus."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kc_schema.hit import Hit
+from kc_schema.retrieval_cache import Example
+from kc_schema.snapshot import Snapshot
+from kc_schema.store import Rows
+from kc_schema.store.rows import Row
+from pipelines.evidence.queries import QueryBatch
+from pipelines.text_index import TextIndex
+
+__all__ = ["RandomText", "Source", "SourceAnswer", "TextSource", "draw_distinct", "draw_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAnswer:
+    """What a source has for some examples."""
+
+    hits: Mapping[str, Sequence[Hit]]
+    """Example id -> hits, best first, ranks from 0; an example without any may be missing."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Losses and sizes by name."""
+
+
+class Source(Protocol):
+    """Something that has evidence for examples: a corpus, chance, a file."""
+
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
+        """Return the evidence for the examples of a batch.
+
+        Raises:
+            kc_schema.errors.UserError: a corpus fails.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """BM25 over the sentences of the text corpus: the best paragraphs, each once."""
+
+    index: TextIndex
+    candidates: int
+    """Hits that are asked for."""
+
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
+        """Return the paragraphs that each example's query finds; the key is the sentence that matched."""
+        asked = [place for place, query in enumerate(batch.queries) if query.strip()]
+        answers = self.index.search([batch.queries[place] for place in asked], self.candidates)
+        return SourceAnswer(
+            {
+                batch.examples[place].example_id: [as_hit(rank, hit) for rank, hit in enumerate(hits)]
+                for place, hits in zip(asked, answers, strict=True)
+            }
+        )
+
+
+def as_hit(rank: int, found: Any) -> Hit:
+    """Return what a text index found as the one record; indices of an older form call its fields otherwise."""
+    if isinstance(found, Hit):
+        return found
+    return Hit(rank, found.score, found.sentence, found.title, found.text, found.paragraph_id, found.section)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomText:
+    """The paper's control (Table 5): as many paragraphs as are retrieved, drawn by chance.
+
+    A draw is uniform over all sentences; seed, split and example decide it.
+    """
+
+    snapshot: Snapshot
+    k: int
+    seed: int
+
+    def ask(self, batch: QueryBatch) -> SourceAnswer:
+        """Return `k` random paragraphs an example, each once; the key is the sentence that was drawn."""
+        sentences = Rows(self.snapshot.files("sentences"), ["paragraph_id", "text"])
+        key = f"{self.seed}\n{batch.split}\ntext"
+        drawn = draw_rows(sentences, lambda row: int(row["paragraph_id"]), batch.examples, self.k, key)
+        rows = Rows(self.snapshot.files("paragraphs"), ["title", "text"], key="paragraph_id")
+        paragraphs = rows.fetch(row["paragraph_id"] for own in drawn.values() for row in own)
+        hits: dict[str, list[Hit]] = {}
+        for name, own in drawn.items():
+            hits[name] = []
+            for rank, row in enumerate(own):
+                paragraph = paragraphs[row["paragraph_id"]]
+                hit = Hit(rank, 0.0, row["text"], paragraph["title"], paragraph["text"], row["paragraph_id"])
+                hits[name].append(hit)
+        return SourceAnswer(hits)
+
+
+def draw_distinct(key: str, count: int, below: int) -> list[int]:
+    """Return `count` different numbers from 0 up to `below`, or all of them where there are no more.
+
+    They are the same on every machine and in every version of Python: `key` decides them, by SHA-256 of the key
+    and a counter, taken modulo `below`.
+    """
+    drawn: dict[int, None] = {}
+    attempt = 0
+    while len(drawn) < min(count, below):
+        digest = hashlib.sha256(f"{key}\n{attempt}".encode()).digest()
+        drawn.setdefault(int.from_bytes(digest[:16], "big") % below)
+        attempt += 1
+    return list(drawn)
+
+
+def draw_rows(
+    rows: Rows, identity: Callable[[Row], int], examples: Sequence[Example], k: int, key: str
+) -> dict[str, list[Row]]:
+    """Return example id -> `k` random rows of different identity, or all there are."""
+    drawn: dict[str, list[Row]] = {}
+    waiting = [example.example_id for example in examples]
+    asked = k
+    while waiting:
+        numbers = {name: draw_distinct(f"{key}\n{name}", asked, len(rows)) for name in waiting}
+        taken = rows.take(number for own in numbers.values() for number in own)
+        for name, own in numbers.items():
+            distinct: dict[int, Row] = {}
+            for number in own:
+                distinct.setdefault(identity(taken[number]), taken[number])
+            drawn[name] = list(distinct.values())[:k]
+        # The numbers drawn before are the first of those drawn next, so only more are added.
+        waiting = [name for name in waiting if len(drawn[name]) < k] if asked < len(rows) else []
+        asked = min(asked * 4, len(rows))
+    return drawn
