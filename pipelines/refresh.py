@@ -36,7 +36,7 @@ from pipelines.dump.download import (
 from pipelines.dump.parts import dump_name, find_parts
 from pipelines.engine import Engine, default_workers
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
-from pipelines.snapshots.watching import Run, Watch, notify, read_last_run, write_metrics
+from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
 from pipelines.text_corpus.reuse import count_reused, why_not_reusable
@@ -103,7 +103,7 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
         _describe_plan(given, root, console)
         return 0
     last = read_last_run(root.folder / "refresh.json")
-    this = Run(last_success=last.last_success, counts=last.counts, dump_date=last.dump_date)
+    this = RefreshRun(last_success=last.last_success, counts=last.counts, dump_date=last.dump_date)
     try:
         with root.place, explain_file_errors(root.folder):
             watch = Watch(root.folder / "refresh.log", console, this)
@@ -237,14 +237,14 @@ def _tidy_dumps(root: Root, dump: str) -> list[Path]:
     return old
 
 
-def _note_current(this: Run, snapshot: Path, manifest: Manifest) -> None:
+def _note_current(this: RefreshRun, snapshot: Path, manifest: Manifest) -> None:
     this.snapshot = str(snapshot)
     this.dump = manifest.dump["name"]
     this.dump_date = manifest.dump["date"] or ""
     this.counts = manifest.counts
 
 
-def _end(given: RefreshOptions, root: Root, this: Run, message: str, console: Console) -> None:
+def _end(given: RefreshOptions, root: Root, this: RefreshRun, message: str, console: Console) -> None:
     """Keep what the run did for the next one, and tell whoever wants to know."""
     this.ended = time.time()
     try:

@@ -28,7 +28,7 @@ python -m pipelines.report_changes kc-2024 kc-2025 --json"""
 
 @options
 @dataclass(frozen=True)
-class ReportOptions:
+class ChangesOptions:
     """Options of ``pipelines.report_changes``."""
 
     old: Path
@@ -42,7 +42,7 @@ class ReportOptions:
     """Write the tables as a web page to this file, too."""
 
 
-def run(given: ReportOptions) -> None:
+def run(given: ChangesOptions) -> None:
     """Compare the snapshots and print what changed."""
     old, new = open_snapshot(given.old), open_snapshot(given.new)
     if old.manifest.dump["wiki"] != new.manifest.dump["wiki"]:
@@ -101,7 +101,7 @@ def as_page(changes: Changes) -> str:
 main = Command(
     module="pipelines.report_changes",
     summary="Say what changed from one snapshot to another.",
-    options=ReportOptions,
+    options=ChangesOptions,
     run=run,
     examples=EXAMPLES,
 )

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from kc_schema.store import read_json, write_text
 
-__all__ = ["Run", "Watch", "metrics_text", "read_last_run"]
+__all__ = ["RefreshRun", "Watch", "metrics_text", "read_last_run"]
 
 _HELP = {
     "kc_refresh_last_run_timestamp_seconds": "When the last refresh ended.",
@@ -30,7 +30,7 @@ _HELP = {
 
 
 @dataclass
-class Run:
+class RefreshRun:
     """One refresh: what it did and how long that took."""
 
     ended: float = 0.0
@@ -44,18 +44,18 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def read_last_run(path: Path) -> Run:
+def read_last_run(path: Path) -> RefreshRun:
     """Return what the file of the last run holds; an empty run where there is none."""
     try:
-        return read_json(path, Run)
+        return read_json(path, RefreshRun)
     except (OSError, ValueError):
-        return Run()
+        return RefreshRun()
 
 
 class Watch:
     """Writes the log of a root and shows its lines on the console."""
 
-    def __init__(self, log: Path, console: Console, run: Run) -> None:
+    def __init__(self, log: Path, console: Console, run: RefreshRun) -> None:
         self.console = console
         self.run = run
         self._log = log
@@ -83,7 +83,7 @@ class Watch:
             self.note(f"{name}: {seconds:,.1f} s")
 
 
-def metrics_text(run: Run, now: float) -> str:
+def metrics_text(run: RefreshRun, now: float) -> str:
     """Return a run's figures in Prometheus' text format."""
     samples: dict[str, dict[str, float]] = {
         "kc_refresh_last_run_timestamp_seconds": {"": run.ended},
@@ -104,12 +104,12 @@ def metrics_text(run: Run, now: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_metrics(path: Path, run: Run) -> None:
+def write_metrics(path: Path, run: RefreshRun) -> None:
     """Write the metrics where a node exporter's text collector finds them, whole or not at all."""
     write_text(path, metrics_text(run, time.time()))
 
 
-def notify(command: str, run: Run, message: str, console: Console) -> None:
+def notify(command: str, run: RefreshRun, message: str, console: Console) -> None:
     """Run a command of the user's shell with what happened in its environment and on its standard input."""
     environment = {
         **os.environ,
