@@ -27,7 +27,7 @@ from kc_schema.errors import UsageError, UserError
 if TYPE_CHECKING:
     from cyclopts import App
 
-__all__ = ["Command", "Count", "Positive", "Share", "options", "print_error"]
+__all__ = ["Command", "Count", "Positive", "Share", "options", "print_error", "printable"]
 
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
 """A whole number from 1 on."""
@@ -38,6 +38,10 @@ Share = Annotated[float, Parameter(validator=Number(gt=0, lte=1))]
 
 options = Parameter(name="*")
 """Decorates a dataclass of options whose fields become options of the command, also where it is nested."""
+
+_CONTROLS = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)} | {0x7F: 0x2421}
+_CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+"""Control characters, which a terminal may obey, to the signs that picture them."""
 
 _STOPPED = "stopped; the same command goes on where this one was"
 _OUT_OF_MEMORY = (
@@ -83,6 +87,8 @@ class Command:
     """Whether options that are not its own are handed on to Apache Beam."""
     extra: str = "training"
     """The extra of the project that brings torch here."""
+    explain_unknown: Callable[[list[str]], str | None] = lambda _: None
+    """Takes the words that are no options; returns what to say of them, None for the usual message."""
 
     def __call__(self, argv: Sequence[str] | None = None, *, called: str = "") -> int:
         """Run the command with `argv` (by default the process' arguments); return its exit status.
@@ -160,9 +166,10 @@ class Command:
         return app
 
     def _run(self, arguments: list[str], called: str) -> int:
-        from cyclopts import CycloptsError
+        from cyclopts import CycloptsError, UnknownOptionError
 
         app = self.app(called)
+        unknown: list[str] = []
         if any(word in ("--help", "-h") for word in arguments[: _end_of_options(arguments)]):
             app.help_print([])
             return 0
@@ -173,7 +180,10 @@ class Command:
             given = command(*bound.args, **bound.kwargs)
         except CycloptsError as error:
             error.verbose = False
-            message = " ".join(str(error).split()).rstrip(".")
+            if isinstance(error, UnknownOptionError) and not unknown:
+                unknown = [error.token.value]
+            explained = self.explain_unknown(unknown) if unknown else None
+            message = explained or " ".join(str(error).split()).rstrip(".")
             print_error(f"{message}; {called} --help shows the options")
             return 2
         if not self.beam:
@@ -206,7 +216,15 @@ def print_error(message: str) -> None:
     from rich.console import Console
 
     console = Console(stderr=True)
-    console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {printable(message)}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Return `text` as it may be shown on a terminal: control characters but tab and line feed become signs.
+
+    Data and names of files may hold escape sequences, which a terminal would obey. The length stays the same.
+    """
+    return text.translate(_CONTROLS)
 
 
 def _show_notes() -> None:

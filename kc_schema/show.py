@@ -18,7 +18,7 @@ from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
 from kc_schema.cache_tables import HITS
-from kc_schema.command import Command, Positive, options
+from kc_schema.command import Command, Positive, options, printable
 from kc_schema.retrieval_cache import CacheError, Example, RetrievalCache, open_cache
 
 __all__ = ["find_example", "show"]
@@ -120,7 +120,7 @@ def _print_beginnings(console: Console, source: str, rows: Sequence[dict[str, An
     for row in rows[:count]:
         line = Text(f"{row['rank']:>3} {row['score']:>8.4g}  ")
         if row["title"]:
-            line.append(f"{row['title']}: ", style="bold")
+            line.append(f"{printable(row['title'])}: ", style="bold")
         line.append_text(Text(" ").join([_tagged(part) for part in row["text"].split("\n")]))
         line.append("".join(f"  {name}: {value}" for name, value in _further(row)), style="dim")
         console.print(line, no_wrap=True, overflow="ellipsis")
@@ -177,13 +177,13 @@ def _hits(source: str, rows: Sequence[dict[str, Any]]) -> Table:
     table.add_column("title", ratio=1, overflow="fold")
     table.add_column("key, evidence", ratio=4, overflow="fold")
     for row in rows:
-        evidence = Text(row["key"], style="bold")
+        evidence = Text(printable(row["key"]), style="bold")
         if row["key"]:
             evidence.append("\n")
         evidence.append_text(_tagged(row["text"]))
         for name, value in _further(row):
             evidence.append(f"\n{name}: {value}", style="dim")
-        table.add_row(str(row["rank"]), f"{row['score']:.4g}", Text(row["title"]), evidence)
+        table.add_row(str(row["rank"]), f"{row['score']:.4g}", Text(printable(row["title"])), evidence)
     return table
 
 
@@ -192,8 +192,8 @@ def _tagged(text: str) -> Text:
     try:
         plain, anchors = parse(text)
     except AnchorError:
-        return Text(text, style="not bold")
-    shown = Text(plain, style="not bold")
+        return Text(printable(text), style="not bold")
+    shown = Text(printable(plain), style="not bold")
     for anchor in anchors:
         shown.stylize("underline", anchor.start, anchor.end)
     return shown

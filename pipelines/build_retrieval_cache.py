@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 from rich.console import Console
 
-from kc_schema.command import Command, Positive, options
+from kc_schema.command import Command, Positive, options, printable
 from kc_schema.retrieval_cache import REPORT
 from pipelines.datasets import Dataset, DatasetOptions, ImageFolder, keep_readable_images
 from pipelines.engine import Progress
@@ -28,8 +28,8 @@ from pipelines.evidence.build import CacheBuild, build_cache, find_finished
 from pipelines.evidence.corpora import Corpora
 from pipelines.evidence.options import EvidenceOptions, Settings
 from pipelines.evidence.report import describe_empty_sources, show_report
-from pipelines.evidence.search_options import SearchOptions, corpus_errors_are_the_users
 from pipelines.evidence.speed import StepSpeed, measure_speeds, show_speeds, write_speeds
+from pipelines.text_index.options import SearchOptions
 
 EXAMPLES = """\
 python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data data/twitter17 \\
@@ -86,7 +86,7 @@ def run(given: Options) -> None:
     # Options and corpora come first: whoever mistypes one should not wait for thousands of images.
     settings = given.ask.settings(given.search.max_document_frequency)
     named = given.ask.named(dataset.splits)
-    with corpus_errors_are_the_users(), open_corpora(given, settings) as corpora:
+    with open_corpora(given, settings, console) as corpora:
         corpora.check()
         images = look_at_images(dataset, given.read.image_folder, settings, console)
         cropper = given.ask.cropper({name for paths in images.values() for name in paths})
@@ -103,16 +103,15 @@ def run(given: Options) -> None:
     show(report, speeds, as_json=given.json)
 
 
-def open_corpora(given: Options, settings: Settings) -> Corpora:
+def open_corpora(given: Options, settings: Settings, console: Console) -> Corpora:
     """Return the corpora that the options name; none is opened yet."""
     return Corpora(
-        given.search.kc,
+        given.search,
         settings,
-        cluster=given.search.cluster.connection(),
-        index_prefix=given.search.cluster.prefix,
         encoder_spec=given.encode.encoder,
         encoder_cache=given.encode.encoder_cache,
         device=given.encode.device,
+        tell=lambda line: tell(console, line),
     )
 
 
@@ -158,7 +157,7 @@ def build_with_progress(build: CacheBuild, console: Console) -> dict[str, Any]:
 
 def tell(console: Console, line: str) -> None:
     """Print a line as it is."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def show(report: dict[str, Any], speeds: list[StepSpeed], *, as_json: bool) -> None:

@@ -8,21 +8,17 @@ that was stopped, by whatever, goes on when the same command is run again.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from kc_schema.command import Command, Count, Positive, options
+from kc_schema.command import Command, Positive, options, printable
 from kc_schema.snapshot import Manifest, has_manifest
 from kc_schema.store import Place
 from pipelines.dump.errors import DumpError
@@ -30,6 +26,7 @@ from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
+from pipelines.index_text import index_snapshot
 from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
 from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
 from pipelines.text_corpus.fragments import FRAGMENT_RULES
@@ -40,9 +37,7 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
 from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
-from pipelines.text_index.options import check_text_index_options, index_snapshot
-
-SECONDS_TO_ANSWER = 5.0
+from pipelines.text_index.options import TextIndexOptions
 
 EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
@@ -50,33 +45,6 @@ python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
 python -m pipelines.build_text_kc --dump wiki:simplewiki --contact you@example.org
 python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
 python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
-
-
-@options
-@dataclass(frozen=True, kw_only=True)
-class TextIndexOptions:
-    """Which index to make."""
-
-    text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
-    """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
-    elasticsearch_url: str | None = None
-    """The cluster, http://host:port or https://host:port."""
-    elasticsearch_api_key: str | None = None
-    """Its API key (better: ELASTICSEARCH_API_KEY)."""
-    elasticsearch_user: str | None = None
-    """Its user (or ELASTICSEARCH_USER)."""
-    elasticsearch_password: str | None = None
-    """The user's password (better: ELASTICSEARCH_PASSWORD)."""
-    elasticsearch_ca_file: str | None = None
-    """Certificates that sign the cluster's, in PEM (or ELASTICSEARCH_CA_FILE; by default the system's)."""
-    index_prefix: str | None = None
-    """Of the cluster's aliases, PREFIX-sentences and PREFIX-paragraphs (kc)."""
-    keep: Count | None = None
-    """Older snapshots that stay in the cluster when the aliases move (1)."""
-    shards: Positive | None = None
-    """Primary shards (one for every 50M sentences)."""
-    replicas: Count | None = None
-    """Copies of the loaded indices (1 where the cluster has another node for it)."""
 
 
 @options
@@ -106,19 +74,15 @@ class BuildOptions:
     """With wiki:NAME: address of a mirror of the public server of dumps."""
     json: bool = False
     """Print the manifest instead of the summary tables."""
-    index: TextIndexOptions = TextIndexOptions()
+    index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
 def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
     """Build the snapshot that the options ask for, and its index."""
     console = Console(file=sys.stderr)
     started = time.monotonic()
-    workers = given.workers or default_workers()
-    index = argparse.Namespace(**asdict(given.index))
-    check_text_index_options(index)
-    if given.index.elasticsearch_url is not None:
-        try_cluster(given.index.elasticsearch_url)
-    with Engine(workers, beam_arguments) as engine:
+    with Engine(given.workers or default_workers(), beam_arguments) as engine:
+        given.index.check(lambda line: console.print(printable(line), markup=False, soft_wrap=True))
         dump = _fetched(given, console) if given.dump.startswith("wiki:") else given.dump
         parts, build = describe(
             dump,
@@ -134,28 +98,11 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
             if manifest is None:
                 manifest = build_text_corpus(parts, build, place, engine, console)
                 seconds = time.monotonic() - started
-            index_snapshot(given.output, index, workers=workers, console=console)
+            index_snapshot(given.output, given.index, engine=engine, console=console, place=place)
     if given.json:
         print(manifest.to_json(), end="")
     else:
         show_summary(Console(), given.output, manifest, seconds=seconds)
-
-
-def try_cluster(url: str) -> None:
-    """Try whether anything takes connections at the address of a cluster.
-
-    Raises:
-        RunError: nothing does within seconds.
-    """
-    where = urlsplit(url)
-    port = where.port or (443 if where.scheme == "https" else 80)
-    try:
-        socket.create_connection((where.hostname or "", port), SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        raise RunError(
-            f"{where.scheme}://{where.hostname}:{port}: nothing answers there ({error.strerror or error}); start the"
-            " cluster, or mend --elasticsearch-url"
-        ) from error
 
 
 def _fetched(given: BuildOptions, console: Console) -> str:

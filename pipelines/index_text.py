@@ -7,71 +7,126 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from kc_schema.snapshot import SnapshotError
-from pipelines.beam_run import choose_engine, default_workers, quiet_beam
-from pipelines.beam_workers import RunError
-from pipelines.command_line import CommandParser, add_workers_option
-from pipelines.text_index.options import (
-    add_text_index_options,
-    check_text_index_options,
-    index_snapshot,
-    text_index,
-)
-from pipelines.text_index.protocol import TextIndexError
+from kc_schema.command import Command, Positive, options, printable
+from kc_schema.store import Place
+from pipelines.engine import Engine, Progress, default_workers
+from pipelines.text_index.options import TextIndexOptions
 
-EXAMPLE = """\
-examples:
-  python -m pipelines.index_text --kc kc
-  python -m pipelines.index_text --kc kc --text-index elasticsearch --elasticsearch-url https://localhost:9200
-
-An index that is there and belongs to the snapshot is left as it is; one that was stopped is finished by the
-same command. Any option of Apache Beam may follow where a cluster is loaded, such as --runner FlinkRunner.
+EXAMPLES = """\
+python -m pipelines.index_text --kc kc
+python -m pipelines.index_text --kc kc --text-index elasticsearch --elasticsearch-url https://localhost:9200
 """
 
 
-def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Gives the command's own options and those that are Beam's."""
-    parser = CommandParser(
-        "pipelines.index_text", "Index the sentences of a text corpus for search.", EXAMPLE
-    )
-    parser.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
-    add_workers_option(parser, "workers")
-    add_text_index_options(parser)
-    return parser.parse_known_args(argv)
+@options
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command takes."""
+
+    kc: Path = Path("kc")
+    """The snapshot's folder."""
+    workers: Positive | None = None
+    """Threads (tantivy) or processes (elasticsearch). [default: one a core]"""
+    index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments, beam_arguments = parse_arguments(argv)
+def run(given: Options, beam_arguments: list[str]) -> None:
+    """Make the index that the options ask for."""
     console = Console(stderr=True)
-    try:
-        check_text_index_options(arguments)
-        if text_index(arguments) == "none":
-            console.print(
-                "nothing to do: --text-index none makes no index; leave it out for one inside the snapshot"
-                " (tantivy), or give --text-index elasticsearch and --elasticsearch-url URL",
-                soft_wrap=True,
-                highlight=False,
-            )
-            return 0
-        workers = arguments.workers or default_workers()
-        quiet_beam()
-        engine = choose_engine(beam_arguments, workers=workers) if beam_arguments else None
-        index_snapshot(Path(arguments.kc), arguments, workers=workers, console=console, engine=engine)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on")
-        return 130
-    except (RunError, SnapshotError, TextIndexError) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+    with Engine(given.workers or default_workers(), beam_arguments) as engine:
+        given.index.check(lambda line: _tell(console, line))
+        index_snapshot(given.kc, given.index, engine=engine, console=console)
 
+
+def index_snapshot(
+    kc: Path, chosen: TextIndexOptions, *, engine: Engine, console: Console, place: Place | None = None
+) -> None:
+    """Make the index of the snapshot in `kc` that is chosen, with progress on `console`.
+
+    Args:
+        engine: its workers load a cluster; the embedded index takes as many threads.
+        place: the snapshot's place, where the caller has entered it already.
+
+    Raises:
+        kc_schema.snapshot.SnapshotError: no finished snapshot there.
+        kc_schema.store.PlaceBusyError: another process writes there.
+        pipelines.text_index.TextIndexError: the index cannot be made; the message says what to do.
+    """
+    if chosen.kind == "tantivy":
+        _build_embedded(kc, engine.workers, console, place)
+    elif chosen.kind == "elasticsearch":
+        _load_cluster(kc, chosen, engine, console)
+    else:
+        _tell(
+            console,
+            "no text index is made (--text-index none): leave the option out for one inside the snapshot (tantivy), or"
+            " give --text-index elasticsearch and --elasticsearch-url URL",
+        )
+
+
+def _build_embedded(kc: Path, workers: int, console: Console, place: Place | None) -> None:
+    from pipelines.text_index.embedded_build import build_embedded_index, index_folder
+
+    with Progress(console, "Index", 0, unit="sentences") as progress:
+        statistics = build_embedded_index(
+            kc,
+            workers=workers,
+            place=place,
+            progress=lambda done, total: progress.show(done, total=total),
+        )
+    size = f"{statistics.sentences:,} sentences, {statistics.bytes / 1e6:,.1f} MB"
+    if statistics.seconds:
+        done = f"indexed {size} in {statistics.seconds:,.1f} s"
+    else:
+        done = f"the text index is there already: {size}"
+    _tell(console, f"{index_folder(kc)}: {done}")
+
+
+def _load_cluster(kc: Path, chosen: TextIndexOptions, engine: Engine, console: Console) -> None:
+    from pipelines.text_index.load import load_snapshot
+
+    connection = chosen.cluster.connection()
+    assert connection is not None, "TextIndexOptions.check comes first"
+    with Progress(console, "Load", 0, unit="documents") as progress:
+        statistics = load_snapshot(
+            kc,
+            connection,
+            engine,
+            prefix=chosen.cluster.prefix,
+            keep=1 if chosen.keep is None else chosen.keep,
+            shards=chosen.shards,
+            replicas=chosen.replicas,
+            progress=lambda done, total: progress.show(done, total=total),
+            tell=lambda line: _tell(console, line),
+        )
+    size = f"{statistics.sentences:,} sentences, {statistics.paragraphs:,} paragraphs"
+    what = f"loaded {statistics.loaded:,} documents" if statistics.loaded else "was loaded already"
+    indices = ", ".join(statistics.indices)
+    _tell(console, f"{connection.url}: {what} in {statistics.seconds:,.1f} s: {size} in {indices}")
+    if statistics.retired:
+        _tell(console, f"{connection.url}: deleted {', '.join(statistics.retired)}")
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+main = Command(
+    "pipelines.index_text",
+    "Index the sentences of a text corpus for search. An index that belongs to the snapshot is left as it is; one"
+    " that was stopped is finished by the same command. Any option of Apache Beam may follow where a cluster is"
+    " loaded, such as --runner FlinkRunner.",
+    Options,
+    run,
+    examples=EXAMPLES,
+    beam=True,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,22 +8,22 @@ was stopped, by whatever, goes on with the same command; until the last step the
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
-from kc_schema.command import Command, Positive, options, print_error
+from kc_schema.command import Command, Count, Positive, options, print_error
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
 from kc_schema.store import PlaceBusyError, explain_file_errors, write_json
-from pipelines.build_text_kc import TextIndexOptions, build_text_corpus, describe
+from pipelines.build_text_kc import build_text_corpus, describe
 from pipelines.dump.download import (
     PUBLIC_SERVER,
     Download,
@@ -35,13 +35,13 @@ from pipelines.dump.download import (
 )
 from pipelines.dump.parts import dump_name, find_parts
 from pipelines.engine import Engine, default_workers
+from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
 from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
 from pipelines.text_corpus.reuse import count_reused, why_not_reusable
-from pipelines.text_index import TextIndexError
-from pipelines.text_index.options import check_text_index_options, index_snapshot
+from pipelines.text_index.options import ClusterOptions, TextIndexOptions
 
 EXAMPLES = """\
 python -m pipelines.refresh --root corpora/enwiki --wiki enwiki --contact you@example.org
@@ -86,9 +86,31 @@ class RefreshOptions:
     """Command of the shell that is run at the end; see KC_STATUS, KC_MESSAGE, KC_SNAPSHOT, KC_DUMP."""
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart."""
+    images: str | None = None
+    """Media server's address or a folder of images: an image corpus is made (default: as the current one's)."""
+    encoder: str | None = None
+    """Encoder of the images, as build_image_kc takes it."""
+    encoder_cache: Path | None = None
+    """Folder of downloaded weights."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
     without_rule: tuple[str, ...] = ()
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
-    index: TextIndexOptions = field(default_factory=TextIndexOptions)
+    text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
+    """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
+    shards: Positive | None = None
+    """Primary shards in the cluster (one for every 50M sentences)."""
+    replicas: Count | None = None
+    """Copies of the loaded indices (1 where the cluster has another node for it)."""
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
+
+    @property
+    def index(self) -> TextIndexOptions:
+        """Which index is made; a cluster keeps as many snapshots as the root."""
+        options = TextIndexOptions(
+            text_index=self.text_index, shards=self.shards, replicas=self.replicas, cluster=self.cluster
+        )
+        return replace(options, keep=self.keep - 1) if options.kind == "elasticsearch" else options
 
 
 def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
@@ -97,7 +119,6 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
     if (given.wiki is None) == (given.dump is None):
         raise UsageError("give --wiki NAME to fetch the newest dump, or --dump FILES for one that is at hand")
     most_loss = _share(given.most_loss)
-    check_text_index_options(argparse.Namespace(**asdict(given.index)))
     root = Root(given.root.absolute())
     if given.dry_run:
         _describe_plan(given, root, console)
@@ -108,9 +129,10 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
         with root.place, explain_file_errors(root.folder):
             watch = Watch(root.folder / "refresh.log", console, this)
             with Engine(given.workers or default_workers(), beam_arguments) as engine:
+                given.index.check(watch.say)
                 message = refresh(given, root, most_loss, engine, watch)
             watch.say(message)
-    except (UserError, TextIndexError) as error:
+    except UserError as error:
         message = str(error)
         this.status = _status_of(error)
         print_error(message)
@@ -139,10 +161,10 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     manifest = _build(dump, build, engine, watch)
     if current is not None and current != build.output:
         _guard(read_manifest(current), manifest, most_loss, build.output)
+    _add_images(given, build, current, engine, watch)
     with watch.step("index"):
-        index = argparse.Namespace(**asdict(given.index))
-        watch.note("index: built anew; the snapshot's own index cannot delete by page")
-        index_snapshot(build.output, index, workers=engine.workers, console=watch.console)
+        watch.note("index: built anew; neither index deletes by page")
+        index_snapshot(build.output, given.index, engine=engine, console=watch.console)
     with watch.step("switch"):
         root.switch(build.output)
     with watch.step("tidy"):
@@ -226,6 +248,33 @@ def _guard(before: Manifest, after: Manifest, most_loss: float, output: Path) ->
         )
 
 
+def _add_images(
+    given: RefreshOptions, build: Build, current: Path | None, engine: Engine, watch: Watch
+) -> None:
+    """Build the image corpus, where one is asked for or the current snapshot has one."""
+    if given.images is None and (current is None or not (current / "images").is_dir()):
+        return
+    from pipelines.image_index.encoding.encode import EncodeOptions
+    from pipelines.image_index.fetching.fetch import FetchOptions
+    from pipelines.snapshots.images import refresh_images, source_of
+
+    source = given.images or (source_of(current) if current is not None else None)
+    if source is None:
+        return
+    encoding = EncodeOptions(encoder_cache=given.encoder_cache, device=given.device)
+    if given.encoder is not None:
+        encoding = replace(encoding, encoder=given.encoder)
+    with watch.step("images"):
+        refresh_images(
+            build.output,
+            current if current != build.output else None,
+            fetching=FetchOptions(images=source, contact=given.contact),
+            encoding=encoding,
+            engine=engine,
+            console=watch.console,
+        )
+
+
 def _tidy_dumps(root: Root, dump: str) -> list[Path]:
     """Remove the dumps that were fetched for snapshots before; return them."""
     dumps = root.folder / "dumps"
@@ -303,7 +352,7 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
         size = sum(part.size for part in find_parts(str(given.dump)))
         say("download", f"nothing: {given.dump}, {size / 1e6:,.1f} MB, is at hand")
     say("build", _describe_build(given, root, current))
-    say("index", given.index.text_index or "as --text-index says; tantivy by default")
+    say("index", f"{given.index.kind}, built anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0
     free = shutil.disk_usage(_nearest(root.folder)).free

@@ -6,16 +6,18 @@ python -m pipelines.search --image photo.jpg --kc kc
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
-import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
 from rich.style import Style
@@ -23,68 +25,72 @@ from rich.table import Table
 from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
-from kc_schema.snapshot import SnapshotError
-from pipelines.command_line import CommandParser, add_network_options, positive
+from kc_schema.command import Command, options, printable
+from kc_schema.errors import UsageError
+from kc_schema.hit import Hit
 from pipelines.image_index.command import ImageSearchOptions, search_by_image
-from pipelines.image_index.errors import ImageIndexError
-from pipelines.text_index import Hit, TextIndex, TextIndexError
-from pipelines.text_index.options import add_search_options, open_chosen_index
+from pipelines.text_index import TextIndex, TextIndexError
+from pipelines.text_index.options import SearchOptions
+from pipelines.text_index.protocol import MOST_HITS
 
-EXAMPLE = """\
-examples:
-  python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
-  python -m pipelines.search --queries tweets.txt --kc kc --k 3 --json
-  python -m pipelines.search "Alan Turing worked at Bletchley" --elasticsearch-url https://localhost:9200
-  python -m pipelines.search --image photo.jpg --kc kc --thumbnails found.html
+EXAMPLES = """\
+python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
+python -m pipelines.search --queries tweets.txt --kc kc --k 3 --json
+python -m pipelines.search "Alan Turing worked at Bletchley" --elasticsearch-url https://localhost:9200
+python -m pipelines.search --image photo.jpg --kc kc --thumbnails found.html
 """
 
-BATCH = 256
-"""Queries that are asked at once, so that a file of any length can be searched."""
+BATCH_HITS = 2560
+"""Hits that are asked for at once, so that a file of any length can be searched: 256 queries for ten each."""
 
 NARROWEST_TABLE = 100
 """Columns of a terminal below which hits stand one below the other, for a table would break their words."""
 
-JSON_FIELDS = ("rank", "score", "paragraph_id", "title", "sentence", "text")
 
+@options
+@dataclass(frozen=True)
+class Options:
+    """What the command takes."""
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Gives the command's options."""
-    parser = CommandParser(
-        "pipelines.search",
-        "Search the sentences of a text corpus and show their paragraphs, best first, each once;"
-        " or the images of an image corpus.",
-        EXAMPLE,
+    query: str | None = None
+    """The text to look for, in quotes; behind -- where it begins with a dash."""
+    _: KW_ONLY
+    queries: Path | None = None
+    """A file of queries in UTF-8, one a line."""
+    k: Annotated[int, Parameter(validator=Number(gte=1, lte=MOST_HITS))] = 10
+    """Hits a query."""
+    json: bool = False
+    """Print one JSON object a line instead of a table."""
+    index: SearchOptions = field(default_factory=SearchOptions)
+    image_search: Annotated[ImageSearchOptions, Parameter(group="Search by image")] = field(
+        default_factory=ImageSearchOptions
     )
-    parser.add_argument(
-        "query", nargs="?", help="the text to look for, in quotes; behind -- where it begins with a dash"
-    )
-    parser.add_argument("--queries", metavar="FILE", help="a file of queries in UTF-8, one a line")
-    parser.add_argument("--k", type=positive, default=10, metavar="N", help="hits a query (default: 10)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
-    add_search_options(parser)
-    group = parser.add_argument_group("search by image")
-    group.add_argument("--image", type=Path, metavar="FILE", help="look for images near this one")
-    group.add_argument("--distinct-articles", action="store_true", help="show every article once")
-    group.add_argument("--thumbnails", type=Path, metavar="FILE", help="write an HTML page of what was found")
-    group.add_argument("--encoder", metavar="SPEC", help="where the encoder is, if not where the index says")
-    add_network_options(group)
-    arguments, unknown = parser.parse_known_args(argv)
-    if unknown:
-        parser.error(_explain_unknown(unknown))
-    if sum(given is not None for given in (arguments.query, arguments.queries, arguments.image)) != 1:
-        parser.error("give either a query or --queries FILE, or --image FILE")
-    if arguments.image is None and (arguments.thumbnails or arguments.distinct_articles or arguments.encoder):
-        parser.error("--thumbnails, --distinct-articles and --encoder belong to --image FILE")
-    if arguments.query is not None and not arguments.query.strip():
-        parser.error("the query is empty: give the words to look for, in quotes")
-    return arguments
+
+    def check(self) -> None:
+        """Refuse options that do not go together.
+
+        Raises:
+            UsageError: none or several of query, queries and image, an empty query, or an image's options without it.
+        """
+        image = self.image_search
+        if sum(given is not None for given in (self.query, self.queries, image.image)) != 1:
+            raise UsageError(f"give either a query or --queries FILE, or --image FILE; {HELP}")
+        if image.image is None and (image.thumbnails or image.distinct_articles or image.encoder):
+            raise UsageError(
+                f"--thumbnails, --distinct-articles and --encoder belong to --image FILE; {HELP}"
+            )
+        if self.query is not None and not self.query.strip():
+            raise UsageError(f"the query is empty: give the words to look for, in quotes; {HELP}")
 
 
-def _explain_unknown(unknown: list[str]) -> str:
-    """Says what to do about words that are no options: a query in quotes, or behind a double dash."""
+HELP = "python -m pipelines.search --help shows the options"
+
+
+def explain_unknown(unknown: list[str]) -> str | None:
+    """Say what to do about words that are no options: a query in quotes, or behind a double dash."""
     words = " ".join(unknown)
     if any(word.startswith("--") for word in unknown):
-        return f"unrecognised arguments: {words}"
+        return None
     if unknown[0].startswith("-"):
         return (
             f"unrecognised arguments: {words}; a query that begins with a dash goes last, behind two dashes"
@@ -93,46 +99,36 @@ def _explain_unknown(unknown: list[str]) -> str:
     return f"unrecognised arguments: {words}; a query of several words stands in quotes"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command; gives its exit status."""
-    arguments = parse_arguments(argv)
-    try:
-        if arguments.image is not None:
-            names = ("image", "distinct_articles", "thumbnails", "encoder", "encoder_cache", "device")
-            given = ImageSearchOptions(**{name: getattr(arguments, name) for name in names})
-            search_by_image(given, Path(arguments.kc), arguments.k, as_json=arguments.json)
-            return 0
-        with closing(open_chosen_index(arguments)) as index:
-            search(index, arguments)
-    except BrokenPipeError:
-        # The reader has seen enough; what Python would still write at its end has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (SnapshotError, TextIndexError, ImageIndexError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+def run(given: Options) -> None:
+    """Search what the options name and print what is found."""
+    given.check()
+    if given.image_search.image is not None:
+        search_by_image(given.image_search, given.index.kc, given.k, as_json=given.json)
+        return
+    with given.index.open_index(lambda line: print(printable(line), file=sys.stderr)) as index:
+        search(index, given)
 
 
-def search(index: TextIndex, arguments: argparse.Namespace) -> None:
-    """Asks the queries, batch by batch, and prints what is found."""
-    several = arguments.queries is not None
+def search(index: TextIndex, given: Options) -> None:
+    """Ask the queries, batch by batch, and print what is found."""
+    several = given.queries is not None
     console = Console()
-    queries = read_queries(Path(arguments.queries)) if several else iter([arguments.query])
-    while batch := list(itertools.islice(queries, BATCH)):
-        for query, hits in zip(batch, index.search(batch, arguments.k), strict=True):
+    queries = read_queries(given.queries) if given.queries is not None else iter([given.query or ""])
+    while batch := list(itertools.islice(queries, max(1, BATCH_HITS // given.k))):
+        for query, hits in zip(batch, index.search(batch, given.k), strict=True):
+            title = query if several else None
             if not hits:
-                print(f"nothing found for: {query}", file=sys.stderr if arguments.json else sys.stdout)
-            elif arguments.json:
-                print_json(hits, query if several else None)
+                print(f"nothing found for: {printable(query)}", file=sys.stderr if given.json else sys.stdout)
+            elif given.json:
+                print_json(hits, title)
             else:
-                title = query if several else None
                 wide = console.width >= NARROWEST_TABLE
                 console.print((hits_table if wide else hits_list)(hits, index.base, title=title))
     sys.stdout.flush()
 
 
 def read_queries(path: Path) -> Iterator[str]:
-    """Gives the lines of a file that are not empty.
+    """Yield the lines of a file that are not empty.
 
     Raises:
         TextIndexError: it cannot be read, or is not UTF-8; the line is named.
@@ -151,29 +147,37 @@ def read_queries(path: Path) -> Iterator[str]:
 
 
 def print_json(hits: Iterable[Hit], query: str | None) -> None:
-    """Prints a line for each hit; with `query` first where several are asked."""
+    """Print a line for each hit; with `query` first where several are asked. Ranks are counted from 1."""
     for hit in hits:
-        row = {name: getattr(hit, name) for name in JSON_FIELDS}
-        print(json.dumps(row if query is None else {"query": query, **row}, ensure_ascii=False))
+        row: dict[str, object] = {} if query is None else {"query": query}
+        row |= {"rank": hit.rank + 1, "score": hit.score, "paragraph_id": hit.record_id}
+        row |= {"title": hit.title, "sentence": hit.key, "text": hit.text}
+        line = json.dumps(row, ensure_ascii=False)
+        # JSON lets these stand, and a terminal may obey them.
+        print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line))
 
 
 def hits_table(hits: Iterable[Hit], base: str, *, title: str | None) -> Table:
-    """Gives the hits as a table: each paragraph with the sentence found marked, and its anchors as links."""
-    table = Table(title=Text(title) if title else None, title_justify="left", show_lines=True, expand=True)
+    """Return the hits as a table: each paragraph with the sentence found marked, and its anchors as links."""
+    table = Table(
+        title=Text(printable(title)) if title else None, title_justify="left", show_lines=True, expand=True
+    )
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
     table.add_column("title", ratio=1, min_width=18, overflow="fold")
     table.add_column("paragraph, the sentence found marked", ratio=4, overflow="fold")
     for hit in hits:
-        table.add_row(str(hit.rank), f"{hit.score:.2f}", _name(hit, base, "\n"), MarkedParagraph(hit, base))
+        table.add_row(
+            str(hit.rank + 1), f"{hit.score:.2f}", _name(hit, base, "\n"), MarkedParagraph(hit, base)
+        )
     return table
 
 
 def hits_list(hits: Iterable[Hit], base: str, *, title: str | None) -> Group:
-    """Gives what `hits_table` gives without a table: a line for rank, score and title, below it the paragraph."""
-    blocks: list[RenderableType] = [Text(title, style="italic")] if title else []
+    """Return what `hits_table` shows without a table: a line for rank, score and title, below it the paragraph."""
+    blocks: list[RenderableType] = [Text(printable(title), style="italic")] if title else []
     for hit in hits:
-        line = Text(f"{hit.rank}. ({hit.score:.2f}) ")
+        line = Text(f"{hit.rank + 1}. ({hit.score:.2f}) ")
         blocks += [
             line.append_text(_name(hit, base, " / ")),
             Padding(MarkedParagraph(hit, base), (0, 0, 1, 2)),
@@ -183,7 +187,7 @@ def hits_list(hits: Iterable[Hit], base: str, *, title: str | None) -> Group:
 
 def _name(hit: Hit, base: str, separator: str) -> Text:
     name = Text().append_text(linked_title(hit.title, base))
-    return name.append(f"{separator}{hit.section}", style="dim") if hit.section else name
+    return name.append(f"{separator}{printable(hit.section)}", style="dim") if hit.section else name
 
 
 class MarkedParagraph:
@@ -195,13 +199,14 @@ class MarkedParagraph:
 
     def __rich_console__(self, console: Console, _options: ConsoleOptions) -> Iterator[Text]:
         text = linked(self.hit.text, self.base)
-        start = text.plain.find(self.hit.sentence)
+        sentence = printable(self.hit.key)
+        start = text.plain.find(sentence)
         if start < 0:
             # Sentences are cut out of their paragraph; one that is not there stands in front of it.
-            yield Text(self.hit.sentence, style="bold")
+            yield Text(sentence, style="bold")
             yield text
             return
-        end = start + len(self.hit.sentence)
+        end = start + len(sentence)
         if console.is_terminal and console.color_system:
             text.stylize("bold cyan", start, end)
             yield text
@@ -210,20 +215,20 @@ class MarkedParagraph:
 
 
 def linked(tagged: str, base: str) -> Text:
-    """Gives a paragraph with its anchors underlined, as links to the wiki's pages where `base` is known."""
+    """Return a paragraph with its anchors underlined, as links to the wiki's pages where `base` is known."""
     try:
         plain, anchors = parse(tagged)
     except AnchorError:
-        return Text(tagged)
-    text = Text(plain)
+        return Text(printable(tagged))
+    text = Text(printable(plain))
     for anchor in anchors:
         text.stylize(_link_style(anchor.title, base), anchor.start, anchor.end)
     return text
 
 
 def linked_title(title: str, base: str) -> Text:
-    """Gives a page's title as a link to the page."""
-    return Text(title, style=_link_style(title, base))
+    """Return a page's title as a link to the page."""
+    return Text(printable(title), style=_link_style(title, base))
 
 
 def _link_style(title: str, base: str) -> Style:
@@ -233,6 +238,16 @@ def _link_style(title: str, base: str) -> Style:
     name = quote(title.replace(" ", "_"), safe="/:@!$*(),;'")
     return Style(underline=True, link=f"{base.rpartition('/')[0]}/{name}")
 
+
+main = Command(
+    "pipelines.search",
+    "Search the sentences of a text corpus and show their paragraphs, best first, each once; or the images of an"
+    " image corpus.",
+    Options,
+    run,
+    examples=EXAMPLES,
+    explain_unknown=explain_unknown,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kc_schema.files import write_atomically
+from kc_schema.store import write_atomically
 
 __all__ = ["Distributions", "Part", "join", "load_distributions", "save_distributions"]
 

@@ -86,6 +86,7 @@ class Rows:
         self._columns = list(columns)
         self._key = key
         self._groups = groups
+        self._all_bounds: tuple[Ids, Ids, Ids, Ids] | None = None
         self._part_of = part_of
         self._most_bytes = kept_bytes
         self._lock = threading.Lock()
@@ -155,6 +156,9 @@ class Rows:
     def _by_group(self, ids: Iterable[int]) -> Iterator[tuple[int, int, Ids]]:
         """Yield part, row group and the ids that lie in it."""
         wanted = np.unique(np.fromiter(ids, np.int64))
+        if self._part_of is None:
+            yield from self._by_listed_group(wanted)
+            return
         while wanted.size:
             part, groups, first, last = self._bounds_for(int(wanted[0]))
             place = int(np.searchsorted(last, wanted[0]))
@@ -163,6 +167,17 @@ class Rows:
             inside = int(np.searchsorted(wanted, last[place], "right"))
             yield int(part[place]), int(groups[place]), wanted[:inside]
             wanted = wanted[inside:]
+
+    def _by_listed_group(self, wanted: Ids) -> Iterator[tuple[int, int, Ids]]:
+        """Do what `_by_group` does with all bounds at hand: one search for all ids."""
+        part, groups, first, last = self._listed_bounds()
+        places, starts = np.unique(np.searchsorted(last, wanted), return_index=True)
+        ends = [*starts[1:].tolist(), len(wanted)]
+        for place, start, end in zip(places.tolist(), starts.tolist(), ends, strict=False):
+            ids = wanted[start:end]
+            if place == len(last) or ids[0] < first[place]:
+                raise self._missing(int(ids[0]))
+            yield int(part[place]), int(groups[place]), ids
 
     def _one_each(self, request: tuple[int, int, Ids]) -> dict[int, Row]:
         part, group, ids = request
@@ -183,9 +198,7 @@ class Rows:
     def _bounds_for(self, row_id: int) -> tuple[Ids, Ids, Ids, Ids]:
         """Return part, row group, first and last id of the row groups among which an id lies."""
         if self._part_of is None:
-            groups = self._all_groups()
-            part, group, first, last = (groups[name].to_numpy() for name in ROW_GROUPS.names)
-            return part, group, first, last
+            return self._listed_bounds()
         part_number = self._part_of(row_id)
         with self._lock:
             known = self._bounds_of.get(part_number)
@@ -200,10 +213,15 @@ class Rows:
                     self._bounds_of.popitem(last=False)
         return np.full(len(known[0]), part_number), *known
 
-    def _all_groups(self) -> pa.Table:
-        if self._groups is None:
-            self._groups = list_row_groups(self._files, self._key, unique=False)
-        return self._groups
+    def _listed_bounds(self) -> tuple[Ids, Ids, Ids, Ids]:
+        """Return part, row group, first and last id of all row groups."""
+        if self._all_bounds is None:
+            groups = self._groups
+            if groups is None:
+                groups = list_row_groups(self._files, self._key, unique=False)
+            part, group, first, last = (groups[name].to_numpy() for name in ROW_GROUPS.names)
+            self._all_bounds = part, group, first, last
+        return self._all_bounds
 
     def _first_numbers(self) -> Ids:
         if self._starts is None:

@@ -44,13 +44,13 @@ class WorkerPool:
         """
         resource_tracker.ensure_running()  # else the first process begun would end the block below
         # Ctrl-C in a terminal goes to all processes; one that is only starting could not ignore it yet.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return {self._executor.submit(step, item): place for place, item in enumerate(items)}
         except BrokenProcessPool as error:
             raise WorkerDiedError(_DIED) from error
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def collect(
         self, futures: dict[Future[R], int], look: Callable[[], None], stopped: Callable[[], bool]

@@ -12,7 +12,9 @@ from kc_schema.snapshot import Snapshot, open_snapshot
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.options import IMAGE_SOURCES, Settings
 from pipelines.evidence.sources import RandomText, Source, TextSource
-from pipelines.text_index import Connection, TextIndex, open_index
+from pipelines.text_index import TextIndex
+from pipelines.text_index.connection import Tell
+from pipelines.text_index.options import SearchOptions
 
 if TYPE_CHECKING:
     from pipelines.evidence.crops import Cropper
@@ -25,15 +27,15 @@ __all__ = ["Corpora"]
 class Corpora:
     """What there is to ask. Nothing is opened before it is used, so that text alone needs neither torch nor Faiss."""
 
-    kc: Path
+    search: SearchOptions
+    """The snapshot, and which index of its text to ask."""
     settings: Settings
-    cluster: Connection | None = None
-    """Where to search the text in place of the embedded index of `kc`."""
-    index_prefix: str = "kc"
     encoder_spec: str | None = None
     """As `pipelines.image_index.encoding.encoder.open_encoder` takes it; None takes the encoder of the image index."""
     encoder_cache: Path | None = None
     device: str = "auto"
+    tell: Tell | None = None
+    """Takes a line where a cluster that is not ready is waited for."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Corpora:
@@ -54,7 +56,7 @@ class Corpora:
         Raises:
             kc_schema.snapshot.SnapshotError: there is none.
         """
-        return open_snapshot(self.kc)
+        return open_snapshot(self.search.kc)
 
     @cached_property
     def text_index(self) -> TextIndex:
@@ -64,11 +66,7 @@ class Corpora:
             kc_schema.snapshot.SnapshotError: no snapshot.
             pipelines.text_index.TextIndexError: no index.
         """
-        index = open_index(
-            self.kc if self.cluster is None else self.cluster,
-            max_document_frequency=self.settings.max_document_frequency,
-            index_prefix=self.index_prefix,
-        )
+        index = self.search.open_index(self.tell)
         self._stack.callback(index.close)
         return index
 
@@ -82,7 +80,7 @@ class Corpora:
         """
         from pipelines.evidence.image_sources import ImageCorpus
 
-        return ImageCorpus(self.kc)
+        return ImageCorpus(self.search.kc)
 
     @cached_property
     def encoder(self) -> Any:
@@ -148,8 +146,8 @@ class Corpora:
             own = self.text_snapshot.fingerprint
             if found.setdefault("text", own) != own:
                 raise EvidenceError(
-                    f"{self.kc}: the snapshot there is not the one that was loaded into the cluster; load it with:"
-                    f" python -m pipelines.index_text --kc {self.kc} --text-index elasticsearch"
+                    f"{self.search.kc}: the snapshot there is not the one that was loaded into the cluster; load it"
+                    f" with: python -m pipelines.index_text --kc {self.search.kc} --text-index elasticsearch"
                 )
         if self.settings.needs(*IMAGE_SOURCES):
             found["image"] = self.images.snapshot

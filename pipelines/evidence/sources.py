@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from kc_schema.hit import Hit
 from kc_schema.retrieval_cache import Example
@@ -53,18 +53,8 @@ class TextSource:
         asked = [place for place, query in enumerate(batch.queries) if query.strip()]
         answers = self.index.search([batch.queries[place] for place in asked], self.candidates)
         return SourceAnswer(
-            {
-                batch.examples[place].example_id: [as_hit(rank, hit) for rank, hit in enumerate(hits)]
-                for place, hits in zip(asked, answers, strict=True)
-            }
+            {batch.examples[place].example_id: hits for place, hits in zip(asked, answers, strict=True)}
         )
-
-
-def as_hit(rank: int, found: Any) -> Hit:
-    """Return what a text index found as the one record; indices of an older form call its fields otherwise."""
-    if isinstance(found, Hit):
-        return found
-    return Hit(rank, found.score, found.sentence, found.title, found.text, found.paragraph_id, found.section)
 
 
 @dataclass(frozen=True, slots=True)

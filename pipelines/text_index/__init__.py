@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.text_index.connection import Connection, is_url
-from pipelines.text_index.protocol import Hit, QueryError, TextIndex, TextIndexError
+from pipelines.text_index.connection import Connection, Tell, is_url
+from pipelines.text_index.protocol import QueryError, TextIndex, TextIndexError
 
-__all__ = ["Connection", "Hit", "QueryError", "TextIndex", "TextIndexError", "open_index"]
+__all__ = ["Connection", "QueryError", "TextIndex", "TextIndexError", "open_index"]
 
 
 def open_index(
@@ -15,8 +15,9 @@ def open_index(
     *,
     max_document_frequency: float | None = None,
     index_prefix: str = "kc",
+    tell: Tell | None = None,
 ) -> TextIndex:
-    """Opens the text index of a snapshot's folder, or of a cluster by its address.
+    """Open the text index of a snapshot's folder, or of a cluster by its address.
 
     Args:
         path_or_url: folder of a snapshot with an embedded index; or ``http(s)://...`` of a cluster, with
@@ -24,6 +25,7 @@ def open_index(
         max_document_frequency: leave out terms found in more than this share of the sentences, which is
             faster and not the same (docs/elasticsearch.md); None keeps all.
         index_prefix: of the cluster's aliases, ``PREFIX-sentences`` and ``PREFIX-paragraphs``.
+        tell: takes a line where a cluster that is not ready is waited for.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -41,7 +43,7 @@ def open_index(
             path_or_url if isinstance(path_or_url, Connection) else Connection.from_url(str(path_or_url))
         )
         return ElasticsearchIndex(
-            connection, prefix=index_prefix, max_document_frequency=max_document_frequency
+            connection, prefix=index_prefix, max_document_frequency=max_document_frequency, tell=tell
         )
     from pipelines.text_index.embedded import EmbeddedIndex
 

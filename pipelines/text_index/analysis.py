@@ -2,7 +2,7 @@
 
 Terms are words, numbers, single ideographs and kana as the standard specifies, whole runs of the scripts that
 write no spaces (Thai, Lao, Khmer, Myanmar), and emoji; then lower case. No stop words, no stemming. What is
-left of a difference to Elasticsearch's ``standard`` analyser is told in docs/elasticsearch.md.
+left of a difference to Elasticsearch's ``standard`` analyser is described in docs/elasticsearch.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _run(members: str) -> str:
 
 
 def word_pattern() -> str:
-    r"""Gives the regular expression of one term, in the syntax of Rust's ``regex`` (``\p{wb=...}``).
+    r"""Return the regular expression of one term, in the syntax of Rust's ``regex`` (``\p{wb=...}``).
 
     UAX #29, rules WB5 to WB13b and WB15; the alternatives are tried in order, so the longest come first.
     """
@@ -64,13 +64,13 @@ def word_pattern() -> str:
 
 
 def analyser() -> tantivy.TextAnalyzer:
-    """Gives the analyser, for an index (which must be told of it each time it is opened) and for queries."""
+    """Return the analyser, for an index (which needs it again each time it is opened) and for queries."""
     words = tantivy.Tokenizer.regex(word_pattern())
     return tantivy.TextAnalyzerBuilder(words).filter(tantivy.Filter.lowercase()).build()
 
 
 def foldable(text: str) -> str:
-    """Gives `text` as the analyser must get it, when it is indexed and when it is asked.
+    """Return `text` as the analyser must get it, when it is indexed and when it is asked.
 
     Lucene folds the Turkish capital dotted I to ``i``; tantivy would make two characters of it.
     """

@@ -1,19 +1,28 @@
-"""Bulk requests: rows of a table as lines, cut to size, several in flight, every item's answer read."""
+"""Bulk requests: rows of a table as lines, cut to size, several in flight, every item's answer read.
+
+The client library's own `streaming_bulk` would not do: it does not repeat a request that was lost or whose answer
+breaks off, passes over documents that an answer leaves out, and does not halve what is too large (413).
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from pipelines.text_index.connection import Connection, explain
+from pipelines.text_index.connection import (
+    PASSING_STATUSES,
+    BackOff,
+    Connection,
+    RetryPolicy,
+    explain,
+    passing_reason,
+)
 from pipelines.text_index.protocol import TextIndexError
-from pipelines.text_index.retry import PASSING_STATUSES, RetryPolicy, passing_reason
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -42,7 +51,7 @@ class Record(NamedTuple):
 
 
 def records(table: str, batch: pa.RecordBatch) -> Iterator[Record]:
-    """Gives the documents of a batch of rows (see `mappings`)."""
+    """Yield the documents of a batch of rows (see `mappings`)."""
     if table == "sentences":
         for sentence_id, text in zip(
             batch["sentence_id"].to_pylist(), batch["text"].to_pylist(), strict=True
@@ -56,7 +65,7 @@ def records(table: str, batch: pa.RecordBatch) -> Iterator[Record]:
 
 
 def requests(rows: Iterable[Record], size: int = REQUEST_BYTES) -> Iterator[list[Record]]:
-    """Cuts documents into requests of about `size` bytes."""
+    """Cut documents into requests of about `size` bytes."""
     request: list[Record] = []
     filled = 0
     for record in rows:
@@ -78,7 +87,7 @@ def send_all(
     policy: RetryPolicy,
     size: int = REQUEST_BYTES,
 ) -> int:
-    """Sends documents, a few requests at a time; gives their number when all of them are acknowledged.
+    """Send documents, a few requests at a time; return their number when all of them are acknowledged.
 
     Raises:
         TextIndexError: a document that the cluster does not take (its id and the reason are named), or a
@@ -108,29 +117,25 @@ def send(
     policy: RetryPolicy,
     stop: threading.Event,
 ) -> int:
-    """Sends one request until each of its documents is acknowledged; gives their number."""
+    """Send one request until each of its documents is acknowledged; return their number."""
     pending = request
-    progressed = time.monotonic()
-    for pause in policy.pauses():
+    back_off = BackOff(connection, policy, wait=stop.wait)
+    while True:
         left, reason = _attempt(client, connection, index, pending)
         if not left:
             return len(request)
         if len(left) < len(pending):
-            progressed = time.monotonic()
+            back_off.progressed()
         pending = left
-        if time.monotonic() - progressed + pause > policy.give_up_seconds:
-            raise TextIndexError(
-                f"{connection.url}: {index} takes no documents for {policy.give_up_seconds:.0f} s ({reason})"
-            )
-        if stop.wait(pause):
+        back_off.pause(TextIndexError(f"{connection.url}: {index} takes no documents: {reason}"))
+        if stop.is_set():
             raise TextIndexError(f"{connection.url}: stopped by the error of another request")
-    raise AssertionError("pauses never end")
 
 
 def _attempt(
     client: Elasticsearch, connection: Connection, index: str, request: list[Record]
 ) -> tuple[list[Record], str]:
-    """Sends a request once; gives the documents that must be sent again, and why."""
+    """Send a request once; return the documents that must be sent again, and why."""
     lines = [line for record in request for line in (record.action, record.source)]
     try:
         answer = client.bulk(index=index, operations=lines, filter_path=_ANSWER)  # type: ignore[arg-type]
@@ -150,7 +155,7 @@ def _attempt(
 def _halves(
     client: Elasticsearch, connection: Connection, index: str, request: list[Record]
 ) -> tuple[list[Record], str]:
-    """What is too large for the cluster, or for what stands in front of it, goes in halves."""
+    """Send in halves what is too large for the cluster, or for what stands in front of it."""
     left: list[Record] = []
     reason = ""
     for half in (request[: len(request) // 2], request[len(request) // 2 :]):
@@ -163,7 +168,7 @@ def _halves(
 def _refused(
     connection: Connection, index: str, request: list[Record], items: list[dict[str, Any]]
 ) -> tuple[list[Record], str]:
-    """Reads every item's own answer; gives the documents to send again, and why.
+    """Read every item's own answer; return the documents to send again, and why.
 
     Raises:
         TextIndexError: an item that no repetition will make right.

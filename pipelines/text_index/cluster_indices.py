@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kc_schema.snapshot import Snapshot
-from pipelines.text_index.connection import Connection
+from pipelines.text_index.connection import Connection, RetryPolicy, Tell, repeat
 from pipelines.text_index.mappings import (
     TABLES,
     Generation,
@@ -18,9 +18,7 @@ from pipelines.text_index.mappings import (
     serving_settings,
     shards_for,
 )
-from pipelines.text_index.part_load import PartLoad, is_recorded
 from pipelines.text_index.protocol import TextIndexError
-from pipelines.text_index.retry import RetryPolicy, repeat
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -36,25 +34,28 @@ Result = TypeVar("Result")
 class ClusterIndices:
     """The administration of one cluster's indices, patient with a cluster that is away for a while."""
 
-    def __init__(self, client: Elasticsearch, connection: Connection, policy: RetryPolicy) -> None:
+    def __init__(
+        self, client: Elasticsearch, connection: Connection, policy: RetryPolicy, tell: Tell | None = None
+    ) -> None:
         self.client = client
         self.connection = connection
         self._policy = policy
+        self._tell = tell
 
     def ask(self, call: Callable[[], Result]) -> Result:
-        """Calls the cluster, patiently.
+        """Call the cluster, patiently.
 
         Raises:
             TextIndexError: the call fails.
         """
-        return repeat(call, self.connection, self._policy)
+        return repeat(call, self.connection, self._policy, self._tell)
 
     def error(self, message: str) -> TextIndexError:
-        """Gives an error that names the cluster."""
+        """Return an error that names the cluster."""
         return TextIndexError(f"{self.connection.url}: {message}")
 
     def is_complete(self, names: Generation, snapshot: Snapshot) -> bool:
-        """Tells whether the snapshot was loaded to its end, and every document is still there."""
+        """Tell whether the snapshot was loaded to its end, and every document is still there."""
         for table in TABLES:
             mapping = self._mapping(names.index(table))
             if mapping is None or mapping.get("_meta", {}).get("complete") is not True:
@@ -64,7 +65,7 @@ class ClusterIndices:
         return True
 
     def prepare(self, names: Generation, snapshot: Snapshot, shards: int | None) -> dict[str, str]:
-        """Makes the indices that are not there yet; gives the UUID of each by its table.
+        """Make the indices that are not there yet; return the UUID of each by its table.
 
         Raises:
             TextIndexError: a name is taken by something else, or the cluster has no place for a shard.
@@ -87,19 +88,19 @@ class ClusterIndices:
             self._wait_for_primaries(index)
         return {table: self._uuid(names.index(table)) for table in TABLES}
 
-    def unfinished(self, names: Generation, parts: Sequence[PartLoad]) -> list[PartLoad]:
-        """Gives the parts that the record does not know as done."""
-        if not parts:
-            return []
-        answers = self.ask(
-            lambda: self.client.mget(index=names.progress, ids=[part.file for part in parts], realtime=True)
-        )
-        return [
-            part for part, answer in zip(parts, answers["docs"], strict=True) if not is_recorded(answer, part)
-        ]
+    def recorded(self, names: Generation, files: Sequence[str]) -> dict[str, str]:
+        """Return, for those of the parts that the record knows as done, the UUID of the index that took them."""
+        if not files:
+            return {}
+        answers = self.ask(lambda: self.client.mget(index=names.progress, ids=list(files), realtime=True))
+        return {
+            file: answer["_source"]["index_uuid"]
+            for file, answer in zip(files, answers["docs"], strict=True)
+            if answer.get("found")
+        }
 
-    def taken(self, names: Generation) -> int:
-        """Gives how many documents the indices have taken since their nodes started; 0 where nobody answers."""
+    def taken(self, names: Generation) -> int | None:
+        """Return how many documents the indices have taken since their nodes started; None where nobody answers."""
         try:
             answer = self.client.options(request_timeout=5).indices.stats(
                 index=[names.index(table) for table in TABLES],
@@ -109,10 +110,10 @@ class ClusterIndices:
             return int(answer["_all"]["primaries"]["indexing"]["index_total"])
         except Exception:
             # Only shown, while the workers repeat their requests or name the error.
-            return 0
+            return None
 
     def complete(self, names: Generation, snapshot: Snapshot, replicas: int | None) -> None:
-        """Makes what was loaded searchable, counts it, merges it, gives it replicas and marks it complete.
+        """Make what was loaded searchable, count it, merge it, give it replicas and mark it complete.
 
         Raises:
             TextIndexError: the cluster holds another number of documents than the manifest.
@@ -132,7 +133,7 @@ class ClusterIndices:
             self.ask(partial(self.client.indices.put_mapping, index=index, meta=meta))
 
     def count(self, index: str) -> int:
-        """Gives the number of documents of an index, all of its shards being there."""
+        """Return the number of documents of an index, all of its shards being there."""
 
         def ask() -> int:
             self.client.indices.refresh(index=index)
@@ -207,7 +208,7 @@ class ClusterIndices:
             )
 
     def _wait_for_primaries(self, index: str) -> None:
-        """Waits until every shard has its primary.
+        """Wait until every shard has its primary.
 
         Raises:
             TextIndexError: the cluster will not give a shard a node, or takes too long.
@@ -235,7 +236,7 @@ class ClusterIndices:
         raise self.error(f"{index} has no place for its shards: {reason}")
 
     def _why_unassigned(self, index: str) -> tuple[bool, str]:
-        """The cluster's own explanation for a shard without a node, and whether waiting is of no use."""
+        """Return the cluster's own explanation for a shard without a node, and whether waiting is of no use."""
         answer = self.ask(
             lambda: (
                 self.client.options(ignore_status=400)
@@ -253,7 +254,7 @@ class ClusterIndices:
         return bool(reasons) and answer.get("can_allocate") == "no", why
 
     def _merge(self, index: str) -> None:
-        """Merges every shard into one segment, however long that takes."""
+        """Merge every shard into one segment, however long that takes."""
         while True:
             task = self.ask(
                 lambda: self.client.indices.forcemerge(
@@ -264,7 +265,7 @@ class ClusterIndices:
                 return
 
     def _wait_for_task(self, task: str) -> bool:
-        """Tells whether the task came to its end; False where its node died with it."""
+        """Tell whether the task came to its end; False where its node died with it."""
         headers = {"accept": "application/json"}
         pause = 0.05
         while True:
@@ -288,7 +289,7 @@ class ClusterIndices:
 
 
 def _description(snapshot: Snapshot, *, complete: bool) -> dict[str, Any]:
-    """What an index says of itself."""
+    """Return what an index says of itself."""
     return {
         "fingerprint": snapshot.fingerprint,
         "base": str(snapshot.manifest.dump.get("base", "")),

@@ -1,4 +1,4 @@
-"""A connection to an Elasticsearch cluster: address, credentials, certificates, and errors in one line.
+"""A connection to an Elasticsearch cluster: address, credentials, patience, and errors in one line.
 
 Nothing here needs the client library until a connection is opened. Credentials never leave this record but for
 the client: they are not shown, not logged, not written.
@@ -7,10 +7,13 @@ the client: they are not shown, not logged, not written.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pipelines.text_index.protocol import TextIndexError
@@ -18,7 +21,18 @@ from pipelines.text_index.protocol import TextIndexError
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
-__all__ = ["Connection", "explain", "is_url"]
+__all__ = [
+    "PASSING_STATUSES",
+    "VARIABLES",
+    "BackOff",
+    "Connection",
+    "RetryPolicy",
+    "check_cluster",
+    "explain",
+    "is_url",
+    "passing_reason",
+    "repeat",
+]
 
 VARIABLES = {
     "api_key": "ELASTICSEARCH_API_KEY",
@@ -28,9 +42,19 @@ VARIABLES = {
 }
 """Environment variables by the field that they fill."""
 
+PASSING_STATUSES = frozenset({429, 502, 503, 504})
+"""Too many requests, and gateways or shards that are not there now."""
+
+Result = TypeVar("Result")
+Tell = Callable[[str], object]
+"""Takes a line that is meant for the user."""
+
+_SECONDS_TO_ANSWER = 5.0
+_SECONDS_BEFORE_TELLING = 2.0
+
 
 def is_url(place: str | Path) -> bool:
-    """Tells whether `place` is an address rather than a folder."""
+    """Tell whether `place` is an address rather than a folder."""
     return str(place).startswith(("http://", "https://"))
 
 
@@ -58,13 +82,17 @@ class Connection:
         ca_file: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Connection:
-        """Gives the connection to `url`; what is None comes from the address or the environment (`VARIABLES`).
+        """Return the connection to `url`; what is None comes from the address or the environment (`VARIABLES`).
 
         Raises:
             TextIndexError: no address, credentials that are incomplete or come twice, or no such CA file.
         """
-        parts = urlsplit(url)
-        if not is_url(url) or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            usable = is_url(url) and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is none, half of an IPv6 address
+            usable = False
+        if not usable:
             raise TextIndexError("the Elasticsearch address must read http://host:port or https://host:port")
         host = parts.netloc.rpartition("@")[2]
         if parts.username is not None:
@@ -98,7 +126,7 @@ class Connection:
             raise TextIndexError(f"{self.url}: a CA file is given, the address is not https")
 
     def open(self, *, retries: int = 0, seconds: float = 120.0, connections: int = 10) -> Elasticsearch:
-        """Gives a client; certificates are always checked.
+        """Return a client; certificates are always checked.
 
         Args:
             retries: how often the client itself repeats a request that was lost, refused (429) or timed out.
@@ -141,7 +169,7 @@ class Connection:
 
 
 def explain(error: Exception, connection: Connection) -> TextIndexError:
-    """Gives an error of the client library as one line that says what to do."""
+    """Return an error of the client library as one line that says what to do."""
     import elasticsearch
     from elastic_transport import TlsError
 
@@ -174,8 +202,17 @@ def explain(error: Exception, connection: Connection) -> TextIndexError:
     if isinstance(error, elasticsearch.ApiError):
         return TextIndexError(f"{url}: {error.status_code}: {_reason(error)}")
     if isinstance(error, elasticsearch.TransportError):
-        return TextIndexError(f"{url}: cannot be reached: {error.message}")
+        return TextIndexError(f"{url}: cannot be reached: {_cause(error)}; is it running there?")
     return TextIndexError(f"{url}: {error}")
+
+
+def _cause(error: Exception) -> str:
+    """Return the innermost reason why a connection failed, without the libraries' names of things."""
+    message = " ".join(str(getattr(error, "message", error)).split())
+    reason = re.split(r"(?<=[)>]): ", message)[-1]
+    while reason.endswith(")") and reason.count(")") > reason.count("("):
+        reason = reason[:-1]
+    return reason
 
 
 def _reason(error: Exception) -> str:
@@ -187,3 +224,127 @@ def _reason(error: Exception) -> str:
             return str(inner.get("reason") or inner.get("type") or inner)
         return str(inner)
     return " ".join(str(error).split())[:500]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How patiently to repeat."""
+
+    first_seconds: float = 0.5
+    """Longest pause before the first repetition; it doubles with each."""
+    most_seconds: float = 30.0
+    give_up_seconds: float = 600.0
+    """Time without any success after which the error is final: longer than a node takes to start."""
+
+
+class BackOff:
+    """The pauses between attempts at one thing: growing, random, and not for ever."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        policy: RetryPolicy,
+        *,
+        wait: Callable[[float], object] = time.sleep,
+        tell: Tell | None = None,
+    ) -> None:
+        """Begin to count the time without success.
+
+        Args:
+            wait: waits for a number of seconds, or less where something else ends the attempts.
+            tell: takes one line where the waiting becomes long.
+        """
+        self._connection = connection
+        self._policy = policy
+        self._wait = wait
+        self._tell = tell
+        self._limit = policy.first_seconds
+        self._since = time.monotonic()
+
+    def progressed(self) -> None:
+        """Take note that some of it succeeded."""
+        self._since = time.monotonic()
+
+    def pause(self, error: TextIndexError) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            TextIndexError: `error`, where nothing succeeded within the policy's time.
+        """
+        seconds = random.uniform(self._limit / 2, self._limit)
+        waited = time.monotonic() - self._since
+        if waited + seconds > self._policy.give_up_seconds:
+            raise TextIndexError(f"{error} (for {self._policy.give_up_seconds:.0f} s)") from error
+        if self._tell is not None and waited + seconds > _SECONDS_BEFORE_TELLING:
+            self._tell(
+                f"waiting for {self._connection.url} (at most {self._policy.give_up_seconds:.0f} s): {error}"
+            )
+            self._tell = None
+        self._wait(seconds)
+        self._limit = min(2 * self._limit, self._policy.most_seconds)
+
+
+def passing_reason(error: Exception) -> str | None:
+    """Return the reason where repeating may help; None where it does not."""
+    import elasticsearch
+    from elastic_transport import TlsError
+
+    if isinstance(error, elasticsearch.ApiError):
+        return f"status {error.status_code}" if error.status_code in PASSING_STATUSES else None
+    if isinstance(error, TlsError):
+        return None
+    if isinstance(error, (elasticsearch.TransportError, elasticsearch.SerializationError)):
+        # Connection refused, cut or timed out, or an answer that breaks off: what became of the request is
+        # not known, which ids that are always the same make harmless.
+        return " ".join(str(error).split())[:300]
+    return None
+
+
+def repeat(
+    call: Callable[[], Result], connection: Connection, policy: RetryPolicy, tell: Tell | None = None
+) -> Result:
+    """Call until it succeeds, with pauses while the cluster cannot be reached or refuses for now.
+
+    Raises:
+        TextIndexError: another error, or no success within the policy's time.
+    """
+    back_off = BackOff(connection, policy, tell=tell)
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            explained = explain(error, connection)
+            if passing_reason(error) is None:
+                raise explained from error
+            back_off.pause(explained)
+
+
+def check_cluster(connection: Connection, tell: Tell | None = None, *, patience: float = 120.0) -> None:
+    """Try a cluster before any work: refuse one that does not answer, wait for one that is only not ready.
+
+    Args:
+        tell: takes a line that says what is waited for.
+        patience: seconds to wait for a cluster that answers 429 or 502 to 504.
+
+    Raises:
+        TextIndexError: nothing answers within seconds, the credentials are refused, or it is no Elasticsearch.
+    """
+    back_off = BackOff(connection, RetryPolicy(1.0, 5.0, patience), tell=tell)
+    client = connection.open(seconds=_SECONDS_TO_ANSWER)
+    try:
+        while True:
+            try:
+                client.info()
+                return
+            except Exception as error:
+                status = getattr(error, "status_code", None)
+                if status == 403:  # who may only search need not be allowed to ask for the version
+                    return
+                explained = explain(error, connection)
+                if status == 404:
+                    explained = TextIndexError(f"{connection.url}: answers, but is not Elasticsearch")
+                if status not in PASSING_STATUSES:
+                    raise explained from error
+                back_off.pause(explained)
+    finally:
+        client.close()

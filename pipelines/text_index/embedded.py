@@ -1,9 +1,10 @@
-"""Searches the embedded index of a snapshot (tantivy)."""
+"""Searches the embedded index of a snapshot (tantivy). It writes nothing into the snapshot's folder."""
 
 from __future__ import annotations
 
 import math
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +14,18 @@ from types import TracebackType
 import pyarrow.feather as feather
 import tantivy
 
-from kc_schema.snapshot import open_snapshot
+from kc_schema.errors import UserError
+from kc_schema.hit import Hit
+from kc_schema.snapshot import MANIFEST, open_snapshot
+from kc_schema.store import Rows, checksum
 from pipelines.text_index.analysis import ANALYSER, analyser, foldable
-from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, read_description
-from pipelines.text_index.protocol import Hit, TextIndexError, check_queries
+from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, index_step
+from pipelines.text_index.protocol import TextIndexError, check_queries
 from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rows_to_ask
-from pipelines.text_index.row_lookup import RowLookup
 
 __all__ = ["EmbeddedIndex"]
 
-_PARAGRAPH_COLUMNS = ("title", "section", "text")
+_COLUMNS = {"paragraphs": ("title", "section", "text"), "sentences": ("text",)}
 
 
 class EmbeddedIndex:
@@ -31,7 +34,7 @@ class EmbeddedIndex:
     def __init__(
         self, kc: Path | str, *, max_document_frequency: float | None = None, threads: int | None = None
     ) -> None:
-        """Opens the index of the snapshot in `kc`.
+        """Open the index of the snapshot in `kc`.
 
         Args:
             kc: folder of a finished snapshot.
@@ -43,34 +46,43 @@ class EmbeddedIndex:
             kc_schema.snapshot.SnapshotError: no finished snapshot there.
             TextIndexError: no index there, or one of another snapshot or version.
         """
-        kc = Path(kc)
-        snapshot = open_snapshot(kc)
-        description = read_description(kc)
-        folder = index_folder(kc)
+        self._kc = Path(kc)
+        self._seen: tuple[int, ...] = ()
+        snapshot = open_snapshot(self._kc)
+        self._fingerprint = snapshot.fingerprint
+        self._base = str(snapshot.manifest.dump.get("base", ""))
+        folder = index_folder(self._kc)
+        step = index_step(snapshot, folder)
         how = f"build it with: python -m pipelines.index_text --kc {kc}"
-        if description is None:
-            what = "an index of another version" if folder.exists() else "no text index"
+        if step.result() is None:
+            what = (
+                "an index of another state of the snapshot or of another version, or a damaged one"
+                if folder.exists()
+                else "no text index"
+            )
             raise TextIndexError(f"{folder}: {what}; {how}")
-        if description["fingerprint"] != snapshot.fingerprint:
-            raise TextIndexError(f"{folder}: the index belongs to another state of the snapshot; {how}")
         try:
-            self._index = tantivy.Index.open(str(folder / TERMS))
+            self._index = _open_terms(folder / TERMS)
             self._index.register_tokenizer(ANALYSER, analyser())
             self._searcher = self._index.searcher()
             self._rows = {
-                table: RowLookup(
+                table: Rows(
                     snapshot.files(table),
-                    key,
-                    _PARAGRAPH_COLUMNS if table == "paragraphs" else ("text",),
-                    feather.read_table(folder / f"{table}.arrow"),
+                    _COLUMNS[table],
+                    key=key,
+                    groups=feather.read_table(folder / f"{table}.arrow"),
                 )
                 for table, key in LOOKED_UP.items()
             }
         except (OSError, ValueError) as error:
-            raise TextIndexError(f"{folder}: cannot be opened ({error}); delete it and {how}") from error
+            self._check_unchanged()
+            raise TextIndexError(
+                f"{folder}: cannot be opened ({error}); where it is damaged, move it away and {how}"
+            ) from error
+        if step.result() is None:
+            raise self._changed()
+        self._check_unchanged()
         self._analyser = analyser()
-        self._base = str(snapshot.manifest.dump.get("base", ""))
-        self._fingerprint = snapshot.fingerprint
         self._max_document_frequency = max_document_frequency
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="text-index")
 
@@ -87,6 +99,16 @@ class EmbeddedIndex:
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """See `TextIndex.search`."""
         check_queries(queries, k)
+        try:
+            hits = self._search(queries, k)
+        except UserError as error:
+            self._check_unchanged()
+            raise TextIndexError(str(error)) from error
+        # A rebuild takes the manifest away before it touches a table: what was read before this was the old state.
+        self._check_unchanged()
+        return hits
+
+    def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = list(self._threads.map(lambda query: self._best(query, k), queries))
         sentences = self._rows["sentences"].fetch(
             (hit.sentence_id for hits in found for hit in hits), self._threads.map
@@ -99,17 +121,42 @@ class EmbeddedIndex:
                 Hit(
                     rank=rank,
                     score=hit.score,
-                    paragraph_id=hit.paragraph_id,
-                    sentence=sentences[hit.sentence_id]["text"],
+                    key=sentences[hit.sentence_id]["text"],
+                    record_id=hit.paragraph_id,
                     **paragraphs[hit.paragraph_id],
                 )
-                for rank, hit in enumerate(hits, start=1)
+                for rank, hit in enumerate(hits)
             ]
             for hits in found
         ]
 
+    def _check_unchanged(self) -> None:
+        """The tables must still be those of the index that was opened.
+
+        Raises:
+            TextIndexError: the snapshot was built again, or is being built.
+        """
+        manifest = self._kc / MANIFEST
+        try:
+            state = manifest.stat()
+            seen = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+            if seen == self._seen:
+                return
+            unchanged = checksum(manifest) == self._fingerprint
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise self._changed()
+        self._seen = seen
+
+    def _changed(self) -> TextIndexError:
+        return TextIndexError(
+            f"{self._kc}: the snapshot was built again, or is being built, since its index was opened;"
+            " open it again when the build has ended"
+        )
+
     def close(self) -> None:
-        """Ends the threads."""
+        """End the threads."""
         self._threads.shutdown()
 
     def __enter__(self) -> EmbeddedIndex:
@@ -121,16 +168,17 @@ class EmbeddedIndex:
         self.close()
 
     def _best(self, text: str, k: int) -> list[ScoredSentence]:
-        """The best sentence of each of the best `k` paragraphs: asks for more until they are settled."""
+        """Return the best sentence of each of the best `k` paragraphs: asks for more until they are settled."""
         query = self._query(text)
         if query is None:
             return []
         limit = rows_to_ask(k)
         while True:
+            limit = min(limit, max(1, self._searcher.num_docs))
             hits = self._searcher.search(query, limit, count=False).hits
             ids = self._searcher.fast_field_values("sentence_id", [address for _, address in hits])
             found = [ScoredSentence(score, int(row or 0)) for (score, _), row in zip(hits, ids, strict=True)]
-            best = best_paragraphs(found, k, exhausted=len(hits) < limit)
+            best = best_paragraphs(found, k, exhausted=len(hits) < limit or limit == self._searcher.num_docs)
             if best is not None:
                 return best
             limit *= 4
@@ -154,3 +202,18 @@ class EmbeddedIndex:
             {term: n for term, n in frequencies.items() if self._searcher.doc_freq("text", term) <= most}
         )
         return rare or frequencies
+
+
+def _open_terms(folder: Path) -> tantivy.Index:
+    """Open tantivy's index, which wants to write a lock file into its folder even for reading.
+
+    It gets a temporary folder of links, so that a finished corpus may lie where nobody can write; the files stay
+    mapped into memory when the links are gone.
+    """
+    with tempfile.TemporaryDirectory(prefix="text-index-") as links:
+        for path in folder.iterdir():
+            if path.suffix != ".lock":
+                (Path(links) / path.name).symlink_to(path.resolve())
+        index = tantivy.Index.open(links)
+        index.config_reader("manual")  # nobody may watch for commits: what was opened is searched
+        return index

@@ -1,34 +1,44 @@
 """Builds the embedded index of a snapshot: every sentence with its terms' frequencies, and nothing else.
 
-Texts are not stored: a search fetches sentences and paragraphs by id from the snapshot's own tables. The
-index is written beside its place and renamed, so that what stands there is always whole.
+Texts are not stored: a search fetches sentences and paragraphs by id from the snapshot's own tables. The index is
+written beside its place and renamed, so that what stands there is always whole.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pyarrow.feather as feather
 import tantivy
 
+from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, open_snapshot
+from kc_schema.store import Part, Place, Step, describe_part, fingerprint, list_row_groups, write_atomically
+from kc_schema.tables import TEXT_TABLES
 from pipelines.text_index.analysis import ANALYSER, analyser, foldable
-from pipelines.text_index.protocol import TextIndexError
-from pipelines.text_index.row_lookup import list_row_groups
+from pipelines.text_index.protocol import Progress, TextIndexError
 
-__all__ = ["FOLDER", "IndexStatistics", "build_embedded_index", "index_folder", "read_description"]
+__all__ = [
+    "FOLDER",
+    "LOOKED_UP",
+    "TERMS",
+    "IndexDescription",
+    "IndexStatistics",
+    "build_embedded_index",
+    "index_folder",
+    "index_step",
+]
 
 FOLDER = "text_index"
 """Folder of the index inside a snapshot."""
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "index.json"
 TERMS = "terms"
 LOOKED_UP = {"paragraphs": "paragraph_id", "sentences": "sentence_id"}
@@ -38,8 +48,21 @@ _HEAP_BYTES = 192_000_000
 _MOST_THREADS = 8
 _BATCH_ROWS = 4096
 
-Progress = Callable[[int, int], None]
-"""Is called with the number of sentences done and the number of all."""
+
+@dataclass(frozen=True, slots=True)
+class IndexDescription:
+    """What the index says of itself."""
+
+    sentences: int
+    segments: int
+    tantivy: str
+    """Version of the library that wrote it."""
+    files: tuple[Part, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.bytes for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,75 +77,90 @@ class IndexStatistics:
 
 
 def index_folder(kc: Path) -> Path:
-    """Gives the place of the embedded index of the snapshot in `kc`."""
+    """Return the place of the embedded index of the snapshot in `kc`."""
     return kc / FOLDER
 
 
-def schema() -> tantivy.Schema:
-    """Gives the index' schema: terms with frequencies, without positions; the id as a column."""
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field("text", stored=False, tokenizer_name=ANALYSER, index_option="freq")
-    builder.add_unsigned_field("sentence_id", stored=False, indexed=False, fast=True)
-    return builder.build()
-
-
-def read_description(kc: Path) -> dict[str, Any] | None:
-    """Gives what the index in `kc` says of itself; None where there is none that this version reads."""
-    try:
-        description = json.loads((index_folder(kc) / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        return None
-    return description if description.get("analyser") == ANALYSER else None
+def index_step(snapshot: Snapshot, folder: Path) -> Step[IndexDescription]:
+    """Return the step that makes the index of `snapshot` in `folder`; its result is there where the index is."""
+    inputs = fingerprint(FORMAT, ANALYSER, snapshot.fingerprint)
+    return Step(folder / DESCRIPTION, inputs, IndexDescription, folder)
 
 
 def build_embedded_index(
-    kc: Path | str, *, workers: int = 1, progress: Progress | None = None
+    kc: Path | str, *, workers: int = 1, progress: Progress | None = None, place: Place | None = None
 ) -> IndexStatistics:
-    """Builds the embedded index of the snapshot in `kc`, unless the one that is there belongs to it.
+    """Build the embedded index of the snapshot in `kc`, unless the one that is there belongs to it.
 
-    Killed at any moment, the same call gives an index with the same entries. Memory stays below 600 MB
-    whatever the number of sentences.
+    Killed at any moment, the same call gives an index with the same entries. Memory stays below 600 MB whatever
+    the number of sentences.
 
     Args:
         kc: folder of a finished snapshot.
         workers: threads that invert sentences.
-        progress: is told of sentences done and of all.
+        progress: is called with the sentences done and all.
+        place: the snapshot's place, where the caller has entered it already; it is locked here otherwise.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
+        kc_schema.store.PlaceBusyError: another process writes there.
         TextIndexError: the index cannot be written, or does not hold what the manifest says.
     """
     kc = Path(kc)
-    snapshot = open_snapshot(kc)
-    description = read_description(kc)
-    if description is not None and description["fingerprint"] == snapshot.fingerprint:
-        return IndexStatistics(
-            description["sentences"], description["segments"], _size(index_folder(kc)), seconds=0.0
-        )
+    found = index_step(open_snapshot(kc), index_folder(kc)).result()
+    if found is not None:
+        return IndexStatistics(found.sentences, found.segments, found.bytes, seconds=0.0)
     started = time.monotonic()
-    temporary = kc / f".{FOLDER}.tmp"
+    with _entered(kc, place) as locked:
+        # Only now nobody else can replace it.
+        snapshot = open_snapshot(kc)
+        description = _build(snapshot, locked, workers, progress)
+    seconds = time.monotonic() - started
+    return IndexStatistics(description.sentences, description.segments, description.bytes, seconds)
+
+
+@contextmanager
+def _entered(kc: Path, place: Place | None) -> Iterator[Place]:
+    """Give the snapshot's place, entered: the very lock that a build of the snapshot takes."""
+    if place is not None:
+        yield place
+        return
+    with Place(kc, owns=(*TEXT_TABLES, FOLDER), what="build") as own:
+        yield own
+
+
+def _build(snapshot: Snapshot, place: Place, workers: int, progress: Progress | None) -> IndexDescription:
+    folder = index_folder(place.folder)
+    fresh, old = place.work / FOLDER, place.work / f"{FOLDER}.old"
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        segments = _write(snapshot, temporary, workers, progress)
-        _replace(index_folder(kc), temporary)
-    except (OSError, ValueError) as error:
+        for path in (fresh, old):
+            shutil.rmtree(path, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        description = _write(snapshot, fresh, workers, progress)
+        if folder.exists():
+            folder.replace(old)
+        fresh.replace(folder)  # a kill before leaves no index, never half of one
+    except (OSError, ValueError, UserError) as error:
+        if isinstance(error, TextIndexError):
+            raise
         # Of all that tantivy can say only the text tells a full disk from the rest.
-        raise TextIndexError(f"{index_folder(kc)}: the index cannot be written: {error}") from error
+        raise TextIndexError(f"{folder}: the index cannot be written: {error}") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    sentences = snapshot.manifest.rows("sentences")
-    return IndexStatistics(sentences, segments, _size(index_folder(kc)), time.monotonic() - started)
+        for path in (fresh, old):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # a build of the tables may have left something there to go on with
+            place.work.rmdir()
+    return description
 
 
-def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | None) -> int:
-    """Fills `folder` with the whole index; gives its number of segments."""
+def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | None) -> IndexDescription:
+    """Fill `folder` with the whole index."""
     for table, key in LOOKED_UP.items():
-        feather.write_feather(list_row_groups(snapshot.files(table), key), folder / f"{table}.arrow")
-    (folder / TERMS).mkdir()
-    index = tantivy.Index(schema(), path=str(folder / TERMS))
+        groups = list_row_groups(snapshot.files(table), key)
+        write_atomically(folder / f"{table}.arrow", partial(feather.write_feather, groups))
+    terms = folder / TERMS
+    terms.mkdir()
+    index = tantivy.Index(_schema(), path=str(terms))
     index.register_tokenizer(ANALYSER, analyser())
     _add_sentences(index, snapshot, min(max(workers, 1), _MOST_THREADS), progress)
     index.reload()
@@ -133,19 +171,19 @@ def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | 
             f"{snapshot.folder}: the index holds {searcher.num_docs} sentences, the manifest says {total};"
             " check the snapshot with python -m kc_schema.verify"
         )
-    description = {
-        "format": FORMAT,
-        "analyser": ANALYSER,
-        "fingerprint": snapshot.fingerprint,
-        "sentences": total,
-        "segments": searcher.num_segments,
-        "tantivy": version("tantivy"),
-    }
-    with (folder / DESCRIPTION).open("w", encoding="utf-8") as file:
-        json.dump(description, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    return int(searcher.num_segments)
+    for lock in terms.glob("*.lock"):  # needed by writers only
+        lock.unlink()
+    files = tuple(describe_part(path, folder, rows=0) for path in sorted(folder.rglob("*")) if path.is_file())
+    description = IndexDescription(total, int(searcher.num_segments), version("tantivy"), files)
+    return index_step(snapshot, folder).finish(description)
+
+
+def _schema() -> tantivy.Schema:
+    """Return the index' schema: terms with frequencies, without positions; the id as a column."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("text", stored=False, tokenizer_name=ANALYSER, index_option="freq")
+    builder.add_unsigned_field("sentence_id", stored=False, indexed=False, fast=True)
+    return builder.build()
 
 
 def _add_sentences(index: tantivy.Index, snapshot: Snapshot, threads: int, progress: Progress | None) -> None:
@@ -163,17 +201,3 @@ def _add_sentences(index: tantivy.Index, snapshot: Snapshot, threads: int, progr
             progress(done, total)
     writer.commit()
     writer.wait_merging_threads()
-
-
-def _replace(place: Path, temporary: Path) -> None:
-    """Puts the finished folder in its place; a kill in between leaves no index, never half of one."""
-    old = place.with_name(f".{place.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        place.replace(old)
-    temporary.replace(place)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,22 +1,43 @@
-"""Loads a snapshot into Elasticsearch: prepare, load part by part (`part_load`), finish, switch."""
+"""Loads a snapshot into Elasticsearch: prepare, load part by part, complete, switch.
+
+What is done is recorded in the cluster itself, in an index that lasts as long as the load: it is shared by all
+machines that load, survives any of them, and is gone when the cluster's data is. Two things could make such a
+record wrong, and both are looked for. Documents that an asynchronous translog acknowledged are lost when their
+node dies before a flush: so a part is done only when it was flushed and no primary shard was started anew from
+before its first request to after the flush (its primary term tells). And an index that somebody deleted and
+made again has another UUID than the one in the record.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Snapshot, open_snapshot
-from pipelines.text_index.bulk import REQUEST_BYTES
+from pipelines.engine import Engine, RunError
+from pipelines.text_index.bulk import IN_FLIGHT, REQUEST_BYTES, Record, records, send_all
 from pipelines.text_index.cluster_indices import ClusterIndices
-from pipelines.text_index.connection import Connection
-from pipelines.text_index.mappings import TABLES, Generation, generation
-from pipelines.text_index.part_load import PartLoad
-from pipelines.text_index.retry import RetryPolicy
-from pipelines.text_index.switch import switch
+from pipelines.text_index.connection import Connection, RetryPolicy, Tell, repeat
+from pipelines.text_index.mappings import TABLES, Generation, alias, generation
+from pipelines.text_index.protocol import Progress, TextIndexError
 
-__all__ = ["LoadStatistics", "load_snapshot"]
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+__all__ = ["LoadStatistics", "PartLoad", "load_part", "load_snapshot"]
+
+_BATCH_ROWS = 4096
+_MOST_ATTEMPTS = 10
+"""Times that a part is sent before its node, which dies each time, is given up."""
+_SECONDS_BETWEEN_LOOKS = 2.0
+_SECONDS_OF_SILENCE = 6.0
+"""After which the cluster is said to be waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +54,37 @@ class LoadStatistics:
     """Indices of older snapshots that were deleted."""
 
 
-RunParts = Callable[[Sequence[PartLoad], Callable[[], None]], None]
-"""Loads parts side by side; calls the second argument a few times a second."""
+@dataclass(frozen=True, slots=True)
+class PartLoad:
+    """One part of a table that is to be loaded: all that a worker needs to know."""
+
+    connection: Connection
+    generation: Generation
+    index_uuid: str
+    table: str
+    file: str
+    """The part's path inside the snapshot, which names it in the record of finished parts."""
+    path: str
+    rows: int
+    policy: RetryPolicy
+    request_bytes: int = REQUEST_BYTES
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class _PrimaryState:
+    """Tells an index's primary shards from those that took their place."""
+
+    uuid: str
+    terms: tuple[tuple[str, int], ...]
 
 
 def load_snapshot(
     kc: Path | str,
     connection: Connection,
-    run_parts: RunParts,
+    engine: Engine,
     *,
     prefix: str = "kc",
     keep: int = 1,
@@ -48,20 +92,22 @@ def load_snapshot(
     replicas: int | None = None,
     policy: RetryPolicy | None = None,
     request_bytes: int = REQUEST_BYTES,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    tell: Tell = lambda _: None,
 ) -> LoadStatistics:
-    """Loads the snapshot in `kc`, or goes on with a load that was stopped, or finds it loaded.
+    """Load the snapshot in `kc`, or go on with a load that was stopped, or find it loaded.
 
     Args:
         connection: the cluster.
-        run_parts: `pipelines.text_index.load_pipeline.run_parts`, with its engine given.
+        engine: loads the parts side by side.
         prefix: of the names of indices and aliases.
         keep: indices of older snapshots that stay, newest first.
         shards: primary shards of the sentences; None takes one for every 50 million.
         replicas: copies of a finished index; None keeps one where there is another node for it.
         policy: how patiently refused requests are repeated.
         request_bytes: size of a bulk request.
-        progress: is told of documents done and of all.
+        progress: is called with the documents done and all.
+        tell: takes a line where the cluster is waited for.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -71,24 +117,24 @@ def load_snapshot(
     policy = policy or RetryPolicy()
     snapshot = open_snapshot(kc)
     names = generation(snapshot, prefix)
-    total = sum(snapshot.manifest.rows(table) for table in TABLES)
     client = connection.open(seconds=180.0)
     loaded = 0
     try:
-        indices = ClusterIndices(client, connection, policy)
+        indices = ClusterIndices(client, connection, policy, tell)
         if not indices.is_complete(names, snapshot):
             uuids = indices.prepare(names, snapshot, shards)
             parts = _parts(snapshot, connection, names, uuids, policy, request_bytes)
-            waiting = indices.unfinished(names, parts)
+            recorded = indices.recorded(names, [part.file for part in parts])
+            waiting = [part for part in parts if recorded.get(part.file) != part.index_uuid]
             loaded = sum(part.rows for part in waiting)
-            found = total - loaded
-            run_parts(waiting, _watch(indices, names, found, total, progress))
+            _load_parts(engine, waiting, _Watch(indices, names, snapshot, loaded, progress, tell).look)
+            _check_snapshot(snapshot)
             indices.complete(names, snapshot, replicas)
-        retired = switch(indices, names, keep)
+        retired = _switch(indices, names, keep)
     finally:
         client.close()
     if progress is not None:
-        progress(total, total)
+        progress(_documents(snapshot), _documents(snapshot))
     return LoadStatistics(
         sentences=snapshot.manifest.rows("sentences"),
         paragraphs=snapshot.manifest.rows("paragraphs"),
@@ -125,22 +171,194 @@ def _parts(
     ]
 
 
-def _watch(
-    indices: ClusterIndices,
-    names: Generation,
-    found: int,
-    total: int,
-    progress: Callable[[int, int], None] | None,
-) -> Callable[[], None]:
-    """Gives a function that asks the cluster now and then how many documents it took, and passes that on."""
-    state = {"next": 0.0, "done": found}
+def _documents(snapshot: Snapshot) -> int:
+    return sum(snapshot.manifest.rows(table) for table in TABLES)
 
-    def look() -> None:
-        if progress is None or time.monotonic() < state["next"]:
+
+def _load_parts(engine: Engine, parts: list[PartLoad], look: Callable[[], None]) -> None:
+    """Load `parts` on all workers of the engine.
+
+    Raises:
+        TextIndexError: a worker's, or one that says how the pipeline failed.
+    """
+    try:
+        engine.map(load_part, parts, finished=_finished_rows, label="Load", look=look)
+    except RunError as error:
+        raise TextIndexError(f"{error}; what is loaded stays, the same command goes on") from error
+
+
+def _check_snapshot(snapshot: Snapshot) -> None:
+    """The parts that were read must have been those of the manifest that was read first.
+
+    Raises:
+        TextIndexError: another build has replaced them meanwhile.
+    """
+    if open_snapshot(snapshot.folder).fingerprint != snapshot.fingerprint:
+        raise TextIndexError(
+            f"{snapshot.folder}: the snapshot was built again while it was loaded; the same command loads the new one"
+        )
+
+
+@dataclass
+class _Watch:
+    """Asks the cluster now and then how many documents it took, and passes that on."""
+
+    indices: ClusterIndices
+    names: Generation
+    snapshot: Snapshot
+    waiting: int
+    """Documents that the load has to send."""
+    progress: Progress | None
+    tell: Tell
+    _next: float = 0.0
+    _done: int = 0
+    _heard: float = field(default_factory=time.monotonic)
+    _silent: bool = False
+
+    def look(self) -> None:
+        """Ask, unless the last time was a moment ago."""
+        if time.monotonic() < self._next:
             return
-        state["next"] = time.monotonic() + 2.0
+        self._next = time.monotonic() + _SECONDS_BETWEEN_LOOKS
+        taken = self.indices.taken(self.names)
+        self._note_silence(taken is None)
+        total = _documents(self.snapshot)
         # Counters start anew with a node; a number that was shown does not go back.
-        state["done"] = max(state["done"], min(total, indices.taken(names)))
-        progress(int(state["done"]), total)
+        self._done = max(self._done, total - self.waiting, min(total, taken or 0))
+        if self.progress is not None:
+            self.progress(self._done, total)
 
-    return look
+    def _note_silence(self, silent: bool) -> None:
+        now = time.monotonic()
+        url = self.indices.connection.url
+        if not silent:
+            if self._silent:
+                self.tell(f"{url} answers again")
+            self._heard, self._silent = now, False
+        elif not self._silent and now - self._heard > _SECONDS_OF_SILENCE:
+            self._silent = True
+            self.tell(f"waiting for {url}: it does not answer; what was loaded stays")
+
+
+def load_part(part: PartLoad) -> int:
+    """Load one part and record it as done; return its number of rows.
+
+    Raises:
+        TextIndexError: a document is refused, the index was replaced, or the cluster stays out of reach.
+    """
+    index = part.generation.index(part.table)
+    client = part.connection.open(seconds=180.0, connections=IN_FLIGHT)
+    try:
+        for _ in range(_MOST_ATTEMPTS):
+            before = _primary_state(client, part, index)
+            send_all(client, part.connection, index, _rows(part), policy=part.policy, size=part.request_bytes)
+            repeat(lambda: _flush(client, index), part.connection, part.policy)
+            if _primary_state(client, part, index) == before:
+                _record_part(client, part)
+                return part.rows
+    finally:
+        client.close()
+    raise TextIndexError(
+        f"{part.connection.url}: {part.file} was sent {_MOST_ATTEMPTS} times, and each time a shard of {index} was"
+        " lost before it was flushed; see the cluster's log"
+    )
+
+
+def _rows(part: PartLoad) -> Iterator[Record]:
+    """Yield the documents of a part, read a few thousand rows at a time."""
+    with pq.ParquetFile(part.path) as file:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            yield from records(part.table, batch)
+
+
+def _primary_state(client: Elasticsearch, part: PartLoad, index: str) -> _PrimaryState:
+    """Return the state of an index's primary shards.
+
+    Raises:
+        TextIndexError: the index is gone, or is not the one that the load began with.
+    """
+
+    def ask() -> Any:
+        return client.cluster.state(
+            metric="metadata",
+            index=index,
+            filter_path=["metadata.indices.*.primary_terms", "metadata.indices.*.settings.index.uuid"],
+            allow_no_indices=True,
+            ignore_unavailable=True,
+        ).body
+
+    found = repeat(ask, part.connection, part.policy).get("metadata", {}).get("indices", {}).get(index)
+    uuid = found["settings"]["index"]["uuid"] if found else None
+    if uuid != part.index_uuid:
+        raise TextIndexError(f"{part.connection.url}: {index} was deleted while it was loaded")
+    return _PrimaryState(uuid, tuple(sorted(found["primary_terms"].items())))
+
+
+def _flush(client: Elasticsearch, index: str) -> None:
+    """Make durable all that the primaries of an index have acknowledged."""
+    from elastic_transport import ConnectionError as Unreachable
+
+    shards = client.indices.flush(index=index, wait_if_ongoing=True)["_shards"]
+    if shards["successful"] < shards["total"]:
+        # A shard that is just being started anew is not flushed; the next attempt finds it.
+        raise Unreachable(f"{shards['successful']} of {shards['total']} shards were flushed")
+
+
+def _record_part(client: Elasticsearch, part: PartLoad) -> None:
+    """Write down that a part is done; this index's translog is synchronous."""
+    repeat(
+        lambda: client.index(
+            index=part.generation.progress,
+            id=part.file,
+            document={"index_uuid": part.index_uuid, "rows": part.rows},
+        ),
+        part.connection,
+        part.policy,
+    )
+
+
+def _finished_rows(part: PartLoad) -> int | None:
+    """Return the part's rows where the cluster's record knows it as done, None where it does not."""
+    client = part.connection.open()
+    try:
+        indices = ClusterIndices(client, part.connection, part.policy)
+        recorded = indices.recorded(part.generation, [part.file])
+    finally:
+        client.close()
+    return part.rows if recorded.get(part.file) == part.index_uuid else None
+
+
+def _switch(indices: ClusterIndices, names: Generation, keep: int) -> list[str]:
+    """Move both aliases to a complete generation in one call; return the indices of older ones that it deleted."""
+    actions: list[dict[str, Any]] = []
+    for table in TABLES:
+        name, target = alias(names.prefix, table), names.index(table)
+        others = [index for index in _behind(indices, name) if index != target]
+        actions += [{"remove": {"index": index, "alias": name}} for index in others]
+        actions.append({"add": {"index": target, "alias": name}})
+    indices.ask(lambda: indices.client.indices.update_aliases(actions=actions))
+    indices.ask(lambda: indices.client.indices.delete(index=names.progress, ignore_unavailable=True))
+    retired = _older(indices, names)[keep:]
+    gone = [Generation(names.prefix, token).index(table) for token in retired for table in TABLES]
+    for index in gone:
+        indices.ask(partial(indices.client.indices.delete, index=index, ignore_unavailable=True))
+    return gone
+
+
+def _behind(indices: ClusterIndices, name: str) -> list[str]:
+    """Return the indices that an alias stands for."""
+    answer = indices.ask(lambda: indices.client.options(ignore_status=404).indices.get_alias(name=name).body)
+    return [index for index, found in answer.items() if isinstance(found, dict) and "aliases" in found]
+
+
+def _older(indices: ClusterIndices, names: Generation) -> list[str]:
+    """Return the tokens of the other complete generations, newest first; what is still being loaded is left alone."""
+    stem = f"{alias(names.prefix, 'sentences')}-"
+    found = indices.ask(lambda: indices.client.indices.get(index=f"{stem}*", expand_wildcards="open").body)
+    ages = {
+        index.removeprefix(stem): int(about["settings"]["index"]["creation_date"])
+        for index, about in found.items()
+        if about["mappings"].get("_meta", {}).get("complete") is True
+    }
+    ages.pop(names.token, None)
+    return sorted(ages, key=lambda token: ages[token], reverse=True)

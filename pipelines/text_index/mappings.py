@@ -30,7 +30,7 @@ class Generation:
     """Stands for the snapshot: the same snapshot always gives the same names."""
 
     def index(self, table: str) -> str:
-        """Gives the name of a table's index."""
+        """Return the name of a table's index."""
         return f"{self.prefix}-{table}-{self.token}"
 
     @property
@@ -40,18 +40,18 @@ class Generation:
 
 
 def alias(prefix: str, table: str) -> str:
-    """Gives the name under which a table is searched."""
+    """Return the name under which a table is searched."""
     return f"{prefix}-{table}"
 
 
 def generation(snapshot: Snapshot, prefix: str) -> Generation:
-    """Gives the generation of a snapshot."""
+    """Return the generation of a snapshot."""
     token = hashlib.sha256(f"{FORMAT} {snapshot.fingerprint}".encode()).hexdigest()[:12]
     return Generation(prefix, token)
 
 
 def mappings(table: str) -> dict[str, Any]:
-    """Gives a table's mapping, as the cluster gives it back (nothing that is a default is stated).
+    """Return a table's mapping, as the cluster gives it back (nothing that is a default is stated).
 
     Sentences: terms with frequencies and norms, no positions; the id as a column, to order ties. The source is
     kept as it is: one without the id would be stored twice, as the cluster keeps what was sent for recovery.
@@ -73,12 +73,12 @@ def mappings(table: str) -> dict[str, Any]:
 
 
 def shards_for(sentences: int) -> int:
-    """Gives the number of shards for a corpus of this size."""
+    """Return the number of shards for a corpus of this size."""
     return max(1, -(-sentences // SENTENCES_PER_SHARD))
 
 
 def loading_settings(shards: int) -> dict[str, Any]:
-    """Gives the settings under which an index is made and filled as fast as it goes."""
+    """Return the settings under which an index is made and filled as fast as it goes."""
     return {
         "number_of_shards": shards,
         "number_of_replicas": 0,
@@ -90,7 +90,7 @@ def loading_settings(shards: int) -> dict[str, Any]:
 
 
 def serving_settings(replicas: int | None) -> dict[str, Any]:
-    """Gives the settings of a finished index; without `replicas`, one copy where there is another node for it."""
+    """Return the settings of a finished index; without `replicas`, one copy where there is another node for it."""
     copies: dict[str, Any] = (
         {"auto_expand_replicas": "0-1"}
         if replicas is None

@@ -1,271 +1,135 @@
-"""The command-line options of the text index, the same for every command that has one."""
+"""The options of the text index, the same for every command that has one."""
 
 from __future__ import annotations
 
-import argparse
-import functools
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Annotated, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cyclopts import Parameter
 
-from pipelines.beam_run import Engine, choose_engine, quiet_beam
-from pipelines.command_line import positive
-from pipelines.text_index import TextIndex, TextIndexError, open_index
-from pipelines.text_index.connection import VARIABLES, Connection
+from kc_schema.command import Count, Positive, Share, options
+from kc_schema.errors import UsageError
+from pipelines.text_index import TextIndex, open_index
+from pipelines.text_index.connection import Connection, Tell, check_cluster
 
-__all__ = [
-    "add_search_options",
-    "add_text_index_options",
-    "check_text_index_options",
-    "index_snapshot",
-    "open_chosen_index",
-]
-
-_LINES = 20
-"""Lines of progress where there is no terminal."""
+__all__ = ["ClusterOptions", "SearchOptions", "TextIndexOptions"]
 
 
-def add_text_index_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say which index to make."""
-    group = parser.add_argument_group("text index")
-    group.add_argument(
-        "--text-index",
-        choices=("tantivy", "elasticsearch", "none"),
-        help="where sentences are indexed: embedded in the snapshot (tantivy), in a cluster, or not at all"
-        " (default: tantivy; elasticsearch where an address is given)",
-    )
-    _add_connection_options(group)
-    group.add_argument(
-        "--keep",
-        type=_count,
-        metavar="N",
-        help="older snapshots that stay in the cluster when the aliases move (default: 1)",
-    )
-    group.add_argument(
-        "--shards", type=positive, metavar="N", help="primary shards (default: one for every 50M sentences)"
-    )
-    group.add_argument(
-        "--replicas",
-        type=_count,
-        metavar="N",
-        help="copies of the loaded indices (default: 1 where the cluster has another node for it)",
-    )
+@options
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """How to reach a cluster of Elasticsearch."""
 
+    elasticsearch_url: str | None = None
+    """The cluster, http://host:port or https://host:port."""
+    index_prefix: str | None = None
+    """Of the cluster's aliases, PREFIX-sentences and PREFIX-paragraphs. [default: kc]"""
+    elasticsearch_api_key: str | None = field(default=None, repr=False)
+    """Its API key (better: ELASTICSEARCH_API_KEY in the environment)."""
+    elasticsearch_user: str | None = field(default=None, repr=False)
+    """Its user (or ELASTICSEARCH_USER)."""
+    elasticsearch_password: str | None = field(default=None, repr=False)
+    """The user's password (better: ELASTICSEARCH_PASSWORD)."""
+    elasticsearch_ca_file: Path | None = None
+    """Certificates that sign the cluster's, in PEM (or ELASTICSEARCH_CA_FILE). [default: the system's]"""
 
-def add_search_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say which index to ask, and how."""
-    group = parser.add_argument_group("text index")
-    group.add_argument("--kc", default="kc", metavar="DIR", help="the snapshot's folder (default: kc)")
-    _add_connection_options(group)
-    group.add_argument(
-        "--max-document-frequency",
-        type=_share,
-        metavar="SHARE",
-        help="leave out words found in more than this share of the sentences, such as 0.05: faster, and not the"
-        " same result (default: every word counts)",
-    )
+    @property
+    def prefix(self) -> str:
+        """The prefix of the aliases."""
+        return self.index_prefix or "kc"
 
+    def connection(self) -> Connection | None:
+        """Return the connection, completed from the environment; None where no address is given.
 
-def _add_connection_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--elasticsearch-url",
-        metavar="URL",
-        help="the cluster, http://host:port or https://host:port",
-    )
-    group.add_argument(
-        "--elasticsearch-api-key", metavar="KEY", help=f"its API key (better: {VARIABLES['api_key']})"
-    )
-    group.add_argument("--elasticsearch-user", metavar="NAME", help=f"its user (or {VARIABLES['user']})")
-    group.add_argument(
-        "--elasticsearch-password",
-        metavar="PASSWORD",
-        help=f"the user's password (better: {VARIABLES['password']})",
-    )
-    group.add_argument(
-        "--elasticsearch-ca-file",
-        metavar="FILE",
-        help=f"certificates that sign the cluster's, in PEM (or {VARIABLES['ca_file']}; default: the system's)",
-    )
-    group.add_argument(
-        "--index-prefix",
-        metavar="PREFIX",
-        help="of the cluster's aliases, PREFIX-sentences and PREFIX-paragraphs (default: kc)",
-    )
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and at most 1")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return value
-
-
-_ONLY_WITH_CLUSTER = (
-    "elasticsearch_url",
-    "elasticsearch_api_key",
-    "elasticsearch_user",
-    "elasticsearch_password",
-    "elasticsearch_ca_file",
-    "index_prefix",
-    "keep",
-    "shards",
-    "replicas",
-)
-
-
-def check_text_index_options(arguments: argparse.Namespace) -> None:
-    """Refuses options that do not go together, before any work is done.
-
-    Raises:
-        TextIndexError: a cluster without an address, an address without a cluster, or wrong credentials.
-    """
-    if text_index(arguments) == "elasticsearch":
-        if arguments.elasticsearch_url is None:
-            raise TextIndexError("--text-index elasticsearch needs --elasticsearch-url URL")
-        connection(arguments)
-        return
-    for name in _ONLY_WITH_CLUSTER:
-        if getattr(arguments, name) is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise TextIndexError(f"{option} goes with --text-index elasticsearch and --elasticsearch-url")
-
-
-def text_index(arguments: argparse.Namespace) -> str:
-    """Gives the kind of index to make: tantivy, elasticsearch or none."""
-    chosen = "tantivy" if arguments.elasticsearch_url is None else "elasticsearch"
-    return str(arguments.text_index or chosen)
-
-
-def connection(arguments: argparse.Namespace) -> Connection:
-    """Gives the connection to the cluster, from options and environment.
-
-    Raises:
-        TextIndexError: an address or credentials that cannot be used.
-    """
-    return Connection.from_url(
-        arguments.elasticsearch_url,
-        api_key=arguments.elasticsearch_api_key,
-        user=arguments.elasticsearch_user,
-        password=arguments.elasticsearch_password,
-        ca_file=arguments.elasticsearch_ca_file,
-    )
-
-
-def open_chosen_index(arguments: argparse.Namespace) -> TextIndex:
-    """Opens the index that a search's options name.
-
-    Raises:
-        kc_schema.snapshot.SnapshotError: no finished snapshot there.
-        TextIndexError: no index there.
-    """
-    return open_index(
-        arguments.kc if arguments.elasticsearch_url is None else connection(arguments),
-        max_document_frequency=arguments.max_document_frequency,
-        index_prefix=arguments.index_prefix or "kc",
-    )
-
-
-def index_snapshot(
-    kc: Path, arguments: argparse.Namespace, *, workers: int, console: Console, engine: Engine | None = None
-) -> None:
-    """Makes the index of the snapshot in `kc` that `arguments` ask for, with progress on `console`.
-
-    Args:
-        workers: threads (embedded) or processes (a cluster) on this machine.
-        engine: what runs the Beam pipeline that loads a cluster; None takes `workers` processes.
-
-    Raises:
-        TextIndexError: it cannot be made; the message says what to do.
-    """
-    kind = text_index(arguments)
-    if kind == "tantivy":
-        _index_embedded(kc, workers, console)
-    elif kind == "elasticsearch":
-        quiet_beam()
-        _load_cluster(kc, arguments, engine or choose_engine([], workers=workers), console)
-
-
-def _index_embedded(kc: Path, workers: int, console: Console) -> None:
-    from pipelines.text_index.embedded_build import build_embedded_index, index_folder
-
-    with IndexProgress(console, "indexing sentences") as progress:
-        statistics = build_embedded_index(kc, workers=workers, progress=progress.update)
-    size = f"{statistics.sentences:,} sentences, {statistics.bytes / 1e6:,.1f} MB"
-    if statistics.seconds:
-        done = f"indexed {size} in {statistics.seconds:,.1f} s"
-    else:
-        done = f"the text index is there already: {size}"
-    console.print(f"{index_folder(kc)}: {done}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _load_cluster(kc: Path, arguments: argparse.Namespace, engine: Engine, console: Console) -> None:
-    from pipelines.text_index.load import load_snapshot
-    from pipelines.text_index.load_pipeline import run_parts
-
-    cluster = connection(arguments)
-    with IndexProgress(console, "loading documents") as progress:
-        statistics = load_snapshot(
-            kc,
-            cluster,
-            functools.partial(run_parts, engine=engine),
-            prefix=arguments.index_prefix or "kc",
-            keep=1 if arguments.keep is None else arguments.keep,
-            shards=arguments.shards,
-            replicas=arguments.replicas,
-            progress=progress.update,
+        Raises:
+            pipelines.text_index.TextIndexError: an address or credentials that cannot be used.
+        """
+        if self.elasticsearch_url is None:
+            return None
+        ca_file = self.elasticsearch_ca_file
+        return Connection.from_url(
+            self.elasticsearch_url,
+            api_key=self.elasticsearch_api_key,
+            user=self.elasticsearch_user,
+            password=self.elasticsearch_password,
+            ca_file=None if ca_file is None else str(ca_file),
         )
-    size = f"{statistics.sentences:,} sentences, {statistics.paragraphs:,} paragraphs"
-    what = f"loaded {statistics.loaded:,} documents" if statistics.loaded else "was loaded already"
-    lines = [
-        f"{cluster.url}: {what} in {statistics.seconds:,.1f} s: {size} in {', '.join(statistics.indices)}"
-    ]
-    if statistics.retired:
-        lines.append(f"{cluster.url}: deleted {', '.join(statistics.retired)}")
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-class IndexProgress:
-    """A progress bar on a terminal, a few plain lines elsewhere."""
+Cluster = Annotated[ClusterOptions, Parameter(group="Elasticsearch")]
 
-    def __init__(self, console: Console, label: str) -> None:
-        # Beam's run takes the standard error stream away; this holds on to it.
-        console = Console(file=console.file, force_terminal=console.is_terminal)
-        self._console = console
-        self._label = label
-        self._bar: Progress | None = None
-        if console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = Progress(*columns, console=console)
-        self._lines = 0
 
-    def __enter__(self) -> IndexProgress:
-        if self._bar is not None:
-            self._bar.start()
-        return self
+@options
+@dataclass(frozen=True, kw_only=True)
+class TextIndexOptions:
+    """Which index to make."""
 
-    def update(self, done: int, total: int) -> None:
-        """Shows that `done` of `total` are done."""
-        if self._bar is not None:
-            if not self._bar.tasks:
-                self._bar.add_task(self._label, total=total)
-            self._bar.update(self._bar.tasks[0].id, completed=done)
-        elif done * _LINES // max(total, 1) > self._lines:
-            self._lines = done * _LINES // max(total, 1)
-            self._console.print(f"{self._label}: {done:,} of {total:,}", highlight=False)
+    text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
+    """Where sentences are indexed: in the snapshot, in a cluster, or nowhere. [default: by --elasticsearch-url]"""
+    cluster: Cluster = ClusterOptions()
+    keep: Annotated[Count | None, Parameter(group="Elasticsearch")] = None
+    """Older snapshots that stay in the cluster when the aliases move. [default: 1]"""
+    shards: Annotated[Positive | None, Parameter(group="Elasticsearch")] = None
+    """Primary shards. [default: one for every 50M sentences]"""
+    replicas: Annotated[Count | None, Parameter(group="Elasticsearch")] = None
+    """Copies of the loaded indices. [default: 1 where the cluster has another node for it]"""
 
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+    @property
+    def kind(self) -> Literal["tantivy", "elasticsearch", "none"]:
+        """The index to make."""
+        if self.text_index is not None:
+            return self.text_index
+        return "tantivy" if self.cluster.elasticsearch_url is None else "elasticsearch"
+
+    def check(self, tell: Tell | None = None) -> None:
+        """Refuse what cannot work before any work is done: a cluster must answer, too.
+
+        Args:
+            tell: takes a line where a cluster that is not ready is waited for.
+
+        Raises:
+            UsageError: a cluster without an address, or options of a cluster without one.
+            pipelines.text_index.TextIndexError: wrong credentials, or a cluster that does not answer.
+        """
+        if self.kind == "elasticsearch":
+            connection = self.cluster.connection()
+            if connection is None:
+                raise UsageError("--text-index elasticsearch needs --elasticsearch-url URL")
+            check_cluster(connection, tell)
+            return
+        given = {f.name: getattr(self.cluster, f.name) for f in fields(self.cluster)}
+        given |= {"keep": self.keep, "shards": self.shards, "replicas": self.replicas}
+        for name, value in given.items():
+            if value is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} goes with --text-index elasticsearch and --elasticsearch-url")
+
+
+@options
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """Which index to ask, and how."""
+
+    kc: Path = Path("kc")
+    """The snapshot's folder."""
+    max_document_frequency: Share | None = None
+    """Leave out words in more than this share of the sentences (0.05, say): faster, other results. [default: none]"""
+    cluster: Cluster = ClusterOptions()
+
+    def open_index(self, tell: Tell | None = None) -> TextIndex:
+        """Open the index that the options name.
+
+        Args:
+            tell: takes a line where a cluster that is not ready is waited for.
+
+        Raises:
+            kc_schema.snapshot.SnapshotError: no finished snapshot there.
+            pipelines.text_index.TextIndexError: no index there, or a cluster that does not answer.
+        """
+        return open_index(
+            self.cluster.connection() or self.kc,
+            max_document_frequency=self.max_document_frequency,
+            index_prefix=self.cluster.prefix,
+            tell=tell,
+        )

@@ -1,13 +1,24 @@
-"""What every text index offers, and the record that it gives: the only names that callers need."""
+"""What every text index offers: the only names that callers need. What it finds are `kc_schema.hit.Hit`s."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol
 
-__all__ = ["BM25_B", "BM25_K1", "Hit", "QueryError", "TextIndex", "TextIndexError", "check_queries"]
+from kc_schema.errors import UserError
+from kc_schema.hit import Hit
+
+__all__ = [
+    "BM25_B",
+    "BM25_K1",
+    "MOST_HITS",
+    "Progress",
+    "QueryError",
+    "TextIndex",
+    "TextIndexError",
+    "check_queries",
+]
 
 BM25_K1 = 1.2
 """Saturation of a term's frequency in the sentence."""
@@ -15,31 +26,19 @@ BM25_B = 0.75
 """Share of the sentence's length in the normalisation."""
 
 
-class TextIndexError(Exception):
+MOST_HITS = 10_000
+"""Paragraphs that a query may ask for."""
+
+Progress = Callable[[int, int], None]
+"""Takes how many are done, and all."""
+
+
+class TextIndexError(UserError):
     """An index that cannot be opened, built, loaded or asked; the message says what to do."""
 
 
-class QueryError(TextIndexError):
+class QueryError(TextIndexError, ValueError):
     """A query that the index cannot answer; the message names the query by its number, from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A paragraph that was found, with the best of its sentences."""
-
-    rank: int
-    """Place among the hits of the query, from 1."""
-    score: float
-    """BM25 (k1 1.2, b 0.75) of the sentence, with the factor k1 + 1; five significant digits."""
-    paragraph_id: int
-    title: str
-    """Title of the page as displayed."""
-    sentence: str
-    """Plain text of the sentence that scored best."""
-    text: str
-    """The paragraph, with anchors as tags (`kc_schema.anchors`)."""
-    section: str
-    """Headings above the paragraph, outermost first; empty in the introduction."""
 
 
 class TextIndex(Protocol):
@@ -54,19 +53,19 @@ class TextIndex(Protocol):
         """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was indexed."""
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
-        """Gives the best `k` distinct paragraphs of every query, in the order of the queries.
+        """Return the best `k` distinct paragraphs of every query, in the order of the queries.
 
         A query is plain text: an OR of its words, each weighted by how often it stands in the query. Hits
-        come by score, then by ascending id of the sentence. A query without words has no hits.
+        come by score, then by ascending id of the sentence, which is their key. A query without words has no hits.
+        All hits come from the state of the corpus that was opened.
 
         Raises:
-            QueryError: a query that cannot be answered.
-            TextIndexError: the index fails.
-            ValueError: `k` is not positive.
+            QueryError: a query that cannot be answered, or a `k` below 1 or above `MOST_HITS`.
+            TextIndexError: the index fails, or the corpus was built again; it must be opened again.
         """
 
     def close(self) -> None:
-        """Gives back files and connections."""
+        """Give back files and connections."""
 
     def __enter__(self) -> TextIndex: ...
 
@@ -76,14 +75,14 @@ class TextIndex(Protocol):
 
 
 def check_queries(queries: Sequence[str], k: int) -> None:
-    """Refuses what no index can be asked.
+    """Refuse what no index can be asked.
 
     Raises:
-        QueryError: a query is not text, or holds code points that are no characters (lone surrogates).
-        ValueError: `k` is not positive.
+        QueryError: a query is not text, or holds code points that are no characters (lone surrogates); or `k` is
+            below 1 or above `MOST_HITS`.
     """
-    if k < 1:
-        raise ValueError(f"k is {k}: ask for one paragraph or more")
+    if not 1 <= k <= MOST_HITS:
+        raise QueryError(f"k is {k}: ask for 1 to {MOST_HITS:,} paragraphs")
     if isinstance(queries, str):
         raise QueryError("queries is one string; give a list of queries")
     for number, query in enumerate(queries, start=1):

@@ -26,7 +26,7 @@ class ScoredSentence(NamedTuple):
 
 
 def rounded(score: float) -> float:
-    """Gives `score` with five significant digits.
+    """Return `score` with five significant digits.
 
     A score is a sum of 32-bit floats in whatever order an engine visits the terms, so that equal sentences
     may differ in the seventh digit; what differs there is a tie.
@@ -35,14 +35,14 @@ def rounded(score: float) -> float:
 
 
 def rows_to_ask(k: int) -> int:
-    """Gives how many sentences to ask for at first, so that `k` distinct paragraphs are likely among them."""
+    """Return how many sentences to ask for at first, so that `k` distinct paragraphs are likely among them."""
     return 2 * k + 10
 
 
 def best_paragraphs(
     found: Iterable[ScoredSentence], k: int, *, exhausted: bool
 ) -> list[ScoredSentence] | None:
-    """Gives the best sentence of each of the best `k` paragraphs; None when more sentences must be asked for.
+    """Return the best sentence of each of the best `k` paragraphs; None when more sentences must be asked for.
 
     Order: score (rounded) descending, then sentence id ascending.
 

@@ -14,13 +14,12 @@ from pipelines.wikitext import marks
 from pipelines.wikitext.article_parts import ImageLink
 from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
-from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
-from pipelines.wikitext.templates.kinds import template_kind
+from pipelines.wikitext.template_calls import read_arguments, split_arguments
+from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
 from pipelines.wikitext.templates.registry import (
     Renderer,
     TemplateCall,
-    find_renderer,
     normalise_template_name,
 )
 
@@ -35,6 +34,8 @@ _LINK = re.compile(r"\[\[[^\[\]]*(?:\[\[[^\[\]]*\]\][^\[\]]*)*\]\]")
 _MEDIA = re.compile(
     r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
 )
+# Templates that show words in the text and a picture beside it (Italian biographies).
+_WITH_PICTURE = frozenset(("bio",))
 # Kinds of templates that end the paragraph they stand in, even in the middle of a line.
 _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 # Kinds that leave a paragraph whole even when they stand alone on a line of it.
@@ -53,8 +54,9 @@ _Action = Renderer | _Silent | None
 other calls, decide once it is expanded."""
 
 _MOST_NAMES = 20_000
-_ACTIONS: dict[str, tuple[str, _Action]] = {}
-"""Normalised name and action by name as written, kept from page to page; names with a colon are not."""
+_ACTIONS: dict[str, dict[str, tuple[str, _Action]]] = {}
+"""By the wiki's language, normalised name and action by name as written, kept from page to page; names with a colon
+are not."""
 
 
 class _Call(NamedTuple):
@@ -79,16 +81,14 @@ class Expansion:
         self.dropped: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.rendered = 0
+        self.actions = _ACTIONS.setdefault(site.language, {})
 
-    def expand(self, text: str) -> tuple[str, bool]:
-        """Return `text` with every call expanded or dropped, and whether a renderer brought tags.
+    def expand(self, pieces: list[str], partners: dict[int, int]) -> tuple[str, bool]:
+        """Return a text with every call expanded or dropped, and whether a renderer brought tags.
 
-        Braces without a partner stay as text.
+        The text comes as `cut_at_braces` cuts it; braces without a partner stay as text.
         """
-        if "{{" not in text:
-            return text, False
         brought_tags = False
-        pieces, partners = cut_at_braces(text)
         result = [pieces[0]]
         calls: list[_Call] = []
         index = 1
@@ -149,7 +149,7 @@ class Expansion:
             return "", None
         pipe = following.find("|")
         written = following if pipe < 0 else following[:pipe]
-        known = _ACTIONS.get(written)
+        known = self.actions.get(written)
         if known is not None and (whole or pipe >= 0):
             return known
         if pipe < 0 and not whole and ":" not in written:
@@ -163,17 +163,17 @@ class Expansion:
     def _action(self, written: str) -> tuple[str, _Action]:
         """Return the normalised name of a call and what to do with it."""
         name = _normalise(written, self.site)
-        action: _Action = find_renderer(name)
+        action: _Action = find_renderer_on(self.site.language, name)
         if action is None:
-            kind = template_kind(name)
+            kind = template_kind_on(self.site.language, name)
             if kind is not None:
                 action = _Silent(kind)
             elif ":" not in written and written.upper() != written:
                 action = _Silent("")
         if ":" not in written:
-            if len(_ACTIONS) > _MOST_NAMES:
-                _ACTIONS.clear()
-            _ACTIONS[written] = (name, action)
+            if len(self.actions) > _MOST_NAMES:
+                self.actions.clear()
+            self.actions[written] = (name, action)
         return name, action
 
     def _close(self, call: _Call, inside: str, braces: str, inner: bool) -> str:
@@ -217,6 +217,8 @@ class Expansion:
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
             if value is not None:
                 self.rendered += 1
+                if name in _WITH_PICTURE:
+                    self.images.extend(template_images(name, arguments, self.site))
                 return _with_plain_apostrophes(value)
         if action is not None and isinstance(action, _Silent) and action.kind:
             self.dropped[action.kind] += 1

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from pipelines.wikitext.article_parts import ImageLink
 from pipelines.wikitext.data import read_column, read_table
 from pipelines.wikitext.site import Site
-from pipelines.wikitext.templates.kinds import template_kind
+from pipelines.wikitext.templates.other_languages import template_kind_on
 
 __all__ = [
     "KINDS_WITHOUT_IMAGES",
@@ -183,7 +183,7 @@ def template_images(name: str, arguments: Mapping[str, str], site: Site) -> list
     ``gallery`` and ``thumbnail`` in the templates made for pictures), or as a whole ``[[File:..]]``.
     Templates for sources and remarks have none.
     """
-    if template_kind(name) in KINDS_WITHOUT_IMAGES:
+    if template_kind_on(site.language, name) in KINDS_WITHOUT_IMAGES:
         return []
     place = _picture_templates().get(name.lower(), "infobox")
     if place == "gallery":

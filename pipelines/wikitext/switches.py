@@ -22,8 +22,12 @@ _KNOWN = frozenset(_KNOWN_TEXT.split())
 
 
 @cache
-def _disambiguation_templates() -> frozenset[str]:
-    return frozenset(name.lower() for _, name in read_table("disambiguation_templates"))
+def _disambiguation_templates(language: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the names of templates that tell disambiguation pages, in lower case, and beginnings of such names."""
+    rows = read_table("disambiguation_templates")
+    # Many wikis have borrowed the English names.
+    names = {name.lower() for code, name in rows if code in (language, "en")}
+    return frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
 
 
 def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
@@ -46,9 +50,9 @@ def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
     return _SWITCH.sub(strip, text), found
 
 
-def is_disambiguation(title: str, templates: Set[str], switches: Set[str]) -> bool:
+def is_disambiguation(title: str, templates: Set[str], switches: Set[str], language: str = "en") -> bool:
     """Return whether a page only tells articles apart: by its title, its templates' names or its switches."""
     if "DISAMBIG" in switches or title.endswith("(disambiguation)"):
         return True
-    known = _disambiguation_templates()
-    return any(name.lower() in known for name in templates)
+    known, beginnings = _disambiguation_templates(language)
+    return any(name.lower() in known or name.lower().startswith(beginnings) for name in templates)

@@ -13,7 +13,7 @@ _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
 # Two or more spaces; spaces before a comma or a full stop that end something; spaces between dots.
 _SPACES = re.compile(rf" (?=[ ,.])(?: *[,.](?=[\s{JOINER}{ANCHOR_END}{REMOVED}]|\Z)|(?<=\. )\.(?!\d)| +)")
 # Brackets around nothing that are not part of a word.
-_EMPTY_BRACKETS = re.compile(r"\( ?\)")
+_EMPTY_BRACKETS = re.compile(r"\( ?\)|（ ?）|「」|『』|【】|〈〉|《》")
 
 
 def tidy(text: str) -> str:
@@ -39,7 +39,9 @@ def _space(spaces: re.Match[str]) -> str:
 def _empty_brackets(brackets: re.Match[str]) -> str:
     """Drop brackets around nothing, unless they stand at a word, as in ``main()``."""
     start = brackets.start()
-    return "" if start == 0 or brackets.string[start - 1] in " \n" else brackets[0]
+    if start == 0 or brackets[0][0] != "(" or brackets.string[start - 1] in " \n":
+        return ""
+    return brackets[0]
 
 
 _LONGEST_TAIL, _SHORTEST_TAIL = 400, 80
@@ -70,12 +72,13 @@ def _close_gaps(text: str) -> str:
 
 
 # What may need tidying before a removal and behind it; both hold the empty string.
-_BEFORE_GAP = " ([\n" + SURFACE
-_BEHIND_GAP = ")]" + ANCHOR_END
-_SEPARATORS = " ,;:"
+_BEFORE_GAP = " ([\n（「『【〈《" + SURFACE
+_BEHIND_GAP = ")]）」』】〉》" + ANCHOR_END
+_SEPARATORS = " ,;:、，；："
 # What announces nothing once it stands alone in its brackets.
 _ANNOUNCEMENTS = ("(pronounced", "(pronunciation", "(IPA", "(listen")
-_CLOSING = {"(": ")", "[": "]"}
+_CLOSING = {"(": ")", "[": "]", "（": "）", "「": "」", "『": "』", "【": "】", "〈": "〉", "《": "》"}
+_CLOSERS = frozenset(_CLOSING.values())
 
 
 def _join(left: str, right: str) -> str:
@@ -93,9 +96,11 @@ def _join(left: str, right: str) -> str:
     if last in _CLOSING:
         behind = behind.lstrip(_SEPARATORS)
         if behind[:1] == _CLOSING[last]:
+            if last not in "([":
+                return before[:-1] + behind[1:]
             return _join(before[:-1].rstrip(" ") + " ", " " + behind[1:])
         return before + behind
-    if first in ")]":
+    if first in _CLOSERS:
         before = before.rstrip(_SEPARATORS)
         if before.endswith(_ANNOUNCEMENTS):
             before = before[: before.rindex("(") + 1]

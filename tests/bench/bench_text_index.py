@@ -10,7 +10,6 @@ benchmark starts on this machine (`tests/services/elasticsearch`), unless an add
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import statistics
 import tempfile
@@ -22,14 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kc_schema.hit import Hit
 from kc_schema.snapshot import Manifest, Part, Snapshot, checksum, open_snapshot, write_manifest
 from kc_schema.tables import TEXT_TABLES
-from pipelines.beam_run import choose_engine, default_workers, quiet_beam
+from pipelines.engine import Engine, default_workers
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP
-from pipelines.text_index import Hit, TextIndex, open_index
+from pipelines.text_index import Connection, TextIndex, open_index
 from pipelines.text_index.embedded_build import build_embedded_index
 from pipelines.text_index.load import load_snapshot
-from pipelines.text_index.load_pipeline import run_parts
 from tests.services.elasticsearch.node import Node
 
 RUN = 4
@@ -100,12 +99,12 @@ def _rows(start: int, texts: Sequence[str]) -> dict[str, pa.Table]:
 
 
 def rate_one_by_one(index: TextIndex, tweets: Sequence[str]) -> float:
-    """Gives queries a second when each waits for the one before: the better of two rounds."""
+    """Return queries a second when each waits for the one before: the better of two rounds."""
     return max(len(tweets) / _seconds(lambda: [index.search([tweet]) for tweet in tweets]) for _ in range(2))
 
 
 def rate_in_batches(index: TextIndex, tweets: Sequence[str]) -> float:
-    """Gives queries a second of all tweets at once: the best of three rounds."""
+    """Return queries a second of all tweets at once: the best of three rounds."""
     return max(len(tweets) / _seconds(lambda: index.search(tweets)) for _ in range(3))
 
 
@@ -116,9 +115,9 @@ def _seconds(work: object) -> float:
 
 
 def overlap(one: Sequence[Sequence[Hit]], other: Sequence[Sequence[Hit]]) -> float:
-    """Gives the mean share of the paragraphs of `one` that `other` has too."""
+    """Return the mean share of the paragraphs of `one` that `other` has too."""
     return statistics.fmean(
-        len({hit.paragraph_id for hit in a} & {hit.paragraph_id for hit in b}) / len(a)
+        len({hit.record_id for hit in a} & {hit.record_id for hit in b}) / len(a)
         for a, b in zip(one, other, strict=True)
         if a
     )
@@ -157,10 +156,8 @@ def bench(count: int, snapshot: Snapshot, tweets: Sequence[str], url: str, folde
     built = build_embedded_index(kc, workers=default_workers())
     measure(f"{count:,} embedded", kc, "", tweets, built.sentences / built.seconds, built.bytes / 1e6)
     prefix = f"bench-{count}"
-    runner = functools.partial(run_parts, engine=choose_engine([], workers=default_workers()))
-    from pipelines.text_index.connection import Connection
-
-    loaded = load_snapshot(kc, Connection.from_url(url), runner, prefix=prefix)
+    with Engine(default_workers()) as engine:
+        loaded = load_snapshot(kc, Connection.from_url(url), engine, prefix=prefix)
     with Elasticsearch(url) as client:
         stores = {
             part: client.indices.stats(index=f"{prefix}-{part}", metric="store")["_all"]["primaries"]["store"]
@@ -182,7 +179,6 @@ def main() -> None:
     parser.add_argument("--sentences", nargs="+", type=int, default=[100_000, 1_000_000])
     parser.add_argument("--elasticsearch-url", help="a running cluster (default: a node of the tests')")
     arguments = parser.parse_args()
-    quiet_beam()
     tweets = arguments.tweets.read_text(encoding="utf-8").splitlines()
     print(f"{len(tweets)} queries, {os.cpu_count()} cores; load: sentences a second; rates: queries a second")
     print_row("index", "load", "MB", "one by one", "in batches", "overlap top 10")

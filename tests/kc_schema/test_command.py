@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from kc_schema.command import Command, Count, Positive, options
+from kc_schema.command import Command, Count, Positive, options, printable
 from kc_schema.errors import UsageError, UserError
 
 
@@ -196,3 +196,23 @@ def test_signals_end_a_command_with_one_line(number, status):
         process.send_signal(number)
         assert process.wait(30) == status
         assert process.stderr.read() == b"stopped; the same command goes on where this one was\n"
+
+
+def test_a_command_may_explain_words_that_are_no_options(capsys):
+    def explain(unknown):
+        return f"{unknown[-1]} is a stray word" if not unknown[0].startswith("--") else None
+
+    for argv, stray in ((["two", "words"], "words"), (["--keep", "2", "-dashed"], "-dashed")):
+        assert command(explain_unknown=explain)(argv) == 2
+        assert capsys.readouterr().err.startswith(f"error: {stray} is a stray word; python -m")
+    assert command(explain_unknown=explain)(["--owerwrite"]) == 2
+    assert "Did you mean --overwrite?" in capsys.readouterr().err
+
+
+def test_no_control_character_of_a_message_reaches_the_terminal(capsys):
+    def run(_):
+        raise UserError("no such file: \x1b]0;owned\x07\x9b31m\x7f.txt")
+
+    assert command(run)([]) == 1
+    assert capsys.readouterr().err == "error: no such file: ␛]0;owned␇\ufffd31m␡.txt\n"
+    assert printable("tab\tline\n é") == "tab\tline\n é"

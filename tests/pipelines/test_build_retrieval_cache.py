@@ -286,8 +286,9 @@ def test_one_record_of_settings_decides_a_build(kc, data, tmp_path):
     from pipelines.evidence.corpora import Corpora
     from pipelines.evidence.crops import Cropper
     from pipelines.evidence.options import Settings, SourceSettings
+    from pipelines.text_index.options import SearchOptions
 
-    with Corpora(kc, Settings({"object": SourceSettings()}), encoder_spec=None) as corpora:
+    with Corpora(SearchOptions(kc=kc), Settings({"object": SourceSettings()}), encoder_spec=None) as corpora:
         made = CacheBuild(tmp_path, read_dataset("twitter17", data), {}, corpora, Cropper(grid=(1, 3)))
         assert made.settings is corpora.settings
         assert made._options(images_by_content=False)["objects"] == {"grid": [1, 3]}

@@ -10,10 +10,11 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pipelines.image_index.decoding import check_image
 from pipelines.image_index.errors import BrokenImageError, FetchError
+from pipelines.image_index.fetching.politeness import HostGate
 from pipelines.image_index.file_names import (
     MediaServer,
     hash_folders,
@@ -22,12 +23,10 @@ from pipelines.image_index.file_names import (
     thumbnail_widths,
 )
 
-if TYPE_CHECKING:
-    from pipelines.image_index.fetching.transport import Transport
-
 __all__ = [
     "AGENT",
     "Answer",
+    "Asking",
     "LocalFolder",
     "Outcome",
     "TransportError",
@@ -77,7 +76,21 @@ class TransportError(Exception):
         """The host to which a refused redirect leads; empty otherwise."""
 
 
-def download_image(file: str, server: MediaServer, transport: Transport) -> Outcome:
+class Asking(Protocol):
+    """What asks a host for addresses (`pipelines.image_index.fetching.transport.Transport`)."""
+
+    gate: HostGate
+
+    def get(self, url: str) -> Answer:
+        """Return the answer to a request.
+
+        Raises:
+            TransportError: no usable answer.
+            Stopped: the host is not to be asked any more.
+        """
+
+
+def download_image(file: str, server: MediaServer, transport: Asking) -> Outcome:
     """Ask for a file until it is had or its failure is final.
 
     The shared repository's thumbnail comes first, then that of the wiki's own. A server refuses to draw a
@@ -118,7 +131,7 @@ def check_content(content: bytes, url: str) -> Outcome:
     return Outcome(url, "", content, image.width, image.height, image.mime, sha256)
 
 
-def _ask(url: str, transport: Transport) -> tuple[Answer | None, str, str]:
+def _ask(url: str, transport: Asking) -> tuple[Answer | None, str, str]:
     """Ask until there is a final answer; return it (None without one), why it is none, and a detail of that."""
     gate = transport.gate
     limits = gate.limits
@@ -158,7 +171,7 @@ def _ask(url: str, transport: Transport) -> tuple[Answer | None, str, str]:
     return last, reason, ""
 
 
-def _refused_alone(transport: Transport, answers_before: int) -> bool:
+def _refused_alone(transport: Asking, answers_before: int) -> bool:
     """Tell whether a host that refuses an image answers for others: asked for one that it gave before."""
     gate = transport.gate
     if gate.answers > answers_before:

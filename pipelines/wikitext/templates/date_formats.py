@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime
 
+from pipelines.wikitext.templates.language_formats import language_format
 from pipelines.wikitext.templates.markup import plain
 from pipelines.wikitext.templates.registry import TemplateCall
 
@@ -37,9 +38,10 @@ def month_number(text: str) -> int | None:
     return 9 if lowered == "sept" else None
 
 
-def format_time(form: str, date: datetime.date) -> str:
+def format_time(form: str, date: datetime.date, language: str = "en") -> str:
     """Return `date` by `form`, whose letters are those of
-    https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions##time; the time of day is midnight.
+    https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions##time, with the month names of `language`; the time
+    of a date without one is midnight.
 
     Text between double quotes and a character behind a backslash stand for themselves.
     """
@@ -58,25 +60,36 @@ def format_time(form: str, date: datetime.date) -> str:
             position = end + 1
         elif letter == "x" and form[position : position + 1] in ("n", "N", "r", "g"):
             # "xg" is the genitive month name; the others choose numerals, which English does not need.
-            pieces.append(MONTHS[date.month] if form[position] == "g" else "")
+            genitive = language_format(language).date_months[date.month - 1]
+            pieces.append(genitive if form[position] == "g" else "")
             position += 1
         else:
-            pieces.append(_letter(letter, date))
+            pieces.append(_letter(letter, date, language))
     return "".join(pieces)
 
 
-def _letter(letter: str, date: datetime.date) -> str:
+def _letter(letter: str, date: datetime.date, language: str) -> str:
     if letter in "HisGuhgaAeTPOIcrUZB":
-        return {"H": "00", "i": "00", "s": "00", "G": "0", "h": "12", "g": "12", "a": "am", "A": "AM"}.get(
-            letter, "UTC" if letter in "eT" else ""
-        )
+        time = date.time() if isinstance(date, datetime.datetime) else datetime.time()
+        half = time.hour % 12 or 12
+        return {
+            "H": f"{time.hour:02}",
+            "G": f"{time.hour}",
+            "h": f"{half:02}",
+            "g": f"{half}",
+            "i": f"{time.minute:02}",
+            "s": f"{time.second:02}",
+            "a": "pm" if time.hour > 11 else "am",
+            "A": "PM" if time.hour > 11 else "AM",
+        }.get(letter, "UTC" if letter in "eT" else "")
+    month = language_format(language).months[date.month - 1]
     values = {
         "Y": f"{date.year}",
         "y": f"{date.year % 100:02}",
         "n": f"{date.month}",
         "m": f"{date.month:02}",
-        "F": MONTHS[date.month],
-        "M": MONTHS[date.month][:3],
+        "F": month,
+        "M": month[:3],
         "j": f"{date.day}",
         "d": f"{date.day:02}",
         "l": calendar.day_name[date.weekday()],

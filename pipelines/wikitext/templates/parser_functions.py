@@ -17,8 +17,9 @@ from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.expressions import evaluate, write_result
+from pipelines.wikitext.templates.language_formats import format_number, language_format
 from pipelines.wikitext.templates.languages import language_name
-from pipelines.wikitext.templates.numerals import group_digits, parse_number
+from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.variables import variable_value
 
 __all__ = ["call_parser_function", "is_parser_function"]
@@ -140,12 +141,9 @@ def _formatnum(call: _Call) -> str:
     if option == "NOSEP":
         return call.argument
     if option == "R":
-        return call.argument.replace(",", "")
-    return _DIGIT_RUN.sub(lambda run: group_digits(run[0]), call.argument)
-
-
-# A run of digits before the point: not preceded by a point or a digit.
-_DIGIT_RUN = re.compile(r"(?<![\d.,])\d{4,60}(?!\d)")
+        form = language_format(call.site.language)
+        return call.argument.replace(form.thousands, "").replace(" ", "").replace(form.decimal, ".")
+    return format_number(call.argument, call.site.language)
 
 
 def _pad(call: _Call, *, left: bool) -> str:
@@ -182,24 +180,36 @@ def _ns(call: _Call) -> str:
 
 
 def _time(call: _Call) -> str:
-    """``{{#time: j F Y | 2001-02-03 }}`` -> ``3 February 2001``; without a date the dump's."""
+    """``{{#time: j F Y | 2001-02-03 }}`` -> ``3 February 2001``; without a date the dump's; a third argument names
+    the language.
+    """
     text = call.value(0)
     date = _parse_date(text, call.site.date) if text else call.site.date
-    return format_time(call.argument, date) if date else ""
+    return format_time(call.argument, date, call.value(1) or call.site.language) if date else ""
 
 
 def _parse_date(text: str, today: datetime.date | None) -> datetime.date | None:
     text = text.strip()
     if text.lower() in ("now", "today"):
         return today
+    if text[:1] == "@" and text[1:].isdecimal() and len(text) < 12:
+        return datetime.datetime.fromtimestamp(int(text[1:]), datetime.timezone.utc)
+    time = _TIME_OF_DAY.search(text)
+    if time:
+        text = text[: time.start()] + text[time.end() :]
     for form in ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y%m%d", "%d %b %Y", "%Y/%m/%d", "%Y-%m", "%B %Y"):
         try:
-            return datetime.datetime.strptime(text, form).date()
+            date = datetime.datetime.strptime(text.strip(), form)
         except ValueError:
             continue
+        hour, minute, second = (int(part or 0) for part in time.groups()) if time else (0, 0, 0)
+        if hour < 24 and minute < 60 and second < 60:
+            return date.replace(hour=hour, minute=minute, second=second)
     return None
 
 
+# "13:14", "T13:14:15Z"
+_TIME_OF_DAY = re.compile(r"(?:^|[ T])(\d{1,2}):(\d\d)(?::(\d\d))?(?: ?(?:Z|UTC|GMT))?\Z")
 _FORMS = {"mdy": "F j, Y", "dmy": "j F Y", "ymd": "Y F j", "iso 8601": "Y-m-d"}
 
 
@@ -207,7 +217,7 @@ def _dateformat(call: _Call) -> str:
     """``{{#dateformat: 2001-02-03 | mdy }}`` -> ``February 3, 2001``; without a form as it is written."""
     form = _FORMS.get(call.value(0).lower())
     date = _parse_date(call.argument, None) if form else None
-    return format_time(form, date) if form and date else call.argument
+    return format_time(form, date, call.site.language) if form and date else call.argument
 
 
 def _titleparts(call: _Call) -> str:

@@ -17,7 +17,7 @@ def variable_value(name: str, argument: str, title: str, site: Site) -> str | No
     if variable in _TITLE_PARTS:
         return _title_part(variable, argument or title, site)
     if variable in _DATE_FORMATS:
-        return format_time(_DATE_FORMATS[variable], site.date) if site.date else ""
+        return format_time(_DATE_FORMATS[variable], site.date, site.language) if site.date else ""
     return _CONSTANTS.get(variable)
 
 
@@ -53,7 +53,7 @@ _DATE_FORMATS = {
     "CURRENTMONTH": "m",
     "CURRENTMONTH1": "n",
     "CURRENTMONTHNAME": "F",
-    "CURRENTMONTHNAMEGEN": "F",
+    "CURRENTMONTHNAMEGEN": "xg",
     "CURRENTMONTHABBREV": "M",
     "CURRENTDAY": "j",
     "CURRENTDAY2": "d",

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
+from kc_schema.errors import UsageError
+from pipelines import index_text
 from pipelines.text_index import TextIndexError
 from pipelines.text_index.connection import Connection
-from pipelines.text_index.options import add_text_index_options, check_text_index_options
+from pipelines.text_index.options import ClusterOptions, TextIndexOptions
 
 KEY = {"ELASTICSEARCH_API_KEY": "secret-key"}
 PASSWORD = {"ELASTICSEARCH_USER": "ann", "ELASTICSEARCH_PASSWORD": "secret-word"}
@@ -68,29 +69,51 @@ def test_a_ca_file_without_https_is_refused(tmp_path: Path) -> None:
 def test_a_cluster_that_is_not_there_is_one_clear_line() -> None:
     from pipelines.text_index import open_index
 
-    with pytest.raises(TextIndexError, match=r"http://127\.0\.0\.1:9: cannot be reached"):
+    with pytest.raises(TextIndexError) as raised:
         open_index("http://127.0.0.1:9")
+    assert str(raised.value) == (
+        "http://127.0.0.1:9: cannot be reached: Failed to establish a new connection: [Errno 111] Connection refused;"
+        " is it running there?"
+    )
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("given", "status", "reason"),
     [
-        (["--text-index", "elasticsearch"], "needs --elasticsearch-url"),
-        (["--text-index", "tantivy", "--elasticsearch-url", "http://host"], "--elasticsearch-url goes with"),
-        (["--keep", "2"], "--keep goes with"),
-        (["--index-prefix", "x"], "--index-prefix goes with"),
-        (["--elasticsearch-url", "host"], "must read http"),
+        (["--text-index", "elasticsearch"], 2, "needs --elasticsearch-url"),
+        (
+            ["--text-index", "tantivy", "--elasticsearch-url", "http://host"],
+            2,
+            "--elasticsearch-url goes with",
+        ),
+        (["--keep", "2"], 2, "--keep goes with"),
+        (["--index-prefix", "x"], 2, "--index-prefix goes with"),
+        (["--elasticsearch-url", "host"], 1, "must read http"),
+        (["--elasticsearch-url", "http://[::1:9200"], 1, "must read http"),
+        (["--elasticsearch-url", "http://host:123456"], 1, "must read http"),
+        (["--elasticsearch-url", "http://host:nine"], 1, "must read http"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(given: list[str], reason: str) -> None:
-    parser = argparse.ArgumentParser()
-    add_text_index_options(parser)
-    with pytest.raises(TextIndexError, match=reason):
-        check_text_index_options(parser.parse_args(given))
+def test_options_that_do_not_go_together_are_refused_before_any_work(
+    given: list[str], status: int, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert index_text.main([*given, "--kc", "no/such/folder"]) == status
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
 
 
 def test_options_that_go_together() -> None:
-    parser = argparse.ArgumentParser()
-    add_text_index_options(parser)
-    for given in ([], ["--text-index", "none"], ["--elasticsearch-url", "http://host", "--keep", "0"]):
-        check_text_index_options(parser.parse_args(given))
+    assert TextIndexOptions().kind == "tantivy"
+    assert TextIndexOptions(text_index="none").kind == "none"
+    cluster = TextIndexOptions(cluster=ClusterOptions(elasticsearch_url="http://host"), keep=0)
+    assert (cluster.kind, cluster.cluster.prefix) == ("elasticsearch", "kc")
+    with pytest.raises(UsageError, match="--keep goes with"):
+        TextIndexOptions(keep=0).check()
+
+
+def test_no_option_shows_a_secret() -> None:
+    shown = repr(
+        ClusterOptions(elasticsearch_url="http://h", elasticsearch_user="u", elasticsearch_password="secret")
+    )
+    assert "secret" not in shown

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kc_schema.snapshot import SnapshotError
-from kc_schema.tables import paragraph_id
+from kc_schema.tables import TEXT_TABLES, paragraph_id
 from pipelines.text_index import QueryError, TextIndexError, open_index
 from pipelines.text_index.embedded_build import build_embedded_index
 from tests.pipelines.text_index.snapshots import write_snapshot
@@ -36,21 +36,19 @@ def kc(tmp_path: Path) -> Path:
 def test_best_paragraph_comes_first_with_its_sentence_and_text(kc: Path) -> None:
     with open_index(kc) as index:
         hits = index.search(["Alan Turing worked at Bletchley"])[0]
-    assert hits[0].paragraph_id == paragraph_id(1, 0)
+    assert hits[0].record_id == paragraph_id(1, 0)
     assert hits[0].title == "Alan Turing"
-    assert hits[0].sentence == "Alan Turing worked at Bletchley."
+    assert hits[0].key == "Alan Turing worked at Bletchley."
     assert hits[0].text == "<e: Alan_Turing> Alan Turing </e> worked at Bletchley. He was a runner."
-    assert [hit.rank for hit in hits] == [1, 2, 3]
+    assert [hit.rank for hit in hits] == [0, 1, 2]
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    assert next(hit.section for hit in hits if hit.paragraph_id == paragraph_id(1, 1)) == "Section 1"
+    assert next(hit.section for hit in hits if hit.record_id == paragraph_id(1, 1)) == "Section 1"
 
 
 def test_a_paragraph_is_given_once_with_its_best_sentence(kc: Path) -> None:
     with open_index(kc) as index:
         hits = index.search(["soft brie"])[0]
-    assert [(hit.paragraph_id, hit.sentence) for hit in hits] == [
-        (paragraph_id(3, 1), "Brie is a soft cheese.")
-    ]
+    assert [(hit.record_id, hit.key) for hit in hits] == [(paragraph_id(3, 1), "Brie is a soft cheese.")]
 
 
 def test_more_sentences_are_asked_for_until_k_paragraphs_are_found(tmp_path: Path) -> None:
@@ -72,7 +70,7 @@ def test_ties_come_by_ascending_id_whatever_the_number_of_threads(tmp_path: Path
         folder = write_snapshot(tmp_path / str(workers), pages, parts=3)
         build_embedded_index(folder, workers=workers)
         with open_index(folder) as index:
-            orders.append([hit.paragraph_id for hit in index.search(["sentence"], k=7)[0]])
+            orders.append([hit.record_id for hit in index.search(["sentence"], k=7)[0]])
     assert orders[0] == [paragraph_id(page, 0) for page in range(1, 8)]
     assert orders[1] == orders[0]
 
@@ -95,7 +93,7 @@ def test_a_query_without_known_words_finds_nothing(kc: Path, query: str) -> None
 def test_a_query_of_query_syntax_is_plain_text(kc: Path) -> None:
     with open_index(kc) as index:
         plain, syntax = index.search(["cheddar cheese", '+Cheddar -(cheese)~2 OR "'])
-    assert [hit.paragraph_id for hit in syntax] == [hit.paragraph_id for hit in plain]
+    assert [hit.record_id for hit in syntax] == [hit.record_id for hit in plain]
 
 
 def test_a_query_of_ten_thousand_words_is_answered(kc: Path) -> None:
@@ -103,7 +101,7 @@ def test_a_query_of_ten_thousand_words_is_answered(kc: Path) -> None:
     with open_index(kc) as index:
         hits = index.search([query])[0]
     assert {hit.title for hit in hits} == {"Cheese"}
-    assert hits[0].sentence == "Cheddar is a cheese."
+    assert hits[0].key == "Cheddar is a cheese."
 
 
 def test_a_query_of_nothing_but_stop_words_is_answered(kc: Path) -> None:
@@ -137,7 +135,7 @@ def test_a_batch_gives_what_single_queries_give(kc: Path) -> None:
 def test_frequent_terms_are_left_out_when_asked_but_never_all_of_a_query(kc: Path) -> None:
     with open_index(kc) as all_terms, open_index(kc, max_document_frequency=0.3) as rare_terms:
         assert len(all_terms.search(["cheddar is a"])[0]) > 1
-        assert [hit.sentence for hit in rare_terms.search(["cheddar is a"])[0]] == ["Cheddar is a cheese."]
+        assert [hit.key for hit in rare_terms.search(["cheddar is a"])[0]] == ["Cheddar is a cheese."]
         assert rare_terms.search(["is a"]) == all_terms.search(["is a"])
     with pytest.raises(ValueError, match="share"):
         open_index(kc, max_document_frequency=0.0)
@@ -180,15 +178,26 @@ def test_missing_snapshot_and_missing_index_say_how_to_make_them(tmp_path: Path)
 
 def test_an_index_of_another_analysis_is_refused(kc: Path) -> None:
     path = kc / "text_index" / "index.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "analyser": "other"}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fingerprint": "other"}))
     with pytest.raises(TextIndexError, match="another version"):
         open_index(kc)
 
 
 def test_a_damaged_index_is_one_clear_error(kc: Path) -> None:
-    (kc / "text_index" / "terms" / "meta.json").write_text("{")
-    with pytest.raises(TextIndexError, match="cannot be opened"):
+    meta = kc / "text_index" / "terms" / "meta.json"
+    meta.write_text("{" * meta.stat().st_size)
+    with pytest.raises(TextIndexError, match=r"cannot be opened.*move it away and build it with") as raised:
         open_index(kc)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_index_that_lost_a_file_is_refused_and_built_again(kc: Path) -> None:
+    next((kc / "text_index" / "terms").glob("*.idx")).write_bytes(b"")
+    with pytest.raises(TextIndexError, match="a damaged one; build it with"):
+        open_index(kc)
+    assert build_embedded_index(kc).seconds > 0
+    with open_index(kc) as index:
+        assert index.search(["cheddar"])[0]
 
 
 def test_a_part_that_lost_its_rows_is_named(kc: Path) -> None:
@@ -220,7 +229,7 @@ def test_a_build_that_is_killed_leaves_the_same_entries_when_run_again(tmp_path:
         process.stdout.close()
         assert not (kc / "text_index").exists()
     assert build_embedded_index(kc).sentences == 6_000
-    assert not list(kc.glob(".text_index*"))
+    assert {path.name for path in kc.iterdir()} == {"manifest.json", *TEXT_TABLES, "text_index"}
     undisturbed = write_snapshot(tmp_path / "undisturbed", pages, rows_per_group=500)
     build_embedded_index(undisturbed)
     queries = [f"number {n} about w{n % 97}" for n in range(0, 150, 7)]
@@ -230,7 +239,7 @@ def test_a_build_that_is_killed_leaves_the_same_entries_when_run_again(tmp_path:
 
 def test_a_folder_without_room_or_rights_is_one_clear_error(tmp_path: Path) -> None:
     kc = write_snapshot(tmp_path / "kc", PAGES)
-    (kc / ".text_index.tmp").write_text("in the way")
+    (kc / ".work").write_text("in the way")
     with pytest.raises(TextIndexError, match="cannot be written"):
         build_embedded_index(kc)
 

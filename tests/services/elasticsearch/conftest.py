@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.text_index.connection import Connection
-from pipelines.text_index.load import LoadStatistics, load_snapshot
-from pipelines.text_index.part_load import PartLoad, load_part
-from pipelines.text_index.retry import RetryPolicy
+from pipelines.text_index.connection import Connection, RetryPolicy
+from pipelines.text_index.load import LoadStatistics, PartLoad, load_snapshot
 from tests.services.elasticsearch.node import Node, UnavailableError
 
 OLDER, NEWER = "8.19.21", "9.5.3"
@@ -66,14 +64,23 @@ def prefix(request: pytest.FixtureRequest) -> str:
     return "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[:60].strip("-")
 
 
-def in_this_process(parts: Sequence[PartLoad], look: Callable[[], None]) -> None:
-    """Loads parts one after the other, without Beam."""
-    for part in parts:
-        load_part(part)
-        look()
+class ThisProcess:
+    """Stands for an engine: does the parts one after the other, without Beam."""
+
+    def map(
+        self,
+        step: Callable[[PartLoad], int],
+        parts: Sequence[PartLoad],
+        *,
+        look: Callable[[], None],
+        **_: object,
+    ) -> None:
+        for part in parts:
+            step(part)
+            look()
 
 
 def load(kc: Path, url: str, prefix: str, **options: object) -> LoadStatistics:
     """Loads a snapshot with little patience and small requests."""
     settings: dict[str, object] = {"policy": POLICY, "request_bytes": 4000, **options}
-    return load_snapshot(kc, Connection(url), in_this_process, prefix=prefix, **settings)  # type: ignore[arg-type]
+    return load_snapshot(kc, Connection(url), ThisProcess(), prefix=prefix, **settings)  # type: ignore[arg-type]

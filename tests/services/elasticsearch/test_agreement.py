@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kc_schema.hit import Hit
 from pipelines.demo import find_dump
-from pipelines.text_index import Hit, open_index
+from pipelines.text_index import open_index
 from pipelines.text_index.embedded_build import build_embedded_index
 from tests.corpus_builder import build
 from tests.services.elasticsearch.conftest import load
@@ -55,7 +56,7 @@ def same_but_for_ties(one: list[Hit], other: list[Hit]) -> bool:
         return True
     close = all(math.isclose(a.score, b.score, rel_tol=TIE) for a, b in zip(one, other, strict=True))
     last = one[-1].score * (1 + TIE)
-    certain = [{hit.paragraph_id for hit in hits if hit.score > last} for hits in (one, other)]
+    certain = [{hit.record_id for hit in hits if hit.score > last} for hits in (one, other)]
     return close and certain[0] == certain[1]
 
 

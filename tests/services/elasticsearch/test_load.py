@@ -45,7 +45,7 @@ def assert_holds(kc: Path, url: str, prefix: str) -> None:
         assert not client.indices.get(index=f"{prefix}-loading-*").body
     with open_index(url, index_prefix=prefix) as index:
         hit = index.search(["sentence s7 of page p13"], k=1)[0][0]
-        assert (hit.title, hit.sentence) == ("Page 13", "Sentence s7 of page p13 tells of w6.")
+        assert (hit.title, hit.key) == ("Page 13", "Sentence s7 of page p13 tells of w6.")
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,11 @@ def test_a_newer_snapshot_takes_the_aliases_and_old_ones_go_in_their_turn(
     assert [len(done.retired) for done in loads] == [0, 0, 2]
     assert set(loads[2].retired) == set(loads[0].indices)
     with open_index(node.url, index_prefix=prefix) as index:
-        assert index.search(["news"], k=1)[0][0].sentence == "News 2."
+        assert index.search(["news"], k=1)[0][0].key == "News 2."
     back = load(generations[1], node.url, prefix, keep=0)
     assert (back.loaded, set(back.retired)) == (0, set(loads[2].indices))
     with open_index(node.url, index_prefix=prefix) as index:
-        assert index.search(["news"], k=1)[0][0].sentence == "News 1."
+        assert index.search(["news"], k=1)[0][0].key == "News 1."
 
 
 def test_several_shards_rank_as_one(node: Node, kc: Path, prefix: str) -> None:

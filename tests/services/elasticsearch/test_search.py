@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,29 +67,23 @@ def test_both_indices_give_the_same_hits(url: str, kc: Path, k: int) -> None:
         for query, one, other in zip(
             QUERIES, cluster.search(QUERIES, k), embedded.search(QUERIES, k), strict=True
         ):
-            assert [hit.paragraph_id for hit in one] == [hit.paragraph_id for hit in other], query
+            assert [hit.record_id for hit in one] == [hit.record_id for hit in other], query
             for hit, twin in zip(one, other, strict=True):
                 assert hit.score == pytest.approx(twin.score, rel=1e-4)
-                assert (hit.rank, hit.title, hit.sentence, hit.text, hit.section) == (
-                    twin.rank,
-                    twin.title,
-                    twin.sentence,
-                    twin.text,
-                    twin.section,
-                )
+                assert dataclasses.replace(hit, score=0.0) == dataclasses.replace(twin, score=0.0)
 
 
 def test_a_paragraph_is_given_once_though_hundreds_of_its_sentences_come_first(url: str) -> None:
     with open_index(url, index_prefix="search") as index:
         assert [hit.title for hit in index.search(["fish"], k=2)[0]] == ["Fish", "Fish"]
-        assert index.search(["fish"], k=1)[0][0].sentence == "Fish, fish."
+        assert index.search(["fish"], k=1)[0][0].key == "Fish, fish."
 
 
 def test_ten_thousand_words_are_answered_or_refused_by_number(url: str, kc: Path) -> None:
     repeated = "cheddar " + "cheese is " * 5_000
     with open_index(url, index_prefix="search") as cluster, open_index(kc) as embedded:
         (one,), (other,) = cluster.search([repeated]), embedded.search([repeated])
-        assert [hit.paragraph_id for hit in one] == [hit.paragraph_id for hit in other]
+        assert [hit.record_id for hit in one] == [hit.record_id for hit in other]
         with pytest.raises(QueryError, match=r"query 2 cannot be answered: .*maxClauseCount"):
             cluster.search(["fine", " ".join(f"w{number}" for number in range(40_000))])
 
@@ -113,8 +108,8 @@ def test_frequent_terms_are_left_out_alike(url: str, kc: Path) -> None:
     queries = ["the same cheddar", "fish and chips", "the same", "", "zzz"]
     with open_index(url, index_prefix="search", **options) as cluster, open_index(kc, **options) as embedded:
         one, other = cluster.search(queries), embedded.search(queries)
-    assert [[hit.paragraph_id for hit in hits] for hits in one] == [
-        [hit.paragraph_id for hit in hits] for hits in other
+    assert [[hit.record_id for hit in hits] for hits in one] == [
+        [hit.record_id for hit in hits] for hits in other
     ]
     assert [hit.title for hit in one[0]] == ["Cheese"]
     assert one[2]

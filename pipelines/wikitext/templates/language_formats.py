@@ -1,0 +1,79 @@
+"""Numbers and dates as the languages of the wikis write them (``data/language_formats.tsv``)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from pipelines.wikitext.data import read_table
+
+__all__ = ["LanguageFormat", "format_number", "language_format", "write_date_in"]
+
+
+class LanguageFormat(NamedTuple):
+    """How one language writes numbers and dates."""
+
+    thousands: str
+    decimal: str
+    grouped_from: int
+    """Digits that a number needs before it is grouped."""
+    months: tuple[str, ...]
+    date_months: tuple[str, ...]
+    """Names of the months within a date."""
+    date: str
+
+
+@cache
+def language_format(language: str) -> LanguageFormat:
+    """Return the format of `language`, or the English one."""
+    rows = {row[0]: row[1:] for row in read_table("language_formats")}
+    thousands, decimal, grouped_from, months, date_months, date = rows.get(language, rows["en"])
+    names = tuple(months.split("|"))
+    within = tuple(date_months.split("|")) if date_months else names
+    return LanguageFormat(thousands, decimal, int(grouped_from or 4), names, within, date)
+
+
+# A run of digits before the point, and the digits behind it.
+_NUMBER = re.compile(r"(?<![\d.,])(\d{1,60})(?:\.(\d{1,60}))?(?![\d.,]*\d)")
+# A number whose decimals stand behind a comma.
+_WITH_COMMA = re.compile(r"[-−–+]?\d+,\d+\Z")
+
+
+def format_number(text: str, language: str) -> str:
+    """Return `text` with its numbers, written with a point, as `language` writes them."""
+    form = language_format(language)
+    if form.decimal == "," and _WITH_COMMA.match(text):
+        text = text.replace(",", ".")
+
+    def write(number: re.Match[str]) -> str:
+        whole, decimals = number.groups()
+        if len(whole) >= form.grouped_from:
+            whole = f"{int(whole):,}".replace(",", form.thousands) if whole[0] != "0" else whole
+        return f"{whole}{form.decimal}{decimals}" if decimals else whole
+
+    return _NUMBER.sub(write, text)
+
+
+def write_date_in(language: str, day: str, month: str, year: str) -> str:
+    """Return a date as `language` writes it; the month by number or by name; what is missing is left out."""
+    form = language_format(language)
+    number = int(month) if month.isascii() and month.isdecimal() and len(month) < 3 else 0
+    name = form.date_months[number - 1] if 1 <= number <= 12 else month
+    if not name:
+        return year
+    if day.isascii() and day.isdecimal():
+        day = day.lstrip("0") or day
+    if language == "fr" and day == "1":
+        day = "1er"
+    pattern = form.date
+    if not year:
+        pattern = (
+            pattern[: pattern.index("{m}") + 3] if pattern.startswith("{d}") else pattern.replace("{y}年", "")
+        )
+    if not day:
+        if pattern.startswith("{d}"):
+            pattern = pattern[pattern.index("{m}") :]
+        else:
+            pattern = pattern[: pattern.index("{m}") + 3]
+    return pattern.replace("{d}", day).replace("{m}", name).replace("{y}", year).strip()
