@@ -37,6 +37,7 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
 from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
+from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_index.options import TextIndexOptions
 
 EXAMPLES = """\
@@ -223,10 +224,12 @@ def extract(units: Sequence[WorkUnit], build: Build, engine: Engine, console: Co
     """
     results: list[UnitResult] = []
 
-    def finished(unit: WorkUnit) -> UnitResult | None:
+    def finished(unit: WorkUnit) -> Statistics | None:
         if build.limit is None:
-            return unit_step(build, unit).result()
-        return results[unit.number] if unit.number < len(results) else None
+            result = unit_step(build, unit).result()
+        else:
+            result = results[unit.number] if unit.number < len(results) else None
+        return None if result is None else result.statistics
 
     with BuildProgress(console, build.work, units, finished, build.limit) as progress:
         if progress.units_found_finished:
@@ -240,7 +243,7 @@ def extract(units: Sequence[WorkUnit], build: Build, engine: Engine, console: Co
             for unit in units:
                 if left:
                     results += _extract([unit], left, build, engine, progress.look)
-                    left -= results[-1].articles
+                    left -= results[-1].statistics.counts["articles"]
         except WorkerDiedError as error:
             raise RunError(f"{error}; {describe_standstill(build.work, units, finished)}") from error
         finally:

@@ -49,14 +49,14 @@ def run_printed(arguments: Sequence[str]) -> int:
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class DemoOptions:
+class CorpusDemoOptions:
     """Options of the command."""
 
     output: Path = Path("demo/kc")
     """The snapshot's folder."""
 
 
-def run(given: DemoOptions) -> int:
+def run(given: CorpusDemoOptions) -> int:
     """Run the demonstration; return the first exit status that is not 0."""
     kc = str(given.output)
     build = ["-m", "pipelines.build_text_kc", "--dump", str(find_dump()), "--output", kc]
@@ -71,7 +71,7 @@ def run(given: DemoOptions) -> int:
 main = Command(
     module="pipelines.demo",
     summary="Build the corpus of 106 real Wikipedia articles and search it.",
-    options=DemoOptions,
+    options=CorpusDemoOptions,
     run=run,
     examples="python -m pipelines.demo --output demo/kc",
 )

@@ -61,11 +61,6 @@ class UnitResult:
     reused: int = 0
     """How many of its pages are those of the older snapshot."""
 
-    @property
-    def articles(self) -> int:
-        """How many articles it holds."""
-        return self.parts["pages"].rows if "pages" in self.parts else 0
-
 
 def unit_folder(build: Build, number: int) -> Path:
     """Return the folder of a work unit's part files."""

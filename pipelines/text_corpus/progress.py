@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,9 +14,7 @@ from kc_schema.store import read_json, write_json
 from pipelines.dump.pages import BrokenPage, Page
 from pipelines.dump.work_units import WorkUnit
 from pipelines.engine.progress import Progress
-
-if TYPE_CHECKING:
-    from pipelines.text_corpus.extract import UnitResult
+from pipelines.text_corpus.statistics import Statistics
 
 __all__ = ["BuildProgress", "UnitProgress", "describe_standstill", "units_in_progress"]
 
@@ -96,13 +93,13 @@ class BuildProgress:
         console: Console,
         work: Path,
         units: Sequence[WorkUnit],
-        finished: Callable[[WorkUnit], UnitResult | None],
+        finished: Callable[[WorkUnit], Statistics | None],
         limit: int | None = None,
     ) -> None:
         """Prepare the display.
 
         Args:
-            finished: returns what a finished work unit found, None for the others.
+            finished: returns the statistics of a finished work unit, None for the others.
             limit: how many articles are wanted in all; None shows the share of bytes.
         """
         self._work = work
@@ -146,12 +143,12 @@ class BuildProgress:
 
     def _note_finished(self) -> None:
         for number, unit in list(self._open.items()):
-            result = self._finished(unit)
-            if result is not None:
+            statistics = self._finished(unit)
+            if statistics is not None:
                 del self._open[number]
                 self._bytes += _size(unit)
-                self._pages += result.statistics.counts.get("pages", 0)
-                self._articles += result.articles
+                self._pages += statistics.counts["pages"]
+                self._articles += statistics.counts["articles"]
 
 
 def _size(unit: WorkUnit) -> int:
@@ -159,7 +156,7 @@ def _size(unit: WorkUnit) -> int:
 
 
 def describe_standstill(
-    work: Path, units: Sequence[WorkUnit], finished: Callable[[WorkUnit], UnitResult | None]
+    work: Path, units: Sequence[WorkUnit], finished: Callable[[WorkUnit], Statistics | None]
 ) -> str:
     """Say in one line what was being read when a build failed, and what of it is finished."""
     open_units = {unit.number: unit for unit in units if finished(unit) is None}

@@ -42,6 +42,11 @@ _BLOCK_KINDS = frozenset(("infobox", "sidebar", "navbox", "hatnote"))
 _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
 
 
+# The argument of an editor's remark that holds the words it is about, and boxes whose text is the remark itself.
+_HELD_TEXT = re.compile(r"\|\s*text\s*=")
+_BOXES = frozenset(("ambox", "mbox", "ombox", "notice", "multiple issues", "article issues"))
+
+
 class _Silent(NamedTuple):
     """What becomes of a call that leaves nothing."""
 
@@ -116,12 +121,13 @@ class Expansion:
                 index += 2
                 continue
             name, action = decision
-            if isinstance(action, _Silent) and action.kind == "maintenance" and close > index + 1:
-                inside = pieces[index + 1 : close]
-                if any("text" in piece for piece in inside) and not _stands_alone(
-                    result, pieces, close, partners
-                ):
-                    action = _remark
+            if (
+                isinstance(action, _Silent)
+                and action.kind == "maintenance"
+                and name not in _BOXES
+                and any(map(_HELD_TEXT.search, pieces[index + 1 : close]))
+            ):
+                action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
                     self.dropped[action.kind] += 1
@@ -215,6 +221,9 @@ class Expansion:
                 arguments = {key: _EMPHASIS.sub(_hide_emphasis, value) for key, value in arguments.items()}
             before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
+            if action is _remark and not value:
+                self.dropped["maintenance"] += 1
+                return ""
             if value is not None:
                 self.rendered += 1
                 if name in _WITH_PICTURE:

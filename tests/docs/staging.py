@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
+from tests.pipelines.image_index.encoders import write_random_clip
 from training.demo.planted import write_planted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,15 +32,33 @@ def make_stage(folder: Path, demo_dump: Path) -> Path:
     _write_posts(folder / "data" / "twitter17")
     _write_relations(folder / "data" / "mnre")
     _bring_encoder(folder / "hf" / "hub")
+    write_random_clip(folder / "clip")
+    _write_pictures(folder / "kc", folder / "pictures")
+    images = [sys.executable, "-m", "pipelines.build_image_kc", "--images", "pictures", "--encoder", "./clip"]
+    shutil.copytree(folder / "kc", folder / "with-images")
+    subprocess.run(
+        [*images, "--kc", "with-images"], cwd=folder, env=environment, check=True, capture_output=True
+    )
     write_planted(folder / "caches" / "twitter17", task="ner", sizes={"train": 60, "dev": 20, "test": 20})
     shutil.copy(ROOT / "constraints.txt", folder)
     return folder
 
 
+def _write_pictures(kc: Path, folder: Path) -> None:
+    """Write a picture for some of the files that the corpus links to."""
+    files = [
+        name
+        for part in sorted((kc / "image_links").iterdir())
+        for name in pq.read_table(part)["file"].to_pylist()
+    ]
+    for name in sorted({name for name in files if name.endswith(".jpg")})[:30]:
+        _write_photograph(folder / name)
+
+
 def _write_photograph(path: Path) -> None:
     from PIL import Image
 
-    pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    pixels = np.random.default_rng(len(path.name)).integers(0, 255, (60, 80, 3), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kc_schema.contexts import STOP_BELOW, context_text, pack
 from kc_schema.retrieval_cache import Hit
-from training.data.contexts import STOP_BELOW, context_text, pack
 
 
 def test_whole_contexts_in_rank_order():

@@ -10,7 +10,7 @@ from training.errors import TrainingError
 from training.evaluation.relations import relation_counts, relation_type_counts
 from training.task import load_task
 
-CONFIG = SimpleNamespace(train="train", dev="dev", test="test", labels=LabelConfig())
+CONFIG = SimpleNamespace(task=None, train="train", dev="dev", test="test", labels=LabelConfig())
 PAIR = {"subject": (0, 1), "object": (1, 2)}
 
 

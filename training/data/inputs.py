@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kc_schema.contexts import context_text, pack
 from kc_schema.retrieval_cache import Example, Hit
 from training.config import ContextConfig
-from training.data.contexts import context_text, pack
 from training.errors import TrainingError
 
 __all__ = ["MARKERS", "EncodedInput", "InputEncoder", "load_tokenizer", "place_markers"]

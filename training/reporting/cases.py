@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kc_schema.contexts import context_text
 from kc_schema.retrieval_cache import Example, Hit
-from training.data.contexts import context_text
 from training.data.labels import TagSet, entities
 from training.distributions import Distributions
 from training.task import Task

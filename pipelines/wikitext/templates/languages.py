@@ -94,7 +94,8 @@ def _labelled(call: TemplateCall, code: str, arguments: list[str]) -> str | None
         return None
     name = language_name(code)
     label = call.get("label")
-    links = call.get("link", "links").lower() not in _NO
+    # The English Wikipedia does not link its own language.
+    links = call.get("link", "links").lower() not in _NO and code.lower() != "en"
     if label.lower() in _NO:
         label = ""
     elif label:

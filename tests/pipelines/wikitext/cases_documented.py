@@ -379,4 +379,12 @@ CASES = [
     # A remark that holds the words it is about.
     ("a {{update after|2020|text=the ''largest'' city}} b", "a the largest city b", []),
     ("a {{clarify|text=word|date=May 2020}} {{clarify|date=May 2020|reason=text}} b", "a word b", []),
+    # A label that the page does not link.
+    ("{{lang-en|word}} {{langx|en|word}}", "English: word English: word", []),
+    # A remark that holds a whole sentence, and one that is a box.
+    (
+        "{{update after|2020|text=It is big.}}\n\n{{multiple issues|text=x|{{clarify|text=y}}}}",
+        "It is big.",
+        [],
+    ),
 ]
