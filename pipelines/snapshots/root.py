@@ -48,7 +48,7 @@ class Root:
     @property
     def place(self) -> Place:
         """The root as a place with one writer."""
-        return Place(self.folder, owns=("snapshots",), what="refresh", manifest="refresh.json")
+        return Place(self.folder, owns=(), what="refresh", manifest="refresh.json")
 
     @property
     def snapshots(self) -> Path:
