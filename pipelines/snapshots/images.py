@@ -28,7 +28,7 @@ _SEEDED = ("records", "embeddings", "downloads", ".work/records", ".work/embeddi
 def source_of(snapshot: Path) -> str | None:
     """Return where the images of a snapshot came from; None where it has no image corpus."""
     try:
-        return read_image_manifest(snapshot).source.images  # type: ignore[union-attr]
+        return read_image_manifest(snapshot).source.images
     except (SnapshotError, AttributeError):
         return None
 
