@@ -235,7 +235,7 @@ def _written(path: Path, text: str) -> Path:
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class ExportOptions:
     """What the command takes."""
 
     cache: Path
@@ -254,7 +254,7 @@ class Options:
     """Its sub-tokens, with --tokenizer."""
 
 
-def run(given: Options) -> None:
+def run(given: ExportOptions) -> None:
     """Write the cache that the options name; print the files."""
     if given.tokenizer and given.format not in CONLL:
         raise UsageError("argument --tokenizer: it goes with adaseq and kb-ner")
@@ -293,7 +293,7 @@ def _tokenizer(name: str) -> Tokenize:
 main = Command(
     "kc_schema.export",
     "Write a retrieval cache in another project's format.",
-    Options,
+    ExportOptions,
     run,
     examples=EXAMPLES,
 )

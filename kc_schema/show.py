@@ -201,7 +201,7 @@ def _tagged(text: str) -> Text:
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class ShowOptions:
     """What the command takes."""
 
     cache: Path
@@ -218,7 +218,7 @@ class Options:
     """Show every hit with its whole text, not one screen."""
 
 
-def run(given: Options) -> None:
+def run(given: ShowOptions) -> None:
     """Show the example that the options name."""
     cache = open_cache(given.cache)
     split, example = find_example(cache, given.example, given.split)
@@ -228,7 +228,7 @@ def run(given: Options) -> None:
 main = Command(
     "kc_schema.show",
     "Show examples of a retrieval cache with their evidence.",
-    Options,
+    ShowOptions,
     run,
     examples=EXAMPLES,
 )

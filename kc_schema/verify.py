@@ -43,7 +43,7 @@ PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
 
 
 @dataclass(slots=True)
-class Findings:
+class Faults:
     """What does not hold: a count and the first few places for each kind of problem."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -59,13 +59,13 @@ class Findings:
             places.append(place)
 
 
-def verify(folder: Path) -> Findings:
+def verify(folder: Path) -> Faults:
     """Check the snapshot in `folder`.
 
     Raises:
         SnapshotError: there is no manifest, or it cannot be read.
     """
-    findings = Findings()
+    findings = Faults()
     manifest = read_manifest(folder)
     if _check_parts(folder, manifest, findings):
         snapshot = open_snapshot(folder)
@@ -76,7 +76,7 @@ def verify(folder: Path) -> Findings:
     return findings
 
 
-def _check_parts(folder: Path, manifest: Manifest, findings: Findings) -> bool:
+def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
     """Check files against the manifest; tell whether the tables can be read."""
     readable = True
     for table, schema in TEXT_TABLES.items():
@@ -92,7 +92,7 @@ def _check_parts(folder: Path, manifest: Manifest, findings: Findings) -> bool:
     return readable
 
 
-def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Findings) -> bool:
+def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Faults) -> bool:
     if not path.is_file():
         findings.add("missing file", str(path))
         return False
@@ -116,7 +116,7 @@ def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Findings) -
     return True
 
 
-def _rows(snapshot: Snapshot, table: str, findings: Findings) -> Iterator[tuple[Any, ...]]:
+def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[Any, ...]]:
     """Yield a table's rows, after checking that its key ascends over all parts."""
     keys = [TEXT_TABLES[table].get_field_index(name) for name in SORT_KEYS[table]]
     last: tuple[Any, ...] | None = None
@@ -130,7 +130,7 @@ def _rows(snapshot: Snapshot, table: str, findings: Findings) -> Iterator[tuple[
             yield row
 
 
-def _check_redirects(snapshot: Snapshot, findings: Findings) -> RedirectTitles:
+def _check_redirects(snapshot: Snapshot, findings: Faults) -> RedirectTitles:
     titles = RedirectTitles()
     for from_title, to_title in _rows(snapshot, "redirects", findings):
         titles.append(from_title)
@@ -175,7 +175,7 @@ class RedirectTitles:
         return place < len(self._hashes) and int(self._hashes[place]) == value
 
 
-def _check_pages(snapshot: Snapshot, redirects: RedirectTitles, findings: Findings) -> npt.NDArray[np.int64]:
+def _check_pages(snapshot: Snapshot, redirects: RedirectTitles, findings: Faults) -> npt.NDArray[np.int64]:
     ids = []
     for page_id, title, _revision, _sha1, _disambiguation, introduction in _rows(snapshot, "pages", findings):
         ids.append(page_id)
@@ -185,7 +185,7 @@ def _check_pages(snapshot: Snapshot, redirects: RedirectTitles, findings: Findin
     return np.array(ids, np.int64)
 
 
-def _check_anchors(tagged: str, place: str, redirects: RedirectTitles, findings: Findings) -> None:
+def _check_anchors(tagged: str, place: str, redirects: RedirectTitles, findings: Faults) -> None:
     if "<" not in tagged:
         return
     try:
@@ -205,7 +205,7 @@ def _check_paragraphs(
     snapshot: Snapshot,
     page_ids: npt.NDArray[np.int64],
     redirects: RedirectTitles,
-    findings: Findings,
+    findings: Faults,
 ) -> None:
     """Read paragraphs and sentences side by side, both by id."""
     sentences = _rows(snapshot, "sentences", findings)
@@ -234,7 +234,7 @@ def _check_paragraphs(
         sentence = next(sentences, None)
 
 
-def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Findings) -> None:
+def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:
     if not own:
         findings.add("paragraphs: without a sentence", place)
     done = 0
@@ -251,7 +251,7 @@ def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings
             done = start + len(sentence)
 
 
-def _check_image_links(snapshot: Snapshot, page_ids: npt.NDArray[np.int64], findings: Findings) -> None:
+def _check_image_links(snapshot: Snapshot, page_ids: npt.NDArray[np.int64], findings: Faults) -> None:
     for page_id, file, _caption, where, _position in _rows(snapshot, "image_links", findings):
         if not _is_in(page_ids, page_id):
             findings.add("image_links: page is missing", f"page {page_id}, {file}")
@@ -291,7 +291,7 @@ def run(given: VerifyOptions) -> int:
     return 1 if findings.counts else 0
 
 
-def _print(folder: Path, findings: Findings) -> None:
+def _print(folder: Path, findings: Faults) -> None:
     for problem, count in findings.counts.most_common():
         print(f"{problem}: {count:,}")
         for place in findings.places[problem]:

@@ -31,13 +31,13 @@ python -m pipelines.build_image_kc --contact you@example.org --limit 200
 python -m pipelines.build_image_kc --images /data/mirror --device cuda
 python -m pipelines.build_image_kc --stage index --index IVF4096,SQfp16
 
-The same command goes on after a stop. Options of Apache Beam may follow.
+The same command goes on after a stop. ImageCorpusOptions of Apache Beam may follow.
 """
 
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class ImageCorpusOptions:
     """What the command takes."""
 
     kc: Path = Path("kc")
@@ -61,7 +61,7 @@ class Options:
     )
 
 
-def run(given: Options, beam_arguments: list[str]) -> None:
+def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
     """Build the image corpus and print what it holds."""
     stages = (given.stage,) if given.stage else STAGES
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
@@ -115,7 +115,7 @@ def _grid(title: str, *columns: str) -> Table:
 main = Command(
     "pipelines.build_image_kc",
     "Build the image corpus of a text corpus.",
-    Options,
+    ImageCorpusOptions,
     run,
     EXAMPLES,
     beam=True,

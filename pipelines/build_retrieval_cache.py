@@ -56,7 +56,7 @@ class EncoderOptions:
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class CacheOptions:
     """What the command takes."""
 
     read: Annotated[DatasetOptions, Parameter(group=Group("Data set", sort_key=1))]
@@ -77,13 +77,13 @@ class Options:
     )
 
 
-def run(given: Options) -> None:
+def run(given: CacheOptions) -> None:
     """Build the cache that the options name, and print what it is worth."""
     console = Console(stderr=True)
     dataset = given.read.read()
     if given.limit is not None:
         dataset.cut(given.limit)
-    # Options and corpora come first: whoever mistypes one should not wait for thousands of images.
+    # CacheOptions and corpora come first: whoever mistypes one should not wait for thousands of images.
     settings = given.ask.settings(given.search.max_document_frequency)
     named = given.ask.named(dataset.splits)
     with open_corpora(given, settings, console) as corpora:
@@ -103,7 +103,7 @@ def run(given: Options) -> None:
     show(report, speeds, as_json=given.json)
 
 
-def open_corpora(given: Options, settings: Settings, console: Console) -> Corpora:
+def open_corpora(given: CacheOptions, settings: Settings, console: Console) -> Corpora:
     """Return the corpora that the options name; none is opened yet."""
     return Corpora(
         given.search,
@@ -173,7 +173,7 @@ def show(report: dict[str, Any], speeds: list[StepSpeed], *, as_json: bool) -> N
 main = Command(
     "pipelines.build_retrieval_cache",
     "Find the evidence for every example of a data set.",
-    Options,
+    CacheOptions,
     run,
     examples=EXAMPLES,
     extra="image",

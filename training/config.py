@@ -264,8 +264,8 @@ class RunConfig(_Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where models run; ``auto`` takes a GPU if there is one, any other name is an error without it."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the encoder's products; ``auto`` takes bfloat16 where the device has units for it. The CRF is in float32
-    or better always."""
+    """Of the encoder's products; ``auto`` takes bfloat16 where the device has units for it, and in a run that was
+    begun already what it was begun in. The CRF is in float32 or better always."""
     evaluation_batch_size: int = 32
     """Examples a step where nothing is learned."""
     limit: int | None = None

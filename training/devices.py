@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from training.errors import TrainingError
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "Precision",
+    "bfloat16_units",
     "choose_device",
     "choose_precision",
     "clock",
     "peak_flops",
     "product_flops",
     "quiet_libraries",
-    "training_flops",
 ]
 
 logger = logging.getLogger(__name__)
 
+Precision = Literal["float32", "bfloat16"]
 _TRIES = 8
 
 # Feature of the processor -> name of its units for bfloat16 products.
@@ -78,28 +80,28 @@ def choose_device(name: str) -> torch.device:
 
 
 @functools.cache
-def choose_precision(setting: str, device: torch.device) -> str:
+def choose_precision(setting: Precision | Literal["auto"], device: torch.device) -> Precision:
     """Return ``float32`` or ``bfloat16``: `setting`, or for ``auto`` the faster one on `device`.
 
     ``auto`` takes bfloat16 where the device has units for it: a GPU of compute capability 8 or more, a CPU with
     AMX-BF16 or AVX512-BF16. Elsewhere bfloat16 is emulated and several times slower than float32. What ``auto``
     took, and a setting that costs, is logged once a process.
     """
-    units = _bfloat16_units(device)
+    units = bfloat16_units(device)
     if setting == "auto":
-        precision = "bfloat16" if units else "float32"
+        precision: Precision = "bfloat16" if units else "float32"
         logger.info("precision: auto takes %s on %s (%s)", precision, device, units or "no bfloat16 units")
         return precision
     if setting == "bfloat16" and not units:
         logger.warning(
             "precision: bfloat16 is many times slower than float32 on this device (%s), which has no units for "
-            "it; use --set precision=auto",
+            "it; use --set precision=float32",
             device,
         )
     return setting
 
 
-def _bfloat16_units(device: torch.device) -> str:
+def bfloat16_units(device: torch.device) -> str:
     """Return the name of the device's units for bfloat16 products, empty without any."""
     import torch
 
@@ -167,15 +169,6 @@ def product_flops(device: torch.device, precision: str = "float32") -> float:
         (matrix @ matrix)[0, 0].item()
         fastest = min(fastest, clock(device) - begun)
     return 2 * side**3 / fastest
-
-
-def training_flops(layers: int, hidden: int, parameters: int, tokens: int, length: float) -> float:
-    """Return the FLOP of forward and backward over `tokens` sub-tokens in inputs of `length`.
-
-    Six for every parameter but the embeddings and token, and twelve for every layer, hidden number, token and
-    token attended to (Chowdhery et al. 2022, appendix B).
-    """
-    return 6.0 * parameters * tokens + 12.0 * layers * hidden * length * tokens
 
 
 def quiet_libraries() -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kc_schema.store import write_atomically
 
-__all__ = ["Distributions", "Part", "join", "load_distributions", "save_distributions"]
+__all__ = ["Distributions", "join", "load_distributions", "save_distributions"]
 
 
 @dataclass(frozen=True)
@@ -35,49 +35,34 @@ class Distributions:
         return found
 
     def by_example(self, labels: npt.NDArray[np.int64]) -> list[list[int]]:
-        """Gives labels [tokens] as one list an example."""
+        """Return labels [tokens] as one list an example."""
         ends = np.cumsum(self.lengths)
         return [labels[end - length : end].tolist() for end, length in zip(ends, self.lengths, strict=True)]
 
 
-@dataclass(frozen=True)
-class Part:
-    """What an expert says about one example, in whatever order it was asked."""
-
-    row: int
-    probabilities: npt.NDArray[np.float32]
-    best: npt.NDArray[np.int64]
-    legal: npt.NDArray[np.int64] | None
-
-
-def join(parts: Sequence[Part]) -> Distributions:
-    """Gives the distributions of all examples, by row."""
-    ordered = sorted(parts, key=lambda part: part.row)
-    legal = [part.legal for part in ordered if part.legal is not None]
+def join(parts: Sequence[Distributions]) -> Distributions:
+    """Return the distributions over all examples of the parts, one part after another."""
+    legal = [part.legal for part in parts if part.legal is not None]
     return Distributions(
-        np.concatenate([part.probabilities for part in ordered]),
-        np.concatenate([part.best for part in ordered]),
-        np.array([len(part.best) for part in ordered], dtype=np.int64),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.best for part in parts]),
+        np.concatenate([part.lengths for part in parts]),
         np.concatenate(legal) if legal else None,
     )
 
 
 def save_distributions(path: Path, found: Distributions) -> None:
-    """Writes distributions to a safetensors file."""
+    """Write distributions to a safetensors file."""
     from safetensors.numpy import save_file
 
     arrays: dict[str, npt.NDArray[Any]] = {
-        "probabilities": found.probabilities,
-        "best": found.best,
-        "lengths": found.lengths,
+        name: array for name, array in vars(found).items() if array is not None
     }
-    if found.legal is not None:
-        arrays["legal"] = found.legal
     write_atomically(path, lambda place: save_file(arrays, place))
 
 
 def load_distributions(path: Path) -> Distributions:
-    """Reads what `save_distributions` wrote."""
+    """Read what `save_distributions` wrote."""
     from safetensors.numpy import load_file
 
     return Distributions(**load_file(path))

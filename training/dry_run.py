@@ -8,11 +8,10 @@ from typing import Any
 
 from training.config import ExpertConfig
 from training.data.inputs import InputEncoder, load_tokenizer
-from training.devices import choose_device, choose_precision, peak_flops, product_flops, training_flops
+from training.devices import choose_device, choose_precision, peak_flops, product_flops
 from training.experts import evidence_of
-from training.models.encoder import count_parameters
-from training.run_folder import Run
-from training.steps import RunStep
+from training.models.encoder import EncoderShape, encoder_shape
+from training.run_folder import Run, RunStep
 
 __all__ = ["describe_steps"]
 
@@ -49,7 +48,7 @@ def describe_steps(run: Run, steps: Sequence[RunStep]) -> str:
     its peak, or on a CPU at what a matrix product reaches there.
     """
     config = run.config
-    shape = count_parameters(config.encoder.name)
+    shape = encoder_shape(config.encoder.name)
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     rate, how = _rate(device, precision)
@@ -71,16 +70,16 @@ def describe_steps(run: Run, steps: Sequence[RunStep]) -> str:
         "",
         f"fitting: about {_time(seconds['fitting'])}; asking experts: about {_time(seconds['asking'])}",
         f"memory: about {_memory(run, shape, longest, precision):.1f} GB on the device",
-        f"disk: {4 * shape['all'] * len(config.experts) * len(config.seeds) / 1e9:.1f} GB of experts, "
-        f"{24 * shape['all'] / 1e9:.1f} GB of checkpoints while an expert is fitted",
+        f"disk: {4 * shape.parameters * len(config.experts) * len(config.seeds) / 1e9:.1f} GB of experts, "
+        f"{24 * shape.parameters / 1e9:.1f} GB of checkpoints while an expert is fitted",
     ]
     return "\n".join(lines)
 
 
-def _expert_costs(run: Run, expert: ExpertConfig, shape: dict[str, int]) -> _Costs:
+def _expert_costs(run: Run, expert: ExpertConfig, shape: EncoderShape) -> _Costs:
     config = run.config
     tokenizer = load_tokenizer(config.encoder.name, markers=run.task.name == "re")
-    limit = min(config.encoder.max_length, shape["limit"])
+    limit = min(config.encoder.max_length, shape.limit)
     sizes = {split: len(run.cache.example_ids(split)) for split in (config.train, config.dev, config.test)}
     hits = evidence_of(run.cache, expert.source, config.train)
     inputs = InputEncoder(tokenizer, config.contexts, limit).encode(
@@ -92,8 +91,7 @@ def _expert_costs(run: Run, expert: ExpertConfig, shape: dict[str, int]) -> _Cos
         plain = []
 
     def mean_flops(chosen: Sequence[int]) -> float:
-        dimensions = shape["layers"], shape["hidden"], shape["encoder"]
-        return sum(training_flops(*dimensions, length, length) for length in chosen) / len(inputs)
+        return sum(shape.training_flops(length, length) for length in chosen) / len(inputs)
 
     # An answer takes the forward pass alone, a third of what learning from the example takes.
     answer = mean_flops(lengths) / 3
@@ -116,7 +114,7 @@ def _rate(device: Any, precision: str) -> tuple[float, str]:
     return reached * _SHARE_OF_PRODUCT, f"a matrix product reaches {reached / 1e9:.0f} GFLOP/s"
 
 
-def _memory(run: Run, shape: dict[str, int], longest: int, precision: str) -> float:
+def _memory(run: Run, shape: EncoderShape, longest: int, precision: str) -> float:
     """Weights, gradients and Adam's moments in float32, and the activations of a step, in GB."""
     config = run.config
     examples = max(expert.fit.batch_size // expert.fit.accumulation for expert in config.experts.values())
@@ -124,8 +122,8 @@ def _memory(run: Run, shape: dict[str, int], longest: int, precision: str) -> fl
     # About 17 numbers of the hidden size a layer and token are kept for the backward pass (Korthikanti et al.
     # 2022, section 4.1, without attention scores), one with checkpointing.
     kept = 1 if config.encoder.gradient_checkpointing else 17
-    activations = kept * width * shape["hidden"] * shape["layers"] * examples * longest
-    return (16 * shape["all"] + activations) / 1e9
+    activations = kept * width * shape.hidden * shape.layers * examples * longest
+    return (16 * shape.parameters + activations) / 1e9
 
 
 def _time(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong in training, said so that one knows what to do."""
+"""What can go wrong in training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TrainingError(UserError):
 
 @contextmanager
 def out_of_memory_explained(place: str, advice: str) -> Iterator[None]:
-    """Turns the device's out-of-memory error into a `TrainingError` that names `place` and gives `advice`.
+    """Turn the device's out-of-memory error into a `TrainingError` that names `place` and gives `advice`.
 
     No batch is skipped: results would silently depend on the device.
     """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from training.config import ContextConfig, ExpertConfig, FitConfig, RunConfig
 from training.data.batching import Collator, EncodedDataset, batches_by_length
 from training.data.inputs import EncodedInput, InputEncoder, load_tokenizer
 from training.data.labels import TagSet
-from training.devices import choose_device, choose_precision
-from training.distributions import Distributions, Part, join, save_distributions
+from training.devices import Precision, choose_device, choose_precision
+from training.distributions import Distributions, join, save_distributions
 from training.errors import TrainingError, out_of_memory_explained
-from training.evaluation.scores import headline_f1
+from training.evaluation.scores import Epoch, headline_f1
 from training.models.encoder import encoder_limit, load_encoder, restore_encoder
 from training.models.task_models import TaskModel
 from training.run_folder import Run
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from training.fitting import Fit
 
 __all__ = [
-    "Epoch",
     "Expert",
     "FitRecord",
     "Speed",
@@ -40,10 +39,9 @@ __all__ = [
     "fit_expert",
     "load_expert",
     "read_fit",
-    "sentences_per_second",
 ]
 
-CHECKPOINTS = "fit"
+_CHECKPOINTS = "fit"
 """Folder of the checkpoints while an expert is fitted."""
 _TIMED = 32
 
@@ -60,23 +58,23 @@ class Expert:
     inputs: InputEncoder
     source: str | None
     device: torch.device
-    precision: str
-    """As configured: ``auto`` is decided for the device at hand."""
+    precision: Precision | Literal["auto"]
+    """``float32``, ``bfloat16``, or ``auto``, which is decided for the device at hand."""
 
     def predict(
         self, examples: Sequence[Example], hits: Mapping[str, Sequence[Hit]] | None, batch_size: int
     ) -> Distributions:
-        """Gives the distributions over the labels of `examples`, whose gold labels are not looked at."""
+        """Return the distributions over the labels of `examples`, whose gold labels are not looked at."""
         return self.predict_inputs(self.inputs.encode(examples, hits), batch_size)
 
     @torch.no_grad()
     def predict_inputs(self, inputs: Sequence[EncodedInput], batch_size: int) -> Distributions:
-        """Gives the distributions of inputs that are encoded already."""
+        """Return the distributions of inputs that are encoded already."""
         training = self.model.training
         self.model.eval()
         items = EncodedDataset(inputs, [0] * len(inputs))
         collate = Collator(self.inputs.tokenizer.pad_token_id, self.inputs.tokenizer.sep_token_id, False)
-        parts: list[Part] = []
+        parts: dict[int, Distributions] = {}
         labels = self.task.labels
         legal_moves = labels.legal_moves().to(self.device) if isinstance(labels, TagSet) else None
         advice = "lower evaluation_batch_size"
@@ -89,28 +87,29 @@ class Expert:
                 }
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
                     scores = self.model.scores(batch["input_ids"], batch["attention_mask"], batch["places"])
-                parts += self._parts(rows, scores, self.model.token_mask(batch["place_mask"]), legal_moves)
+                found = self._read(scores, self.model.token_mask(batch["place_mask"]), legal_moves)
+                parts |= zip(rows, found, strict=True)
         self.model.train(training)
-        return join(parts)
+        return join([parts[row] for row in range(len(inputs))])
 
-    def _parts(
-        self, rows: Sequence[int], scores: torch.Tensor, mask: torch.Tensor, legal_moves: torch.Tensor | None
-    ) -> Iterator[Part]:
-        """Gives what the scores of a batch say about each of its rows."""
+    def _read(
+        self, scores: torch.Tensor, mask: torch.Tensor, legal_moves: torch.Tensor | None
+    ) -> Iterator[Distributions]:
+        """Yield what the scores of a batch say about each of its examples."""
         probabilities = self.model.posteriors(scores, mask).float().cpu().numpy()
         best = self.model.decode(scores, mask).cpu().numpy()
         found = None if legal_moves is None else self.model.decode_legally(scores, mask, legal_moves)
         legal = None if found is None else found.cpu().numpy()
-        for place, (row, length) in enumerate(zip(rows, mask.sum(1).tolist(), strict=True)):
-            yield Part(
-                row,
+        for place, length in enumerate(mask.sum(1).tolist()):
+            yield Distributions(
                 probabilities[place, :length].copy(),
                 best[place, :length].astype(np.int64),
+                np.array([length]),
                 None if legal is None else legal[place, :length].astype(np.int64),
             )
 
     def save(self, folder: Path) -> None:
-        """Writes weights (safetensors), tokenizer and a readable description."""
+        """Write weights (safetensors), tokenizer and a readable description."""
         from safetensors.torch import save_model
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +134,7 @@ class _Described:
 
 
 def load_expert(folder: Path | str, device: str = "auto") -> Expert:
-    """Gives the expert that `Expert.save` wrote.
+    """Return the expert that `Expert.save` wrote.
 
     Raises:
         TrainingError: there is none.
@@ -156,11 +155,13 @@ def load_expert(folder: Path | str, device: str = "auto") -> Expert:
     load_model(model, str(folder / "model.safetensors"))
     place = choose_device(device)
     inputs = InputEncoder(tokenizer, described.contexts, described.limit)
-    return Expert(model.to(place), task, inputs, described.source, place, described.precision)
+    # What was fitted in bfloat16 is asked in it where the device has units for it.
+    precision: Precision | Literal["auto"] = "float32" if described.precision == "float32" else "auto"
+    return Expert(model.to(place), task, inputs, described.source, place, precision)
 
 
 def evidence_of(cache: RetrievalCache, source: str | None, split: str) -> dict[str, list[Hit]] | None:
-    """Gives the hits of a source, None for an expert without evidence.
+    """Return the hits of a source, None for an expert without evidence.
 
     Raises:
         TrainingError: the cache lacks the source, or the source found nothing at all for the split.
@@ -183,7 +184,7 @@ def evidence_of(cache: RetrievalCache, source: str | None, split: str) -> dict[s
 
 
 def new_expert(task: Task, config: RunConfig, expert: ExpertConfig, seed: int) -> Expert:
-    """Gives an untrained expert on the pretrained encoder; `seed` decides its head."""
+    """Return an untrained expert on the pretrained encoder; `seed` decides its head."""
     from transformers import set_seed
 
     set_seed(seed)
@@ -194,15 +195,6 @@ def new_expert(task: Task, config: RunConfig, expert: ExpertConfig, seed: int) -
     inputs = InputEncoder(tokenizer, config.contexts, limit)
     model = task.build_model(encoder, expert.fit)
     return Expert(model.to(device), task, inputs, expert.source, device, config.precision)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of a fit's history."""
-
-    epoch: int
-    loss: float | None = None
-    dev_f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -245,8 +237,8 @@ def fit_expert(
         expert = expert.at(best.learning_rate)
     config = run.config
     made = new_expert(run.task, config, expert, seed)
-    fit = _prepare(run, name, expert, seed, folder / CHECKPOINTS, made)
-    history = [Epoch(int(row["epoch"]), row.get("loss"), row.get("dev_f1")) for row in fit.run()]
+    fit = _prepare(run, name, expert, seed, folder / _CHECKPOINTS, made)
+    history = fit.run()
     if not PartialState().is_main_process:
         return
     scores = [row.dev_f1 or 0.0 for row in history]
@@ -261,7 +253,7 @@ def fit_expert(
             fit.precision,
         ),
     )
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
 
 
 def _prepare(run: Run, name: str, expert: ExpertConfig, seed: int, folder: Path, made: Expert) -> Fit:
@@ -312,20 +304,20 @@ class Speed:
 def cache_distributions(run: Run, source: str | None, expert: Path, folder: Path) -> None:
     """Write into `folder` what the expert in the folder `expert` says of every split, and how fast it is."""
     config = run.config
-    made = load_expert(expert, config.device)
+    made = replace(load_expert(expert, config.device), precision=config.precision)
     for split in (config.train, config.dev, config.test):
         hits = evidence_of(run.cache, source, split)
         examples = run.cache.examples(split)
         found = made.predict(examples, hits, config.evaluation_batch_size)
         save_distributions(folder / f"{split}.safetensors", found)
     # The last one is the test split.
-    write_json(folder / "speed.json", Speed(sentences_per_second(made, examples, hits), str(made.device)))
+    write_json(folder / "speed.json", Speed(_measure_speed(made, examples, hits), str(made.device)))
 
 
-def sentences_per_second(
+def _measure_speed(
     expert: Expert, examples: Sequence[Example], hits: Mapping[str, Sequence[Hit]] | None
 ) -> float:
-    """Gives the speed of prediction with a batch size of 1 (paper, Table 7), over the first examples."""
+    """Return the speed of prediction with a batch size of 1 (paper, Table 7), over the first examples."""
     some = examples[:_TIMED]
     expert.predict(some[:2], hits, 1)
     begun = time.perf_counter()

@@ -11,7 +11,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 from kc_schema.store import Part, describe_part, read_json, write_json
 from training.config import FitConfig
 from training.data.batching import Collator
-from training.devices import peak_flops, training_flops
+from training.devices import peak_flops
 from training.errors import TrainingError, out_of_memory_explained
+from training.evaluation.scores import Epoch
+from training.models.encoder import EncoderShape, checkpoint_activations
 
-__all__ = ["Fit", "last_whole_checkpoint"]
+__all__ = ["NOTE", "Fit", "last_whole_checkpoint", "note_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Fit:
     collator: Collator
     example_ids: Sequence[str]
     score: Callable[[], float]
-    """Gives F1 in percent on the development split with the model as it is."""
+    """Return F1 in percent on the development split with the model as it is."""
     settings: FitConfig
     seed: int
     device: torch.device
@@ -55,10 +57,10 @@ class Fit:
     """Holds the checkpoints while the fit runs; the TensorBoard log is written to ``logs`` beside it."""
     name: str
 
-    def run(self) -> list[dict[str, float]]:
-        """Fits the model, going on from a checkpoint where one lies; the chosen epoch's weights are left in it.
+    def run(self) -> list[Epoch]:
+        """Fit the model, going on from a checkpoint where one lies; the chosen epoch's weights are left in it.
 
-        Gives the history: one entry an epoch with ``epoch``, ``loss`` and ``dev_f1``.
+        Returns the history by epoch.
 
         Raises:
             TrainingError: the loss is not a number, or the device is out of memory.
@@ -77,7 +79,7 @@ class Fit:
         return _history(trainer.state.log_history)
 
     def arguments(self) -> TrainingArguments:
-        """Gives the settings as transformers names them."""
+        """Return the settings as transformers names them."""
         best = self.settings.selection == "best"
         return TrainingArguments(
             output_dir=str(self.folder),
@@ -130,7 +132,7 @@ class _ModelTrainer(Trainer):
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
         if fit.gradient_checkpointing:
-            fit.model.encoder.gradient_checkpointing_enable()
+            checkpoint_activations(fit.model.encoder)
         self.speed = _Speed(fit)
         super().__init__(
             model=fit.model,
@@ -184,7 +186,7 @@ class _ModelTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Scores the development split by `Fit.score`."""
+        """Score the development split by `Fit.score`."""
         metrics = {"eval_dev_f1": self.fit.score()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -192,7 +194,7 @@ class _ModelTrainer(Trainer):
 
 
 def _board(folder: Path) -> TensorBoardCallback:
-    """Gives the TensorBoard log; it stays when the checkpoints go."""
+    """Return the TensorBoard log; it stays when the checkpoints go."""
     board = TensorBoardCallback()  # type: ignore[no-untyped-call]
     board.logging_dir = str(folder)
     return board
@@ -211,39 +213,34 @@ def _groups(model: nn.Module, settings: FitConfig) -> list[tuple[list[nn.Paramet
 
 
 class _Speed(TrainerCallback):
-    """Says after every epoch how fast it went, and on a known GPU what share of its peak that was."""
+    """Logs after every epoch how fast it went, and on a known GPU what share of its peak that was."""
 
     def __init__(self, fit: Fit) -> None:
         self.fit = fit
-        config = fit.model.encoder.config
-        encoder = fit.model.encoder
-        embeddings: int = encoder.get_input_embeddings().weight.numel()
-        self.parameters: int = sum(parameter.numel() for parameter in encoder.parameters()) - embeddings
-        self.layers, self.hidden = config.num_hidden_layers, config.hidden_size
+        self.shape = EncoderShape.of(fit.model.encoder)
         self.peak = peak_flops(fit.device)
         self.loss: Tensor | None = None
         self._restart()
 
     def _restart(self) -> None:
         self.tokens, self.flops, self.begun = 0, 0.0, time.perf_counter()
-        self.said = self.begun
+        self.logged = self.begun
 
     def count(self, attention_mask: Tensor) -> None:
-        """Counts the sub-tokens of a batch; padding is work for nothing and does not count."""
+        """Count the sub-tokens of a batch; padding is work for nothing and does not count."""
         tokens = int(attention_mask.sum())
         self.tokens += tokens
-        length = tokens / attention_mask.shape[0]
-        self.flops += training_flops(self.layers, self.hidden, self.parameters, tokens, length)
+        self.flops += self.shape.training_flops(tokens, tokens / attention_mask.shape[0])
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self._restart()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Says now and then where a long epoch stands."""
+        """Log now and then where a long epoch stands."""
         now = time.perf_counter()
-        if now - self.said >= _SECONDS_BETWEEN_LINES and self.loss is not None:
-            self.said = now
+        if now - self.logged >= _SECONDS_BETWEEN_LINES and self.loss is not None:
+            self.logged = now
             logger.info(
                 "%s: step %d/%d, loss %.4f, %.0f tokens/s",
                 self.fit.name,
@@ -254,7 +251,7 @@ class _Speed(TrainerCallback):
             )
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
-        """Says the line of an epoch."""
+        """Log the line of an epoch."""
         logs = given["logs"]
         if "loss" in logs:
             seconds = max(time.perf_counter() - self.begun, 1e-9)
@@ -280,7 +277,7 @@ class _NoteCheckpoint(TrainerCallback):
     """Notes the files of a checkpoint once all of them are written."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Writes the note; it is what makes a checkpoint count."""
+        """Write the note; it is what makes a checkpoint count."""
         if state.is_world_process_zero:
             note_checkpoint(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
@@ -300,7 +297,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
-    """Gives the latest whole checkpoint in `folder`, or None; half-written ones are said and removed."""
+    """Return the latest whole checkpoint in `folder`, or None; half-written ones are removed, with a warning."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
     while found:
         if _is_whole(found[-1]):
@@ -310,13 +307,13 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _history(log: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    epochs: dict[int, dict[str, float]] = {}
+def _history(log: Sequence[dict[str, float]]) -> list[Epoch]:
+    """Return the history of a fit from what the Trainer logged: loss and score of an epoch come apart."""
+    epochs: dict[int, Epoch] = {}
     for entry in log:
+        number = math.ceil(entry["epoch"])
+        row = epochs.get(number, Epoch(number))
+        loss, dev_f1 = entry.get("loss", row.loss), entry.get("eval_dev_f1", row.dev_f1)
         if "loss" in entry or "eval_dev_f1" in entry:
-            row = epochs.setdefault(math.ceil(entry["epoch"]), {"epoch": math.ceil(entry["epoch"])})
-            if "loss" in entry:
-                row["loss"] = entry["loss"]
-            if "eval_dev_f1" in entry:
-                row["dev_f1"] = entry["eval_dev_f1"]
+            epochs[number] = replace(row, loss=loss, dev_f1=dev_f1)
     return [epochs[number] for number in sorted(epochs)]

@@ -16,12 +16,12 @@ from training.config import GateConfig
 from training.data.labels import TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
+from training.evaluation.scores import Epoch
 from training.models.crf import FORBIDDEN, viterbi
 
 __all__ = [
     "Gate",
     "GateData",
-    "GateEpoch",
     "decode_legally",
     "fit_gate",
     "gate_features",
@@ -101,16 +101,6 @@ class GateData:
     """[tokens] gold labels."""
 
 
-@dataclass(frozen=True)
-class GateEpoch:
-    """One row of a gate's history."""
-
-    epoch: int
-    loss: float
-    dev_loss: float
-    dev_f1: float
-
-
 def fit_gate(
     train: GateData,
     dev: GateData,
@@ -118,7 +108,7 @@ def fit_gate(
     labels: int,
     seed: int,
     score: Callable[[Distributions], float],
-) -> tuple[Gate, list[GateEpoch]]:
+) -> tuple[Gate, list[Epoch]]:
     """Return the gate of the epoch with the best F1 on `dev`, and the history by epoch.
 
     The loss of an example is -log of the mixed probabilities of its gold labels, summed over its tokens; the
@@ -152,15 +142,15 @@ def fit_gate(
             optimizer.step()
             total += loss.item() * len(rows)
         mixed, dev_loss = _mixed_with_loss(model, dev)
-        row = GateEpoch(epoch, total / len(features), dev_loss, score(mixed))
-        history.append(row)
-        if not np.isfinite(row.loss):
+        loss_of_epoch, dev_f1 = total / len(features), score(mixed)
+        history.append(Epoch(epoch, loss_of_epoch, dev_f1, dev_loss))
+        if not np.isfinite(loss_of_epoch):
             raise TrainingError(
-                f"gate: the loss is {row.loss} in epoch {epoch}; lower gate.learning_rate, or use normalised "
+                f"gate: the loss is {loss_of_epoch} in epoch {epoch}; lower gate.learning_rate, or use normalised "
                 "features"
             )
-        if (row.dev_f1, -dev_loss) > best:
-            best = (row.dev_f1, -dev_loss)
+        if (dev_f1, -dev_loss) > best:
+            best = (dev_f1, -dev_loss)
             kept = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(kept)
     return model, history

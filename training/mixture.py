@@ -18,9 +18,9 @@ from kc_schema.store import read_json, write_atomically, write_json, write_text
 from training.config import MixtureConfig
 from training.distributions import Distributions, save_distributions
 from training.errors import TrainingError
-from training.evaluation.scores import headline_f1
+from training.evaluation.scores import Epoch, headline_f1
 from training.experts import Expert, evidence_of, load_expert
-from training.gate import Gate, GateData, GateEpoch, fit_gate, gate_features, gate_vectors, mix_distributions
+from training.gate import Gate, GateData, fit_gate, gate_features, gate_vectors, mix_distributions
 from training.run_folder import Run
 from training.task import Task
 
@@ -31,7 +31,7 @@ __all__ = ["Mixture", "MixtureFit", "fit_mixture", "gold_tokens", "load_gate", "
 class MixtureFit:
     """What is noted of the fit of a mixture (``fit.json``)."""
 
-    history: list[GateEpoch]
+    history: list[Epoch]
     """By epoch; empty for average pooling."""
     dev_f1: float
     seeds: list[int]
@@ -84,7 +84,7 @@ def fit_mixture(run: Run, name: str, mixture: MixtureConfig, seed: int, seeds: S
         return headline_f1(task, dev_examples, found.by_example(found.best), config.evaluation.convention)
 
     gate: Gate | None = None
-    history: list[GateEpoch] = []
+    history: list[Epoch] = []
     if mixture.kind == "gate":
         data = partial(_gate_data, run, mixture)
         learn, choose = (data(split, members(split)) for split in (mixture.gate.split, config.dev))
@@ -181,11 +181,11 @@ class Mixture:
     def predict(self, cache: RetrievalCache, split: str, batch_size: int = 32) -> Distributions:
         """Return the mixed distributions over a split of any cache with the experts' sources and features."""
         examples = cache.examples(split)
-        said = [
+        found = [
             expert.predict(examples, evidence_of(cache, expert.source, split), batch_size)
             for expert in self.experts
         ]
-        return mix_distributions(said, self.weights(cache, split))
+        return mix_distributions(found, self.weights(cache, split))
 
     def weights(self, cache: RetrievalCache, split: str) -> Tensor | None:
         """Return the gate's weights [examples, experts, labels or 1], None for average pooling."""

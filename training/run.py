@@ -24,8 +24,7 @@ from kc_schema.errors import UsageError
 from kc_schema.retrieval_cache import open_cache
 from kc_schema.store import Place
 from training.config import ExpertConfig, MixtureConfig, RunConfig, as_mapping, explained_yaml, load_config
-from training.run_folder import CONFIG, FOLDERS, Run, member_seeds
-from training.steps import RunStep, do_step
+from training.run_folder import CONFIG, FOLDERS, Run, RunStep, do_step, member_seeds
 
 __all__ = ["Options", "main", "run", "show_progress", "steps_of"]
 
@@ -76,22 +75,22 @@ def _do(steps: Sequence[RunStep]) -> None:
 
 def steps_of(run: Run) -> Iterator[RunStep]:
     """Yield the steps of a run from top to bottom: experts, what they say, mixtures, results, report."""
-    said: dict[tuple[str, int], RunStep] = {}
+    asked: dict[tuple[str, int], RunStep] = {}
     mixed: list[RunStep] = []
     for name, expert in run.config.experts.items():
         searches = [_search(run, name, expert, rate) for rate in expert.fit.search]
         yield from searches
         for seed in run.config.seeds:
             fit = _fit(run, run.expert_folder(name, seed), expert, seed, searches)
-            said[name, seed] = _ask(run, name, expert, seed, fit)
-            yield from (fit, said[name, seed])
+            asked[name, seed] = _ask(run, name, expert, seed, fit)
+            yield from (fit, asked[name, seed])
     for name, mixture in run.config.mixtures.items():
         for place, seed in enumerate(run.config.seeds):
             seeds = member_seeds(mixture.experts, run.config.seeds, place)
-            members = [said[member] for member in zip(mixture.experts, seeds, strict=True)]
+            members = [asked[member] for member in zip(mixture.experts, seeds, strict=True)]
             mixed.append(_mix(run, name, mixture, seed, seeds, members))
             yield mixed[-1]
-    results = _score(run, [*said.values(), *mixed])
+    results = _score(run, [*asked.values(), *mixed])
     yield from (results, _report(run, results))
 
 

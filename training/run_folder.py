@@ -1,24 +1,39 @@
-"""A run in its folder: its configuration, its cache, its task, and what lies where."""
+"""A run in its folder: its configuration, cache and task, what lies where, and the steps that write it.
+
+Each step writes one folder, and is skipped while what lies there fits its inputs.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from kc_schema.retrieval_cache import RetrievalCache, open_cache
-from kc_schema.store import write_text
+from kc_schema.store import Part, Step, describe_part, fingerprint, write_text
 from training.config import RunConfig, as_mapping, build_config
+from training.devices import bfloat16_units, choose_device, choose_precision
 from training.distributions import Distributions, load_distributions
 from training.errors import TrainingError
 from training.task import Task, load_task
 
-__all__ = ["CONFIG", "FOLDERS", "Run", "member_seeds", "open_config", "open_run"]
+__all__ = ["CONFIG", "FOLDERS", "Run", "RunStep", "do_step", "member_seeds", "open_config", "open_run"]
+
+logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
 FOLDERS = ("search", "experts", "distributions", "mixtures", "results", "report")
 """What a run writes into its folder."""
+_VERSION = 2
+"""Raised when the code changes what a step computes, so that older results are not taken for current."""
+_RECORD = "step.json"
+_BEGUN = "begun"
+"""Names in a step's folder: what it wrote, and for which inputs it was begun."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +48,13 @@ class Run:
 
     @classmethod
     def of(cls, config: RunConfig, *, verify: bool = False) -> Run:
-        """Open the cache that a configuration names, and read the task from it.
+        """Open the cache that a configuration names, read the task from it, and decide the precision.
 
         Raises:
             CacheError: the cache cannot be read, or (with `verify`) its files are not those of its manifest.
             TrainingError: a split is missing or empty, or splits have labels of their own.
         """
+        config = _settle_precision(config)
         cache = replace(open_cache(config.cache, verify=verify), limit=config.limit)
         return cls(config, cache, load_task(cache, config))
 
@@ -128,3 +144,114 @@ def open_run(folder: Path | str) -> Run:
         CacheError: the run's cache is not where it was.
     """
     return Run.of(open_config(folder))
+
+
+def _settle_precision(config: RunConfig) -> RunConfig:
+    """Return the configuration with ``auto`` decided: as the run in its folder was begun, else for the device.
+
+    So a run that goes on elsewhere is of one precision, whatever units the machines have.
+    """
+    if config.precision != "auto":
+        return config
+    device = choose_device(config.device)
+    folder = Path(config.output)
+    begun = open_config(folder).precision if (folder / CONFIG).is_file() else "auto"
+    if begun == "auto":
+        return replace(config, precision=choose_precision("auto", device))
+    own = "bfloat16" if bfloat16_units(device) else "float32"
+    if begun != own:
+        logger.warning(
+            "precision: %s was begun in %s and goes on in it, where auto would take %s on this device (%s); "
+            "--set precision=%s fits all of its experts again",
+            folder,
+            begun,
+            own,
+            device,
+            own,
+        )
+    return replace(config, precision=begun)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The files of a step, TensorBoard's logs left out."""
+
+    files: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """One step of a run."""
+
+    name: str
+    folder: Path
+    inputs: Mapping[str, Any]
+    """All that decides the result: settings and checksums of files, as JSON values."""
+    needs: Sequence[RunStep]
+    work: Callable[[], object]
+    """Fills the folder; goes on with what a killed run left there for the same inputs."""
+    everywhere: bool = False
+    """Whether all processes of a distributed run take part."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the inputs, the code's version and the fingerprints of the steps needed."""
+        return fingerprint(_VERSION, dict(self.inputs), [need.fingerprint for need in self.needs])
+
+    @property
+    def kept(self) -> Step[_Written]:
+        """The result as the ground floor keeps it."""
+        return Step(self.folder / _RECORD, self.fingerprint, _Written, self.folder)
+
+    def is_current(self) -> bool:
+        """Tell whether the folder holds the result for the present inputs."""
+        return self.kept.result() is not None
+
+    def is_finished(self) -> bool:
+        """Tell whether the folder holds a whole result, of the present inputs or of others."""
+        return (self.folder / _RECORD).is_file()
+
+
+def do_step(step: RunStep, number: int, count: int) -> None:
+    """Do a step unless it is current.
+
+    A step that was killed goes on in its folder where its inputs are still the same (an expert has its
+    checkpoints there); what other inputs left is removed first.
+
+    Args:
+        number, count: place of the step in the run, and how many there are.
+    """
+    from accelerate import PartialState  # type: ignore[import-untyped]
+
+    if step.is_current():
+        logger.info("[%d/%d] %s: current", number, count, step.name)
+        return
+    logger.info("[%d/%d] %s", number, count, step.name)
+    state = PartialState()
+    # Nobody may look at the folder before all have decided what to do with it.
+    state.wait_for_everyone()
+    if state.is_main_process:
+        _begin(step)
+    state.wait_for_everyone()
+    begun = time.monotonic()
+    if step.everywhere or state.is_main_process:
+        step.work()
+    state.wait_for_everyone()
+    if state.is_main_process:
+        _finish(step)
+    state.wait_for_everyone()
+    logger.info("[%d/%d] %s: done in %.0f s", number, count, step.name, time.monotonic() - begun)
+
+
+def _begin(step: RunStep) -> None:
+    begun = step.folder / _BEGUN
+    if step.folder.exists() and not (begun.is_file() and begun.read_text() == step.fingerprint):
+        shutil.rmtree(step.folder)
+    step.kept.forget()
+    write_text(begun, step.fingerprint)
+
+
+def _finish(step: RunStep) -> None:
+    (step.folder / _BEGUN).unlink()
+    files = sorted(path for path in step.folder.rglob("*") if path.is_file() and path.parent.name != "logs")
+    step.kept.finish(_Written(tuple(describe_part(path, step.folder, rows=0) for path in files)))

@@ -36,7 +36,7 @@ class Task:
         return self.labels.tags if isinstance(self.labels, TagSet) else self.labels.names
 
     def target(self, example: Example, where: str) -> int | list[int]:
-        """Gives the gold tag numbers (NER) or class number (RE) of an example.
+        """Return the gold tag numbers (NER) or class number (RE) of an example.
 
         Raises:
             TrainingError: a label that the training split lacks; `where` names the split.
@@ -47,11 +47,11 @@ class Task:
         return self.labels.encode(example.relation or "", where)
 
     def targets(self, examples: Sequence[Example], where: str) -> list[int | list[int]]:
-        """Gives `target` of every example."""
+        """Return `target` of every example."""
         return [self.target(example, where) for example in examples]
 
     def build_model(self, encoder: Any, fit: FitConfig) -> TaskModel:
-        """Gives an untrained model on `encoder`."""
+        """Return an untrained model on `encoder`."""
         from training.models.task_models import RelationClassifier, Tagger
 
         count = len(self.label_names)
@@ -86,7 +86,7 @@ class TaskRecord:
 
 
 def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
-    """Gives the task of a cache, its labels being those of the training split.
+    """Return the task of a cache, its labels being those of the training split.
 
     Raises:
         TrainingError: the configuration is meant for the other task, a split is missing or empty, or development
@@ -105,14 +105,14 @@ def load_task(cache: RetrievalCache, config: RunConfig) -> Task:
             raise TrainingError(f"{key}: the cache {cache.folder} has no split {split!r}; it has {known}")
         if not cache.manifest["splits"][split]:
             raise TrainingError(f"{key}: the split {split!r} of {cache.folder} is empty")
+        if split in cache.unlabelled:
+            raise TrainingError(
+                f"{key}: the split {split!r} of {cache.folder} has no labels, so nothing can be learned from it or "
+                f"scored on it; name one that has (--set {key}=SPLIT), and label this one with training.predict"
+            )
     train = cache.examples(config.train)
     task = _task(cache, train, config.labels)
     for split in (config.dev, config.test):
-        if split in cache.unlabelled:
-            raise TrainingError(
-                f"{split}: the split of {cache.folder} has no gold labels, so nothing can be scored on it; label it"
-                " with training.predict"
-            )
         task.targets(cache.examples(split), split)
     return task
 

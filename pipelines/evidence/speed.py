@@ -1,4 +1,4 @@
-"""StepSpeed of the parts of retrieval on this machine, as the paper's Table 7 has it: sentences a second."""
+"""Speed of the parts of retrieval on this machine, as the paper's Table 7 has it: sentences a second."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from pipelines.text_corpus.reuse import (
     in_order,
     open_older,
 )
-from pipelines.text_corpus.rows import Rows, append_article
+from pipelines.text_corpus.rows import NewRows, append_article
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext import Article, extract_article
 from pipelines.wikitext.site import Site
@@ -129,7 +129,7 @@ class _Pages:
     """The pages of a work unit since the last write: rows of those that were extracted, and those found unchanged."""
 
     def __init__(self, build: Build) -> None:
-        self.rows = Rows()
+        self.rows = NewRows()
         self.site: Site = WatchedSite.of(build.site) if build.keep else build.site
         self.older: OlderSnapshot | None = None
         if build.older is not None:
@@ -309,7 +309,7 @@ def _extract(page: Page, site: Site, statistics: Statistics) -> Article | None:
         return None
 
 
-def _append_redirect(rows: Rows, page: Page, target: str, build: Build, statistics: Statistics) -> None:
+def _append_redirect(rows: NewRows, page: Page, target: str, build: Build, statistics: Statistics) -> None:
     site = build.site
     statistics.counts["redirects"] += 1
     from_title, to_title = site.normalise_title(page.title), site.normalise_title(target)

@@ -19,7 +19,7 @@ from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext.article_parts import Anchor, Article, Paragraph
 
 
-class Rows:
+class NewRows:
     """Rows of all tables, column by column, until they are taken."""
 
     def __init__(self) -> None:
@@ -44,7 +44,13 @@ class Rows:
 
 
 def append_article(
-    rows: Rows, page: Page, article: Article, *, rules: frozenset[str], language: str, statistics: Statistics
+    rows: NewRows,
+    page: Page,
+    article: Article,
+    *,
+    rules: frozenset[str],
+    language: str,
+    statistics: Statistics,
 ) -> None:
     """Adds the rows of one article; what is left out is counted in `statistics` by its reason."""
     rows.append(
@@ -77,7 +83,7 @@ def _joined(paragraphs: list[Paragraph]) -> tuple[str, list[Anchor]]:
 
 
 def _append_paragraph(
-    rows: Rows,
+    rows: NewRows,
     page: Page,
     position: int,
     paragraph: Paragraph,

@@ -29,7 +29,7 @@ __all__ = [
     "FOLDER",
     "LOOKED_UP",
     "TERMS",
-    "IndexDescription",
+    "EmbeddedDescription",
     "IndexStatistics",
     "build_embedded_index",
     "index_folder",
@@ -50,7 +50,7 @@ _BATCH_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class IndexDescription:
+class EmbeddedDescription:
     """What the index says of itself."""
 
     sentences: int
@@ -81,10 +81,10 @@ def index_folder(kc: Path) -> Path:
     return kc / FOLDER
 
 
-def index_step(snapshot: Snapshot, folder: Path) -> Step[IndexDescription]:
+def index_step(snapshot: Snapshot, folder: Path) -> Step[EmbeddedDescription]:
     """Return the step that makes the index of `snapshot` in `folder`; its result is there where the index is."""
     inputs = fingerprint(FORMAT, ANALYSER, snapshot.fingerprint)
-    return Step(folder / DESCRIPTION, inputs, IndexDescription, folder)
+    return Step(folder / DESCRIPTION, inputs, EmbeddedDescription, folder)
 
 
 def build_embedded_index(
@@ -129,7 +129,7 @@ def _entered(kc: Path, place: Place | None) -> Iterator[Place]:
         yield own
 
 
-def _build(snapshot: Snapshot, place: Place, workers: int, progress: Progress | None) -> IndexDescription:
+def _build(snapshot: Snapshot, place: Place, workers: int, progress: Progress | None) -> EmbeddedDescription:
     folder = index_folder(place.folder)
     fresh, old = place.work / FOLDER, place.work / f"{FOLDER}.old"
     try:
@@ -153,7 +153,7 @@ def _build(snapshot: Snapshot, place: Place, workers: int, progress: Progress | 
     return description
 
 
-def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | None) -> IndexDescription:
+def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | None) -> EmbeddedDescription:
     """Fill `folder` with the whole index."""
     for table, key in LOOKED_UP.items():
         groups = list_row_groups(snapshot.files(table), key)
@@ -174,7 +174,7 @@ def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | 
     for lock in terms.glob("*.lock"):  # needed by writers only
         lock.unlink()
     files = tuple(describe_part(path, folder, rows=0) for path in sorted(folder.rglob("*")) if path.is_file())
-    description = IndexDescription(total, int(searcher.num_segments), version("tantivy"), files)
+    description = EmbeddedDescription(total, int(searcher.num_segments), version("tantivy"), files)
     return index_step(snapshot, folder).finish(description)
 
 

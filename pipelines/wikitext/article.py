@@ -14,10 +14,10 @@ from pipelines.wikitext.page_images import gallery_images, is_interface_icon
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 from pipelines.wikitext.switches import is_disambiguation, strip_switches
 from pipelines.wikitext.tags import strip_tags
-from pipelines.wikitext.template_calls import cut_at_braces, cut_out, outer_calls
+from pipelines.wikitext.template_calls import outer_calls
 from pipelines.wikitext.tidying import tidy
 from pipelines.wikitext.variants import read_variants
-from pipelines.wikitext.wikitables import closed_tables, remove_tables
+from pipelines.wikitext.wikitables import remove_tables
 
 __all__ = ["extract_article"]
 
@@ -76,17 +76,10 @@ class _Extraction:
         """Take out tags and templates; templates may bring tags."""
         text = strip_tags(text, self.collect)
         self.literal = self.literal or marks.JOINER in text
-        if "{{" not in text:
-            return text
-        pieces, partners = cut_at_braces(text)
         if "{|" in text:
-            # Tables go before the calls inside them are expanded for nothing.
-            tables = closed_tables(text, outer_calls(pieces, partners))
-            for start, end in tables:
-                self.collect_from_table(text[start:end])
-            if tables:
-                pieces, partners = cut_out(pieces, partners, tables, marks.BREAK)
-        expanded, brought_tags = self.expansion.expand(pieces, partners)
+            # Before the calls inside them are expanded for nothing.
+            text = remove_tables(text, self.collect_from_table, outer_calls(text))
+        expanded, brought_tags = self.expansion.expand(text)
         return strip_tags(expanded, self.collect) if brought_tags else expanded
 
     def collect(self, name: str, body: str) -> None:

@@ -14,7 +14,7 @@ from pipelines.wikitext import marks
 from pipelines.wikitext.article_parts import ImageLink
 from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
 from pipelines.wikitext.site import Site
-from pipelines.wikitext.template_calls import read_arguments, split_arguments
+from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
 from pipelines.wikitext.templates.registry import (
@@ -88,12 +88,15 @@ class Expansion:
         self.rendered = 0
         self.actions = _ACTIONS.setdefault(site.language, {})
 
-    def expand(self, pieces: list[str], partners: dict[int, int]) -> tuple[str, bool]:
-        """Return a text with every call expanded or dropped, and whether a renderer brought tags.
+    def expand(self, text: str) -> tuple[str, bool]:
+        """Return `text` with every call expanded or dropped, and whether a renderer brought tags.
 
-        The text comes as `cut_at_braces` cuts it; braces without a partner stay as text.
+        Braces without a partner stay as text.
         """
+        if "{{" not in text:
+            return text, False
         brought_tags = False
+        pieces, partners = cut_at_braces(text)
         result = [pieces[0]]
         calls: list[_Call] = []
         index = 1

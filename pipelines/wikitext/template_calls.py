@@ -12,7 +12,7 @@ import re
 # A heading from its first sign on, which names no argument.
 _HEADING = re.compile(r"(?<=\n)={1,6}[^\n]+=[ \t]*(?:\n|\Z)")
 
-__all__ = ["cut_at_braces", "cut_out", "outer_calls", "read_arguments", "split_arguments"]
+__all__ = ["cut_at_braces", "outer_calls", "read_arguments", "split_arguments"]
 
 # A run of two or more opening or closing braces.
 _BRACES = re.compile(r"\{\{+|\}\}+")
@@ -84,8 +84,9 @@ def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
     return pieces, partners
 
 
-def outer_calls(pieces: list[str], partners: dict[int, int]) -> list[tuple[int, int]]:
-    """Return the spans of the calls that stand in no other, in order, in the text that was cut into `pieces`."""
+def outer_calls(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the calls in `text` that stand in no other, in order."""
+    pieces, partners = cut_at_braces(text)
     spans: list[tuple[int, int]] = []
     position = index = 0
     while index < len(pieces):
@@ -99,42 +100,6 @@ def outer_calls(pieces: list[str], partners: dict[int, int]) -> list[tuple[int, 
         position = end
         index = close + 1
     return spans
-
-
-def cut_out(
-    pieces: list[str], partners: dict[int, int], spans: list[tuple[int, int]], mark: str
-) -> tuple[list[str], dict[int, int]]:
-    """Return pieces and partners of the text with `mark` in place of each of `spans`, which hold whole calls.
-
-    Braces without a partner that stand in a span go with it, which pairs no others.
-    """
-    kept: list[str] = []
-    places: dict[int, int] = {}
-    shown: list[str] = []
-    position = number = 0
-    for index, piece in enumerate(pieces):
-        end = position + len(piece)
-        inside = number < len(spans) and spans[number][0] < position
-        if index % 2:
-            if not inside:
-                kept.append("".join(shown))
-                shown = []
-                places[index] = len(kept)
-                kept.append(piece)
-        else:
-            done = position
-            while number < len(spans) and spans[number][0] < end:
-                start, stop = spans[number]
-                if start >= position:
-                    shown += (piece[done - position : start - position], mark)
-                done = min(stop, end)
-                if stop > end:
-                    break
-                number += 1
-            shown.append(piece[done - position :])
-        position = end
-    kept.append("".join(shown))
-    return kept, {places[one]: places[other] for one, other in partners.items() if one in places}
 
 
 def split_arguments(inside: str) -> list[str]:

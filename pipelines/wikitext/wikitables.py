@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pipelines.wikitext import marks
 
-__all__ = ["closed_tables", "remove_tables"]
+__all__ = ["remove_tables"]
 
 _DEEPEST_INDENTATION = 200
 """A table's braces are looked for this far behind a line's start, since a line may be long and hold many."""
@@ -21,32 +21,26 @@ _BEHIND = re.compile(r"\n[ \t]*\n(?![ \t]*[|!])|\n(?==)")
 _Span = tuple[int, int]
 
 
-def remove_tables(text: str, collect: Callable[[str], None]) -> str:
+def remove_tables(text: str, collect: Callable[[str], None], calls: Sequence[_Span] | None = None) -> str:
     """Return `text` without its tables, inner ones included; `collect` gets the wikitext of each.
 
     MediaWiki closes an open table at the page's end and shows the rest of the page in its last cell; here the
-    table ends before the first heading, or the first blank line that no row follows.
+    table ends before the first heading, or the first blank line that no row follows. With `calls`, the spans of
+    calls of templates still to be expanded, only closed tables go, and what stands in a call is passed over.
     """
     if "{|" not in text:
         return text
-    opened, closed = _pair_edges(_edges(text, ()))
+    opened, closed = _pair_edges(_edges(text, calls or ()))
+    tables = closed if calls is not None or not opened else _with_unclosed(text, opened, closed)
     pieces: list[str] = []
     done = 0
-    for start, end in _with_unclosed(text, opened, closed) if opened else closed:
+    for start, end in tables:
         pieces.append(text[done:start])
         collect(text[start:end])
         pieces.append(marks.BREAK)
         done = end
     pieces.append(text[done:])
     return "".join(pieces)
-
-
-def closed_tables(text: str, calls: Sequence[_Span]) -> list[_Span]:
-    """Return the spans of the closed tables in `text` that stand in no other, nor in one of `calls`.
-
-    `calls` are the spans of calls of templates still to be expanded, in order.
-    """
-    return _pair_edges(_edges(text, calls))[1] if "{|" in text else []
 
 
 def _edges(text: str, calls: Sequence[_Span]) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from training.config import RunConfig
 from training.demo.experiment import SIZES, planted_config, small_encoder
 from training.demo.planted import write_planted
 from training.evaluation.scores import headline_f1
-from training.evaluation.significance import mean_and_deviation
+from training.evaluation.statistics import mean_and_deviation
 from training.experts import evidence_of, load_expert
 from training.reporting.results import decodings
 from training.run import run, show_progress

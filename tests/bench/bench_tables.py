@@ -26,7 +26,7 @@ from typing import Any
 from kc_schema.snapshot import open_snapshot
 from tests.bench.invented_pictures import write_pictures
 from training.demo.experiment import small_encoder
-from training.evaluation.significance import mean_and_deviation
+from training.evaluation.statistics import mean_and_deviation
 from training.reporting.results import read_results
 
 DUMP = "dumps/enwiki-2022-139-articles.xml.bz2"

@@ -20,7 +20,8 @@ import sys
 import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
-from training.devices import choose_device, choose_precision, clock, peak_flops, product_flops, training_flops
+from training.devices import choose_device, choose_precision, clock, peak_flops, product_flops
+from training.models.encoder import EncoderShape
 from training.models.task_models import Tagger
 
 LABELS = 17
@@ -114,10 +115,7 @@ def measure(
         if step >= 2:
             seconds.append(clock(device) - begun)
     rate = size * length / statistics.median(seconds)
-    config = model.encoder.config
-    inner = sum(part.numel() for part in model.encoder.parameters())
-    inner -= model.encoder.get_input_embeddings().weight.numel()
-    return rate, training_flops(config.num_hidden_layers, config.hidden_size, inner, 1, length) * rate
+    return rate, EncoderShape.of(model.encoder).training_flops(1, length) * rate
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from training.data.inputs import MARKERS, InputEncoder, load_tokenizer
 from training.data.labels import RelationSet, TagSet
 from training.errors import TrainingError
 from training.experts import Expert, load_expert
-from training.models.encoder import count_parameters, encoder_limit, load_encoder
+from training.models.encoder import checkpoint_activations, encoder_limit, encoder_shape, load_encoder
 from training.task import Task
 
 pytestmark = pytest.mark.torch
@@ -240,7 +240,7 @@ def test_the_longest_input_fits_and_one_more_is_refused(family):
     name, folder = family
     inputs, encoder = opened(folder)
     assert inputs.limit == (62 if name in ("roberta", "longformer", "xlm_roberta") else 64)
-    assert count_parameters(folder)["limit"] == inputs.limit
+    assert encoder_shape(folder).limit == inputs.limit
     room = inputs.limit - 2
     takes = {
         word: len(inputs.encode([sentence(word)], None)[0].input_ids) - 2 for word in ("Ada", "met", ".")
@@ -291,7 +291,7 @@ def test_an_expert_learns_is_saved_and_comes_back(family, kind, tmp_path):
     assert (again.probabilities == together.probabilities).all()
 
 
-@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")
+@pytest.mark.filterwarnings("error::FutureWarning")
 def test_bfloat16_and_checkpointing_give_nearly_the_same_loss(family):
     _, folder = family
     inputs, encoder = opened(folder)
@@ -303,7 +303,7 @@ def test_bfloat16_and_checkpointing_give_nearly_the_same_loss(family):
     collate = Collator(inputs.tokenizer.pad_token_id, inputs.tokenizer.sep_token_id, both_views=True)
     batch = collate([items[0], items[1]])
     exact = model(**batch)["loss"]
-    encoder.gradient_checkpointing_enable()
+    checkpoint_activations(encoder)
     with torch.autocast("cpu", torch.bfloat16):
         rough = model.train()(**batch)["loss"]
     rough.backward()

@@ -227,7 +227,7 @@ def test_what_auto_takes_and_what_costs_is_said_once_with_the_remedy(processor, 
     assert told.getMessage() == "precision: auto takes float32 on cpu (no bfloat16 units)"
     assert warned.levelno == logging.WARNING
     assert "many times slower than float32" in warned.getMessage()
-    assert "--set precision=auto" in warned.getMessage()
+    assert "--set precision=float32" in warned.getMessage()
     caplog.clear()
     choose_precision("bfloat16", processor("avx512_bf16"))
     assert not caplog.records

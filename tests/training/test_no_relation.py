@@ -1,16 +1,14 @@
 """Which relation stands for none is said by the manifest of the cache, and nowhere else."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from kc_schema.retrieval_cache import CacheWriter, Example
-from training.config import LabelConfig
+from training.config import build_config
 from training.errors import TrainingError
-from training.evaluation.relations import relation_counts, relation_type_counts
+from training.evaluation.scores import relation_counts, relation_type_counts
 from training.task import load_task
 
-CONFIG = SimpleNamespace(task=None, train="train", dev="dev", test="test", labels=LabelConfig())
+CONFIG = build_config({"cache": "c", "experts": {"baseline": {}}})
 PAIR = {"subject": (0, 1), "object": (1, 2)}
 
 
@@ -39,9 +37,10 @@ def test_the_label_of_no_relation_counts_for_no_type():
     assert (counts.gold.sum(), counts.predicted.sum()) == (0, 2)
 
 
-def test_nothing_is_scored_on_a_split_without_labels(tmp_path):
-    cache = write(tmp_path / "cache", no_relation="NA", unlabelled=["test"])
+@pytest.mark.parametrize("key", ["train", "dev", "test"])
+def test_a_split_without_labels_is_refused_by_name(tmp_path, key):
+    cache = write(tmp_path / "cache", no_relation="NA", unlabelled=[key])
     with pytest.raises(
-        TrainingError, match=r"test: the split of .* has no gold labels, so nothing can be scored"
+        TrainingError, match=rf"^{key}: the split '{key}' of .* has no labels, .*training\.predict$"
     ):
         load_task(cache, CONFIG)

@@ -8,7 +8,7 @@ import torch
 
 from kc_schema.anchors import strip
 from training import demo
-from training.demo.experiment import Findings, findings, planted_config, small_encoder
+from training.demo.experiment import PlantedFindings, findings, planted_config, small_encoder
 from training.demo.planted import ANSWERS, MOST_FREQUENT, SOURCES, generate, knowing_source, write_planted
 from training.devices import choose_precision
 from training.run import run
@@ -86,9 +86,9 @@ def test_who_knows_nothing_does_best_to_give_the_most_frequent_answer(task, shar
 
 def test_shortfalls_are_found():
     f1 = {"baseline": [50.0], "random_text": [49.0], "text": [70.0], "image": [71.0], "average": [72.0]}
-    assert not Findings({**f1, "moe": [90.0]}, 0.99, 0.01, 0.01).shortfalls()
-    assert not Findings({**f1, "moe": [90.0]}, 0.99, None, None).shortfalls()
-    assert Findings({**f1, "moe": [70.5]}, 0.5, 0.2, 0.3).shortfalls() == [
+    assert not PlantedFindings({**f1, "moe": [90.0]}, 0.99, 0.01, 0.01).shortfalls()
+    assert not PlantedFindings({**f1, "moe": [90.0]}, 0.99, None, None).shortfalls()
+    assert PlantedFindings({**f1, "moe": [70.5]}, 0.5, 0.2, 0.3).shortfalls() == [
         "image 71.00 is not < moe 70.50",
         "average 72.00 is not < moe 70.50",
         "the gate's AUC 0.500 is not above 0.9",
@@ -97,10 +97,10 @@ def test_shortfalls_are_found():
     ]
     assert (
         "random_text 51.00 is not <= baseline 50.00"
-        in Findings({**f1, "random_text": [51.0], "moe": [90.0]}, 0.99, None, None).shortfalls()
+        in PlantedFindings({**f1, "random_text": [51.0], "moe": [90.0]}, 0.99, None, None).shortfalls()
     )
     above = {**f1, "random_text": [51.0], "moe": [90.0]}
-    assert Findings(above, 0.99, 0.01, 0.01, 0.4).shortfalls() == [
+    assert PlantedFindings(above, 0.99, 0.01, 0.01, 0.4).shortfalls() == [
         "random_text 51.00 is not <= baseline 50.00"
     ]
 

@@ -13,13 +13,12 @@ from kc_schema.retrieval_cache import Example, Hit
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
-from training.evaluation.counts import LabelScore
-from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture
-from training.evaluation.scores import Scores
+from training.evaluation.scores import LabelScore, Scores
 from training.reporting.cases import choose_cases
 from training.reporting.figures import Figure, bar_chart, line_chart
-from training.reporting.page import Page
-from training.reporting.results import Results, SeedScores, Variant, read_results
+from training.reporting.page import ReportPage
+from training.reporting.paper import paper_expert, paper_label, paper_marginal, paper_mixture
+from training.reporting.results import Results, SeedScores, Variant, as_written, read_results
 from training.reporting.tables import Table, build_tables, summary
 from training.reporting.writing import case_mixture, retrieval_speeds
 from training.task import Task
@@ -66,7 +65,7 @@ def variant(name, f1, *, source=None, kind=None, sources=(), weights="label", la
     ]
     if kind is None:
         return Variant(name, "expert", seeds, source)
-    members = list(sources)
+    members = tuple(sources)
     return Variant(
         name, "mixture", seeds, kind=kind, experts=members, sources=members, weights=weights, normalised=True
     )
@@ -211,7 +210,7 @@ def test_cases_of_relations_say_which_pair_is_asked_for():
 
     (case,) = choose_cases(task, examples, {"text": one(0), "moe": one(1)}, "moe", {}, [])
     assert case.pair == f"Subject: {HOSTILE}; object: Oslo"
-    page = Page("title", [], [], [], [case])
+    page = ReportPage("title", [], [], [], [case])
     assert f"Subject: {HOSTILE}; object: Oslo" in Parsed(page.html(None)).texts
     assert "- Subject: &lt;script" in page.markdown()
 
@@ -262,7 +261,7 @@ def page_showing(text, folder=None):
         weights={text: 0.5},
         pair=text,
     )
-    return Page(text, [text], [*tables, Table(text, text, (text,), [(text,)])], figures, [case])
+    return ReportPage(text, [text], [*tables, Table(text, text, (text,), [(text,)])], figures, [case])
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -305,13 +304,13 @@ def test_what_comes_from_data_is_text_of_the_markdown_and_nothing_else(attack):
 
 
 def test_numbers_and_names_stay_readable_in_markdown():
-    markdown = Page("title", ["seeds 1, 2"], build_tables(RESULTS, {}), [], []).markdown()
+    markdown = ReportPage("title", ["seeds 1, 2"], build_tables(RESULTS, {}), [], []).markdown()
     assert "| random_text | random_text | 80.00 ± 1.00 | 77.00 to 81.00 |" in markdown
     assert "-0.10" in markdown
 
 
 def test_links_of_the_page_lead_to_its_tables():
-    page = Page("title", [], build_tables(RESULTS, {}), [], []).html(None)
+    page = ReportPage("title", [], build_tables(RESULTS, {}), [], []).html(None)
     values = Parsed(page).values
     links = [value[1:] for name, value in values if name == "href"]
     assert len(links) > 6
@@ -323,7 +322,9 @@ def test_a_long_curve_does_not_fill_a_cell():
     curve = {"moe": [(epoch, 80.0 + epoch / 100) for epoch in range(1, 51)]}
     figure = Figure("Learning curves", "line", curve, "epoch", "F1")
     (row,) = [
-        line for line in Page("t", [], [], [figure], []).markdown().splitlines() if line.startswith("| moe")
+        line
+        for line in ReportPage("t", [], [], [figure], []).markdown().splitlines()
+        if line.startswith("| moe")
     ]
     assert row.startswith("| moe | 1: 80.01, 8: 80.08,")
     assert row.endswith("50: 80.5 |")
@@ -341,10 +342,15 @@ def test_cases_are_of_the_first_gate_over_different_sources():
 
 
 def test_results_come_back_with_the_headline_first(tmp_path):
-    (tmp_path / "results.json").write_text(json.dumps(dataclasses.asdict(RESULTS)))
+    written = as_written(RESULTS)
+    (tmp_path / "results.json").write_text(json.dumps(written))
     found = read_results(tmp_path / "results.json")
     assert found == RESULTS
     assert [list(seed.test) for seed in found.experts[0].seeds] == [["viterbi", "marginal"]] * 3
+    baseline, *_, moe = written["variants"]
+    assert set(baseline) == {"name", "role", "seeds", "source"}
+    assert set(moe) == {"name", "role", "seeds", "kind", "experts", "sources", "weights", "normalised"}
+    assert "by_type" not in moe["seeds"][0]["test"]["viterbi"]
 
 
 def test_a_summary_fits_one_screen():
@@ -369,7 +375,7 @@ def test_pictures_stand_in_the_page(tmp_path):
     (case, *_) = cases()
 
     def sources(name):
-        page = Page("title", [], [], [], [dataclasses.replace(case, image=name)])
+        page = ReportPage("title", [], [], [], [dataclasses.replace(case, image=name)])
         return [value for key, value in Parsed(page.html(tmp_path / "in")).values if key == "src"]
 
     assert sources("deep/x.jpg") == ["data:image/jpeg;base64,/9g="]

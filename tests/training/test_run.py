@@ -115,6 +115,20 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(finished, tiny_encoder
     assert stale == {"image", "average", "moe", "results", "report"}
 
 
+def test_a_run_that_goes_on_elsewhere_keeps_its_precision(finished, tiny_encoder, monkeypatch, caplog):
+    config = build_config(settings(finished, tiny_encoder))
+    begun = Run.of(config).config.precision
+    assert json.loads((finished / "run/config.json").read_text())["precision"] == begun
+    own, units = {"float32": ("bfloat16", "units"), "bfloat16": ("float32", "")}[begun]
+    monkeypatch.setattr("training.run_folder.bfloat16_units", lambda _: units)
+    here = Run.of(config)
+    assert here.config.precision == begun
+    assert f"was begun in {begun} and goes on in it, where auto would take {own}" in caplog.text
+    stale = [step.name for step in steps_of(Run.of(replace(config, precision=own))) if not step.is_current()]
+    assert "experts/text/seed-1" in stale
+    assert all(step.is_current() for step in steps_of(here) if step.name.startswith("experts/"))
+
+
 def test_a_lost_file_makes_a_step_stale(finished):
     steps = steps_of(open_run(finished / "run"))
     step = next(step for step in steps if step.name == "mixtures/average/seed-1")
@@ -175,6 +189,25 @@ def test_predictions_as_json_lines(finished, tmp_path, variant):
         for entity in row["entities"]:
             assert entity["text"] == " ".join(row["tokens"][entity["start"] : entity["end"]])
             assert 0 <= entity["probability"] <= 1
+
+
+def test_sentences_without_labels_are_predicted_and_not_trained_on(finished, tiny_encoder, tmp_path, capsys):
+    cache = open_cache(finished / "cache")
+    writer = CacheWriter(tmp_path / "new", dataset="new", task="ner", options={"unlabelled": ["test"]})
+    bare = [replace(item, labels=("O",) * len(item.tokens)) for item in cache.examples("test")]
+    writer.write_examples("test", bare)
+    for source in cache.sources:
+        writer.write_hits(source, "test", cache.hits_table(source, "test"))
+    writer.write_features("test", cache.features_table("test"))
+    writer.commit()
+    outputs = [tmp_path / "labelled.jsonl", tmp_path / "bare.jsonl"]
+    for folder, output in zip((finished / "cache", tmp_path / "new"), outputs, strict=True):
+        arguments = ["--run", str(finished / "run"), "--cache", str(folder), "--output", str(output)]
+        assert predict.main([*arguments, "--device", "cpu"]) == 0
+    assert outputs[0].read_text() == outputs[1].read_text()
+    values = settings(tmp_path, tiny_encoder, train="test", cache=str(tmp_path / "new"))
+    with pytest.raises(TrainingError, match=r"^train: the split 'test' of .* has no labels"):
+        run(build_config(values))
 
 
 def test_prediction_names_what_a_run_has(finished, capsys):
@@ -266,7 +299,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, tiny_encoder):
         values = settings(folder, tiny_encoder, seeds=[1], mixtures=mixtures, experts=experts)
         values["fit"] = {**values["fit"], "epochs": 3, "accumulation": 2}
         (folder / "config.yaml").write_text(yaml.safe_dump(values))
-    subprocess.run(command(tmp_path / "undisturbed"), check=True, capture_output=True)
+    run(load_config(tmp_path / "undisturbed/config.yaml"))
     folder = tmp_path / "killed"
     for line in ("baseline/seed-1: epoch 2/3", "text/seed-1: epoch 1, dev", "] mixtures/moe"):
         killed_at(folder, line)

@@ -12,7 +12,7 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["NO_RELATION", "Entity", "RelationSet", "TagSet", "entities", "is_bioes", "write_tags"]
+__all__ = ["Entity", "RelationSet", "TagSet", "entities", "is_bioes", "write_tags"]
 
 Entity = tuple[str, int, int]
 """Type, first token, end (exclusive)."""

@@ -17,14 +17,14 @@ from cyclopts import Parameter
 
 from kc_schema.command import Command, options
 
-__all__ = ["DemoOptions", "main"]
+__all__ = ["Options", "main"]
 
 _NEEDED = ("accelerate", "scipy", "seqeval", "torch", "transformers", "yaml")
 
 
 @options
 @dataclass(frozen=True, kw_only=True)
-class DemoOptions:
+class Options:
     """What to show, and where."""
 
     output: Path = Path("demo")
@@ -37,7 +37,7 @@ class DemoOptions:
     """KEY=VALUE: change one key of the run's configuration; may be given again."""
 
 
-def _run(chosen: DemoOptions) -> None:
+def _run(chosen: Options) -> None:
     # What is not installed is named before anything is written.
     for package in _NEEDED:
         importlib.import_module(package)
@@ -62,7 +62,7 @@ def _run(chosen: DemoOptions) -> None:
 main = Command(
     module="training.demo",
     summary="Train experts and their mixture on planted data.",
-    options=DemoOptions,
+    options=Options,
     run=_run,
     examples="""
 python -m training.demo --output demo

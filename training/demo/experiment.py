@@ -13,10 +13,10 @@ import numpy as np
 from training.config import RunConfig, apply_changes, build_config
 from training.demo.planted import knowing_source
 from training.errors import TrainingError
-from training.evaluation.significance import mean_and_deviation, students_t
+from training.evaluation.statistics import mean_and_deviation, students_t
 from training.run_folder import Run
 
-__all__ = ["DEMO_SIZES", "SIZES", "Findings", "findings", "planted_config", "small_encoder"]
+__all__ = ["DEMO_SIZES", "SIZES", "PlantedFindings", "findings", "planted_config", "small_encoder"]
 
 SIZES: Mapping[str, int] = {"train": 3000, "dev": 100, "test": 800}
 """Examples of the benchmark. Each is seen once in training: of few that are seen often an
@@ -100,7 +100,7 @@ SURE = 0.9
 
 
 @dataclass(frozen=True)
-class Findings:
+class PlantedFindings:
     """Figures of a run on planted data."""
 
     f1: dict[str, list[float]]
@@ -161,13 +161,13 @@ class Findings:
         return f"{scores}; gate AUC {self.gate_auc:.3f}" + (f"; {chances}" if chances else "")
 
 
-def findings(run: Run) -> Findings:
+def findings(run: Run) -> PlantedFindings:
     """Return what a finished run on planted data shows (its mixtures ``average`` and ``moe``)."""
     from training.reporting.results import read_results
 
     f1 = {variant.name: variant.f1() for variant in read_results(run.results_file).variants}
     better = max(("text", "image"), key=lambda name: float(np.mean(f1[name])))
-    return Findings(
+    return PlantedFindings(
         f1,
         float(np.mean([_gate_auc(run, seed) for seed in run.config.seeds])),
         students_t(f1["moe"], f1[better]),

@@ -22,7 +22,7 @@ import numpy as np
 
 from kc_schema.retrieval_cache import CacheWriter, Example, Hit, RetrievalCache
 
-__all__ = ["ANSWERS", "MOST_FREQUENT", "Planted", "generate", "knowing_source", "write_planted"]
+__all__ = ["ANSWERS", "MOST_FREQUENT", "SOURCES", "Planted", "generate", "knowing_source", "write_planted"]
 
 WIDTH = 16
 """Numbers of a planted vector."""

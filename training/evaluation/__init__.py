@@ -1,1 +1,1 @@
-"""How good predictions are: F1 by convention and label, intervals, tests between variants, calibration."""
+"""How good predictions are: scores and their intervals; tests between variants, calibration."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ from torch import Tensor, nn
 
 from training.errors import TrainingError
 
-__all__ = ["count_parameters", "encode", "encoder_limit", "load_encoder", "restore_encoder"]
+__all__ = [
+    "EncoderShape",
+    "checkpoint_activations",
+    "encode",
+    "encoder_limit",
+    "encoder_shape",
+    "load_encoder",
+    "restore_encoder",
+]
 
 
 def load_encoder(name: str, vocabulary: int) -> Any:
@@ -40,10 +49,39 @@ def restore_encoder(folder: Path) -> Any:
     return AutoModel.from_config(config, **_options(config))  # type: ignore[no-untyped-call]
 
 
-def count_parameters(name: str) -> dict[str, int]:
-    """Return the shape of a model without loading its weights.
+@dataclass(frozen=True)
+class EncoderShape:
+    """What decides how much room and work an encoder takes."""
 
-    ``all`` and ``encoder`` (without the word embeddings) parameters, ``layers``, ``hidden``, ``limit``.
+    parameters: int
+    inner_parameters: int
+    """Without the word embeddings."""
+    layers: int
+    hidden: int
+    """Numbers of a sub-token's representation."""
+    limit: int
+    """Sub-tokens of an input at most."""
+
+    @classmethod
+    def of(cls, encoder: Any) -> EncoderShape:
+        """Return the shape of an encoder."""
+        every = sum(parameter.numel() for parameter in encoder.parameters())
+        inner = every - encoder.get_input_embeddings().weight.numel()
+        config = encoder.config
+        limit = encoder_limit(encoder, sys.maxsize)
+        return cls(every, inner, config.num_hidden_layers, config.hidden_size, limit)
+
+    def training_flops(self, tokens: int, length: float) -> float:
+        """Return the FLOP of forward and backward over `tokens` sub-tokens in inputs of `length`.
+
+        Six for every parameter but the embeddings and token, and twelve for every layer, hidden number, token
+        and token attended to (Chowdhery et al. 2022, appendix B).
+        """
+        return 6.0 * self.inner_parameters * tokens + 12.0 * self.layers * self.hidden * length * tokens
+
+
+def encoder_shape(name: str) -> EncoderShape:
+    """Return the shape of a model without loading its weights.
 
     Raises:
         TrainingError: there is no such model.
@@ -53,15 +91,7 @@ def count_parameters(name: str) -> dict[str, int]:
 
     config = _load_config(name)
     with torch.device("meta"):
-        encoder: Any = AutoModel.from_config(config, **_options(config))  # type: ignore[no-untyped-call]
-    every = sum(parameter.numel() for parameter in encoder.parameters())
-    return {
-        "all": every,
-        "encoder": every - encoder.get_input_embeddings().weight.numel(),
-        "layers": config.num_hidden_layers,
-        "hidden": config.hidden_size,
-        "limit": encoder_limit(encoder, sys.maxsize),
-    }
+        return EncoderShape.of(AutoModel.from_config(config, **_options(config)))  # type: ignore[no-untyped-call]
 
 
 def _load_config(name: str) -> Any:
@@ -100,6 +130,13 @@ def encoder_limit(encoder: nn.Module, asked: int) -> int:
         if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
             positions -= 0 if part.padding_idx is None else part.padding_idx + 1
     return min(asked, positions)
+
+
+def checkpoint_activations(encoder: Any) -> None:
+    """Let the backward pass compute the encoder's activations again instead of keeping them."""
+    # Older releases of transformers have only the name that version 6 takes away.
+    enable = getattr(encoder, "activation_checkpointing_enable", None)
+    (enable or encoder.gradient_checkpointing_enable)()
 
 
 def encode(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:

@@ -1,19 +1,23 @@
-"""The report as Markdown and as one HTML page that needs no other file (`report.html.j2`)."""
+"""The report as Markdown and as one HTML page that needs no other file: their templates lie beside."""
 
 from __future__ import annotations
 
 import base64
 import mimetypes
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from training.reporting.cases import Case
 from training.reporting.figures import Figure
 from training.reporting.tables import Table
 
-__all__ = ["Page"]
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["ReportPage"]
 
 _GREATEST_PICTURE = 2 << 20
 _POINTS = 8
@@ -26,7 +30,7 @@ _BLOCK = re.compile(r"^(?=[#+=-])|^(\d+)(?=[.)])")
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What a report shows."""
 
     title: str
@@ -38,56 +42,28 @@ class Page:
 
     def html(self, pictures: Path | None) -> str:
         """Return the page; pictures of the cases are put into it where the folder `pictures` holds them."""
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-        templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        template = templates.get_template("report.html.j2")
+        template = _template("report.html.j2", autoescape=True)
         return template.render(page=self, picture_of=lambda name: _picture(name, pictures))
 
     def markdown(self) -> str:
-        """Return the report as Markdown, text from data as text."""
-        parts = [f"# {_text(self.title)}\n", "\n".join(f"- {_block(line)}" for line in self.about) + "\n"]
-        for table in self.tables:
-            note = [_block(table.note), ""] if table.note else []
-            parts.append("\n".join([*_heading(table.title), *note, *_grid(table.columns, table.rows)]) + "\n")
-        for figure in self.figures:
-            columns = ("", figure.y_label + (f" by {figure.x_label}" if figure.kind != "bar" else ""))
-            parts.append("\n".join([*_heading(figure.title), *_grid(columns, figure.rows(_POINTS))]) + "\n")
-        if self.cases:
-            parts.append("## Cases\n")
-        parts += [_case(case) for case in self.cases]
-        return "\n".join(parts)
+        """Return the report as Markdown, text from data as text: each of it goes through `text` or `block`."""
+        template = _template("report.md.j2", autoescape=False)
+        return template.render(page=self, points=_POINTS)
 
 
-def _heading(title: str) -> list[str]:
-    return [f"## {_text(title)}", ""]
+def _template(name: str, *, autoescape: bool) -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-
-def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(map(_text, columns)) + " |", "|" + "---|" * len(columns)]
-    return lines + ["| " + " | ".join(map(_text, row)) + " |" for row in rows]
-
-
-def _case(case: Case) -> str:
-    lines = [f"### {_text(case.example_id)}", "", f"> {_block(' '.join(case.tokens))}", ""]
-    if case.pair:
-        lines.append(f"- {_block(case.pair)}")
-    lines.append(f"- Image: {_text(case.image or 'none')}")
-    for source, texts in case.evidence.items():
-        lines += [f"- Evidence, {_text(source)}: {_text(text)}" for text in texts]
-    lines.append(f"- Gold: {_text(case.gold)}")
-    lines += [f"- {_block(name)}: {_text(answer)}" for name, answer in case.answers.items()]
-    if case.weights:
-        weights = ", ".join(f"{_text(name)} {value:.2f}" for name, value in case.weights.items())
-        lines.append(f"- Weights: {weights}")
-    return "\n".join(lines) + "\n"
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {"text": _text, "block": _block}
+    return templates.get_template(name)
 
 
 def _text(text: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,24 +14,15 @@ import numpy.typing as npt
 from kc_schema.store import read_json, write_text
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
-from training.evaluation.scores import Scores, scores
+from training.evaluation.scores import Epoch, Scores, compute_scores
 from training.experts import FitRecord, read_fit
 from training.gate import decode_legally
 from training.mixture import MixtureFit
 from training.run_folder import Run
 
-__all__ = ["EpochScores", "Results", "SeedScores", "Variant", "decodings", "read_results", "write_results"]
+__all__ = ["Results", "SeedScores", "Variant", "as_written", "decodings", "read_results", "write_results"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EpochScores:
-    """One epoch of a fit."""
-
-    epoch: int
-    loss: float | None = None
-    dev_f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class SeedScores:
     """By decoding, the headline's first."""
     dev_f1: float = 0.0
     """Of the epoch that was kept, in percent."""
-    history: list[EpochScores] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
     """By epoch; empty for average pooling."""
 
     @property
@@ -60,30 +50,21 @@ class Variant:
     name: str
     role: Literal["expert", "mixture"]
     seeds: list[SeedScores]
-    source: str | None = None
-    """Of an expert; None is the one without evidence, and all mixtures."""
+    source: str | None = ""
+    """Of an expert; None without evidence."""
     kind: str = ""
     """Of a mixture, as all that follows: ``gate`` or ``average``."""
-    experts: list[str] = field(default_factory=list)
-    sources: list[str | None] = field(default_factory=list)
+    experts: tuple[str, ...] = ()
+    sources: tuple[str | None, ...] = ()
     """Those of `experts`."""
     weights: str = ""
     """``label`` or ``example``: what the gate has a weight for."""
-    normalised: bool = False
+    normalised: bool | None = None
     """Whether the gate's features are."""
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is an expert without evidence."""
-        return self.role == "expert" and self.source is None
 
     def f1(self, decoding: str | None = None) -> list[float]:
         """Return F1 on test of every seed; without `decoding` the headline's."""
-        return self.each(lambda found: found.f1, decoding)
-
-    def each(self, of: Callable[[Scores], float | None], decoding: str | None = None) -> list[float]:
-        """Return one of the scores on test of every seed; without `decoding` the headline's."""
-        return [of(seed.test[decoding] if decoding else seed.headline) or 0.0 for seed in self.seeds]
+        return [(seed.test[decoding] if decoding else seed.headline).f1 for seed in self.seeds]
 
 
 @dataclass(frozen=True)
@@ -112,13 +93,23 @@ class Results:
     @property
     def baseline(self) -> Variant | None:
         """The first expert without evidence."""
-        return next((expert for expert in self.experts if expert.is_baseline), None)
+        return next((expert for expert in self.experts if expert.source is None), None)
 
 
 def write_results(run: Run) -> None:
     """Write the results of a run into its folder."""
-    text = json.dumps(asdict(_collect(run)), indent=1)  # variants and decodings keep their order
-    write_text(run.results_file, text + "\n")
+    # Not sorted: variants and decodings keep their order.
+    write_text(run.results_file, json.dumps(as_written(_collect(run)), indent=1) + "\n")
+
+
+def as_written(value: Any) -> Any:
+    """Return results as JSON values; what a variant or a task does not have (it is at its default) is left out."""
+    if is_dataclass(value):
+        given = [(field, getattr(value, field.name)) for field in fields(value)]
+        return {field.name: as_written(own) for field, own in given if own != field.default}
+    if isinstance(value, dict):
+        return {key: as_written(own) for key, own in value.items()}
+    return [as_written(own) for own in value] if isinstance(value, (list, tuple)) else value
 
 
 def read_results(path: Path) -> Results:
@@ -142,8 +133,8 @@ def _collect(run: Run) -> Results:
             "mixture",
             [_seed(run, name, seed, "mixture") for seed in config.seeds],
             kind=mixture.kind,
-            experts=list(mixture.experts),
-            sources=[config.experts[expert].source for expert in mixture.experts],
+            experts=mixture.experts,
+            sources=tuple(config.experts[expert].source for expert in mixture.experts),
             weights=mixture.gate.weights,
             normalised=mixture.gate.normalised,
         )
@@ -168,13 +159,12 @@ def _seed(run: Run, name: str, seed: int, role: str) -> SeedScores:
     else:
         fitted = read_fit(run.expert_folder(name, seed))
     test = {
-        decoding: scores(run.task, examples, found.by_example(labels), run.config.evaluation)
+        decoding: compute_scores(run.task, examples, found.by_example(labels), run.config.evaluation)
         for decoding, labels in decodings(run.task.labels, found, role).items()
     }
-    history = [EpochScores(row.epoch, row.loss, row.dev_f1) for row in fitted.history]
-    made = SeedScores(seed, test, fitted.dev_f1, history)
-    logger.info("%s, seed %d: test F1 %.2f", name, seed, made.headline.f1)
-    return made
+    scored = SeedScores(seed, test, fitted.dev_f1, fitted.history)
+    logger.info("%s, seed %d: test F1 %.2f", name, seed, scored.headline.f1)
+    return scored
 
 
 def decodings(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from training.evaluation.counts import LabelScore
-from training.evaluation.paper import paper_expert, paper_label, paper_marginal, paper_mixture, paper_speed
-from training.evaluation.significance import mean_and_deviation, students_t
+from training.evaluation.scores import LabelScore
+from training.evaluation.statistics import mean_and_deviation, students_t
+from training.reporting.paper import paper_expert, paper_label, paper_marginal, paper_mixture, paper_speed
 from training.reporting.results import Results, SeedScores, Variant
 
 __all__ = ["Table", "build_tables", "summary"]
@@ -48,20 +49,17 @@ def build_tables(
         speeds: expert -> sentences a second of prediction with a batch size of 1.
         retrieval: the same of the modules in front of it, by the paper's names, as far as they were measured.
     """
-    variants, experts, mixtures, baseline = (
-        results.variants,
-        results.experts,
-        results.mixtures,
-        results.baseline,
-    )
-    plain = [expert for expert in experts if not _is_random(expert)]
-    tables = [_main_table(results, plain, mixtures, baseline), _mixture_table(results, mixtures)]
-    tables.append(_label_table(results, plain))
-    tables.append(_random_table(results, baseline, [expert for expert in experts if _is_random(expert)]))
+    plain = [expert for expert in results.experts if not _is_random(expert)]
+    random = [expert for expert in results.experts if _is_random(expert)]
+    tables = [
+        _main_table(results, plain),
+        _mixture_table(results),
+        _label_table(results, plain),
+        _random_table(results, random),
+    ]
     if results.task == "ner":
-        tables.append(_decoding_table(results, experts, mixtures))
-        tables.append(_convention_table(results, variants))
-    tables += [_speed_table(speeds, retrieval or {}), _difference_table(variants)]
+        tables += [_decoding_table(results), _convention_table(results)]
+    tables += [_speed_table(speeds, retrieval or {}), _difference_table(results.variants)]
     return [table for table in tables if table.rows]
 
 
@@ -124,33 +122,31 @@ def _describe(variant: Variant) -> str:
 _COLUMNS = ("variant", "evidence", "F1 (mean ± deviation)", "95 % interval, first seed")
 
 
-def _main_table(
-    results: Results, experts: Sequence[Variant], mixtures: Sequence[Variant], baseline: Variant | None
-) -> Table:
-    gates = [mixture for mixture in mixtures if mixture.kind == "gate"]
+def _main_table(results: Results, experts: Sequence[Variant]) -> Table:
+    gates = [mixture for mixture in results.mixtures if mixture.kind == "gate"]
     what = (
         f"Micro F1 of entities on test, {results.convention} reading"
         if results.task == "ner"
-        else "Micro F1 of relations on test without None"
+        else f"Micro F1 of relations on test without {results.labels[0]}"
     )
     return Table(
         "Table 2: experts and mixture",
         f"{what}; p of Student's t-test against the baseline over seeds; intervals by sentence.",
         (*_COLUMNS, "p", "paper"),
-        _rows(results, [*experts, *gates], baseline),
+        _rows(results, [*experts, *gates], results.baseline),
     )
 
 
-def _mixture_table(results: Results, mixtures: Sequence[Variant]) -> Table:
-    average = next(
-        (mixture for mixture in mixtures if mixture.kind == "average" and len(set(mixture.sources)) > 1),
-        None,
-    )
+def _mixture_table(results: Results) -> Table:
+    mixtures = results.mixtures
+    averages = [
+        mixture for mixture in mixtures if mixture.kind == "average" and len(set(mixture.sources)) > 1
+    ]
     return Table(
         "Table 3: ways to mix",
         "p against the average of different sources. An expert named twice takes part with two seeds.",
         (*_COLUMNS, "p", "paper"),
-        _rows(results, mixtures, average),
+        _rows(results, mixtures, next(iter(averages), None)),
     )
 
 
@@ -177,7 +173,8 @@ def _label_table(results: Results, experts: Sequence[Variant]) -> Table:
     )
 
 
-def _random_table(results: Results, baseline: Variant | None, random: Sequence[Variant]) -> Table:
+def _random_table(results: Results, random: Sequence[Variant]) -> Table:
+    baseline = results.baseline
     rows = _rows(results, [*([baseline] if baseline else []), *random], baseline) if random else []
     return Table(
         "Table 5: random evidence",
@@ -187,9 +184,9 @@ def _random_table(results: Results, baseline: Variant | None, random: Sequence[V
     )
 
 
-def _decoding_table(results: Results, experts: Sequence[Variant], mixtures: Sequence[Variant]) -> Table:
+def _decoding_table(results: Results) -> Table:
     rows = []
-    for variant in [*experts, *mixtures]:
+    for variant in results.variants:
         path, each = variant.f1("viterbi"), variant.f1("marginal")
         paper = paper_marginal(results.dataset, variant.source) if variant.role == "expert" else None
         difference = mean_and_deviation(each)[0] - mean_and_deviation(path)[0]
@@ -207,20 +204,16 @@ def _decoding_table(results: Results, experts: Sequence[Variant], mixtures: Sequ
     )
 
 
-def _convention_table(results: Results, variants: Sequence[Variant]) -> Table:
+def _convention_table(results: Results) -> Table:
+    def each(variant: Variant, convention: Literal["lenient", "strict"]) -> str:
+        return _pm([getattr(seed.headline, convention) for seed in variant.seeds])
+
     return Table(
         "Both conventions",
         f"seqeval's default reading repairs stray labels (lenient), the strict one does not; the headline is "
         f"{results.convention}.",
         ("variant", "lenient", "strict"),
-        [
-            (
-                variant.name,
-                _pm(variant.each(lambda found: found.lenient)),
-                _pm(variant.each(lambda found: found.strict)),
-            )
-            for variant in variants
-        ],
+        [(variant.name, each(variant, "lenient"), each(variant, "strict")) for variant in results.variants],
     )
 
 

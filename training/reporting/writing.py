@@ -14,11 +14,11 @@ import numpy.typing as npt
 from kc_schema.retrieval_cache import SPEED
 from kc_schema.store import read_json, write_json, write_text
 from training.errors import TrainingError
-from training.evaluation.calibration import calibration
+from training.evaluation.statistics import calibration
 from training.experts import Speed, read_fit
 from training.reporting.cases import Case, choose_cases
 from training.reporting.figures import Figure
-from training.reporting.page import Page
+from training.reporting.page import ReportPage
 from training.reporting.results import Results, SeedScores, Variant, read_results
 from training.reporting.tables import build_tables
 from training.run_folder import Run
@@ -42,7 +42,7 @@ def write_report(run: Run, folder: Path, *, images: Path | None = None) -> None:
             for the next time.
     """
     results = read_results(run.results_file)
-    page = Page(
+    page = ReportPage(
         title=f"{run.cache.dataset}: experts and mixtures",
         about=_about(run),
         tables=build_tables(results, _speeds(run), retrieval_speeds(run.cache.folder / SPEED)),

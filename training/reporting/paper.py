@@ -73,29 +73,29 @@ def _of(figures: Sequence[float] | None, dataset: str) -> float | None:
 
 
 def paper_expert(dataset: str, source: str | None) -> float | None:
-    """Gives the figure of a single model, None where the paper has none."""
+    """Return the figure of a single model, None where the paper has none."""
     return _of(_EXPERTS.get(source), dataset)
 
 
 def paper_marginal(dataset: str, source: str | None) -> float | None:
-    """Gives the figure of a single model decoded by its marginals, None where the paper has none."""
+    """Return the figure of a single model decoded by its marginals, None where the paper has none."""
     return _of(_MARGINAL.get(source or ""), dataset)
 
 
 def paper_mixture(dataset: str, kind: str, sources: Sequence[str | None], weights: str) -> float | None:
-    """Gives the figure of a mixture, None where the paper has none (a weight an example, other sources)."""
+    """Return the figure of a mixture, None where the paper has none (a weight an example, other sources)."""
     if kind == "gate" and weights != "label":
         return None
     return _of(_MIXTURES.get((kind, tuple(sorted(source or "" for source in sources)))), dataset)
 
 
 def paper_label(dataset: str, source: str | None, label: str) -> float | None:
-    """Gives the figure of a single model for a label, None where the paper has none."""
+    """Return the figure of a single model for a label, None where the paper has none."""
     figures = _LABELS.get(dataset.lower(), {}).get(source)
     place = _LABEL_NAMES.get(label.lower())
     return None if figures is None or place is None else figures[place]
 
 
 def paper_speed() -> dict[str, float]:
-    """Gives module -> sentences a second."""
+    """Return module -> sentences a second."""
     return dict(_SPEED)
