@@ -36,12 +36,14 @@ from pipelines.text_corpus.progress import BuildProgress, describe_standstill
 from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
+from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_index.options import TextIndexOptions
 
 EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
 python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
+python -m pipelines.build_text_kc --dump wiki:simplewiki --contact you@example.org
 python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
 python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
 
@@ -52,7 +54,7 @@ class BuildOptions:
     """Options of the command, the frequent ones first."""
 
     dump: str
-    """A dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of its parts, or a glob in quotes."""
+    """A dump file (.xml, .xml.bz2, .xml.gz, .xml.zst), a folder of parts, a glob in quotes, or wiki:NAME (newest)."""
     output: Path = Path("kc")
     """The snapshot's folder."""
     workers: Positive | None = None
@@ -67,6 +69,10 @@ class BuildOptions:
     """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
     without_rule: tuple[str, ...] = ()
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    contact: str = ""
+    """With wiki:NAME: mail address or URL to be reached under; the public server of dumps asks for it."""
+    base: str | None = None
+    """With wiki:NAME: address of a mirror of the public server of dumps."""
     json: bool = False
     """Print the manifest instead of the summary tables."""
     index: TextIndexOptions = field(default_factory=TextIndexOptions)
@@ -78,8 +84,9 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
     started = time.monotonic()
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
         given.index.check(lambda line: console.print(printable(line), markup=False, soft_wrap=True))
+        dump = _fetched(given, console) if given.dump.startswith("wiki:") else given.dump
         parts, build = describe(
-            given.dump,
+            dump,
             given.output,
             rules=rules_in_force(given.without_rule),
             skip_disambiguation=given.skip_disambiguation,
@@ -99,6 +106,21 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         show_summary(Console(), given.output, manifest, seconds=seconds)
 
 
+def _fetched(given: BuildOptions, console: Console) -> str:
+    """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder."""
+    from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
+
+    return str(
+        fetch_newest(
+            given.dump.removeprefix("wiki:"),
+            Path("dumps"),
+            base=given.base or PUBLIC_SERVER,
+            contact=given.contact,
+            console=console,
+        )
+    )
+
+
 def describe(
     dump: str,
     output: Path,
@@ -107,6 +129,8 @@ def describe(
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
     limit: int | None = None,
+    keep: bool = False,
+    older: Path | None = None,
 ) -> tuple[list[DumpFile], Build]:
     """Return the files of the dump, and all that decides what is made of them.
 
@@ -134,6 +158,8 @@ def describe(
         skip_disambiguation=skip_disambiguation,
         allow_truncated=allow_truncated,
         limit=limit,
+        keep=keep,
+        older=older,
     )
     return parts, build
 
@@ -171,6 +197,8 @@ def build_text_corpus(
         finished=lambda found: redirect_step(build, found).result(),
         label="Redirects",
     )
+    if build.older is not None:
+        write_changed_titles(build, redirects)
     pages = plan_ranges(units, build)
     with Progress(console, "Resolve", len(pages), unit="parts") as progress:
         ranges = engine.map(
@@ -181,6 +209,9 @@ def build_text_corpus(
             arrived=lambda _: progress.advance(),
         )
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges)
+    if build.keep:
+        kept = [pages.kept for pages in ranges if pages.kept is not None]
+        write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))
     commit(place, manifest)
     return manifest
 

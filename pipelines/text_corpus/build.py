@@ -42,11 +42,19 @@ class Build:
     allow_truncated: bool = False
     limit: int | None = None
     """How many articles are taken, the first ones of the dump; None for all."""
+    keep: bool = False
+    """Whether what the next dump's build needs is kept beside the snapshot; changes nothing of it."""
+    older: Path | None = None
+    """A snapshot of the same wiki from which rows of unchanged pages are taken; changes nothing of the result."""
 
     @property
     def work(self) -> Path:
         """The folder of what is not part of the snapshot; removed at the end."""
         return self.output / WORK
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the extractor and its libraries, as the manifest states them."""
+        return {"code": self.code_fingerprint, **library_versions()}
 
     def options(self) -> dict[str, Any]:
         """Return the options that change what is kept, as the manifest states them."""
@@ -100,6 +108,7 @@ def code_fingerprint() -> str:
 def checksum_of_source(files: Sequence[Path], folders: Sequence[Path]) -> str:
     """Return a checksum of `files`, of the source and the tables of facts in `folders`, and of the libraries."""
     found = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".tsv")]
+    found = [path for path in found if path.parent.name != "download"]  # how a dump came here decides no row
     digest = hashlib.sha256(fingerprint(library_versions()).encode())
     for file in (*files, *sorted(found)):
         digest.update(file.read_bytes())

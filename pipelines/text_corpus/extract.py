@@ -8,19 +8,32 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from kc_schema.store import Part, Step, describe_part, explain_file_errors, fingerprint, replacing
 from kc_schema.tables import is_normalised
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
+from pipelines.text_corpus.reuse import (
+    KEPT,
+    UNIT_KEPT,
+    KeptPage,
+    OlderSnapshot,
+    WatchedSite,
+    in_order,
+    open_older,
+)
 from pipelines.text_corpus.rows import NewRows, append_article
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext import Article, extract_article
+from pipelines.wikitext.site import Site
 
 __all__ = ["UnitResult", "extract_unit", "unit_folder", "unit_step"]
 
@@ -43,16 +56,25 @@ class UnitResult:
     ascending: bool
     """Whether the ids of its articles ascend."""
     statistics: Statistics
+    kept: Part | None = None
+    """What is kept of its pages (`pipelines.text_corpus.reuse`), where that was asked for."""
+    reused: int = 0
+    """How many of its pages are those of the older snapshot."""
 
 
 def unit_folder(build: Build, number: int) -> Path:
     """Return the folder of a work unit's part files."""
-    return build.work / "units" / f"{number:05d}"
+    return build.work / _units(build) / f"{number:05d}"
+
+
+def _units(build: Build) -> str:
+    """Part files with rows of an older snapshot are no other build's."""
+    return "units" if build.older is None else f"units-{fingerprint(build.older)[:8]}"
 
 
 def unit_step(build: Build, unit: WorkUnit, articles: int | None = None) -> Step[UnitResult]:
     """Return the step that reads a work unit, or its first `articles` alone."""
-    record = f"units/{unit.number:05d}/result.json"
+    record = f"{_units(build)}/{unit.number:05d}/result.json"
     return build.step(record, UnitResult, "extract", unit.number, unit.start, unit.end, articles)
 
 
@@ -71,13 +93,13 @@ def extract_unit(build: Build, unit: WorkUnit, articles: int | None = None) -> U
         return step.run(lambda: _extract_unit(build, unit, articles, step.inputs))
 
 
-def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, fingerprint: str) -> UnitResult:
-    statistics, rows, seen = Statistics(), NewRows(), set[int]()
+def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, inputs: str) -> UnitResult:
+    statistics, pages, seen = Statistics(), _Pages(build), set[int]()
     first = last = -1
     ascending = True
     with (
         UnitProgress(build.work, unit) as progress,
-        _UnitParts(build, unit.number, fingerprint) as parts,
+        _UnitParts(build, unit.number, inputs) as parts,
         _rare_garbage_collection(),
     ):
         for page in read_pages(unit, allow_truncated=build.allow_truncated, progress=progress.advance):
@@ -85,27 +107,71 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, fingerprin
             if isinstance(page, BrokenPage):
                 statistics.counts["pages"] += 1
                 statistics.drop("pages", BROKEN_PAGE_REASONS[page.reason], example=page.where)
-            elif _append_page(rows, page, build, statistics, seen):
+            elif _append_page(pages, page, build, statistics, seen):
                 ascending = ascending and page.page_id > last
                 first = page.page_id if first < 0 else min(first, page.page_id)
                 last = max(last, page.page_id)
-            if len(rows) >= FLUSH_ROWS:
-                parts.write(rows)
+            if len(pages) >= FLUSH_ROWS:
+                parts.write(pages)
             if articles is not None and statistics.counts["articles"] >= articles:
                 break
-        parts.write(rows)
-    return UnitResult(unit.number, parts.describe(), first, last, ascending, statistics)
+        parts.write(pages)
+    described = parts.describe()
+    kept = described.pop(_KEPT, None)
+    return UnitResult(unit.number, described, first, last, ascending, statistics, kept, parts.reused)
+
+
+_KEPT = "kept"
+"""Name of the part file of what is kept of a work unit's pages."""
+
+
+class _Pages:
+    """The pages of a work unit since the last write: rows of those that were extracted, and those found unchanged."""
+
+    def __init__(self, build: Build) -> None:
+        self.rows = NewRows()
+        self.site: Site = WatchedSite.of(build.site) if build.keep else build.site
+        self.older: OlderSnapshot | None = None
+        if build.older is not None:
+            date = build.site.date.isoformat() if build.site.date else ""
+            self.older = open_older(build.older, date)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the pages."""
+        self.rows.clear()
+        self.order: list[int] = []
+        self.unchanged: list[KeptPage] = []
+        self.kept: dict[str, list[Any]] = {name: [] for name in KEPT.names[:7]}
+        self._unchanged_sentences = 0
+
+    def __len__(self) -> int:
+        return len(self.rows) + self._unchanged_sentences
+
+    def add_unchanged(self, page: KeptPage) -> None:
+        """Take note of a page whose rows are those of the older snapshot."""
+        self.order.append(page.page_id)
+        self.unchanged.append(page)
+        self._unchanged_sentences += page.sentences
+
+    def keep(self, page: Page, sentences: int, statistics: Statistics) -> None:
+        """Take note of what is to be kept of a page that was extracted."""
+        dated = isinstance(self.site, WatchedSite) and self.site.take_asked()
+        values = (page.page_id, page.title, page.revision_id, page.sha1 or "", dated, sentences)
+        for column, value in zip(self.kept.values(), (*values, statistics.pack()), strict=True):
+            column.append(value)
 
 
 class _UnitParts:
     """The part files of a work unit, which get their names when all rows are written."""
 
-    def __init__(self, build: Build, number: int, fingerprint: str) -> None:
+    def __init__(self, build: Build, number: int, inputs: str) -> None:
         self._build = build
         self._folder = unit_folder(build, number)
-        self._fingerprint = fingerprint
+        self._inputs = inputs
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._stack = ExitStack()
+        self.reused = 0
 
     def __enter__(self) -> _UnitParts:
         return self
@@ -115,17 +181,33 @@ class _UnitParts:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, rows: NewRows) -> None:
-        """Append the rows and clear them."""
-        for table, columns in rows.columns.items():
+    def write(self, pages: _Pages) -> None:
+        """Append the rows of the pages, in their order, and clear them."""
+        unchanged = np.array([page.page_id for page in pages.unchanged], np.int64)
+        for table, columns in pages.rows.columns.items():
             batch = record_batch(table, columns)
+            if pages.older is not None and len(unchanged) and table != "redirects":
+                pieces = [batch, pages.older.rows(table, unchanged)]
+                batch = in_order(table, pieces, pages.order, UNIT_TABLES[table])
             if batch.num_rows:
                 self._writer(table).write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
-        rows.clear()
+        if self._build.keep and pages.order:
+            self._write_kept(pages)
+        self.reused += len(unchanged)
+        pages.clear()
 
     def describe(self) -> dict[str, Part]:
         """Return the finished files by table."""
         return {table: describe_part(self._path(table), self._build.output) for table in self._writers}
+
+    def _write_kept(self, pages: _Pages) -> None:
+        fresh = pa.table(pages.kept, schema=pa.schema(list(KEPT)[:7]))
+        pieces = [fresh.append_column("reused", pa.array(np.zeros(len(fresh), bool)))]
+        if pages.older is not None and pages.unchanged:
+            there = pages.older.kept(pages.unchanged)
+            reused = pa.array(np.ones(len(there), bool))
+            pieces.append(there.append_column("reused", reused))
+        self._writer(_KEPT).write_batch(in_order("pages", pieces, pages.order, UNIT_KEPT))
 
     def _path(self, table: str) -> Path:
         return self._folder / f"{table}.parquet"
@@ -133,10 +215,13 @@ class _UnitParts:
     def _writer(self, table: str) -> pq.ParquetWriter:
         if table not in self._writers:
             temporary = self._stack.enter_context(replacing(self._path(table)))
-            compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
-            writer = open_writer(
-                temporary, table, fingerprint=self._fingerprint, compression=compression, schemas=UNIT_TABLES
-            )
+            if table == _KEPT:
+                writer = pq.ParquetWriter(temporary, UNIT_KEPT, compression="lz4")
+            else:
+                compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
+                writer = open_writer(
+                    temporary, table, fingerprint=self._inputs, compression=compression, schemas=UNIT_TABLES
+                )
             self._writers[table] = self._stack.enter_context(writer)
         return self._writers[table]
 
@@ -152,7 +237,7 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-def _append_page(rows: NewRows, page: Page, build: Build, statistics: Statistics, seen: set[int]) -> bool:
+def _append_page(pages: _Pages, page: Page, build: Build, statistics: Statistics, seen: set[int]) -> bool:
     """Add a page's rows; tell whether it became a row of the table of pages."""
     counts = statistics.counts
     counts["pages"] += 1
@@ -164,7 +249,7 @@ def _append_page(rows: NewRows, page: Page, build: Build, statistics: Statistics
         return False
     seen.add(page.page_id)
     if page.redirect is not None:
-        _append_redirect(rows, page, page.redirect, build, statistics)
+        _append_redirect(pages.rows, page, page.redirect, build, statistics)
         return False
     if page.text is None:
         statistics.drop("pages", "text deleted", example=page.title)
@@ -172,8 +257,28 @@ def _append_page(rows: NewRows, page: Page, build: Build, statistics: Statistics
     if page.model not in ("", "wikitext"):
         statistics.drop("pages", f"content model {page.model}", example=page.title)
         return False
+    unchanged = pages.older.find(page) if pages.older is not None else None
+    if unchanged is not None:
+        statistics.add(Statistics.unpack(unchanged.statistics))
+        pages.add_unchanged(unchanged)
+        return True
+    if not build.keep:
+        return _append_extracted(pages, page, build, statistics)
+    counted = Statistics()
+    before = len(pages.rows.columns["sentences"]["text"])
+    is_article = _append_extracted(pages, page, build, counted)
+    statistics.add(counted)
+    if is_article:
+        pages.keep(page, len(pages.rows.columns["sentences"]["text"]) - before, counted)
+    return is_article
+
+
+def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Statistics) -> bool:
+    """Extract a page and add its rows; tell whether it became a row of the table of pages."""
+    assert page.text is not None
+    counts, rows = statistics.counts, pages.rows
     counts["characters of wikitext"] += len(page.text)
-    article = _extract(page, build, statistics)
+    article = _extract(page, pages.site, statistics)
     if article is None:
         return False
     if article.redirect is not None:
@@ -191,13 +296,14 @@ def _append_page(rows: NewRows, page: Page, build: Build, statistics: Statistics
     append_article(
         rows, page, article, rules=build.rules, language=build.site.language, statistics=statistics
     )
+    pages.order.append(page.page_id)
     return True
 
 
-def _extract(page: Page, build: Build, statistics: Statistics) -> Article | None:
+def _extract(page: Page, site: Site, statistics: Statistics) -> Article | None:
     assert page.text is not None
     try:
-        return extract_article(page.text, title=page.title, site=build.site, from_xml=True)
+        return extract_article(page.text, title=page.title, site=site, from_xml=True)
     except Exception as error:  # one page must never end a build of millions; the loss is named and counted
         statistics.drop("pages", f"extractor failed: {type(error).__name__}", example=page.title)
         return None

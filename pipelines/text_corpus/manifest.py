@@ -12,7 +12,7 @@ from kc_schema.snapshot import Manifest
 from kc_schema.store import Part
 from kc_schema.tables import TEXT_TABLES
 from pipelines.dump.parts import DumpFile, dump_date, dump_name
-from pipelines.text_corpus.build import Build, library_versions
+from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult
 from pipelines.text_corpus.redirects import JoinedRedirects
 from pipelines.text_corpus.resolve import RangeResult
@@ -87,7 +87,7 @@ def describe_build(
     return Manifest(
         dump=dump,
         options=build.options(),
-        versions={"code": build.code_fingerprint, **library_versions()},
+        versions=build.versions(),
         tables=tables,
         counts=dict(sorted(counts.items())),
         drops={what: dict(sorted(by.items())) for what, by in sorted(statistics.drops.items()) if by},

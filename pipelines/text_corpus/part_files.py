@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 from kc_schema.anchors import Anchor
 from kc_schema.tables import TEXT_TABLES
 
-__all__ = ["ROWS_PER_GROUP", "TAGGED_COLUMNS", "UNIT_TABLES", "open_writer", "part_path", "record_batch"]
+__all__ = [
+    "ROWS_PER_GROUP",
+    "TAGGED_COLUMNS",
+    "UNIT_TABLES",
+    "anchor_lists",
+    "open_writer",
+    "part_path",
+    "record_batch",
+]
 
 FINGERPRINT = b"fingerprint"
 
@@ -71,7 +79,7 @@ def record_batch(table: str, columns: dict[str, list[Any]]) -> pa.RecordBatch:
     """Return columns of Python values as a batch with the schema of the work units' table."""
     schema = UNIT_TABLES[table]
     arrays = [
-        _anchor_lists(columns[field.name])
+        anchor_lists(columns[field.name])
         if field.name == "anchors"
         else pa.array(columns[field.name], field.type)
         for field in schema
@@ -79,7 +87,7 @@ def record_batch(table: str, columns: dict[str, list[Any]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _anchor_lists(lists: list[list[Anchor]]) -> pa.ListArray:
+def anchor_lists(lists: list[list[Anchor]]) -> pa.ListArray:
     """Return lists of anchors as an Arrow array, built column by column."""
     anchors = list(chain.from_iterable(lists))
     columns = list(zip(*anchors, strict=True)) or [(), (), ()]

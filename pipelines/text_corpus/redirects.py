@@ -41,7 +41,7 @@ class JoinedRedirects:
 
 def redirect_step(build: Build, found: Sequence[Part]) -> Step[JoinedRedirects]:
     """Return the step that joins the redirects which work units have `found`."""
-    return build.step("redirects.json", JoinedRedirects, "redirects", found)
+    return build.step("redirects.json", JoinedRedirects, "redirects", [part.sha256 for part in found])
 
 
 def join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:

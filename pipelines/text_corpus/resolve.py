@@ -12,6 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from pipelines.text_corpus.part_files import (
     part_path,
 )
 from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
+from pipelines.text_corpus.reuse import AnchorTrace, ReusedRows
 
 __all__ = ["PageRange", "RangeResult", "plan_ranges", "range_step", "resolve_range"]
 
@@ -64,6 +66,8 @@ class RangeResult:
     ``disambiguations`` where pages stood in the dump before."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
+    kept: Part | None = None
+    """What is kept of its pages (`pipelines.text_corpus.reuse`), where that was asked for."""
 
 
 def plan_ranges(results: Sequence[UnitResult], build: Build) -> list[PageRange]:
@@ -113,6 +117,7 @@ def _resolve_range(
     parts: dict[str, Part] = {}
     counts: Counter[str] = Counter()
     doubles, disambiguations = ({}, 0) if pages.whole else _find_doubles(pages, build)
+    reused = _reused_rows(pages, doubles, build) if build.keep else None
     for table in TABLES_BY_PAGE:
         path = part_path(build.output, table, pages.number)
         source = unit_folder(build, pages.units[0]) / f"{table}.parquet"
@@ -121,18 +126,36 @@ def _resolve_range(
                 continue
             _link(source, path)
         else:
-            found = _write_table(table, path, pages, doubles, build, targets, fingerprint)
+            found = _write_table(table, path, pages, doubles, build, targets, fingerprint, reused)
             if found is None:
                 continue
             counts += found
         parts[table] = describe_part(path, build.output)
     targets.close()
+    if reused is not None:
+        counts += reused.counts()
     if disambiguations:
         counts["disambiguations"] = -disambiguations
     seen_before = sum(map(len, doubles.values()))
     return RangeResult(
-        pages.number, parts, counts, Counter({"page seen before": seen_before} if seen_before else {})
+        pages.number,
+        parts,
+        counts,
+        Counter({"page seen before": seen_before} if seen_before else {}),
+        reused.write(build, pages.number) if reused is not None else None,
     )
+
+
+def _reused_rows(pages: PageRange, doubles: dict[int, list[int]], build: Build) -> ReusedRows:
+    """Return what work units have kept of the pages of the range."""
+    tables = []
+    for unit in pages.units:
+        kept = pq.read_table(unit_folder(build, unit) / "kept.parquet")
+        ids = kept["page_id"]
+        inside = pc.and_(pc.greater_equal(ids, pages.first), pc.less(ids, pages.end))
+        without = pa.array(doubles.get(unit, []), pa.int64())
+        tables.append(kept.filter(pc.and_(inside, pc.invert(pc.is_in(ids, without)))))
+    return ReusedRows(pa.concat_tables(tables).sort_by("page_id"), build)
 
 
 def _link(source: Path, path: Path) -> None:
@@ -187,6 +210,7 @@ def _write_table(
     build: Build,
     redirects: RedirectTable,
     fingerprint: str,
+    reused: ReusedRows | None,
 ) -> Counter[str] | None:
     """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
     counts: Counter[str] = Counter()
@@ -197,7 +221,11 @@ def _write_table(
     with replacing(path) as temporary, open_writer(temporary, table, fingerprint=fingerprint) as writer:
         for batch in itertools.chain([first], batches):
             if table in TAGGED_COLUMNS:
-                batch, found = resolve_anchors(batch, TAGGED_COLUMNS[table], redirects)
+                if reused is None:
+                    batch, found = resolve_anchors(batch, TAGGED_COLUMNS[table], redirects)
+                else:
+                    resolve = partial(resolve_anchors, redirects=redirects)
+                    batch, found = reused.resolve(batch, table, TAGGED_COLUMNS[table], resolve)
                 if table == "paragraphs":
                     counts += found
             writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
@@ -223,7 +251,7 @@ def _batches(
 
 
 def resolve_anchors(
-    batch: pa.RecordBatch, column: str, redirects: RedirectTable
+    batch: pa.RecordBatch, column: str, redirects: RedirectTable, trace: AnchorTrace | None = None
 ) -> tuple[pa.RecordBatch, Counter[str]]:
     """Return a batch of a work unit with the snapshot's schema: its anchors lead to pages and are written as tags.
 
@@ -231,6 +259,7 @@ def resolve_anchors(
         batch: plain text in `column`, its anchors in the last column.
         column: the column that gets the text with its tags.
         redirects: the redirect map of the dump.
+        trace: takes note of the anchors, where something of them is to be kept.
 
     Returns:
         The batch, and how many ``anchors`` it holds and how many went through a redirect (``anchors resolved``).
@@ -252,6 +281,8 @@ def resolve_anchors(
         counts["anchors resolved"] = int(resolved[indices].sum())
     anchors = map(Anchor, starts.to_pylist(), ends.to_pylist(), map(shown.__getitem__, indices.tolist()))
     sizes = pc.list_value_length(lists).to_pylist()
+    if trace is not None:
+        trace.add(batch["page_id"].to_numpy(), np.array(sizes, np.int64), written, indices, resolved)
     place = batch.schema.get_field_index(column)
     texts = [
         render(text, itertools.islice(anchors, size))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 EXAMPLES_PER_REASON = 3
 
@@ -31,18 +34,39 @@ class Statistics:
             if len(examples) < EXAMPLES_PER_REASON:
                 examples.append(example)
 
+    def add(self, value: Statistics) -> None:
+        """Add what was counted behind it."""
+        self.counts.update(value.counts)
+        for what, by in value.drops.items():
+            self.drops.setdefault(what, Counter()).update(by)
+        for reason, examples in value.examples.items():
+            known = self.examples.setdefault(reason, [])
+            known.extend(examples[: EXAMPLES_PER_REASON - len(known)])
+        self.templates_rendered += value.templates_rendered
+        self.templates_dropped.update(value.templates_dropped)
+        self.templates_unknown.update(value.templates_unknown)
+
+    def pack(self) -> bytes:
+        """Return the statistics as bytes; `unpack` undoes it."""
+        values: list[Any] = [
+            self.counts,
+            self.drops,
+            self.examples,
+            self.templates_rendered,
+            self.templates_dropped,
+            self.templates_unknown,
+        ]
+        return msgspec.msgpack.encode(values)
+
+    @staticmethod
+    def unpack(data: bytes) -> Statistics:
+        """Return what `pack` has packed; for `add` alone, its counters are plain dictionaries."""
+        return Statistics(*msgspec.msgpack.decode(data))
+
     @staticmethod
     def merge(values: Iterable[Statistics]) -> Statistics:
         """Add up the statistics of several work units, which must come in their order."""
         total = Statistics()
         for value in values:
-            total.counts.update(value.counts)
-            for what, by in value.drops.items():
-                total.drops.setdefault(what, Counter()).update(by)
-            for reason, examples in value.examples.items():
-                known = total.examples.setdefault(reason, [])
-                known.extend(examples[: EXAMPLES_PER_REASON - len(known)])
-            total.templates_rendered += value.templates_rendered
-            total.templates_dropped.update(value.templates_dropped)
-            total.templates_unknown.update(value.templates_unknown)
+            total.add(value)
         return total

@@ -475,6 +475,19 @@ def test_the_newest_dump_is_fetched_for_a_build(served, tmp_path, console):
     assert [Path(part.path).name for part in find_parts(str(folder))] == ["testwiki-2026-01-01-p1p9.xml.bz2"]
 
 
+def test_a_build_takes_the_newest_dump_by_itself(served, tmp_path, monkeypatch):
+    from pipelines.build_text_kc import main as build
+
+    monkeypatch.chdir(tmp_path)
+    served.add_classic("testwiki", "20260101", {NAME: DUMP})
+    options = ["--dump", "wiki:testwiki", "--base", served.url, "--text-index", "none", "--workers", "1"]
+    assert build(options) == 0
+    assert "testwiki-20260101" in (tmp_path / "kc" / "manifest.json").read_text()
+    assert (
+        build(["--dump", "wiki:testwiki", "--text-index", "none"]) == 2
+    )  # the public server asks for a contact
+
+
 def test_an_output_that_cannot_be_written_is_said(served, tmp_path, console):
     served.add_classic("testwiki", "20260101", {NAME: DUMP})
     (tmp_path / "file").write_text("x")

@@ -1,0 +1,98 @@
+"""The image corpus of a refreshed snapshot: what the older one has of the same images is not had again."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from kc_schema.image_manifest import MANIFEST, read_image_manifest
+from kc_schema.snapshot import SnapshotError, open_snapshot
+from kc_schema.store import replacing
+from pipelines.engine import Engine
+from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.fetching.fetch import FetchOptions
+from pipelines.image_index.layout import Layout
+from pipelines.image_index.stages import build_image_corpus
+from pipelines.image_index.vector_index.build import IndexOptions
+
+__all__ = ["refresh_images", "seed_images", "share_files", "source_of"]
+
+_SEEDED = ("records", "embeddings", "downloads", ".work/records", ".work/embeddings", ".work/encoder.json")
+"""What later builds take over: an image's id is its name's, so that it is the same in every snapshot."""
+
+
+def source_of(snapshot: Path) -> str | None:
+    """Return where the images of a snapshot came from; None where it has no image corpus."""
+    try:
+        return read_image_manifest(snapshot).source.images
+    except (SnapshotError, AttributeError):
+        return None
+
+
+def refresh_images(
+    snapshot: Path,
+    older: Path | None,
+    *,
+    fetching: FetchOptions,
+    encoding: EncodeOptions,
+    engine: Engine,
+    console: Console,
+) -> None:
+    """Build the image corpus of a snapshot; only images that the older one lacks are fetched and encoded.
+
+    Raises:
+        UserError: images cannot be had or encoded; what was had is kept.
+    """
+    if older is not None:
+        seed_images(older, snapshot)
+    encoding.check_weights()
+    build_image_corpus(
+        open_snapshot(snapshot),
+        fetching=fetching,
+        encoding=encoding,
+        indexing=IndexOptions(),
+        engine=engine,
+        console=console,
+    )
+    if older is not None:
+        share_files(Layout(older).images, Layout(snapshot).images)
+
+
+def seed_images(older: Path, snapshot: Path) -> None:
+    """Copy what the older snapshot has of images into one that has none yet.
+
+    Copies, not links: builds append to the archives of downloads.
+    """
+    source, target = Layout(older).images, Layout(snapshot).images
+    if not (source / MANIFEST).is_file() or target.exists():
+        return
+    temporary = target.with_name(f".{target.name}.seed")
+    shutil.rmtree(temporary, ignore_errors=True)
+    for name in _SEEDED:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, temporary / name)
+        elif (source / name).is_file():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, temporary / name)
+    temporary.replace(target)
+
+
+def share_files(older: Path, newer: Path) -> int:
+    """Let files of two finished folders with one path and the same bytes be one file; return the bytes saved."""
+    saved = 0
+    for path in sorted(newer.rglob("*")):
+        twin = older / path.relative_to(newer)
+        if not path.is_file() or path.is_symlink() or not twin.is_file() or path.samefile(twin):
+            continue
+        if filecmp.cmp(path, twin, shallow=False):
+            try:
+                with replacing(path) as temporary:
+                    os.link(twin, temporary)
+            except OSError:  # another file system, or one without links: two files, then
+                return saved
+            saved += path.stat().st_size
+    return saved

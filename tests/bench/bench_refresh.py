@@ -1,0 +1,112 @@
+"""Times a refresh with some pages changed against a full build of the same dump, in one run.
+
+    python -m tests.bench.bench_refresh
+
+The dump is that of `tests.bench.bench_build`; of the newer one, one page in a hundred, drawn by chance, has a new
+revision with another sentence. Printed: CPU seconds of all processes with one worker, with and without the embedded
+index; what bz2 decompression takes of it; bytes of both snapshots; whether the tables are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import ctypes
+import hashlib
+import random
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench.bench_build import DECOMPRESS, PR_SET_CHILD_SUBREAPER, default_dump, grow_dump, measure
+
+_PAGE = re.compile(rb"<page>.*?</page>", re.DOTALL)
+_REVISION = re.compile(rb"(<revision>\s*<id>)(\d+)")
+_SHA1 = re.compile(rb"<sha1>\w+</sha1>")
+_ADDED = b"\n\nA new sentence stands here about [[Alan Turing]]."
+
+
+def change_pages(source: Path, target: Path, share: float) -> tuple[int, int]:
+    """Write a dump with a share of its pages changed, stream by stream; return how many were, and of how many."""
+    draw = random.Random(1)
+    changed = pages = 0
+
+    def change(found: re.Match[bytes]) -> bytes:
+        nonlocal changed, pages
+        pages += 1
+        page = found[0]
+        if draw.random() >= share or b"</text>" not in page:
+            return page
+        changed += 1
+        page = _REVISION.sub(lambda at: b"%b%d" % (at[1], int(at[2]) + 10**9), page, count=1)
+        page = page.replace(b"</text>", _ADDED + b"</text>")
+        digest = hashlib.sha1(page).hexdigest()[:31].encode()
+        return _SHA1.sub(b"<sha1>%b</sha1>" % digest, page)
+
+    rest = source.read_bytes()
+    with target.open("wb") as file:
+        while rest:
+            stream = bz2.BZ2Decompressor()
+            xml = stream.decompress(rest)
+            rest = stream.unused_data
+            file.write(bz2.compress(_PAGE.sub(change, xml)))
+    return changed, pages
+
+
+def command(root: Path, dump: Path, index: str) -> list[str]:
+    """Return the command that refreshes a root from files at hand."""
+    module = [sys.executable, "-m", "pipelines.refresh", "--root", str(root), "--dump", str(dump)]
+    return [*module, "--workers", "1", "--text-index", index]
+
+
+def table_bytes(root: Path) -> dict[str, bytes]:
+    """Return the tables and the manifest of the current snapshot."""
+    kc = (root / "current").resolve()
+    return {
+        path.relative_to(kc).as_posix(): path.read_bytes()
+        for path in kc.rglob("*")
+        if path.is_file() and path.relative_to(kc).parts[0] not in ("refresh", "text_index")
+    }
+
+
+def size(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--megabytes", type=float, default=300, help="XML of the grown dump")
+    parser.add_argument("--share", type=float, default=0.01, help="pages that change")
+    given = parser.parse_args()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="bench-refresh-") as name:
+        folder = Path(name)
+        old = folder / "enwiki-20200101-pages-articles-multistream.xml.bz2"
+        new = folder / "enwiki-20200201-pages-articles-multistream.xml.bz2"
+        grow_dump(default_dump(), old, int(given.megabytes * 1e6))
+        changed, pages = change_pages(old, new, given.share)
+        print(f"{new.stat().st_size / 1e6:,.1f} MB bz2, {changed:,} of {pages:,} pages changed")
+        bz2_cpu = measure([sys.executable, "-c", DECOMPRESS, str(new)]).cpu
+        for index in ("none", "tantivy"):
+            full, root = folder / f"full-{index}", folder / f"root-{index}"
+            measure(command(root, old, index))
+            first = size((root / "current").resolve())
+            refreshed = measure(command(root, new, index))
+            built = measure(command(full, new, index))
+            second = size((root / "current").resolve())
+            print(
+                f"index {index}: full build {built.cpu:.2f} CPU s, refresh {refreshed.cpu:.2f}"
+                f" ({100 * refreshed.cpu / built.cpu:.0f}%), of which bz2 {bz2_cpu:.2f}; wall {built.wall:.1f} s and"
+                f" {refreshed.wall:.1f} s; largest process {refreshed.peak_mb:,.0f} MB"
+            )
+            print(f"snapshots: {first / 1e6:,.1f} MB, then {second / 1e6:,.1f} MB ({second / first:.3f})")
+            print(f"tables and manifest the same: {table_bytes(root) == table_bytes(full)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,385 @@
+"""Refreshes of a root: the corpus of a full build, one switch, nothing lost on the way, whatever happens."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from kc_schema.snapshot import open_snapshot, read_manifest
+from kc_schema.verify import verify
+from pipelines import refresh as command
+from pipelines.refresh import main
+from pipelines.report_changes import main as report_changes
+from pipelines.snapshots.root import Root, parse_share
+from pipelines.text_corpus.reuse import count_reused
+from pipelines.text_index import TextIndexError
+from tests.corpus_builder import build, files, rows
+from tests.dump_writer import DumpPage, compress, dump_pieces, noise, redirect_page
+from tests.services.dump_server import dump_server
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def page(number, *, words="was there", revision=None):
+    title = f"Page {number}"
+    text = f"'''{title}''' {words} with [[Page {number + 1}]] and [[Way]]. [[File:{number}.jpg|thumb|Of {number}]]\n\n"
+    text += f"{title} went on and on {noise(number, 120)}."
+    return DumpPage(title, text, number, revision_id=revision or 1000 + number)
+
+
+PAGES = [*(page(number) for number in range(1, 41)), redirect_page("Way", "Page 1", 100)]
+NEWER = [
+    *(page(n, words="is here", revision=7000 + n) if n % 20 == 3 else page(n) for n in range(2, 41)),
+    redirect_page("Way", "Page 1", 100),
+    page(200),
+]
+
+
+def name(day):
+    return f"testwiki-{day}-pages-articles-multistream.xml.bz2"
+
+
+def data(pages):
+    return compress(dump_pieces(pages, pages_per_stream=10), ".bz2")
+
+
+@pytest.fixture
+def served():
+    with dump_server() as server:
+        server.add_classic("testwiki", "20260101", {name("20260101"): data(PAGES)})
+        yield server
+
+
+def add_newer(served, pages=NEWER, **options):
+    served.add_classic("testwiki", "20260201", {name("20260201"): data(pages)}, **options)
+
+
+def arguments(served, root, *options):
+    return ["--root", str(root), "--wiki", "testwiki", "--base", served.url, "--workers", "1", *options]
+
+
+def refresh(served, root, *options):
+    return main(arguments(served, root, *options))
+
+
+def tables(kc):
+    kept = re.compile(r"refresh/|\.lock")
+    return {path: content for path, content in files(kc.resolve()).items() if not kept.match(path)}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """Full builds of both dumps."""
+    folder = tmp_path_factory.mktemp("full")
+    for day, pages in (("20260101", PAGES), ("20260201", NEWER)):
+        (folder / name(day)).write_bytes(data(pages))
+        build(folder / name(day), folder / day)
+    return folder
+
+
+def test_a_refresh_gives_the_corpus_of_a_full_build(served, tmp_path, full, capsys):
+    root = tmp_path / "root"
+    assert refresh(served, root) == 0
+    assert tables(root / "current") == tables(full / "20260101")
+    first = (root / "current").resolve()
+    add_newer(served)
+    metrics, told = tmp_path / "kc.prom", tmp_path / "told"
+    notify = f'cat > {told}; echo "$KC_STATUS $KC_DUMP $KC_SNAPSHOT" >> {told}'
+    assert refresh(served, root, "--metrics-file", str(metrics), "--notify-command", notify) == 0
+    assert tables(root / "current") == tables(full / "20260201")
+    assert not verify(root / "current").counts
+    assert count_reused(root / "current") == 37
+    assert first.exists()
+    second = (root / "current").resolve()
+    assert second != first
+    found = main_search(root / "current")
+    assert "Page 200" in found
+    log = (root / "refresh.log").read_text()
+    assert "rows of unchanged pages come from" in log
+    assert "40 articles, 37 of them unchanged" in log
+    text = metrics.read_text()
+    assert 'kc_refresh_pages{from="older snapshot"} 37' in text
+    assert "kc_refresh_last_status 0" in text
+    assert 'kc_corpus_count{what="articles"} 40' in text
+    assert re.search(r"^kc_corpus_age_seconds \d+", text, re.MULTILINE)
+    assert told.read_text().splitlines() == [
+        f"{root / 'current'}: is {second.name} now",
+        f"0 testwiki-20260201 {second}",
+    ]
+    assert sorted(path.name for path in (root / "dumps").iterdir()) == ["testwiki-20260201"]
+    # Once more: nothing to do, nothing fetched.
+    sent = sum(served.bytes_sent.values())
+    assert refresh(served, root) == 0
+    assert "is up to date (testwiki-20260201)" in capsys.readouterr().err
+    assert sum(served.bytes_sent.values()) == sent
+
+
+def main_search(kc):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.search", "Page 200 was there", "--kc", str(kc), "--json"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return [json.loads(line)["title"] for line in done.stdout.splitlines()]
+
+
+def test_snapshots_make_room_and_open_readers_keep_their_files(served, tmp_path):
+    root = tmp_path / "root"
+    assert refresh(served, root, "--text-index", "none") == 0
+    first = (root / "current").resolve()
+    part = open_snapshot(root / "current").files("sentences")[0]
+    with pq.ParquetFile(part) as reader:
+        add_newer(served)
+        assert refresh(served, root, "--keep", "1", "--text-index", "none") == 0
+        assert not first.exists()
+        assert reader.read().num_rows > 0
+    assert [path.name for path in (root / "snapshots").iterdir()] == [(root / "current").resolve().name]
+
+
+def test_a_dump_that_lost_much_is_refused_and_taken_when_asked(served, tmp_path, capsys):
+    root = tmp_path / "root"
+    refresh(served, root, "--text-index", "none")
+    first = (root / "current").resolve()
+    add_newer(served, PAGES[:30])
+    metrics = tmp_path / "kc.prom"
+    assert refresh(served, root, "--text-index", "none", "--metrics-file", str(metrics)) == 3
+    error = capsys.readouterr().err
+    assert "articles 40 -> 30 (-25.0%)" in error
+    assert "--most-loss 5%" in error
+    assert (root / "current").resolve() == first
+    assert "kc_refresh_last_status 3" in metrics.read_text()
+    assert 'kc_corpus_count{what="articles"} 40' in metrics.read_text()
+    assert refresh(served, root, "--text-index", "none", "--most-loss", "30%") == 0
+    assert "finished, nothing to do" in capsys.readouterr().err
+    assert len(rows(root / "current", "pages")) == 30
+
+
+def test_what_a_server_may_do_leaves_the_old_corpus(served, tmp_path, capsys):
+    root = tmp_path / "root"
+    other = ["--root", str(tmp_path / "none"), "--wiki", "otherwiki", "--base", served.url]
+    assert main(other) == 75
+    refresh(served, root, "--text-index", "none")
+    first = (root / "current").resolve()
+    add_newer(served, status="in-progress")
+    assert refresh(served, root, "--text-index", "none") == 0  # the older run is the newest complete one
+    assert "not taken: testwiki-20260201" in capsys.readouterr().err
+    add_newer(served)
+    path = f"testwiki/20260201/{name('20260201')}"
+    good = served.files[path]
+    served.files[path] = good[:-1] + bytes([good[-1] ^ 1])
+    assert refresh(served, root, "--text-index", "none") == 75
+    assert "another sha1" in capsys.readouterr().err
+    served.gone_after = 0
+    assert refresh(served, root, "--text-index", "none") == 75
+    assert "was taken away while it was read" in capsys.readouterr().err
+    served.gone_after = None
+    served.files[path] = good
+    assert (root / "current").resolve() == first
+    assert refresh(served, root, "--text-index", "none") == 0
+    assert (root / "current").resolve() != first
+
+
+def test_an_index_that_cannot_be_made_leaves_the_old_corpus(served, tmp_path, capsys, monkeypatch):
+    def unreachable(*_arguments, **_options):
+        raise TextIndexError("https://127.0.0.1:9: nothing answers there; start the cluster")
+
+    root = tmp_path / "root"
+    refresh(served, root, "--text-index", "none")
+    first = (root / "current").resolve()
+    add_newer(served)
+    monkeypatch.setattr(command, "index_snapshot", unreachable)
+    assert refresh(served, root) == 1
+    assert "error: https://127.0.0.1:9: nothing answers there" in capsys.readouterr().err
+    assert (root / "current").resolve() == first
+    monkeypatch.undo()
+    assert refresh(served, root, "--text-index", "none") == 0
+    assert "finished, nothing to do" in capsys.readouterr().err
+    assert (root / "current").resolve() != first
+
+
+def test_a_change_of_code_or_options_is_a_full_build_said_in_one_line(served, tmp_path, monkeypatch, capsys):
+    root = tmp_path / "root"
+    refresh(served, root, "--text-index", "none")
+    monkeypatch.setattr("pipelines.build_text_kc.code_fingerprint", lambda: "other")
+    monkeypatch.setattr(command, "code_fingerprint", lambda: "other")
+    assert refresh(served, root, "--text-index", "none", "--dry-run") == 0
+    assert "all pages are extracted: the extractor or its libraries have changed" in capsys.readouterr().err
+    assert refresh(served, root, "--text-index", "none") == 0
+    assert "a full build: the extractor or its libraries have changed" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert refresh(served, root, "--text-index", "none", "--skip-disambiguation") == 0
+    assert "a full build: the extractor or its libraries have changed" in capsys.readouterr().err
+    assert (
+        refresh(served, root, "--text-index", "none", "--without-rule", "all", "--skip-disambiguation") == 0
+    )
+    assert "a full build: the options have changed" in capsys.readouterr().err
+    assert count_reused(root / "current") == 0
+
+
+def test_files_at_hand_take_the_place_of_a_download(tmp_path, full):
+    root = tmp_path / "root"
+    for day in ("20260101", "20260201"):
+        assert main(["--root", str(root), "--dump", str(full / name(day)), "--text-index", "none"]) == 0
+        assert tables(root / "current") == tables(full / day)
+    assert count_reused(root / "current") == 37
+    assert (full / name("20260101")).exists()
+
+
+def test_a_dry_run_touches_nothing(served, tmp_path, capsys):
+    root = tmp_path / "root"
+    assert refresh(served, root, "--dry-run") == 0
+    error = capsys.readouterr().err
+    assert "download: testwiki-20260101" in error
+    assert "build: all pages are extracted" in error
+    assert not root.exists()
+    refresh(served, root, "--text-index", "none")
+    before = sorted(path for path in root.rglob("*"))
+    add_newer(served)
+    assert refresh(served, root, "--dry-run") == 0
+    error = capsys.readouterr().err
+    assert re.search(
+        r"build: changed pages are extracted, rows of the others come from \S+ \(last time \d+ s\)", error
+    )
+    assert sorted(path for path in root.rglob("*")) == before
+
+
+def test_one_refresh_at_a_time(served, tmp_path, capsys):
+    with Root(tmp_path / "root").place:
+        assert refresh(served, tmp_path / "root") == 75
+    assert "another refresh" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give --wiki NAME"),
+        (["--wiki", "testwiki", "--dump", "x"], "give --wiki NAME"),
+        (["--wiki", "testwiki", "--most-loss", "much"], "--most-loss much: give a share"),
+        (["--wiki", "testwiki"], "--contact"),
+    ],
+)
+def test_mistakes_are_told_before_any_work(tmp_path, options, message, capsys):
+    assert main(["--root", str(tmp_path / "root"), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_shares():
+    assert parse_share("5%") == 0.05
+    assert parse_share("0.05") == 0.05
+    for text in ("", "%", "150%", "-1%"):
+        with pytest.raises(ValueError):
+            parse_share(text)
+
+
+def process(served, root):
+    return [sys.executable, "-m", "pipelines.refresh", *arguments(served, root)]
+
+
+def test_killed_again_and_again_it_goes_on(served, tmp_path, full):
+    """Killed in the download, the build, the index, the switch: the old corpus answers, the end is the same."""
+    root = tmp_path / "root"
+    assert refresh(served, root) == 0
+    old = (root / "current").resolve()
+    add_newer(served)
+    served.bytes_per_second = 20_000
+    log = root / "refresh.log"
+    moments = [
+        "download: begins",
+        "build: begins",
+        "Extract",
+        "index: begins",
+        "switch: begins",
+        "tidy: begins",
+    ]
+    for moment in moments:
+        if moment == "build: begins":
+            served.bytes_per_second = None
+        length = log.stat().st_size
+        run = subprocess.Popen(
+            process(served, root), cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        while run.poll() is None:
+            with log.open() as file:
+                file.seek(length)
+                said = file.read()
+            units = list(root.glob("snapshots/*/.work/units*/*/result.json"))
+            if moment in said or (moment == "Extract" and units):
+                time.sleep(0.2 if moment == "download: begins" else 0)
+                break
+            time.sleep(0.001)
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        current = (root / "current").resolve()
+        assert tables(current) in (tables(full / "20260101"), tables(full / "20260201"))
+    assert refresh(served, root) == 0
+    assert tables(root / "current") == tables(full / "20260201")
+    assert count_reused(root / "current") == 37
+    assert main_search(root / "current")[0] == "Page 200"
+    names = {path.name for path in root.iterdir()}
+    assert names == {"current", "dumps", "refresh.json", "refresh.log", "snapshots"}
+    assert {path.name for path in (root / "snapshots").iterdir()} == {
+        old.name,
+        (root / "current").resolve().name,
+    }
+
+
+def test_a_full_disk_leaves_the_old_corpus_and_one_line(served, tmp_path):
+    root = tmp_path / "root"
+    refresh(served, root, "--text-index", "none")
+    first = (root / "current").resolve()
+    pages = [*PAGES, *(replace(page(n), text=noise(n, 60_000)) for n in range(300, 340))]
+    add_newer(served, pages)
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (400000, 400000));"
+        "from pipelines.refresh import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments(served, root, "--text-index", "none")],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "make room" in done.stderr
+    assert (root / "current").resolve() == first
+    assert refresh(served, root, "--text-index", "none") == 0
+    assert (root / "current").resolve() != first
+
+
+def test_changes_are_reported_with_examples(served, tmp_path, full, capsys):
+    page_file = tmp_path / "changes.html"
+    options = [str(full / "20260101"), str(full / "20260201"), "--json", "--page", str(page_file)]
+    assert report_changes(options) == 0
+    found = json.loads(capsys.readouterr().out)["changes"]
+    counts = {
+        what: {kind: change["count"] for kind, change in kinds.items()} for what, kinds in found.items()
+    }
+    assert counts["pages"] == {"new": 1, "gone": 1, "moved": 0, "changed": 2}
+    assert counts["images"] == {"new": 1, "gone": 1}
+    assert counts["redirects"] == {"new": 0, "gone": 0, "changed": 0}
+    assert counts["sentences"]["new"] == 4
+    assert found["pages"]["new"]["examples"] == ["Page 200"]
+    assert found["images"]["gone"]["examples"] == ["Page 1: 1.jpg"]
+    assert "Page 200" in page_file.read_text()
+    assert report_changes(options[:2]) == 0
+    assert "changed" in capsys.readouterr().out
+    assert report_changes([str(full / "20260101"), str(tmp_path)]) == 1
+    assert read_manifest(full / "20260101").counts["articles"] == 40
+
+
+def test_real_dumps_of_two_years(shared_data, tmp_path, full):
+    """The titles that 2016 and 2022 share: a refresh from one to the other is the full build."""
+    dumps = shared_data / "dumps"
+    old, new = dumps / "enwiki-2016-106-articles.xml.bz2", dumps / "enwiki-2022-139-articles.xml.bz2"
+    build(new, tmp_path / "full")
+    for dump in (old, new):
+        assert main(["--root", str(tmp_path / "root"), "--dump", str(dump), "--text-index", "none"]) == 0
+    assert tables(tmp_path / "root/current") == tables(tmp_path / "full")

@@ -1,0 +1,90 @@
+"""The image corpus follows a refresh: only new images are had and encoded, and files that stay are shared."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("open_clip")
+pytest.importorskip("faiss")
+
+from pipelines.image_index.encoding import encode
+from pipelines.refresh import main
+from tests.dump_writer import DumpPage, write_dump
+from tests.services.media_server import draw, encode_as
+
+pytestmark = pytest.mark.torch
+ENCODER = "tests.pipelines.image_index.encoders:random_projection"
+
+
+def page(number):
+    title = f"Page {number}"
+    return DumpPage(title, f"'''{title}''' is here. [[File:{number}.jpg|thumb|Of {number}]]", number)
+
+
+def refresh(root, dump, *options):
+    arguments = ["--root", str(root), "--dump", str(dump), "--text-index", "none", "--workers", "1"]
+    return main([*arguments, "--encoder", ENCODER, "--device", "cpu", *options])
+
+
+def image_tables(kc):
+    folder = kc.resolve() / "images"
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for name in ("records", "articles", "embeddings")
+        for path in (folder / name).iterdir()
+    }
+
+
+def test_only_new_images_are_fetched_and_encoded(tmp_path, monkeypatch):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for number in range(1, 31):
+        (mirror / f"{number}.jpg").write_bytes(encode_as(draw(number), "JPEG"))
+    old = write_dump(tmp_path / "testwiki-20260101-pages-articles.xml.bz2", [page(n) for n in range(1, 29)])
+    new = write_dump(tmp_path / "testwiki-20260201-pages-articles.xml.bz2", [page(n) for n in range(2, 31)])
+    root = tmp_path / "root"
+    assert refresh(root, old, "--images", str(mirror)) == 0
+    first = (root / "current").resolve()
+    before = image_tables(root / "current")
+    encoded = []
+    batch = encode._encode_batch
+    monkeypatch.setattr(encode, "_encode_batch", lambda *a: encoded.append(len(a[1])) or batch(*a))
+    assert refresh(root, new) == 0  # where the images come from is known
+    assert sum(encoded) == 2
+    assert image_tables(first) == before
+    assert refresh(tmp_path / "full", new, "--images", str(mirror)) == 0
+    found, expected = image_tables(root / "current"), image_tables(tmp_path / "full" / "current")
+    vectors, expected_vectors = (
+        pq.read_table(pa.BufferReader(tables.pop("embeddings/part-00000.parquet")))
+        for tables in (found, expected)
+    )
+    assert found == expected
+    assert vectors["image_id"] == expected_vectors["image_id"]
+    # A network's sums depend on the batch in their last bits.
+    one, other = (np.array(table["vector"].to_pylist(), np.float32) for table in (vectors, expected_vectors))
+    np.testing.assert_allclose(one, other, atol=2e-3)
+    manifest = json.loads((root / "current" / "images" / "manifest.json").read_text())
+    assert manifest["counts"]["images"] == 29
+    assert "images: " in (root / "refresh.log").read_text()
+
+
+def test_images_that_stay_are_one_file(tmp_path):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for number in range(1, 9):
+        (mirror / f"{number}.jpg").write_bytes(encode_as(draw(number), "JPEG"))
+    pages = [page(n) for n in range(1, 9)]
+    old = write_dump(tmp_path / "testwiki-20260101-pages-articles.xml.bz2", pages)
+    pages.append(DumpPage("New", "'''New''' is a page without an image.", 20))
+    new = write_dump(tmp_path / "testwiki-20260201-pages-articles.xml.bz2", pages)
+    root = tmp_path / "root"
+    assert refresh(root, old, "--images", str(mirror)) == 0
+    first = (root / "current").resolve() / "images"
+    assert refresh(root, new) == 0
+    second = (root / "current").resolve() / "images"
+    for name in ("records", "embeddings"):
+        for path in (second / name).iterdir():
+            assert path.samefile(first / name / path.name)
