@@ -152,7 +152,7 @@ class ElasticsearchIndex:
 
     def _find_indices(self, prefix: str) -> tuple[dict[str, str], dict[str, Any]]:
         """Return the name of each table's index, and what was noted of the snapshot when it was loaded."""
-        names = {table: alias(prefix, table) for table in TABLES}
+        names = {table: alias(prefix, table) for table in reversed(TABLES)}  # what is searched comes first
         # One request: the aliases of both tables move at once.
         found = self._ask(
             lambda: (
