@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+# Before anything imports torch or the hub's client, which read these once: several test processes share the cores,
+# sums do not depend on their number, and a model that is not there is an error at once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 _FIRST = ("service", "slow", "torch")
 
 

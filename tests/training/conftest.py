@@ -1,15 +1,9 @@
 """A tiny encoder, so that whole runs take seconds; without the training extra its tests are left out."""
 
 import importlib.util
-import os
 from pathlib import Path
 
 import pytest
-
-# One thread: several test processes share the cores, and results do not depend on how many there are.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A model that is not there is an error at once, not after minutes of asking for it.
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "seqeval", "yaml")):
     collect_ignore_glob = ["test_*.py"]
