@@ -166,7 +166,7 @@ class Command:
         return app
 
     def _run(self, arguments: list[str], called: str) -> int:
-        from cyclopts import CycloptsError, UnknownOptionError
+        from cyclopts import CycloptsError, MissingArgumentError, UnknownOptionError
 
         app = self.app(called)
         unknown: list[str] = []
@@ -183,6 +183,9 @@ class Command:
             if isinstance(error, UnknownOptionError) and not unknown:
                 unknown = [error.token.value]
             explained = self.explain_unknown(unknown) if unknown else None
+            missing = self._missing(arguments) if isinstance(error, MissingArgumentError) else []
+            if missing:
+                explained = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} required"
             message = explained or " ".join(str(error).split()).rstrip(".")
             print_error(f"{message}; {called} --help shows the options")
             return 2
@@ -192,6 +195,16 @@ class Command:
             unknown, [name for option in app.assemble_argument_collection() for name in option.names]
         )
         return self.run(given, unknown) or 0
+
+    def _missing(self, arguments: Sequence[str]) -> list[str]:
+        """Return the options that have no default and are not among the arguments."""
+        given = {word.partition("=")[0] for word in arguments}
+        needed = [
+            f"--{field.name.replace('_', '-')}"
+            for field in fields(self.options)
+            if field.default is MISSING and field.default_factory is MISSING
+        ]
+        return [name for name in needed if name not in given]
 
     def _extra_of(self, error: ModuleNotFoundError) -> str | None:
         package = (error.name or "").partition(".")[0]

@@ -297,8 +297,13 @@ def _print(folder: Path, findings: Faults) -> None:
         for place in findings.places[problem]:
             print(f"  {place}")
     read = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in findings.checked.items())
-    verdict = f"{sum(findings.counts.values()):,} problems" if findings.counts else "everything holds"
-    print(f"{folder}: {verdict} ({read})")
+    found = sum(findings.counts.values())
+    verdict = "everything holds"
+    if found:
+        problems = "1 problem" if found == 1 else f"{found:,} problems"
+        verdict = f"{problems}; where files are damaged, build again with --overwrite"
+    read = f" ({read})" if read else ""
+    print(f"{folder}: {verdict}{read}; the tables were checked, not the indices")
 
 
 main = Command(

@@ -31,7 +31,7 @@ python -m pipelines.build_image_kc --contact you@example.org --limit 200
 python -m pipelines.build_image_kc --images /data/mirror --device cuda
 python -m pipelines.build_image_kc --stage index --index IVF4096,SQfp16
 
-The same command goes on after a stop. ImageCorpusOptions of Apache Beam may follow.
+The same command goes on after a stop. Options of Apache Beam may follow.
 """
 
 

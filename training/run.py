@@ -221,6 +221,8 @@ def _command(given: Options) -> None:
             f"{given.init}: written; python -m training.run --config {given.init} --dry-run says what it costs"
         )
         return
+    if given.cache is not None:
+        raise UsageError(f"--cache goes with --init FILE; a run takes its cache by --set cache={given.cache}")
     if given.config is None:
         raise UsageError(
             "--config is needed: a YAML file or a preset; --init writes one for a cache of yours"

@@ -37,7 +37,7 @@ def _grid(title: str, *columns: str) -> Table:
 
 def _tables(manifest: Manifest) -> RenderableType:
     grid = _grid("Tables", "table", "rows", "parts", "MB")
-    for name, parts in manifest.tables.items():
+    for name, parts in sorted(manifest.tables.items()):
         size = sum(part.bytes for part in parts) / 1e6
         grid.add_row(name, f"{manifest.rows(name):,}", str(len(parts)), f"{size:,.1f}")
     return grid

@@ -216,3 +216,28 @@ def test_no_control_character_of_a_message_reaches_the_terminal(capsys):
     assert command(run)([]) == 1
     assert capsys.readouterr().err == "error: no such file: ␛]0;owned␇\ufffd31m␡.txt\n"
     assert printable("tab\tline\n é") == "tab\tline\n é"
+
+
+def test_an_option_without_a_default_is_named_where_it_is_missing(capsys):
+    @options
+    @dataclass(frozen=True, kw_only=True)
+    class Evidence:
+        dataset: str
+        """Its name."""
+        data: Path
+        """Its folder."""
+        workers: Positive | None = None
+        """Worker processes."""
+
+    evidence = Command("pipelines.evidence", "Find.", Evidence, lambda _: None)
+    for argv, named in (
+        ([], "--dataset and --data are required"),
+        (["--data", "d"], "--dataset is required"),
+    ):
+        assert evidence(argv) == 2
+        assert (
+            capsys.readouterr().err
+            == f"error: {named}; python -m pipelines.evidence --help shows the options\n"
+        )
+    assert evidence(["--dataset", "x", "--data"]) == 2
+    assert "--data requires an argument" in capsys.readouterr().err
