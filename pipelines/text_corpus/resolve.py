@@ -25,6 +25,7 @@ from kc_schema.store import Part, Step, describe_part, explain_file_errors, repl
 from kc_schema.tables import APPARATUS, PARAGRAPHS_PER_PAGE, SORT_KEYS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult, unit_folder
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import (
     ROWS_PER_GROUP,
     TAGGED_COLUMNS,
@@ -63,7 +64,8 @@ class RangeResult:
     """Its part of each table that it has rows of."""
     counts: Counter[str]
     """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of what work
-    units have counted of pages that stood in the dump before."""
+    units have counted of pages that stood in the dump before; with the wiki's page properties, how many pages have
+    which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
     kept: Part | None = None
@@ -184,17 +186,17 @@ def _count_doubles(unit: int, page_ids: list[int], pages: PageRange, build: Buil
     if not page_ids:
         return counts
     own = pa.array(page_ids, pa.int64())
-    marks = _read_unit(unit, "pages", ["page_id", "disambiguation"], pages, [], build)
-    counts["disambiguations"] = (
-        pc.sum(marks.filter(pc.is_in(marks["page_id"], own))["disambiguation"]).as_py() or 0
-    )
+    if build.page_props is None:  # else they are counted where the table of pages is written
+        marks = _read_unit(unit, "pages", ["page_id", "disambiguation"], pages, [], build)
+        marks = marks.filter(pc.is_in(marks["page_id"], own))
+        counts["disambiguations"] = pc.sum(marks["disambiguation"]).as_py()
     kinds = _read_unit(unit, "paragraphs", ["page_id", "paragraph_id", "kind"], pages, [], build)
     chosen = pc.and_(pc.is_in(kinds["page_id"], own), pc.equal(kinds["kind"], APPARATUS))
     paragraphs = kinds.filter(chosen)["paragraph_id"].combine_chunks()
     sentences = _read_unit(unit, "sentences", ["paragraph_id"], pages, [], build)
     counts["apparatus paragraphs"] = len(paragraphs)
     counts["apparatus sentences"] = pc.sum(pc.is_in(sentences["paragraph_id"], paragraphs)).as_py() or 0
-    return counts
+    return +counts
 
 
 def _read_unit(
@@ -228,6 +230,7 @@ def _write_table(
     """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
     counts: Counter[str] = Counter()
     batches = _batches(table, pages, doubles, build)
+    props = open_page_props(build) if table == "pages" else None
     first = next(batches, None)
     if first is None:
         return None
@@ -240,6 +243,9 @@ def _write_table(
                     resolve = partial(resolve_anchors, redirects=redirects)
                     batch, found = reused.resolve(batch, table, TAGGED_COLUMNS[table], resolve)
                 if table == "paragraphs":
+                    counts += found
+                if props is not None:
+                    batch, found = props.add_to(batch)
                     counts += found
             writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
     return counts

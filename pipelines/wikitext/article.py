@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 
 from pipelines.wikitext import marks
 from pipelines.wikitext.apparatus import LISTS, SECTION, apparatus_in
 from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
-from pipelines.wikitext.emphasis import strip_emphasis
+from pipelines.wikitext.emphasis import bold_runs, strip_emphasis
 from pipelines.wikitext.expansion import Expansion
 from pipelines.wikitext.links import Links, strip_external_links
 from pipelines.wikitext.page_images import gallery_images, is_interface_icon
@@ -28,6 +29,10 @@ LONGEST_SHORT_ITEM = 80
 """List items up to this length join the introduction with a colon that they follow."""
 LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
+LONGEST_NAME, MOST_NAMES = 120, 20
+"""Characters of a name in bold, and how many of them are kept of a page."""
+_FIRST_HEADING = re.compile(r"^={1,6}[^=\n]", re.MULTILINE)
+_LIST_STARTS = ("*", "#", ":", ";")
 
 
 def extract_article(
@@ -63,6 +68,7 @@ class _Extraction:
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
         text = self.links.read(text)
+        article.bold_names = _bold_names(text)
         article.paragraphs, article.introduction_length = self.paragraphs(
             read_blocks(strip_external_links(text))
         )
@@ -157,6 +163,21 @@ class _Extraction:
         """Return what is apparatus below these headings, the outermost first: what one of them says holds below it."""
         found = {apparatus_in(heading, self.site.language) for heading in headings}
         return SECTION if SECTION in found else LISTS if LISTS in found else None
+
+
+def _bold_names(text: str) -> list[str]:
+    """Return the names in bold before the first heading of a text whose links are read; lists hold none."""
+    if "'''" not in text:
+        return []
+    heading = _FIRST_HEADING.search(text)
+    names: dict[str, None] = {}
+    for line in (text[: heading.start()] if heading else text).split("\n"):
+        if line[:1] not in _LIST_STARTS:
+            for run in bold_runs(line):
+                name = marks.restore(tidy(marks.join_lines(marks.strip_anchors(run)))).strip()
+                if len(name) <= LONGEST_NAME and any(map(str.isalnum, name)):
+                    names[name] = None
+    return list(names)[:MOST_NAMES]
 
 
 def _paragraph(text: str, kind: str, section: str) -> Paragraph:
