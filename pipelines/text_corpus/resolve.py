@@ -25,6 +25,7 @@ from kc_schema.store import Part, Step, describe_part, explain_file_errors, repl
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult, unit_folder
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import (
     ROWS_PER_GROUP,
     TAGGED_COLUMNS,
@@ -63,7 +64,8 @@ class RangeResult:
     """Its part of each table that it has rows of."""
     counts: Counter[str]
     """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of
-    ``disambiguations`` where pages stood in the dump before."""
+    ``disambiguations`` where pages stood in the dump before; with the wiki's page properties, how many pages have
+    which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
     kept: Part | None = None
@@ -134,7 +136,7 @@ def _resolve_range(
     targets.close()
     if reused is not None:
         counts += reused.counts()
-    if disambiguations:
+    if disambiguations and build.page_props is None:
         counts["disambiguations"] = -disambiguations
     seen_before = sum(map(len, doubles.values()))
     return RangeResult(
@@ -215,6 +217,7 @@ def _write_table(
     """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
     counts: Counter[str] = Counter()
     batches = _batches(table, pages, doubles, build)
+    props = open_page_props(build) if table == "pages" else None
     first = next(batches, None)
     if first is None:
         return None
@@ -227,6 +230,9 @@ def _write_table(
                     resolve = partial(resolve_anchors, redirects=redirects)
                     batch, found = reused.resolve(batch, table, TAGGED_COLUMNS[table], resolve)
                 if table == "paragraphs":
+                    counts += found
+                if props is not None:
+                    batch, found = props.add_to(batch)
                     counts += found
             writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
     return counts

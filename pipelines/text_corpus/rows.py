@@ -53,6 +53,7 @@ def append_article(
     statistics: Statistics,
 ) -> None:
     """Adds the rows of one article; what is left out is counted in `statistics` by its reason."""
+    introduction, anchors = _joined(article.paragraphs[: article.introduction_length])
     rows.append(
         "pages",
         page.page_id,
@@ -60,7 +61,12 @@ def append_article(
         page.revision_id,
         page.sha1 or "",
         article.disambiguation,
-        *_joined(article.paragraphs[: article.introduction_length]),
+        introduction,
+        None,
+        None,
+        None,
+        article.bold_names,
+        anchors,
     )
     position = 0
     for paragraph in article.paragraphs:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 
 from pipelines.wikitext import marks
 from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
-from pipelines.wikitext.emphasis import strip_emphasis
+from pipelines.wikitext.emphasis import bold_runs, strip_emphasis
 from pipelines.wikitext.expansion import Expansion
 from pipelines.wikitext.links import Links, strip_external_links
 from pipelines.wikitext.page_images import gallery_images, is_interface_icon
@@ -25,6 +26,10 @@ LONGEST_SHORT_ITEM = 80
 """List items up to this length join the introduction with a colon that they follow."""
 LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
+LONGEST_NAME, MOST_NAMES = 120, 20
+"""Characters of a name in bold, and how many of them are kept of a page."""
+_FIRST_HEADING = re.compile(r"^={1,6}[^=\n]", re.MULTILINE)
+_LIST_STARTS = ("*", "#", ":", ";")
 
 
 def extract_article(
@@ -60,6 +65,7 @@ class _Extraction:
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
         text = self.links.read(text)
+        article.bold_names = _bold_names(text)
         article.paragraphs, article.introduction_length = self.paragraphs(
             read_blocks(strip_external_links(text))
         )
@@ -145,6 +151,21 @@ class _Extraction:
             if paragraph.text:
                 paragraphs.append(paragraph)
         return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
+
+
+def _bold_names(text: str) -> list[str]:
+    """Return the names in bold before the first heading of a text whose links are read; lists hold none."""
+    if "'''" not in text:
+        return []
+    heading = _FIRST_HEADING.search(text)
+    names: dict[str, None] = {}
+    for line in (text[: heading.start()] if heading else text).split("\n"):
+        if line[:1] not in _LIST_STARTS:
+            for run in bold_runs(line):
+                name = marks.restore(tidy(marks.join_lines(marks.strip_anchors(run)))).strip()
+                if len(name) <= LONGEST_NAME and any(map(str.isalnum, name)):
+                    names[name] = None
+    return list(names)[:MOST_NAMES]
 
 
 def _paragraph(text: str, kind: str, section: str) -> Paragraph:

@@ -44,6 +44,8 @@ class Article:
     images: list[ImageLink] = field(default_factory=list)
     introduction_length: int = 0
     """How many of the paragraphs stand before the first heading."""
+    bold_names: list[str] = field(default_factory=list)
+    """What the text before the first heading prints in bold, each once, plain text: names of the page's subject."""
     redirect: str | None = None
     """Normalised title of the target where the wikitext itself says that the page is a redirect."""
     disambiguation: bool = False
