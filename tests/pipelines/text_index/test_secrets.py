@@ -132,7 +132,8 @@ def test_a_secret_goes_to_the_server_alone(command, how, tmp_path, server, demo_
         (data / f"{split}.txt").write_text("A\tO\ntown\tO\n\n")
     names = {"kc": kc, "url": url, "data": data, "folder": folder, "dump": demo_dump}
     left = everything_left_by([part.format(**names) for part in COMMANDS[command]], folder, environment)
-    assert set(server.asked) == {"Basic " + base64.b64encode(f"loader:{SECRET}".encode()).decode()}, left
+    credentials = base64.b64encode(f"loader:{SECRET}".encode()).decode()
+    assert f"Basic {credentials}" in server.asked, left
     assert SECRET not in left
     assert address in left  # the message says which server, without the password
 
