@@ -24,14 +24,13 @@ class Refusing(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         time.sleep(0.3)
-        asked = dict(self.headers)
         body = json.dumps({"error": {"reason": "who are you?"}, "status": 401}).encode()
         self.send_response(401)
         self.send_header("X-elastic-product", "Elasticsearch")
         self.send_header("Content-Type", "application/vnd.elasticsearch+json;compatible-with=8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.server.asked.append(asked.get("Authorization"))  # type: ignore[attr-defined]
+        self.server.asked.append(self.headers.get("Authorization"))  # type: ignore[attr-defined]
         if self.command != "HEAD":
             self.wfile.write(body)
 
