@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+APPARATUS = "apparatus"
+"""The kind of paragraphs in sections of references, notes and links, which an index leaves out unless it is told."""
 PARAGRAPHS_PER_PAGE = 1 << 16
 SENTENCES_PER_PARAGRAPH = 1 << 12
 
@@ -105,7 +107,7 @@ PARAGRAPHS = _schema(
         "title": (pa.string(), "the page's title as displayed"),
         "section": (pa.string(), "headings above the paragraph, outermost first, joined by ' / '"),
         "position": (pa.int32(), "place among the page's paragraphs, from 0"),
-        "kind": (pa.string(), "prose | list | quote"),
+        "kind": (pa.string(), "prose | list | quote | apparatus"),
         "text": (pa.string(), "text with anchors as tags"),
     }
 )

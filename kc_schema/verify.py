@@ -29,6 +29,7 @@ from kc_schema.command import Command, options
 from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
 from kc_schema.store import Part, checksum
 from kc_schema.tables import (
+    APPARATUS,
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
     SORT_KEYS,
@@ -41,7 +42,7 @@ from kc_schema.tables import (
 
 EXAMPLES_PER_PROBLEM = 5
 _ITEM = re.compile(r"Q[1-9][0-9]*")
-KINDS = {"prose", "list", "quote"}
+KINDS = {"prose", "list", "quote", APPARATUS}
 PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
 
 
@@ -75,6 +76,7 @@ def verify(folder: Path) -> Faults:
         redirects = _check_redirects(snapshot, findings)
         page_ids = _check_pages(snapshot, redirects, findings)
         _check_paragraphs(snapshot, page_ids, redirects, findings)
+        _check_counts(manifest, findings)
         _check_image_links(snapshot, page_ids, findings)
     return findings
 
@@ -235,10 +237,21 @@ def _check_paragraphs(
         while sentence is not None and sentence[1] == identity:
             own.append(sentence)
             sentence = next(sentences, None)
+        if kind == APPARATUS:
+            findings.checked[f"{APPARATUS} paragraphs"] += 1
+            findings.checked[f"{APPARATUS} sentences"] += len(own)
         _check_sentences(own, strip(tagged), place, findings)
     while sentence is not None:
         findings.add("sentences: paragraph is missing", f"sentence {sentence[0]}")
         sentence = next(sentences, None)
+
+
+def _check_counts(manifest: Manifest, findings: Faults) -> None:
+    """Compare what the manifest counts of apparatus, by which an index is checked, with the tables."""
+    for name in (f"{APPARATUS} paragraphs", f"{APPARATUS} sentences"):
+        listed, found = manifest.counts.get(name, 0), findings.checked[name]
+        if listed != found:
+            findings.add(f"{name}: number differs from the manifest", f"{found}, listed {listed}")
 
 
 def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:

@@ -104,6 +104,8 @@ class RefreshOptions:
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
+    with_apparatus: bool = False
+    """Index sections of references, notes and links, too; they are left out otherwise."""
     shards: Positive | None = None
     """Primary shards in the cluster (one for every 50M sentences)."""
     replicas: Count | None = None
@@ -114,7 +116,11 @@ class RefreshOptions:
     def index(self) -> TextIndexOptions:
         """Which index is made; a cluster keeps as many snapshots as the root."""
         options = TextIndexOptions(
-            text_index=self.text_index, shards=self.shards, replicas=self.replicas, cluster=self.cluster
+            text_index=self.text_index,
+            with_apparatus=self.with_apparatus,
+            shards=self.shards,
+            replicas=self.replicas,
+            cluster=self.cluster,
         )
         return replace(options, keep=self.keep - 1) if options.kind == "elasticsearch" else options
 

@@ -60,6 +60,8 @@ _COUNTS = {
     "anchors": "anchors (links to articles)",
     "anchors resolved": "of these, through a redirect",
     "characters of wikitext": "characters of wikitext",
+    "apparatus paragraphs": "paragraphs of references, notes and links",
+    "apparatus sentences": "sentences in them",
     "wikidata ids": "articles with a Wikidata id",
     "page images": "articles with an image of the wiki's choice",
 }

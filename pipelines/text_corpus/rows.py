@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kc_schema.tables import (
+    APPARATUS,
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
     paragraph_id,
@@ -116,6 +117,9 @@ def _append_paragraph(
     if not kept:
         statistics.drop("paragraphs", "no sentence left")
         return False
+    if paragraph.kind == APPARATUS:
+        statistics.counts["apparatus paragraphs"] += 1
+        statistics.counts["apparatus sentences"] += len(kept)
     identity = paragraph_id(page.page_id, position)
     ids, parents, positions, texts = rows.columns["sentences"].values()
     numbers = range(len(kept))

@@ -6,6 +6,7 @@ import re
 from itertools import accumulate
 
 from pipelines.wikitext import marks
+from pipelines.wikitext.apparatus import LISTS, SECTION, apparatus_in
 from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import bold_runs, strip_emphasis
@@ -22,6 +23,8 @@ from pipelines.wikitext.wikitables import remove_tables
 
 __all__ = ["extract_article"]
 
+_APPARATUS = "apparatus"
+"""The kind of all that a section of references, notes or links holds."""
 LONGEST_SHORT_ITEM = 80
 """List items up to this length join the introduction with a colon that they follow."""
 LONGEST_INTRODUCED_LIST = 2000
@@ -138,6 +141,7 @@ class _Extraction:
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
+        apparatus: str | None = None
         for text, kind, level in _with_introductions(page.split("\n"), blocks):
             if kind == HEADING:
                 if introduction_length < 0:
@@ -146,11 +150,19 @@ class _Extraction:
                     headings.pop()
                 headings.append((level, marks.restore(marks.join_lines(marks.strip_anchors(text))).strip()))
                 section = " / ".join(name for _, name in headings if name)
+                apparatus = self.apparatus([name for _, name in headings])
                 continue
+            if apparatus is not None and (kind == LIST or apparatus != LISTS):
+                kind = _APPARATUS
             paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
             if paragraph.text:
                 paragraphs.append(paragraph)
         return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
+
+    def apparatus(self, headings: list[str]) -> str | None:
+        """Return what is apparatus below these headings, the outermost first: what one of them says holds below it."""
+        found = {apparatus_in(heading, self.site.language) for heading in headings}
+        return SECTION if SECTION in found else LISTS if LISTS in found else None
 
 
 def _bold_names(text: str) -> list[str]:

@@ -19,7 +19,7 @@ class Paragraph:
     anchors: list[Anchor]
     """Links in `text`, in order, not overlapping; titles normalised, redirects not yet resolved."""
     kind: str
-    """``prose``, ``list`` or ``quote``."""
+    """``prose``, ``list`` or ``quote``; ``apparatus`` in a section of references, notes or links."""
     section: str
     """Headings above the paragraph, outermost first, joined by ``" / "``; empty in the introduction."""
 
