@@ -41,6 +41,7 @@ VERBS: dict[str, Verb] = {
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
     "search": Verb("pipelines.search", "Search a corpus by a sentence or by an image."),
+    "serve": Verb("pipelines.serve", "Answer questions to a corpus over HTTP."),
     "describe": Verb("pipelines.describe_dataset", "Describe a data set before evidence is sought for it."),
     "evidence": Verb("pipelines.build_retrieval_cache", "Find the evidence for every example of a data set."),
     "show": Verb("kc_schema.show", "Show examples of a retrieval cache with their evidence."),

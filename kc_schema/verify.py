@@ -11,6 +11,7 @@ bounded at any size.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -28,17 +29,20 @@ from kc_schema.command import Command, options
 from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
 from kc_schema.store import Part, checksum
 from kc_schema.tables import (
+    APPARATUS,
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
     SORT_KEYS,
     TEXT_TABLES,
+    fits_schema,
     is_normalised,
     paragraph_id,
     sentence_id,
 )
 
 EXAMPLES_PER_PROBLEM = 5
-KINDS = {"prose", "list", "quote"}
+_ITEM = re.compile(r"Q[1-9][0-9]*")
+KINDS = {"prose", "list", "quote", APPARATUS}
 PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
 
 
@@ -72,6 +76,7 @@ def verify(folder: Path) -> Faults:
         redirects = _check_redirects(snapshot, findings)
         page_ids = _check_pages(snapshot, redirects, findings)
         _check_paragraphs(snapshot, page_ids, redirects, findings)
+        _check_counts(manifest, findings)
         _check_image_links(snapshot, page_ids, findings)
     return findings
 
@@ -79,7 +84,7 @@ def verify(folder: Path) -> Faults:
 def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
     """Check files against the manifest; tell whether the tables can be read."""
     readable = True
-    for table, schema in TEXT_TABLES.items():
+    for table in TEXT_TABLES:
         if table not in manifest.tables:
             findings.add("table not in the manifest", table)
             readable = False
@@ -88,11 +93,11 @@ def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
             if path not in listed:
                 findings.add("file that the manifest does not list", str(path))
         for part in manifest.tables.get(table, []):
-            readable &= _check_part(folder / part.file, part, schema, findings)
+            readable &= _check_part(folder / part.file, part, table, findings)
     return readable
 
 
-def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Faults) -> bool:
+def _check_part(path: Path, part: Part, table: str, findings: Faults) -> bool:
     if not path.is_file():
         findings.add("missing file", str(path))
         return False
@@ -110,7 +115,7 @@ def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Faults) -> 
         return False
     if rows != part.rows:
         findings.add("number of rows differs from the manifest", f"{path}: {rows}, listed {part.rows}")
-    if not found.equals(schema):
+    if not fits_schema(found, table):
         findings.add("schema differs", f"{path}: {found.to_string(show_schema_metadata=False)}")
         return False
     return True
@@ -177,8 +182,12 @@ class RedirectTitles:
 
 def _check_pages(snapshot: Snapshot, redirects: RedirectTitles, findings: Faults) -> npt.NDArray[np.int64]:
     ids = []
-    for page_id, title, _revision, _sha1, _disambiguation, introduction in _rows(snapshot, "pages", findings):
+    for page_id, title, _revision, _sha1, _disambiguation, introduction, *more in _rows(
+        snapshot, "pages", findings
+    ):
         ids.append(page_id)
+        if more and more[0] is not None and not _ITEM.fullmatch(more[0]):
+            findings.add("pages: no Wikidata id", f"page {page_id}: {more[0]!r}")
         if not title:
             findings.add("pages: empty title", f"page {page_id}")
         _check_anchors(introduction, f"introduction of page {page_id}", redirects, findings)
@@ -228,10 +237,21 @@ def _check_paragraphs(
         while sentence is not None and sentence[1] == identity:
             own.append(sentence)
             sentence = next(sentences, None)
+        if kind == APPARATUS:
+            findings.checked[f"{APPARATUS} paragraphs"] += 1
+            findings.checked[f"{APPARATUS} sentences"] += len(own)
         _check_sentences(own, strip(tagged), place, findings)
     while sentence is not None:
         findings.add("sentences: paragraph is missing", f"sentence {sentence[0]}")
         sentence = next(sentences, None)
+
+
+def _check_counts(manifest: Manifest, findings: Faults) -> None:
+    """Compare what the manifest counts of apparatus, by which an index is checked, with the tables."""
+    for name in (f"{APPARATUS} paragraphs", f"{APPARATUS} sentences"):
+        listed, found = manifest.counts.get(name, 0), findings.checked[name]
+        if listed != found:
+            findings.add(f"{name}: number differs from the manifest", f"{found}, listed {listed}")
 
 
 def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:

@@ -19,6 +19,7 @@ from kc_schema.tables import is_normalised
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
 from pipelines.text_corpus.reuse import (
@@ -131,6 +132,7 @@ class _Pages:
     def __init__(self, build: Build) -> None:
         self.rows = NewRows()
         self.site: Site = WatchedSite.of(build.site) if build.keep else build.site
+        self.props = open_page_props(build)
         self.older: OlderSnapshot | None = None
         if build.older is not None:
             date = build.site.date.isoformat() if build.site.date else ""
@@ -257,6 +259,9 @@ def _append_page(pages: _Pages, page: Page, build: Build, statistics: Statistics
     if page.model not in ("", "wikitext"):
         statistics.drop("pages", f"content model {page.model}", example=page.title)
         return False
+    if pages.props is not None and build.skip_disambiguation and pages.props.is_disambiguation(page.page_id):
+        statistics.drop("pages", "disambiguation")
+        return False
     unchanged = pages.older.find(page) if pages.older is not None else None
     if unchanged is not None:
         statistics.add(Statistics.unpack(unchanged.statistics))
@@ -287,7 +292,9 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
     statistics.templates_rendered += article.rendered_templates
     statistics.templates_dropped.update(article.dropped_templates)
     statistics.templates_unknown.update(article.unknown_templates)
-    if article.disambiguation:
+    if (
+        article.disambiguation and pages.props is None
+    ):  # else the wiki itself says so, when anchors are resolved
         if build.skip_disambiguation:
             statistics.drop("pages", "disambiguation")
             return False
