@@ -36,7 +36,9 @@ VERBS: dict[str, Verb] = {
     "download": Verb("pipelines.download_dump", "Fetch the newest complete dump of a wiki."),
     "build-text": Verb("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump."),
     "index": Verb("pipelines.index_text", "Index the sentences of a text corpus for search."),
-    "verify": Verb("kc_schema.verify", "Check a text corpus: checksums, ids, anchors, tables that fit."),
+    "verify": Verb(
+        "kc_schema.verify", "Check a corpus, a cache or a run: checksums, ids, anchors, tables that fit."
+    ),
     "refresh": Verb("pipelines.refresh", "Bring a corpus up to date with the newest dump."),
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
