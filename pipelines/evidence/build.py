@@ -55,7 +55,7 @@ from pipelines.evidence.steps import BuildSteps
 
 __all__ = ["CacheBuild", "batches_of", "build_cache", "find_finished"]
 
-RECIPE = 1
+RECIPE = 2
 """Version of what is computed; raised when the same settings would give other evidence."""
 
 Progress: TypeAlias = "Callable[[int, str], object]"
