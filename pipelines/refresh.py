@@ -285,7 +285,7 @@ def _add_images(
     """Build the image corpus, where one is asked for or the current snapshot has one."""
     if given.images is None and (current is None or not (current / "images").is_dir()):
         return
-    from pipelines.image_index.encoding.encode import EncodeOptions
+    from pipelines.image_index.encoding.options import EncodeOptions
     from pipelines.image_index.fetching.fetch import FetchOptions
     from pipelines.snapshots.images import refresh_images, repository_of_images, source_of
 

@@ -23,11 +23,11 @@ from kc_schema.store import Place, read_json
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.encode import (
     Encode,
-    EncodeOptions,
     all_fetched,
     encoded_parts,
     kept_encoder,
 )
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
 from pipelines.image_index.file_names import wiki_folder
@@ -91,7 +91,9 @@ def build_image_corpus(
             plan = with_rights(plan, source.repository)
         made: dict[str, Stage] = {
             "fetch": Fetch(layout, plan, fetching, wiki, engine, console),
-            "encode": Encode(layout, plan, encoding, engine.workers, console),
+            "encode": Encode(
+                layout, plan, encoding, engine.workers, console, None if engine.local else engine
+            ),
             "index": Index(layout, plan, indexing, engine, console),
         }
         if kept and kept.source and made["fetch"].is_current():

@@ -14,7 +14,7 @@ from kc_schema.image_manifest import MANIFEST, read_image_manifest
 from kc_schema.snapshot import SnapshotError, open_snapshot
 from kc_schema.store import replacing
 from pipelines.engine import Engine
-from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.stages import build_image_corpus
