@@ -112,6 +112,10 @@ def test_help_shows_the_docstrings_and_an_example(capsys):
         "  python -m pipelines.search x --output kc",
     ):
         assert text in shown
+    # A switch that is off and an empty list have no default worth a word, and choices stand in the table.
+    assert "False" not in shown
+    assert "()" not in shown
+    assert shown.splitlines()[0] == "Usage: python -m pipelines.search [OPTIONS] [QUERY]"
 
 
 def failing(error):
