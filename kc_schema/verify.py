@@ -108,6 +108,8 @@ def _check_snapshot(folder: Path, findings: Faults) -> None:
         page_ids = _check_pages(snapshot, redirects, findings)
         _check_paragraphs(snapshot, page_ids, redirects, findings)
         _check_counts(manifest, findings)
+        if "repeats" in manifest.tables:
+            _check_repeats(snapshot, findings)
         _check_image_links(snapshot, page_ids, findings)
     if findings.counts:
         findings.remedies["build the snapshot again with --overwrite"] = None
@@ -116,8 +118,8 @@ def _check_snapshot(folder: Path, findings: Faults) -> None:
 def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
     """Check files against the manifest; tell whether the tables can be read."""
     readable = True
-    for table in TEXT_TABLES:
-        if table not in manifest.tables:
+    for table in (*TEXT_TABLES, "repeats"):
+        if table in TEXT_TABLES and table not in manifest.tables:
             findings.add("table not in the manifest", table)
             readable = False
         listed = {folder / part.file for part in manifest.tables.get(table, [])}
@@ -278,6 +280,36 @@ def _check_counts(manifest: Manifest, findings: Faults) -> None:
         listed, found = manifest.counts.get(name, 0), findings.checked[name]
         if listed != found:
             findings.add(f"{name}: number differs from the manifest", f"{found}, listed {listed}")
+
+
+def _check_repeats(snapshot: Snapshot, findings: Faults) -> None:
+    """Look at every listed repeat and at what it repeats: their texts must be the same."""
+    ids = np.concatenate(
+        [
+            np.empty((0, 2), np.int64),
+            *(
+                np.stack([column.to_numpy() for column in batch.columns], 1)
+                for batch in snapshot.batches("repeats")
+            ),
+        ]
+    )
+    findings.checked["repeats"] += len(ids)
+    if np.any(ids[1:, 0] <= ids[:-1, 0]):
+        findings.add("repeats: rows do not ascend", str(snapshot.folder / "repeats"))
+    wanted = np.unique(ids)
+    hashes = np.zeros(len(wanted), np.int64)
+    for batch in snapshot.batches("sentences", ["sentence_id", "text"]):
+        own = batch["sentence_id"].to_numpy()
+        listed = np.flatnonzero(np.isin(own, wanted[slice(*np.searchsorted(wanted, [own[0], own[-1] + 1]))]))
+        texts = batch["text"].take(pa.array(listed)).to_pylist()
+        hashes[np.searchsorted(wanted, own[listed])] = [hash(text) | 1 for text in texts]
+    places = np.searchsorted(wanted, ids)
+    for number in np.flatnonzero(np.isin(ids[:, 1], ids[:, 0])):
+        findings.add("repeats: repeats what is a repeat itself", f"sentence {ids[number, 0]}")
+    for number in np.flatnonzero(hashes[places[:, 0]] != hashes[places[:, 1]]):
+        findings.add("repeats: the texts differ", f"sentences {ids[number, 0]} and {ids[number, 1]}")
+    for sentence in wanted[hashes == 0]:
+        findings.add("repeats: sentence is missing", f"sentence {sentence}")
 
 
 def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot, read_manifest, write_manifest
 from kc_schema.store import Part, checksum
-from kc_schema.tables import TEXT_TABLES, fits_schema, paragraph_id, sentence_id
+from kc_schema.tables import REPEATS, TEXT_TABLES, fits_schema, paragraph_id, sentence_id
 from kc_schema.verify import main, verify
 
 FIRST, SECOND = paragraph_id(7, 0), paragraph_id(7, 1)
@@ -28,9 +28,12 @@ ROWS = {
 }
 
 
-def write_snapshot(folder, rows, *, older=False):
+def write_snapshot(folder, rows, *, older=False, repeats=None):
     tables = {}
-    for table, schema in TEXT_TABLES.items():
+    schemas = dict(TEXT_TABLES)
+    if repeats is not None:
+        rows, schemas["repeats"] = {**rows, "repeats": repeats}, REPEATS
+    for table, schema in schemas.items():
         if older:  # versions before wrote no columns that may be null
             schema = pa.schema([field for field in schema if not field.nullable])
         (folder / table).mkdir(parents=True, exist_ok=True)
