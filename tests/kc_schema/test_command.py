@@ -176,7 +176,8 @@ def test_an_option_of_its_own_that_is_misspelt_is_not_handed_on_to_beam(capsys):
 
 
 SLEEPER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs behind it ignore Ctrl-C
 from dataclasses import dataclass
 from kc_schema.command import Command, options
 @options
