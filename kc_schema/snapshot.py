@@ -68,7 +68,8 @@ class Manifest:
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (pages, paragraphs, ...), then by reason."""
     templates: dict[str, Any] = field(default_factory=dict)
-    """``rendered`` (a count), ``dropped`` by kind, ``unknown`` by name, the most frequent ones."""
+    """``rendered`` (a count), ``dropped`` by kind; ``unknown`` by name, the most frequent ones, and in
+    ``unknown_examples`` the first page that calls each."""
     repeated: list[RepeatedText] = field(default_factory=list)
     """The texts that stand in most sentences."""
     format: int = FORMAT

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, parse, strip
@@ -154,6 +155,7 @@ def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[An
     keys = [TEXT_TABLES[table].get_field_index(name) for name in SORT_KEYS[table]]
     last: tuple[Any, ...] | None = None
     for batch in snapshot.batches(table, rows=1 << 12):
+        _check_characters(batch, table, findings)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             findings.checked[table] += 1
             key = tuple(row[place] for place in keys)
@@ -161,6 +163,18 @@ def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[An
                 findings.add(f"{table}: rows do not ascend", f"{key} after {last}")
             last = key
             yield row
+
+
+def _check_characters(batch: pa.RecordBatch, table: str, findings: Faults) -> None:
+    """Look for control characters that no dump can hold: all below the space but tab and line end."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if not pa.types.is_string(column.type):
+            continue
+        found = pc.match_substring_regex(column, r"[\x00-\x08\x0b-\x1f]")
+        if pc.any(found).as_py():
+            for row in batch.filter(found).to_pylist():
+                place = next(iter(row.values()))
+                findings.add(f"{table}: control character in {name}", f"{place}: {row[name][:100]!r}")
 
 
 def _check_redirects(snapshot: Snapshot, findings: Faults) -> RedirectTitles:

@@ -19,6 +19,7 @@ from pipelines.text_corpus.redirects import JoinedRedirects
 from pipelines.text_corpus.repeats import FoundRepeats
 from pipelines.text_corpus.resolve import RangeResult
 from pipelines.text_corpus.statistics import Statistics
+from pipelines.wikitext.site import upper_first
 
 __all__ = ["describe_build", "describe_dump", "dump_fingerprint", "file_fingerprint"]
 
@@ -101,6 +102,7 @@ def describe_build(
         counts[table.replace("_", " ")] = sum(part.rows for part in parts)
     counts["articles"] = counts["pages"]
     unknown = sorted(statistics.templates_unknown.items(), key=lambda item: (-item[1], item[0]))
+    title = upper_first if build.site.first_letter_upper else str
     return Manifest(
         dump=dump,
         options=build.options(),
@@ -111,8 +113,11 @@ def describe_build(
         templates={
             "rendered": statistics.templates_rendered,
             "dropped": dict(sorted(statistics.templates_dropped.items())),
-            "unknown": dict(unknown[:UNKNOWN_TEMPLATES_KEPT]),
-            "unknown_total": sum(count for _, count in unknown),
+            "unknown": {title(name): count for name, count in unknown[:UNKNOWN_TEMPLATES_KEPT]},
+            "unknown_examples": {
+                title(name): statistics.unknown_examples[name] for name, _ in unknown[:UNKNOWN_TEMPLATES_KEPT]
+            },
+            "unknown_total": sum(count for _, count in unknown) + statistics.unknown_rarer,
             "unknown_names": len(unknown),
             "examples": dict(sorted(statistics.examples.items())),
         },

@@ -102,7 +102,10 @@ def _templates(manifest: Manifest) -> RenderableType:
     line = f"[bold]Templates in running text[/]: {rendered:,} rendered ({share:.1f}%), {unknown:,} unknown"
     if not unknown:
         return line
-    grid = _grid("", "most frequent unknown", "count")
-    for name, count in list(templates.get("unknown", {}).items())[:UNKNOWN_TEMPLATES_SHOWN]:
-        grid.add_row(escape(name), f"{count:,}")
+    grid = _grid("", "most frequent unknown", "count", "for example on")
+    # A manifest that was read has its names in the order of the alphabet.
+    unknown = sorted(templates.get("unknown", {}).items(), key=lambda item: (-item[1], item[0]))
+    examples = templates.get("unknown_examples", {})
+    for name, count in unknown[:UNKNOWN_TEMPLATES_SHOWN]:
+        grid.add_row(escape(name), f"{count:,}", escape(examples.get(name, "")))
     return Group(line, grid)

@@ -193,3 +193,22 @@ def test_opening_looks_at_presence_and_size_only(tmp_path):
     (kc / "sentences" / "part-00000.parquet").unlink()
     with pytest.raises(SnapshotError, match="missing"):
         open_snapshot(kc)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("pages", "introduction"), ("paragraphs", "section"), ("paragraphs", "text"), ("sentences", "text"),
+        ("redirects", "from_title"), ("image_links", "caption"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x0b", "\r", "\x1f"])
+def test_control_characters_are_seen_in_every_table(tmp_path, table, column, character):
+    rows = change(table, 0, column, f"so{character}so")
+    counts = verify(write_snapshot(tmp_path / "kc", rows)).counts
+    assert counts[f"{table}: control character in {column}"] == 1
+
+
+def test_tabs_line_ends_and_other_scripts_are_no_control_characters(tmp_path):
+    rows = change("image_links", 0, "caption", "a\tb\nc \u0085 \x7f é 数")
+    assert not verify(write_snapshot(tmp_path / "kc", rows)).counts
