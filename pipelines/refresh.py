@@ -20,6 +20,7 @@ from typing import Literal
 from rich.console import Console
 
 from kc_schema.command import Command, Count, Positive, options, print_error
+from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
 from kc_schema.store import PlaceBusyError, explain_file_errors, write_json
@@ -35,12 +36,13 @@ from pipelines.dump.download import (
 )
 from pipelines.dump.parts import dump_name, find_parts
 from pipelines.engine import Engine, default_workers
+from pipelines.entities.build import build_entities
 from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
 from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
-from pipelines.text_corpus.reuse import count_reused, why_not_reusable
+from pipelines.text_corpus.reuse import count_reused, reusable_options, why_not_reusable
 from pipelines.text_index.options import ClusterOptions, TextIndexOptions
 
 EXAMPLES = """\
@@ -84,10 +86,14 @@ class RefreshOptions:
     """File for Prometheus' text collector."""
     notify_command: str | None = None
     """Command of the shell that is run at the end; see KC_STATUS, KC_MESSAGE, KC_SNAPSHOT, KC_DUMP."""
+    page_props: str | None = None
+    """The wiki's table of page properties: a file, or auto, which fetches it (default: as the current snapshot)."""
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart."""
     images: str | None = None
     """Media server's address or a folder of images: an image corpus is made (default: as the current one's)."""
+    entities: bool = False
+    """Make the entities and their names, too (default: where the current snapshot has them)."""
     encoder: str | None = None
     """Encoder of the images, as build_image_kc takes it."""
     encoder_cache: Path | None = None
@@ -98,6 +104,8 @@ class RefreshOptions:
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
+    with_apparatus: bool = False
+    """Index sections of references, notes and links, too; they are left out otherwise."""
     shards: Positive | None = None
     """Primary shards in the cluster (one for every 50M sentences)."""
     replicas: Count | None = None
@@ -108,7 +116,11 @@ class RefreshOptions:
     def index(self) -> TextIndexOptions:
         """Which index is made; a cluster keeps as many snapshots as the root."""
         options = TextIndexOptions(
-            text_index=self.text_index, shards=self.shards, replicas=self.replicas, cluster=self.cluster
+            text_index=self.text_index,
+            with_apparatus=self.with_apparatus,
+            shards=self.shards,
+            replicas=self.replicas,
+            cluster=self.cluster,
         )
         return replace(options, keep=self.keep - 1) if options.kind == "elasticsearch" else options
 
@@ -151,6 +163,7 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
         UserError: a step failed; the current snapshot is untouched.
     """
     current = root.current()
+    given = _as_before(given, current)
     with watch.step("download"):
         dump = _fetch(given, root, current, watch)
     if dump is None:
@@ -162,6 +175,9 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     if current is not None and current != build.output:
         _guard(read_manifest(current), manifest, most_loss, build.output)
     _add_images(given, build, current, engine, watch)
+    if given.entities or (current is not None and (current / ENTITY_MANIFEST).is_file()):
+        with watch.step("entities"):
+            build_entities(build.output, engine=engine, console=watch.console)
     with watch.step("index"):
         watch.note("index: built anew; neither index deletes by page")
         index_snapshot(build.output, given.index, engine=engine, console=watch.console)
@@ -174,13 +190,26 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     return f"{root.link}: is {build.output.name} now"
 
 
+def _as_before(given: RefreshOptions, current: Path | None) -> RefreshOptions:
+    """Return the options with page properties where the current snapshot has them."""
+    if given.page_props is not None or current is None:
+        return given
+    had = "page_props" in read_manifest(current).options
+    return replace(given, page_props="auto") if had else given
+
+
+def _what(given: RefreshOptions) -> tuple[str, ...]:
+    """Return what of a run is fetched."""
+    return ("articles", "page_props") if given.page_props == "auto" else ("articles",)
+
+
 def _fetch(given: RefreshOptions, root: Root, current: Path | None, watch: Watch) -> str | None:
     """Return the folder of the dump; None where the current snapshot is of the newest dump already."""
     if given.dump is not None:
         return given.dump
     assert given.wiki is not None
     server = DumpServer(given.base, contact=given.contact)
-    found = wait_for_run(server, given.wiki, wait=given.wait, console=watch.console).run
+    found = wait_for_run(server, given.wiki, what=_what(given), wait=given.wait, console=watch.console).run
     if current is not None and not given.full and _is_current(found, given, read_manifest(current)):
         return None
     watch.say(f"{found.name}: {len(found.files)} files, {found.bytes / 1e6:,.1f} MB")
@@ -196,10 +225,11 @@ def _is_current(found: DumpRun, given: RefreshOptions, manifest: Manifest) -> bo
         code_fingerprint="",
         rules=rules_in_force(given.without_rule),
         skip_disambiguation=given.skip_disambiguation,
+        page_props=Path() if given.page_props is not None else None,
     ).options()
     return (
         manifest.dump["name"] == found.name
-        and manifest.options == options
+        and reusable_options(manifest.options) == reusable_options(options)
         and manifest.versions == {"code": code_fingerprint(), **library_versions()}
     )
 
@@ -209,6 +239,7 @@ def _plan(given: RefreshOptions, root: Root, dump: str, current: Path | None, wa
     make = {
         "rules": rules_in_force(given.without_rule),
         "skip_disambiguation": given.skip_disambiguation,
+        "page_props": given.page_props,
         "keep": True,
     }
     _, build = describe(dump, root.snapshots / "x", **make)  # type: ignore[arg-type]
@@ -254,9 +285,9 @@ def _add_images(
     """Build the image corpus, where one is asked for or the current snapshot has one."""
     if given.images is None and (current is None or not (current / "images").is_dir()):
         return
-    from pipelines.image_index.encoding.encode import EncodeOptions
+    from pipelines.image_index.encoding.options import EncodeOptions
     from pipelines.image_index.fetching.fetch import FetchOptions
-    from pipelines.snapshots.images import refresh_images, source_of
+    from pipelines.snapshots.images import refresh_images, repository_of_images, source_of
 
     source = given.images or (source_of(current) if current is not None else None)
     if source is None:
@@ -268,7 +299,9 @@ def _add_images(
         refresh_images(
             build.output,
             current if current != build.output else None,
-            fetching=FetchOptions(images=source, contact=given.contact),
+            fetching=FetchOptions(
+                images=source, contact=given.contact, repository=repository_of_images(current)
+            ),
             encoding=encoding,
             engine=engine,
             console=watch.console,
@@ -326,6 +359,7 @@ def _share(text: str) -> float:
 def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
     """Say what would be done, with sizes, and with the times that it took last."""
     current = root.current()
+    given = _as_before(given, current)
     last = read_last_run(root.folder / "refresh.json")
 
     def say(step: str, what: str) -> None:
@@ -342,7 +376,7 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
     )
     if given.wiki is not None:
         server = DumpServer(given.base, contact=given.contact)
-        found = wait_for_run(server, given.wiki, console=console).run
+        found = wait_for_run(server, given.wiki, what=_what(given), console=console).run
         if manifest is not None and not given.full and _is_current(found, given, manifest):
             say("download", f"nothing: the current snapshot is of {found.name}")
             return
@@ -367,7 +401,11 @@ def _describe_build(given: RefreshOptions, root: Root, current: Path | None) -> 
     if current is None or given.full:
         return "all pages are extracted"
     if given.dump is not None:
-        make = {"rules": rules_in_force(given.without_rule), "skip_disambiguation": given.skip_disambiguation}
+        make = {
+            "rules": rules_in_force(given.without_rule),
+            "skip_disambiguation": given.skip_disambiguation,
+            "page_props": given.page_props,
+        }
         _, build = describe(given.dump, root.snapshots / "x", keep=True, **make)  # type: ignore[arg-type]
         reason = why_not_reusable(current, build)
         if reason is not None:

@@ -19,6 +19,7 @@ from kc_schema.tables import is_normalised
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
 from pipelines.text_corpus.reuse import (
@@ -116,6 +117,7 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, inputs: st
             if articles is not None and statistics.counts["articles"] >= articles:
                 break
         parts.write(pages)
+    statistics.forget_rare_templates()
     described = parts.describe()
     kept = described.pop(_KEPT, None)
     return UnitResult(unit.number, described, first, last, ascending, statistics, kept, parts.reused)
@@ -131,6 +133,7 @@ class _Pages:
     def __init__(self, build: Build) -> None:
         self.rows = NewRows()
         self.site: Site = WatchedSite.of(build.site) if build.keep else build.site
+        self.props = open_page_props(build)
         self.older: OlderSnapshot | None = None
         if build.older is not None:
             date = build.site.date.isoformat() if build.site.date else ""
@@ -244,6 +247,8 @@ def _append_page(pages: _Pages, page: Page, build: Build, statistics: Statistics
     if page.namespace != 0:
         statistics.drop("pages", "other namespace")
         return False
+    if page.older_revisions:
+        statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
     if page.page_id in seen:
         statistics.drop("pages", "page seen before", example=page.title)
         return False
@@ -256,6 +261,9 @@ def _append_page(pages: _Pages, page: Page, build: Build, statistics: Statistics
         return False
     if page.model not in ("", "wikitext"):
         statistics.drop("pages", f"content model {page.model}", example=page.title)
+        return False
+    if pages.props is not None and build.skip_disambiguation and pages.props.is_disambiguation(page.page_id):
+        statistics.drop("pages", "disambiguation")
         return False
     unchanged = pages.older.find(page) if pages.older is not None else None
     if unchanged is not None:
@@ -286,8 +294,10 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
         return False
     statistics.templates_rendered += article.rendered_templates
     statistics.templates_dropped.update(article.dropped_templates)
-    statistics.templates_unknown.update(article.unknown_templates)
-    if article.disambiguation:
+    statistics.count_unknown(article.unknown_templates, page.title)
+    if (
+        article.disambiguation and pages.props is None
+    ):  # else the wiki itself says so, when anchors are resolved
         if build.skip_disambiguation:
             statistics.drop("pages", "disambiguation")
             return False

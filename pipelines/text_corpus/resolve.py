@@ -22,9 +22,10 @@ import pyarrow.parquet as pq
 
 from kc_schema.anchors import Anchor, is_title, render
 from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
-from kc_schema.tables import PARAGRAPHS_PER_PAGE, SORT_KEYS
+from kc_schema.tables import APPARATUS, PARAGRAPHS_PER_PAGE, SORT_KEYS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult, unit_folder
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import (
     ROWS_PER_GROUP,
     TAGGED_COLUMNS,
@@ -33,6 +34,7 @@ from pipelines.text_corpus.part_files import (
     part_path,
 )
 from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
+from pipelines.text_corpus.repeats import write_hashes
 from pipelines.text_corpus.reuse import AnchorTrace, ReusedRows
 
 __all__ = ["PageRange", "RangeResult", "plan_ranges", "range_step", "resolve_range"]
@@ -62,10 +64,13 @@ class RangeResult:
     parts: dict[str, Part]
     """Its part of each table that it has rows of."""
     counts: Counter[str]
-    """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of
-    ``disambiguations`` where pages stood in the dump before."""
+    """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of what work
+    units have counted of pages that stood in the dump before; with the wiki's page properties, how many pages have
+    which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
+    hashes: Part | None = None
+    """The hashes of its sentences (`pipelines.text_corpus.repeats`); None where it has none."""
     kept: Part | None = None
     """What is kept of its pages (`pipelines.text_corpus.reuse`), where that was asked for."""
 
@@ -116,7 +121,7 @@ def _resolve_range(
     targets = RedirectTable(build.output / redirects.database.file)
     parts: dict[str, Part] = {}
     counts: Counter[str] = Counter()
-    doubles, disambiguations = ({}, 0) if pages.whole else _find_doubles(pages, build)
+    doubles = {} if pages.whole else _find_doubles(pages, build)
     reused = _reused_rows(pages, doubles, build) if build.keep else None
     for table in TABLES_BY_PAGE:
         path = part_path(build.output, table, pages.number)
@@ -134,15 +139,24 @@ def _resolve_range(
     targets.close()
     if reused is not None:
         counts += reused.counts()
-    if disambiguations:
-        counts["disambiguations"] = -disambiguations
+    for unit, page_ids in doubles.items():
+        counts.subtract(_count_doubles(unit, page_ids, pages, build))
     seen_before = sum(map(len, doubles.values()))
     return RangeResult(
         pages.number,
         parts,
         counts,
         Counter({"page seen before": seen_before} if seen_before else {}),
+        _hash_sentences(parts, pages, build),
         reused.write(build, pages.number) if reused is not None else None,
+    )
+
+
+def _hash_sentences(parts: dict[str, Part], pages: PageRange, build: Build) -> Part | None:
+    if "sentences" not in parts:
+        return None
+    return write_hashes(
+        build, pages.number, *(build.output / parts[table].file for table in ("paragraphs", "sentences"))
     )
 
 
@@ -167,21 +181,34 @@ def _link(source: Path, path: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _find_doubles(pages: PageRange, build: Build) -> tuple[dict[int, list[int]], int]:
-    """Return by work unit the ids of pages that an earlier one holds too, and how many of these are disambiguations.
-
-    The first in the dump stays.
-    """
+def _find_doubles(pages: PageRange, build: Build) -> dict[int, list[int]]:
+    """Return by work unit the ids of pages that an earlier one holds too: the first in the dump stays."""
     seen: set[int] = set()
     doubles: dict[int, list[int]] = {}
-    disambiguations = 0
     for unit in pages.units:
-        rows = _read_unit(unit, "pages", ["page_id", "disambiguation"], pages, [], build)
-        ids, marks = rows["page_id"].to_pylist(), rows["disambiguation"].to_pylist()
+        ids = _read_unit(unit, "pages", ["page_id"], pages, [], build)["page_id"].to_pylist()
         doubles[unit] = [page_id for page_id in ids if page_id in seen]
-        disambiguations += sum(mark for page_id, mark in zip(ids, marks, strict=True) if page_id in seen)
         seen.update(ids)
-    return doubles, disambiguations
+    return doubles
+
+
+def _count_doubles(unit: int, page_ids: list[int], pages: PageRange, build: Build) -> Counter[str]:
+    """Return what a work unit has counted of pages that are left out, as far as no table's rows say it."""
+    counts: Counter[str] = Counter()
+    if not page_ids:
+        return counts
+    own = pa.array(page_ids, pa.int64())
+    if build.page_props is None:  # else they are counted where the table of pages is written
+        marks = _read_unit(unit, "pages", ["page_id", "disambiguation"], pages, [], build)
+        marks = marks.filter(pc.is_in(marks["page_id"], own))
+        counts["disambiguations"] = pc.sum(marks["disambiguation"]).as_py()
+    kinds = _read_unit(unit, "paragraphs", ["page_id", "paragraph_id", "kind"], pages, [], build)
+    chosen = pc.and_(pc.is_in(kinds["page_id"], own), pc.equal(kinds["kind"], APPARATUS))
+    paragraphs = kinds.filter(chosen)["paragraph_id"].combine_chunks()
+    sentences = _read_unit(unit, "sentences", ["paragraph_id"], pages, [], build)
+    counts["apparatus paragraphs"] = len(paragraphs)
+    counts["apparatus sentences"] = pc.sum(pc.is_in(sentences["paragraph_id"], paragraphs)).as_py() or 0
+    return +counts
 
 
 def _read_unit(
@@ -215,6 +242,7 @@ def _write_table(
     """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
     counts: Counter[str] = Counter()
     batches = _batches(table, pages, doubles, build)
+    props = open_page_props(build) if table == "pages" else None
     first = next(batches, None)
     if first is None:
         return None
@@ -227,6 +255,9 @@ def _write_table(
                     resolve = partial(resolve_anchors, redirects=redirects)
                     batch, found = reused.resolve(batch, table, TAGGED_COLUMNS[table], resolve)
                 if table == "paragraphs":
+                    counts += found
+                if props is not None:
+                    batch, found = props.add_to(batch)
                     counts += found
             writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
     return counts

@@ -20,7 +20,13 @@ from pipelines.text_index.connection import (
 )
 from pipelines.text_index.mappings import TABLES, alias
 from pipelines.text_index.protocol import QueryError, TextIndexError, check_queries
-from pipelines.text_index.ranking import TIE_LIMIT, ScoredSentence, best_paragraphs, rows_to_ask
+from pipelines.text_index.ranking import (
+    TIE_LIMIT,
+    ScoredSentence,
+    best_paragraphs,
+    inverse_document_frequency,
+    rows_to_ask,
+)
 
 __all__ = ["ElasticsearchIndex"]
 
@@ -112,6 +118,7 @@ class ElasticsearchIndex:
             raise
         self._base = str(meta.get("base", ""))
         self._fingerprint = str(meta.get("fingerprint", ""))
+        self._with_apparatus = meta.get("with_apparatus") is True
 
     @property
     def base(self) -> str:
@@ -123,6 +130,11 @@ class ElasticsearchIndex:
         """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was loaded."""
         return self._fingerprint
 
+    @property
+    def with_apparatus(self) -> bool:
+        """Whether sections of references, notes and links are found, too."""
+        return self._with_apparatus
+
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """See `TextIndex.search`."""
         check_queries(queries, k)
@@ -130,6 +142,22 @@ class ElasticsearchIndex:
         for start in range(0, len(queries), _QUERIES_PER_REQUEST):
             hits += self._search(queries[start : start + _QUERIES_PER_REQUEST], k, start)
         return hits
+
+    def term_weights(self, query: str) -> dict[str, float]:
+        """See `TextIndex.term_weights`."""
+        check_queries([query], 1)
+        vector = self._term_statistics([query])[0].get("term_vectors", {}).get("text")
+        if not vector:
+            return {}
+        sentences = vector["field_statistics"]["doc_count"]
+        terms = vector["terms"]
+        if self._max_document_frequency is not None:
+            most = self._max_document_frequency * sentences
+            terms = {term: a for term, a in terms.items() if a.get("doc_freq", 0) <= most} or terms
+        return {
+            term: about["term_freq"] * inverse_document_frequency(sentences, about.get("doc_freq", 0))
+            for term, about in terms.items()
+        }
 
     def close(self) -> None:
         """End the threads and close the connections."""

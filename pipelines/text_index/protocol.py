@@ -52,6 +52,10 @@ class TextIndex(Protocol):
     def fingerprint(self) -> str:
         """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was indexed."""
 
+    @property
+    def with_apparatus(self) -> bool:
+        """Whether sections of references, notes and links are found, too."""
+
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """Return the best `k` distinct paragraphs of every query, in the order of the queries.
 
@@ -62,6 +66,16 @@ class TextIndex(Protocol):
         Raises:
             QueryError: a query that cannot be answered, or a `k` below 1 or above `MOST_HITS`.
             TextIndexError: the index fails, or the corpus was built again; it must be opened again.
+        """
+
+    def term_weights(self, query: str) -> dict[str, float]:
+        """Return the distinct terms by which a query is searched, each with its weight in every score.
+
+        The weight is how often the term stands in the query times its inverse document frequency
+        (`pipelines.text_index.ranking.inverse_document_frequency`); of a cluster, by the figures of one shard.
+
+        Raises:
+            TextIndexError: the index fails, or the corpus was built again.
         """
 
     def close(self) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot, read_manifest, write_manifest
 from kc_schema.store import Part, checksum
-from kc_schema.tables import TEXT_TABLES, paragraph_id, sentence_id
+from kc_schema.tables import REPEATS, TEXT_TABLES, fits_schema, paragraph_id, sentence_id
 from kc_schema.verify import main, verify
 
 FIRST, SECOND = paragraph_id(7, 0), paragraph_id(7, 1)
 ROWS = {
-    "pages": [(7, "Ada", 70, "", False, "Ada wrote <e: Program> programs </e>.")],
+    "pages": [(7, "Ada", 70, "", False, "Ada wrote <e: Program> programs </e>.", None, None, None, ["Ada"])],
     "redirects": [("Lovelace", "Ada")],
     "paragraphs": [
         (FIRST, 7, "Ada", "", 0, "prose", "Ada wrote <e: Program> programs </e>. She was first."),
@@ -28,14 +28,19 @@ ROWS = {
 }
 
 
-def write_snapshot(folder, rows):
+def write_snapshot(folder, rows, *, older=False, repeats=None):
     tables = {}
-    for table, schema in TEXT_TABLES.items():
+    schemas = dict(TEXT_TABLES)
+    if repeats is not None:
+        rows, schemas["repeats"] = {**rows, "repeats": repeats}, REPEATS
+    for table, schema in schemas.items():
+        if older:  # versions before wrote no columns that may be null
+            schema = pa.schema([field for field in schema if not field.nullable])
         (folder / table).mkdir(parents=True, exist_ok=True)
         path = folder / table / "part-00000.parquet"
         columns = [
             pa.array(list(column), field.type)
-            for column, field in zip(zip(*rows[table], strict=True), schema, strict=True)
+            for column, field in zip(zip(*rows[table], strict=True), schema, strict=not older)
         ]
         pq.write_table(pa.Table.from_arrays(columns, schema=schema), path)
         file = path.relative_to(folder).as_posix()
@@ -61,6 +66,12 @@ def test_a_sound_snapshot_holds(tmp_path, capsys):
     }  # fmt: skip
     assert main([str(tmp_path / "kc")]) == 0
     assert "everything holds (" in capsys.readouterr().out
+
+
+def test_a_snapshot_of_an_older_version_holds_but_not_one_that_lacks_more(tmp_path):
+    kc = write_snapshot(tmp_path / "kc", ROWS, older=True)
+    assert not verify(kc).counts
+    assert not fits_schema(TEXT_TABLES["pages"].remove(0), "pages")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +106,7 @@ def test_a_sound_snapshot_holds(tmp_path, capsys):
         ),
         (change("pages", 0, "introduction", "<e: Program> open"), "anchors do not parse"),
         (change("pages", 0, "title", ""), "pages: empty title"),
+        (change("pages", 0, "wikidata_id", "7259"), "pages: no Wikidata id"),
         (change("redirects", 0, "from_title", "Ada Lovelace"), "redirects: title is not normalised"),
         (change("redirects", 0, "to_title", "Lovelace"), "redirects: leads to another redirect"),
         (change("image_links", 0, "page_id", 9), "image_links: page is missing"),
@@ -181,3 +193,22 @@ def test_opening_looks_at_presence_and_size_only(tmp_path):
     (kc / "sentences" / "part-00000.parquet").unlink()
     with pytest.raises(SnapshotError, match="missing"):
         open_snapshot(kc)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("pages", "introduction"), ("paragraphs", "section"), ("paragraphs", "text"), ("sentences", "text"),
+        ("redirects", "from_title"), ("image_links", "caption"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x0b", "\r", "\x1f"])
+def test_control_characters_are_seen_in_every_table(tmp_path, table, column, character):
+    rows = change(table, 0, column, f"so{character}so")
+    counts = verify(write_snapshot(tmp_path / "kc", rows)).counts
+    assert counts[f"{table}: control character in {column}"] == 1
+
+
+def test_tabs_line_ends_and_other_scripts_are_no_control_characters(tmp_path):
+    rows = change("image_links", 0, "caption", "a\tb\nc \u0085 \x7f é 数")
+    assert not verify(write_snapshot(tmp_path / "kc", rows)).counts

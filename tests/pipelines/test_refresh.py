@@ -16,6 +16,7 @@ import pytest
 from kc_schema.snapshot import open_snapshot, read_manifest
 from kc_schema.verify import verify
 from pipelines import refresh as command
+from pipelines.entities.lookup import EntityIndex
 from pipelines.refresh import main
 from pipelines.report_changes import main as report_changes
 from pipelines.snapshots.root import Root, parse_share
@@ -24,6 +25,7 @@ from pipelines.text_index import TextIndexError
 from tests.corpus_builder import build, files, rows
 from tests.dump_writer import DumpPage, compress, dump_pieces, noise, redirect_page
 from tests.services.dump_server import dump_server
+from tests.sql_writer import write_page_props
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -120,6 +122,33 @@ def test_a_refresh_gives_the_corpus_of_a_full_build(served, tmp_path, full, caps
     assert refresh(served, root) == 0
     assert "is up to date (testwiki-20260201)" in capsys.readouterr().err
     assert sum(served.bytes_sent.values()) == sent
+
+
+def test_page_properties_are_carried_along(served, tmp_path, capsys):
+    root = tmp_path / "root"
+
+    def table(items):
+        path = tmp_path / "props.sql.gz"
+        write_page_props(path, {number: {"wikibase_item": item} for number, item in items.items()})
+        return path.read_bytes()
+
+    def tables_of(day, items):
+        return {"pagepropstable": (f"testwiki-{day}-page_props.sql.gz", table(items))}
+
+    first, second = {3: "Q3", 4: "Q4"}, {3: "Q3", 4: "Q44", 200: "Q200"}
+    served.add_classic(
+        "testwiki", "20260101", {name("20260101"): data(PAGES)}, tables=tables_of("20260101", first)
+    )
+    assert refresh(served, root, "--page-props", "auto", "--entities") == 0
+    assert EntityIndex(root / "current").candidates("Page 4")[0].wikidata_id == "Q4"
+    add_newer(served, tables=tables_of("20260201", second))
+    assert refresh(served, root) == 0
+    assert count_reused(root / "current") == 37
+    found = {page: item for page, item in rows(root / "current", "pages", "page_id", "wikidata_id") if item}
+    assert found == second
+    assert EntityIndex(root / "current").candidates("Page 4")[0].wikidata_id == "Q44"
+    assert refresh(served, root) == 0
+    assert "is up to date (testwiki-20260201)" in capsys.readouterr().err
 
 
 def main_search(kc):

@@ -15,6 +15,8 @@ from kc_schema.snapshot import read_manifest
 from pipelines.text_index import TextIndexError, open_index
 from pipelines.text_index.bulk import Record, send_all
 from pipelines.text_index.connection import Connection
+from tests.corpus_builder import build
+from tests.dump_writer import DumpPage, write_dump
 from tests.pipelines.text_index.snapshots import write_snapshot
 from tests.services.elasticsearch import proxy as faults
 from tests.services.elasticsearch.conftest import POLICY, load, start
@@ -293,3 +295,23 @@ def test_a_full_disk_is_one_clear_line_and_the_load_goes_on_afterwards(kc: Path,
         assert_holds(kc, node.url, "full")
     finally:
         node.kill()
+
+
+def test_a_text_is_loaded_once_and_apparatus_only_where_it_is_asked_for(
+    node: Node, tmp_path: Path, prefix: str
+) -> None:
+    text = "Ada {0} wrote programs. All of them ran.\n== References ==\n* Toole: Ada and her {0} programs.\n"
+    pages = [DumpPage(f"Ada {page}", text.format(page), page_id=page) for page in range(1, 60)]
+    dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages)
+    build(dump, tmp_path / "kc", unit_bytes=2000)
+    for with_apparatus, paragraphs in ((False, 59), (True, 2 * 59), (False, 59)):
+        done = load(tmp_path / "kc", node.url, prefix, with_apparatus=with_apparatus)
+        # "All of them ran." stands on every page, and is loaded once.
+        assert (done.paragraphs, done.sentences) == (paragraphs, paragraphs + 1)
+        assert done.loaded in (0, done.paragraphs + done.sentences)
+        with open_index(node.url, index_prefix=prefix) as index:
+            found = [hit.key for hit in index.search(["Ada and her programs ran"], k=200)[0]]
+            assert index.with_apparatus is with_apparatus
+        assert len(found) == paragraphs
+        assert found.count("All of them ran.") == 1
+        assert any("Toole" in sentence for sentence in found) is with_apparatus
