@@ -163,6 +163,13 @@ def test_a_biography_keeps_its_lead_and_its_picture():
     assert [image.file for image in article.images] == ["A.jpg"]
 
 
+def test_unknown_templates_in_scripts_without_case_stand_alone_as_others_do():
+    article = extract("ja", "{{東京の地下鉄|画像=A.jpg}}\n東京は{{謎の語}}都市。")
+    assert article.dropped_templates == {"other": 1}
+    assert article.unknown_templates == {"謎の語": 1}
+    assert [image.file for image in article.images] == ["A.jpg"]
+
+
 @pytest.mark.parametrize("language", ["fr", "sv", "xx"])
 def test_english_rules_hold_on_english_wikis_alone(language):
     article = extract(language, "a {{convert|3|km}} b {{flag|Germany}} c {{circa|1500}} d {{s-start}} e")
@@ -197,11 +204,52 @@ def test_kinds_are_those_of_the_language(language, name, kind):
         ("it", "{{Disambigua}}\n* [[A]]"),
         ("ja", "{{曖昧さ回避}}\n* [[A]]"),
         ("ru", "{{неоднозначность}}\n* [[A]]"),
+        ("fr", "{{Titres homonymes}}\n* [[A]]"),
+        ("es", "{{des}}\n* [[A]]"),
+        ("pl", "{{Strona ujednoznaczniająca}}\n* [[A]]"),
+        ("cs", "{{Rozcestník - příjmení}}\n* [[A]]"),
+        ("ja", "{{学校名の曖昧さ回避}}\n* [[A]]"),
+        ("zh", "{{人名消歧义}}\n* [[A]]"),
+        ("ko", "{{동명이인}}\n* [[A]]"),
+        ("uk", "{{DisambigN}}\n* [[A]]"),
+        ("he", "{{פירושונים}}\n* [[A]]"),
+        ("sr", "{{Вишезначна одредница}}\n* [[A]]"),
+        ("nds-nl", "{{dv}}\n* [[A]]"),
+        ("vi", "{{disambig}}\n* [[A]]"),
     ],
 )
 def test_disambiguation_pages_are_told_by_the_templates_of_the_language(language, wikitext):
     assert extract(language, wikitext).disambiguation
     assert not extract(language, "A page.").disambiguation
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "told"),
+    [
+        ("de", "Bank (Begriffsklärung)", True),
+        ("zh", "水星 (消歧義)", True),
+        ("fr", "Mercure (homonymie)", True),
+        ("fr", "Bank (disambiguation)", True),
+        ("en", "Bank (Begriffsklärung)", False),
+        ("de", "Homonymie", False),
+    ],
+)
+def test_disambiguation_pages_are_told_by_the_titles_of_the_language(language, title, told):
+    assert extract(language, "* [[A]]", title).disambiguation is told
+
+
+@pytest.mark.parametrize(
+    ("language", "wikitext"),
+    [
+        ("de", "{{Begriffsklärungshinweis}} A."),
+        ("fr", "{{Voir homonymes|B}} A."),
+        ("it", "{{Nota disambigua|x}} A."),
+        ("ja", "{{Otheruses|x}} A."),
+        ("fr", "Le {{sigle|SNCF|x}} A."),
+    ],
+)
+def test_notes_that_lead_to_disambiguation_pages_tell_none(language, wikitext):
+    assert not extract(language, wikitext).disambiguation
 
 
 LANGUAGES = sorted({language for language, _, _ in read_table("templates_by_language")})
