@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from pipelines.wikitext.scripts import UNSPACED
+
 __all__ = ["FRAGMENT_RULES", "fragment_reason"]
 
 FRAGMENT_RULES = {
@@ -15,7 +17,7 @@ FRAGMENT_RULES = {
     "coordinates": "geographic coordinates and nothing else",
     "citation_rest": "what is left of a citation: page numbers, ISBN, DOI, an address, a date of retrieval",
     "one_word": "a single word that is no sentence (list items with a full stop, too)",
-    "short_item": "a list item of fewer than four words that is no sentence: a bare name, a number and a name",
+    "short_item": "a list item of fewer than four words (six characters without spaces) that is no sentence",
 }
 """What is left out, by the name under which it is counted and can be switched off."""
 
@@ -43,14 +45,11 @@ _CITATION_PARTS = "|".join(
 _CITATION = re.compile(rf"[\s(\[]*(?:{_CITATION_PARTS})(?:[\s,;.:)\]]+(?:{_CITATION_PARTS}))*[\s,;.)\]]*")
 
 _LETTER = re.compile(r"[^\W\d_]")
-# Scripts that put no spaces between words: Thai to Tibetan, Myanmar, Khmer, kana, Chinese characters.
-_WITHOUT_SPACES = re.compile(
-    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
-)
 _SENTENCE_ENDS = ".!?…。！？।"
 # Longer texts are no fragments; a look at their length spares the patterns.
 _LONGEST = 200
 _WORDS_OF_AN_ITEM = 4
+_CHARACTERS_OF_AN_ITEM = 6
 # Kinds of paragraphs that are hardly ever sentences.
 _ITEMS = ("list", "apparatus")
 
@@ -77,15 +76,13 @@ def fragment_reason(text: str, kind: str) -> str | None:
 
 
 def _is_short_item(text: str) -> bool:
-    return (
-        text.rstrip("\"'”’»)]")[-1:] not in _SENTENCE_ENDS
-        and len(text.split()) < _WORDS_OF_AN_ITEM
-        and _WITHOUT_SPACES.search(text) is None
-    )
+    if text.rstrip("\"'”’»)]")[-1:] in _SENTENCE_ENDS or len(text.split()) >= _WORDS_OF_AN_ITEM:
+        return False
+    return UNSPACED.search(text) is None or len(text) < _CHARACTERS_OF_AN_ITEM
 
 
 def _is_one_word(text: str, kind: str) -> bool:
-    if len(text.split()) > 1 or _WITHOUT_SPACES.search(text) is not None:
+    if len(text.split()) > 1 or UNSPACED.search(text) is not None:
         return False
     ends = text.rstrip("\"'”’»)]")[-1:]
     return ends not in _SENTENCE_ENDS or (kind in _ITEMS and ends == ".")

@@ -107,6 +107,13 @@ def test_templates_show_what_the_wiki_shows(language, wikitext, text):
         ("東京（{{R|a}}、とうきょう）は", "東京（とうきょう）は"),
         ("「<ref>x</ref>」と「甲」", "と「甲」"),
         ("main() （）です", "main() です"),
+        ("東京（とうきょう、{{謎}}、{{謎2}}）は", "東京（とうきょう）は"),
+        ("東京（{{謎}}、{{謎2}}）は", "東京は"),
+        ("東京（{{謎}}・とうきょう）は", "東京（とうきょう）は"),
+        ("甲、{{謎}}、乙、{{謎}}。", "甲、乙。"),
+        ("東京（[[英語]]：{{謎}}、略称：A）", "東京（英語、略称：A）"),
+        ("『{{謎}}』と《{{謎}}》と〔{{謎}}〕と“{{謎}}”", "ととと"),
+        ("括弧「」は", "括弧「」は"),
     ],
 )
 def test_full_width_brackets_are_tidied_as_narrow_ones(wikitext, text):
@@ -149,6 +156,30 @@ def test_ages_are_reckoned_against_the_dumps_date():
 )
 def test_a_family_holds_known_languages_and_countries_alone(language, name):
     assert find_renderer_on(language, normalise_template_name(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "wikitext", "text"),
+    [
+        ("de", "Rom („{{x}}“) ist", "Rom ist"),
+        ("fr", "Rome (« {{x}} ») est", "Rome est"),
+        ("ru", "Рим («{{x}}», {{y}}) — город", "Рим — город"),
+        ("es", "Roma «{{x}}» es", "Roma es"),
+        ("de", "das „Rom“{{x}} „Paris“ war", "das „Rom“ „Paris“ war"),
+        ("fr", "les « » vides", "les « » vides"),
+    ],
+)
+def test_quotation_marks_around_nothing_fall(language, wikitext, text):
+    assert [paragraph.text for paragraph in extract(language, wikitext).paragraphs] == [text]
+
+
+def test_short_items_in_scripts_without_spaces_are_told_by_their_characters():
+    long = "東京都交通局が運営する地下鉄の路線であって、開業からすでに長い年月が経ったものであるという。"
+    article = extract("ja", f"路線は次の通り：\n* 銀座線\n* 丸ノ内線\n* {long}")
+    assert [paragraph.text for paragraph in article.paragraphs] == [
+        "路線は次の通り：\n銀座線\n丸ノ内線",
+        long,
+    ]
 
 
 def test_a_biography_keeps_its_lead_and_its_picture():
