@@ -9,7 +9,7 @@ __all__ = ["UNSPACED", "width"]
 UNSPACED = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 )
-"""A letter or sign of such a script: from Thai to Tibetan, Burmese, Khmer, kana, Chinese characters, full-width signs."""
+"""A letter or sign of such a script: Thai to Tibetan, Burmese, Khmer, kana, Chinese characters, full-width signs."""
 
 
 def width(text: str) -> int:
