@@ -9,10 +9,10 @@ DEMO ?= demo
 KC ?= kc
 # What each kind of work installs; the text corpus needs none of the heavy extras.
 DEMO_EXTRAS := demo
-LIGHT_EXTRAS := elasticsearch,dev-light
+LIGHT_EXTRAS := elasticsearch,serve,dev-light
 BENCH_EXTRAS := demo,bench
 TRAINING_EXTRAS := training,small-encoder
-TEST_EXTRAS := elasticsearch,image,training,explore,dev
+TEST_EXTRAS := elasticsearch,image,training,explore,serve,dev
 
 .PHONY: help setup demo demo-training test test-light test-slow lint format bench bench-text-index bench-planted constraints clean
 

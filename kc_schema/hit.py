@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Hit"]
+__all__ = ["FoundImage", "FoundParagraph", "Hit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,60 @@ class Hit:
     """Cosine of the example's image and this evidence in the encoder's space, where it was asked for."""
     leak: bool | None = None
     """Whether this evidence gives the example itself away, where it was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundParagraph:
+    """What programs get of a paragraph that was found: by ``search --json`` and by the service, in this order."""
+
+    rank: int
+    """Place among the hits of the query, from 1."""
+    score: float
+    """BM25 of the sentence."""
+    paragraph_id: int
+    title: str
+    sentence: str
+    """The sentence that matched best, plain text."""
+    text: str
+    """The paragraph, with anchors as tags."""
+
+    @classmethod
+    def of(cls, hit: Hit) -> FoundParagraph:
+        """Return what is told of a hit of a text index."""
+        return cls(hit.rank + 1, hit.score, hit.record_id, hit.title, hit.key, hit.text)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """What programs get of an image that was found: by ``search --image --json`` and by the service."""
+
+    rank: int
+    """Place among the hits of the query, from 1."""
+    score: float
+    """Cosine of the vectors."""
+    image_id: int
+    file: str
+    url: str
+    page_id: int
+    title: str
+    introduction: str
+    """Of the article that shows the image, with anchors as tags."""
+    caption: str
+    place: str
+    """infobox | thumbnail | gallery | multiple_image | inline."""
+
+    @classmethod
+    def of(cls, hit: Hit) -> FoundImage:
+        """Return what is told of a hit of an image index."""
+        return cls(
+            rank=hit.rank + 1,
+            score=hit.score,
+            image_id=hit.record_id,
+            file=hit.key,
+            url=hit.url,
+            page_id=hit.page_id,
+            title=hit.title,
+            introduction=hit.text,
+            caption=hit.caption,
+            place=hit.place,
+        )

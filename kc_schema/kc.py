@@ -36,11 +36,14 @@ VERBS: dict[str, Verb] = {
     "download": Verb("pipelines.download_dump", "Fetch the newest complete dump of a wiki."),
     "build-text": Verb("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump."),
     "index": Verb("pipelines.index_text", "Index the sentences of a text corpus for search."),
-    "verify": Verb("kc_schema.verify", "Check a text corpus: checksums, ids, anchors, tables that fit."),
+    "verify": Verb(
+        "kc_schema.verify", "Check a corpus, a cache or a run: checksums, ids, anchors, tables that fit."
+    ),
     "refresh": Verb("pipelines.refresh", "Bring a corpus up to date with the newest dump."),
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
     "search": Verb("pipelines.search", "Search a corpus by a sentence or by an image."),
+    "serve": Verb("pipelines.serve", "Answer questions to a corpus over HTTP."),
     "describe": Verb("pipelines.describe_dataset", "Describe a data set before evidence is sought for it."),
     "evidence": Verb("pipelines.build_retrieval_cache", "Find the evidence for every example of a data set."),
     "show": Verb("kc_schema.show", "Show examples of a retrieval cache with their evidence."),

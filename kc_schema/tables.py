@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+APPARATUS = "apparatus"
+"""The kind of paragraphs in sections of references, notes and links, which an index leaves out unless it is told."""
 PARAGRAPHS_PER_PAGE = 1 << 16
 SENTENCES_PER_PARAGRAPH = 1 << 12
 
@@ -48,13 +50,26 @@ def sentence_id(paragraph: int, position: int) -> int:
     return paragraph * SENTENCES_PER_PARAGRAPH + position
 
 
-def _schema(fields: Mapping[str, tuple[pa.DataType, str]]) -> pa.Schema:
+def _schema(
+    fields: Mapping[str, tuple[pa.DataType, str]],
+    nullable: Mapping[str, tuple[pa.DataType, str]] | None = None,
+) -> pa.Schema:
+    """Return a schema; the fields in `nullable` come last, and snapshots of older versions lack them."""
+    described = [(name, kind, False, about) for name, (kind, about) in fields.items()]
+    described += [(name, kind, True, about) for name, (kind, about) in (nullable or {}).items()]
     return pa.schema(
         [
-            pa.field(name, kind, nullable=False, metadata={"description": description})
-            for name, (kind, description) in fields.items()
+            pa.field(name, kind, nullable=may_be_null, metadata={"description": about})
+            for name, kind, may_be_null, about in described
         ]
     )
+
+
+def fits_schema(found: pa.Schema, table: str) -> bool:
+    """Tell whether a file's schema is that of the text corpus' `table`, or an older one without its last columns."""
+    schema = TEXT_TABLES[table]
+    newer = [name for name in schema.names if schema.field(name).nullable and name not in found.names]
+    return bool(found.equals(pa.schema([field for field in schema if field.name not in newer])))
 
 
 PAGES = _schema(
@@ -68,7 +83,16 @@ PAGES = _schema(
             pa.string(),
             "all text before the first heading, tagged; paragraphs end in a newline",
         ),
-    }
+    },
+    nullable={
+        "wikidata_id": (pa.string(), "the item in Wikidata, such as Q7251; null where it is not known"),
+        "page_image": (
+            pa.string(),
+            "normalised name of the file that the wiki shows for the page; null as above",
+        ),
+        "page_image_free": (pa.string(), "the same of a free file; null as above"),
+        "bold_names": (pa.list_(pa.string()), "what the introduction prints in bold, in order, plain text"),
+    },
 )
 REDIRECTS = _schema(
     {
@@ -83,7 +107,7 @@ PARAGRAPHS = _schema(
         "title": (pa.string(), "the page's title as displayed"),
         "section": (pa.string(), "headings above the paragraph, outermost first, joined by ' / '"),
         "position": (pa.int32(), "place among the page's paragraphs, from 0"),
-        "kind": (pa.string(), "prose | list | quote"),
+        "kind": (pa.string(), "prose | list | quote | apparatus"),
         "text": (pa.string(), "text with anchors as tags"),
     }
 )

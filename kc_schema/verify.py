@@ -1,8 +1,10 @@
-"""Read a snapshot of the text corpus again and name everything that does not hold.
+"""Read a snapshot, a retrieval cache or a run again and name everything that does not hold.
 
     python -m kc_schema.verify kc
+    python -m kc_schema.verify caches/twitter17
 
-Checks the manifest, every part's checksum, size, rows and schema; that ids ascend and are made of each
+Of a cache and of a run, and of a snapshot's text index and images: every file that a record lists, byte by byte. Of a
+snapshot's tables: the manifest, every part's checksum, size, rows and schema; that ids ascend and are made of each
 other; that every paragraph has its page and every sentence stands in its stripped paragraph, in order; that
 anchors parse, are normalised and lead to no redirect; that redirects end where they lead. Memory stays
 bounded at any size.
@@ -11,9 +13,10 @@ bounded at any size.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,20 +28,32 @@ import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, parse, strip
 from kc_schema.command import Command, options
+from kc_schema.listed_files import (
+    Damage,
+    compare,
+    damage_in_cache,
+    damage_in_run,
+    damage_in_snapshot,
+    is_cache,
+    is_run,
+)
 from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
-from kc_schema.store import Part, checksum
+from kc_schema.store import Part
 from kc_schema.tables import (
+    APPARATUS,
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
     SORT_KEYS,
     TEXT_TABLES,
+    fits_schema,
     is_normalised,
     paragraph_id,
     sentence_id,
 )
 
 EXAMPLES_PER_PROBLEM = 5
-KINDS = {"prose", "list", "quote"}
+_ITEM = re.compile(r"Q[1-9][0-9]*")
+KINDS = {"prose", "list", "quote", APPARATUS}
 PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
 
 
@@ -49,7 +64,9 @@ class Faults:
     counts: Counter[str] = field(default_factory=Counter)
     places: dict[str, list[str]] = field(default_factory=dict)
     checked: Counter[str] = field(default_factory=Counter)
-    """Rows that were read, by table, and anchors."""
+    """Rows that were read, by table, anchors, and files of what stands beside the tables."""
+    remedies: dict[str, None] = field(default_factory=dict)
+    """What makes anew that which is damaged, each once, in the order of the problems."""
 
     def add(self, problem: str, place: str) -> None:
         """Take note of a problem at a place."""
@@ -58,28 +75,48 @@ class Faults:
         if len(places) < EXAMPLES_PER_PROBLEM:
             places.append(place)
 
+    def add_damage(self, found: Iterable[Damage]) -> None:
+        """Take note of files that differ from their records."""
+        for damage in found:
+            self.add(damage.problem, damage.place)
+            self.remedies[damage.remedy] = None
+
 
 def verify(folder: Path) -> Faults:
-    """Check the snapshot in `folder`.
+    """Check the snapshot, the retrieval cache or the run in `folder`.
 
     Raises:
         SnapshotError: there is no manifest, or it cannot be read.
+        CacheError: the manifest of a cache cannot be read.
     """
     findings = Faults()
+    if is_cache(folder):
+        findings.add_damage(damage_in_cache(folder, findings.checked))
+    elif is_run(folder):
+        findings.add_damage(damage_in_run(folder, findings.checked))
+    else:
+        _check_snapshot(folder, findings)
+        findings.add_damage(damage_in_snapshot(folder, findings.checked))
+    return findings
+
+
+def _check_snapshot(folder: Path, findings: Faults) -> None:
     manifest = read_manifest(folder)
     if _check_parts(folder, manifest, findings):
         snapshot = open_snapshot(folder)
         redirects = _check_redirects(snapshot, findings)
         page_ids = _check_pages(snapshot, redirects, findings)
         _check_paragraphs(snapshot, page_ids, redirects, findings)
+        _check_counts(manifest, findings)
         _check_image_links(snapshot, page_ids, findings)
-    return findings
+    if findings.counts:
+        findings.remedies["build the snapshot again with --overwrite"] = None
 
 
 def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
     """Check files against the manifest; tell whether the tables can be read."""
     readable = True
-    for table, schema in TEXT_TABLES.items():
+    for table in TEXT_TABLES:
         if table not in manifest.tables:
             findings.add("table not in the manifest", table)
             readable = False
@@ -88,19 +125,13 @@ def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
             if path not in listed:
                 findings.add("file that the manifest does not list", str(path))
         for part in manifest.tables.get(table, []):
-            readable &= _check_part(folder / part.file, part, schema, findings)
+            readable &= _check_part(folder / part.file, part, table, findings)
     return readable
 
 
-def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Faults) -> bool:
-    if not path.is_file():
-        findings.add("missing file", str(path))
-        return False
-    if path.stat().st_size != part.bytes:
-        findings.add("size differs from the manifest", f"{path}: {path.stat().st_size}, listed {part.bytes}")
-        return False
-    if checksum(path) != part.sha256:
-        findings.add("checksum differs from the manifest", str(path))
+def _check_part(path: Path, part: Part, table: str, findings: Faults) -> bool:
+    if (different := compare(path, part)) is not None:
+        findings.add(*different)
         return False
     try:
         with pq.ParquetFile(path) as file:
@@ -110,7 +141,7 @@ def _check_part(path: Path, part: Part, schema: pa.Schema, findings: Faults) -> 
         return False
     if rows != part.rows:
         findings.add("number of rows differs from the manifest", f"{path}: {rows}, listed {part.rows}")
-    if not found.equals(schema):
+    if not fits_schema(found, table):
         findings.add("schema differs", f"{path}: {found.to_string(show_schema_metadata=False)}")
         return False
     return True
@@ -177,8 +208,12 @@ class RedirectTitles:
 
 def _check_pages(snapshot: Snapshot, redirects: RedirectTitles, findings: Faults) -> npt.NDArray[np.int64]:
     ids = []
-    for page_id, title, _revision, _sha1, _disambiguation, introduction in _rows(snapshot, "pages", findings):
+    for page_id, title, _revision, _sha1, _disambiguation, introduction, *more in _rows(
+        snapshot, "pages", findings
+    ):
         ids.append(page_id)
+        if more and more[0] is not None and not _ITEM.fullmatch(more[0]):
+            findings.add("pages: no Wikidata id", f"page {page_id}: {more[0]!r}")
         if not title:
             findings.add("pages: empty title", f"page {page_id}")
         _check_anchors(introduction, f"introduction of page {page_id}", redirects, findings)
@@ -228,10 +263,21 @@ def _check_paragraphs(
         while sentence is not None and sentence[1] == identity:
             own.append(sentence)
             sentence = next(sentences, None)
+        if kind == APPARATUS:
+            findings.checked[f"{APPARATUS} paragraphs"] += 1
+            findings.checked[f"{APPARATUS} sentences"] += len(own)
         _check_sentences(own, strip(tagged), place, findings)
     while sentence is not None:
         findings.add("sentences: paragraph is missing", f"sentence {sentence[0]}")
         sentence = next(sentences, None)
+
+
+def _check_counts(manifest: Manifest, findings: Faults) -> None:
+    """Compare what the manifest counts of apparatus, by which an index is checked, with the tables."""
+    for name in (f"{APPARATUS} paragraphs", f"{APPARATUS} sentences"):
+        listed, found = manifest.counts.get(name, 0), findings.checked[name]
+        if listed != found:
+            findings.add(f"{name}: number differs from the manifest", f"{found}, listed {listed}")
 
 
 def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:
@@ -272,7 +318,7 @@ class VerifyOptions:
     """Options of the command."""
 
     kc: Path
-    """The snapshot's folder."""
+    """The folder of a snapshot, a retrieval cache or a run."""
     _: KW_ONLY
     json: bool = False
     """Print the findings as JSON."""
@@ -301,17 +347,16 @@ def _print(folder: Path, findings: Faults) -> None:
     verdict = "everything holds"
     if found:
         problems = "1 problem" if found == 1 else f"{found:,} problems"
-        verdict = f"{problems}; where files are damaged, build again with --overwrite"
-    read = f" ({read})" if read else ""
-    print(f"{folder}: {verdict}{read}; the tables were checked, not the indices")
+        verdict = f"{problems}; to mend: {'; '.join(findings.remedies)}"
+    print(f"{folder}: {verdict} ({read or 'nothing could be read'})")
 
 
 main = Command(
     module="kc_schema.verify",
-    summary="Check a text corpus: checksums, ids, anchors, tables that fit.",
+    summary="Check a corpus, a cache or a run: checksums, ids, anchors, tables that fit.",
     options=VerifyOptions,
     run=run,
-    examples="python -m kc_schema.verify kc",
+    examples="python -m kc_schema.verify kc\npython -m kc_schema.verify caches/twitter17",
 )
 
 if __name__ == "__main__":

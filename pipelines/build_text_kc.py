@@ -31,8 +31,9 @@ from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rul
 from pipelines.text_corpus.changed_redirects import write_changed_titles
 from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
 from pipelines.text_corpus.fragments import FRAGMENT_RULES
-from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint
+from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint, file_fingerprint
 from pipelines.text_corpus.output import commit, find_finished, open_place
+from pipelines.text_corpus.page_props import find_page_props, load_page_props
 from pipelines.text_corpus.progress import BuildProgress, describe_standstill
 from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.report import show_summary
@@ -45,6 +46,7 @@ EXAMPLES = """\
 python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
 python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
 python -m pipelines.build_text_kc --dump wiki:simplewiki --contact you@example.org
+python -m pipelines.build_text_kc --dump dumps/enwiki-20250101 --page-props auto
 python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
 python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
 
@@ -70,6 +72,8 @@ class BuildOptions:
     """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
     without_rule: tuple[str, ...] = ()
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    page_props: str | None = None
+    """The wiki's table of page properties (*-page_props.sql.gz), or auto: the one beside the dump."""
     contact: str = ""
     """With wiki:NAME: mail address or URL to be reached under; the public server of dumps asks for it."""
     base: str | None = None
@@ -93,6 +97,7 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
             skip_disambiguation=given.skip_disambiguation,
             allow_truncated=given.allow_truncated,
             limit=given.limit,
+            page_props=given.page_props,
         )
         with open_place(build) as place:
             manifest = find_finished(place, build, console, overwrite=given.overwrite)
@@ -117,6 +122,7 @@ def _fetched(given: BuildOptions, console: Console) -> str:
             Path("dumps"),
             base=given.base or PUBLIC_SERVER,
             contact=given.contact,
+            what=("articles", "page_props") if given.page_props == "auto" else ("articles",),
             console=console,
         )
     )
@@ -130,6 +136,7 @@ def describe(
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
     limit: int | None = None,
+    page_props: str | None = None,
     keep: bool = False,
     older: Path | None = None,
     pages_per_part: int | None = None,
@@ -137,7 +144,7 @@ def describe(
     """Return the files of the dump, and all that decides what is made of them.
 
     Raises:
-        DumpError: the dump cannot be read.
+        DumpError: the dump or the file of page properties cannot be read.
         BuildError: it is no dump, but what a build has written.
     """
     try:
@@ -151,6 +158,7 @@ def describe(
                 ) from error
         raise
     refuse_mixture(parts)
+    props = find_page_props(page_props, parts) if page_props is not None else None
     build = Build(
         output=output.absolute(),
         site=read_site(parts),
@@ -160,6 +168,8 @@ def describe(
         skip_disambiguation=skip_disambiguation,
         allow_truncated=allow_truncated,
         limit=limit,
+        page_props=props,
+        page_props_fingerprint=file_fingerprint([props]) if props is not None else "",
         keep=keep,
         older=older,
         pages_per_part=pages_per_part,
@@ -186,6 +196,7 @@ def build_text_corpus(
         BuildError: it holds no page.
         UserError: a file cannot be read or written, or a worker died; what is finished stays.
     """
+    props = load_page_props(build, console)
     units = extract(plan_work_units(parts, unit_bytes), build, engine, console)
     if not any(unit.statistics.counts["pages"] for unit in units):
         place.remove_work()
@@ -211,7 +222,7 @@ def build_text_corpus(
             label="Resolve",
             arrived=lambda _: progress.advance(),
         )
-    manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges)
+    manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, props)
     if build.keep:
         kept = [part for pages in ranges for part in pages.kept]
         write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))

@@ -59,7 +59,7 @@ def index_snapshot(
         pipelines.text_index.TextIndexError: the index cannot be made; the message says what to do.
     """
     if chosen.kind == "tantivy":
-        _build_embedded(kc, engine.workers, console, place)
+        _build_embedded(kc, chosen, engine.workers, console, place)
     elif chosen.kind == "elasticsearch":
         _load_cluster(kc, chosen, engine, console)
     else:
@@ -70,13 +70,16 @@ def index_snapshot(
         )
 
 
-def _build_embedded(kc: Path, workers: int, console: Console, place: Place | None) -> None:
+def _build_embedded(
+    kc: Path, chosen: TextIndexOptions, workers: int, console: Console, place: Place | None
+) -> None:
     from pipelines.text_index.embedded_build import build_embedded_index, index_folder
 
     with Progress(console, "Index", 0, unit="sentences") as progress:
         statistics = build_embedded_index(
             kc,
             workers=workers,
+            with_apparatus=chosen.with_apparatus,
             place=place,
             progress=lambda done, total: progress.show(done, total=total),
         )
@@ -102,6 +105,7 @@ def _load_cluster(kc: Path, chosen: TextIndexOptions, engine: Engine, console: C
             keep=1 if chosen.keep is None else chosen.keep,
             shards=chosen.shards,
             replicas=chosen.replicas,
+            with_apparatus=chosen.with_apparatus,
             progress=lambda done, total: progress.show(done, total=total),
             tell=lambda line: _tell(console, line),
         )

@@ -41,7 +41,7 @@ from pipelines.snapshots.sharing import share_files, share_tables
 from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
-from pipelines.text_corpus.reuse import count_reused, why_not_reusable
+from pipelines.text_corpus.reuse import count_reused, reusable_options, why_not_reusable
 from pipelines.text_index.options import ClusterOptions, TextIndexOptions
 
 EXAMPLES = """\
@@ -85,6 +85,8 @@ class RefreshOptions:
     """File for Prometheus' text collector."""
     notify_command: str | None = None
     """Command of the shell that is run at the end; see KC_STATUS, KC_MESSAGE, KC_SNAPSHOT, KC_DUMP."""
+    page_props: str | None = None
+    """The wiki's table of page properties: a file, or auto, which fetches it (default: as the current snapshot)."""
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart."""
     images: str | None = None
@@ -99,6 +101,8 @@ class RefreshOptions:
     """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
+    with_apparatus: bool = False
+    """Index sections of references, notes and links, too; they are left out otherwise."""
     shards: Positive | None = None
     """Primary shards in the cluster (one for every 50M sentences)."""
     replicas: Count | None = None
@@ -109,7 +113,11 @@ class RefreshOptions:
     def index(self) -> TextIndexOptions:
         """Which index is made; a cluster keeps as many snapshots as the root."""
         options = TextIndexOptions(
-            text_index=self.text_index, shards=self.shards, replicas=self.replicas, cluster=self.cluster
+            text_index=self.text_index,
+            with_apparatus=self.with_apparatus,
+            shards=self.shards,
+            replicas=self.replicas,
+            cluster=self.cluster,
         )
         return replace(options, keep=self.keep - 1) if options.kind == "elasticsearch" else options
 
@@ -152,6 +160,7 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
         UserError: a step failed; the current snapshot is untouched.
     """
     current = root.current()
+    given = _as_before(given, current)
     with watch.step("download"):
         dump = _fetch(given, root, current, watch)
     if dump is None:
@@ -182,13 +191,26 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     return f"{root.link}: is {build.output.name} now"
 
 
+def _as_before(given: RefreshOptions, current: Path | None) -> RefreshOptions:
+    """Return the options with page properties where the current snapshot has them."""
+    if given.page_props is not None or current is None:
+        return given
+    had = "page_props" in read_manifest(current).options
+    return replace(given, page_props="auto") if had else given
+
+
+def _what(given: RefreshOptions) -> tuple[str, ...]:
+    """Return what of a run is fetched."""
+    return ("articles", "page_props") if given.page_props == "auto" else ("articles",)
+
+
 def _fetch(given: RefreshOptions, root: Root, current: Path | None, watch: Watch) -> str | None:
     """Return the folder of the dump; None where the current snapshot is of the newest dump already."""
     if given.dump is not None:
         return given.dump
     assert given.wiki is not None
     server = DumpServer(given.base, contact=given.contact)
-    found = wait_for_run(server, given.wiki, wait=given.wait, console=watch.console).run
+    found = wait_for_run(server, given.wiki, what=_what(given), wait=given.wait, console=watch.console).run
     if current is not None and not given.full and _is_current(found, given, read_manifest(current)):
         return None
     watch.say(f"{found.name}: {len(found.files)} files, {found.bytes / 1e6:,.1f} MB")
@@ -204,10 +226,11 @@ def _is_current(found: DumpRun, given: RefreshOptions, manifest: Manifest) -> bo
         code_fingerprint="",
         rules=rules_in_force(given.without_rule),
         skip_disambiguation=given.skip_disambiguation,
+        page_props=Path() if given.page_props is not None else None,
     ).options()
     return (
         manifest.dump["name"] == found.name
-        and manifest.options == options
+        and reusable_options(manifest.options) == reusable_options(options)
         and manifest.versions == {"code": code_fingerprint(), **library_versions()}
     )
 
@@ -217,6 +240,7 @@ def _plan(given: RefreshOptions, root: Root, dump: str, current: Path | None, wa
     make = {
         "rules": rules_in_force(given.without_rule),
         "skip_disambiguation": given.skip_disambiguation,
+        "page_props": given.page_props,
         "keep": True,
     }
     _, build = describe(dump, root.snapshots / "x", **make)  # type: ignore[arg-type]
@@ -334,6 +358,7 @@ def _share(text: str) -> float:
 def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
     """Say what would be done, with sizes, and with the times that it took last."""
     current = root.current()
+    given = _as_before(given, current)
     last = read_last_run(root.folder / "refresh.json")
 
     def say(step: str, what: str) -> None:
@@ -350,7 +375,7 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
     )
     if given.wiki is not None:
         server = DumpServer(given.base, contact=given.contact)
-        found = wait_for_run(server, given.wiki, console=console).run
+        found = wait_for_run(server, given.wiki, what=_what(given), console=console).run
         if manifest is not None and not given.full and _is_current(found, given, manifest):
             say("download", f"nothing: the current snapshot is of {found.name}")
             return
@@ -375,7 +400,11 @@ def _describe_build(given: RefreshOptions, root: Root, current: Path | None) -> 
     if current is None or given.full:
         return "all pages are extracted"
     if given.dump is not None:
-        make = {"rules": rules_in_force(given.without_rule), "skip_disambiguation": given.skip_disambiguation}
+        make = {
+            "rules": rules_in_force(given.without_rule),
+            "skip_disambiguation": given.skip_disambiguation,
+            "page_props": given.page_props,
+        }
         _, build = describe(given.dump, root.snapshots / "x", keep=True, **make)  # type: ignore[arg-type]
         reason = why_not_reusable(current, build)
         if reason is not None:

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -27,7 +27,7 @@ from rich.text import Text
 from kc_schema.anchors import AnchorError, parse
 from kc_schema.command import Command, options, printable
 from kc_schema.errors import UsageError
-from kc_schema.hit import Hit
+from kc_schema.hit import FoundParagraph, Hit
 from pipelines.image_index.command import ImageSearchOptions, search_by_image
 from pipelines.text_index import TextIndex, TextIndexError
 from pipelines.text_index.options import SearchOptions
@@ -150,8 +150,7 @@ def print_json(hits: Iterable[Hit], query: str | None) -> None:
     """Print a line for each hit; with `query` first where several are asked. Ranks are counted from 1."""
     for hit in hits:
         row: dict[str, object] = {} if query is None else {"query": query}
-        row |= {"rank": hit.rank + 1, "score": hit.score, "paragraph_id": hit.record_id}
-        row |= {"title": hit.title, "sentence": hit.key, "text": hit.text}
+        row |= asdict(FoundParagraph.of(hit))
         line = json.dumps(row, ensure_ascii=False)
         # JSON lets these stand, and a terminal may obey them.
         print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line))

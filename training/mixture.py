@@ -21,7 +21,7 @@ from training.errors import TrainingError
 from training.evaluation.scores import Epoch, headline_f1
 from training.experts import Expert, evidence_of, load_expert
 from training.gate import Gate, GateData, fit_gate, gate_features, gate_vectors, mix_distributions
-from training.run_folder import Run
+from training.run_folder import Run, check_written
 from training.task import Task
 
 __all__ = ["Mixture", "MixtureFit", "fit_mixture", "gold_tokens", "load_gate", "load_mixture", "save_mixture"]
@@ -212,6 +212,7 @@ def load_gate(folder: Path) -> Gate | None:
 def _read(folder: Path) -> tuple[_Described, Gate | None]:
     from safetensors.torch import load_file
 
+    check_written(folder)
     try:
         described = read_json(folder / "mixture.json", _Described)
     except FileNotFoundError:

@@ -118,6 +118,8 @@ class CacheBuild:
             options["unlabelled"] = self.dataset.unlabelled
         if self.limit is not None:
             options["limit"] = self.limit
+        if self.corpora.with_apparatus:
+            options["with_apparatus"] = True
         options["images"] = self._checksum_of_images(content=images_by_content)
         return options
 

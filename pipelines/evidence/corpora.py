@@ -70,6 +70,11 @@ class Corpora:
         self._stack.callback(index.close)
         return index
 
+    @property
+    def with_apparatus(self) -> bool:
+        """Whether the text index that is asked finds sections of references, notes and links, too."""
+        return self.settings.needs("text") and self.text_index.with_apparatus
+
     @cached_property
     def images(self) -> ImageCorpus:
         """The image corpus.
@@ -116,7 +121,7 @@ class Corpora:
         if name == "text":
             return TextSource(self.text_index, limits.candidates)
         if name == "random_text":
-            return RandomText(self.text_snapshot, limits.k, seed)
+            return RandomText(self.text_snapshot, limits.k, seed, self.with_apparatus)
         from pipelines.evidence.image_sources import NearestImages, NearestToCrops, RandomImages
 
         if name == "random_image":

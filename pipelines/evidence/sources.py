@@ -13,6 +13,7 @@ from kc_schema.retrieval_cache import Example
 from kc_schema.snapshot import Snapshot
 from kc_schema.store import Rows
 from kc_schema.store.rows import Row
+from kc_schema.tables import APPARATUS
 from pipelines.evidence.queries import QueryBatch
 from pipelines.text_index import TextIndex
 
@@ -61,19 +62,37 @@ class TextSource:
 class RandomText:
     """The paper's control (Table 5): as many paragraphs as are retrieved, drawn by chance.
 
-    A draw is uniform over all sentences; seed, split and example decide it.
+    A draw is uniform over the sentences that a search may find; seed, split and example decide it.
     """
 
     snapshot: Snapshot
     k: int
     seed: int
+    with_apparatus: bool = False
+    """Whether sections of references, notes and links are drawn from, too."""
 
     def ask(self, batch: QueryBatch) -> SourceAnswer:
         """Return `k` random paragraphs an example, each once; the key is the sentence that was drawn."""
         sentences = Rows(self.snapshot.files("sentences"), ["paragraph_id", "text"])
         key = f"{self.seed}\n{batch.split}\ntext"
-        drawn = draw_rows(sentences, lambda row: int(row["paragraph_id"]), batch.examples, self.k, key)
-        rows = Rows(self.snapshot.files("paragraphs"), ["title", "text"], key="paragraph_id")
+        rows = Rows(self.snapshot.files("paragraphs"), ["title", "kind", "text"], key="paragraph_id")
+
+        def searched(taken: dict[int, Row]) -> dict[int, Row]:
+            kinds = rows.fetch(row["paragraph_id"] for row in taken.values())
+            return {
+                number: row
+                for number, row in taken.items()
+                if kinds[row["paragraph_id"]]["kind"] != APPARATUS
+            }
+
+        drawn = draw_rows(
+            sentences,
+            lambda row: int(row["paragraph_id"]),
+            batch.examples,
+            self.k,
+            key,
+            None if self.with_apparatus else searched,
+        )
         paragraphs = rows.fetch(row["paragraph_id"] for own in drawn.values() for row in own)
         hits: dict[str, list[Hit]] = {}
         for name, own in drawn.items():
@@ -101,18 +120,28 @@ def draw_distinct(key: str, count: int, below: int) -> list[int]:
 
 
 def draw_rows(
-    rows: Rows, identity: Callable[[Row], int], examples: Sequence[Example], k: int, key: str
+    rows: Rows,
+    identity: Callable[[Row], int],
+    examples: Sequence[Example],
+    k: int,
+    key: str,
+    chosen: Callable[[dict[int, Row]], dict[int, Row]] | None = None,
 ) -> dict[str, list[Row]]:
-    """Return example id -> `k` random rows of different identity, or all there are."""
+    """Return example id -> `k` random rows of different identity, or all there are.
+
+    `chosen` takes rows by their number and returns those of them that may be drawn; without it all may.
+    """
     drawn: dict[str, list[Row]] = {}
     waiting = [example.example_id for example in examples]
     asked = k
     while waiting:
         numbers = {name: draw_distinct(f"{key}\n{name}", asked, len(rows)) for name in waiting}
         taken = rows.take(number for own in numbers.values() for number in own)
+        if chosen is not None:
+            taken = chosen(taken)
         for name, own in numbers.items():
             distinct: dict[int, Row] = {}
-            for number in own:
+            for number in filter(taken.__contains__, own):
                 distinct.setdefault(identity(taken[number]), taken[number])
             drawn[name] = list(distinct.values())[:k]
         # The numbers drawn before are the first of those drawn next, so only more are added.

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from kc_schema.anchors import strip
 from kc_schema.command import options
-from kc_schema.hit import Hit
+from kc_schema.hit import FoundImage, Hit
 from kc_schema.store import write_text
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError, ImageIndexError
@@ -77,29 +77,13 @@ def search_by_image(given: ImageSearchOptions, kc: Path, k: int, *, as_json: boo
     (hits,) = index.search(encoder.encode_images([query]), k, distinct_articles=given.distinct_articles)
     if as_json:
         for hit in hits:
-            line = json.dumps(_described(hit), ensure_ascii=False)
+            line = json.dumps(asdict(FoundImage.of(hit)), ensure_ascii=False)
             # JSON lets these stand, and a terminal may obey them.
             print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line), flush=True)
     else:
         Console().print(_hits_table(hits))
     if given.thumbnails:
         _write_sheet(given.thumbnails, thumbnail_sheet(index, hits, title=given.image.name))
-
-
-def _described(hit: Hit) -> dict[str, int | float | str]:
-    """Return what ``--json`` prints of a hit."""
-    return {
-        "rank": hit.rank + 1,
-        "score": hit.score,
-        "image_id": hit.record_id,
-        "file": hit.key,
-        "url": hit.url,
-        "page_id": hit.page_id,
-        "title": hit.title,
-        "introduction": hit.text,
-        "caption": hit.caption,
-        "place": hit.place,
-    }
 
 
 def _write_sheet(path: Path, sheet: str) -> None:

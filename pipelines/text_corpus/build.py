@@ -42,6 +42,9 @@ class Build:
     allow_truncated: bool = False
     limit: int | None = None
     """How many articles are taken, the first ones of the dump; None for all."""
+    page_props: Path | None = None
+    """The wiki's table of page properties (`pipelines.text_corpus.page_props`)."""
+    page_props_fingerprint: str = ""
     keep: bool = False
     """Whether what the next dump's build needs is kept beside the snapshot; changes nothing of it."""
     older: Path | None = None
@@ -65,6 +68,8 @@ class Build:
             "skip_disambiguation": self.skip_disambiguation,
             "allow_truncated": self.allow_truncated,
         }
+        if self.page_props is not None:
+            options["page_props"] = self.page_props_fingerprint
         return options if self.limit is None else {**options, "limit": self.limit}
 
     def fingerprint(self, *inputs: Any) -> str:

@@ -18,6 +18,7 @@ from kc_schema.tables import is_normalised
 from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, parse_page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
 from pipelines.text_corpus.reuse import UNIT_KEPT, PageParser, UnchangedPage, WatchedSite, open_older
@@ -123,6 +124,7 @@ class _Pages:
     def __init__(self, build: Build) -> None:
         self.rows = NewRows()
         self.site: Site = WatchedSite.of(build.site) if build.keep else build.site
+        self.props = open_page_props(build)
         self.parse: Callable[[bytes, str], Page | BrokenPage | UnchangedPage] = parse_page
         self.reused = 0
         """How many pages were found unchanged since the beginning."""
@@ -232,18 +234,22 @@ def _append_page(
         statistics.drop("pages", "page seen before", example=page.title)
         return False
     seen.add(page.page_id)
+    if isinstance(page, Page):
+        if page.redirect is not None:
+            _append_redirect(pages.rows, page, page.redirect, build, statistics)
+            return False
+        if page.text is None:
+            statistics.drop("pages", "text deleted", example=page.title)
+            return False
+        if page.model not in ("", "wikitext"):
+            statistics.drop("pages", f"content model {page.model}", example=page.title)
+            return False
+    if pages.props is not None and build.skip_disambiguation and pages.props.is_disambiguation(page.page_id):
+        statistics.drop("pages", "disambiguation")
+        return False
     if isinstance(page, UnchangedPage):
         pages.add_unchanged(page)
         return True
-    if page.redirect is not None:
-        _append_redirect(pages.rows, page, page.redirect, build, statistics)
-        return False
-    if page.text is None:
-        statistics.drop("pages", "text deleted", example=page.title)
-        return False
-    if page.model not in ("", "wikitext"):
-        statistics.drop("pages", f"content model {page.model}", example=page.title)
-        return False
     if not build.keep:
         return _append_extracted(pages, page, build, statistics)
     counted = Statistics()
@@ -268,7 +274,9 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
     statistics.templates_rendered += article.rendered_templates
     statistics.templates_dropped.update(article.dropped_templates)
     statistics.templates_unknown.update(article.unknown_templates)
-    if article.disambiguation:
+    if (
+        article.disambiguation and pages.props is None
+    ):  # else the wiki itself says so, when anchors are resolved
         if build.skip_disambiguation:
             statistics.drop("pages", "disambiguation")
             return False

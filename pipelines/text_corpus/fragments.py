@@ -51,6 +51,8 @@ _SENTENCE_ENDS = ".!?…。！？।"
 # Longer texts are no fragments; a look at their length spares the patterns.
 _LONGEST = 200
 _WORDS_OF_AN_ITEM = 4
+# Kinds of paragraphs that are hardly ever sentences.
+_ITEMS = ("list", "apparatus")
 
 
 def fragment_reason(text: str, kind: str) -> str | None:
@@ -58,7 +60,7 @@ def fragment_reason(text: str, kind: str) -> str | None:
 
     Args:
         text: a whole paragraph or a whole sentence, plain.
-        kind: ``prose``, ``list`` or ``quote``, of the paragraph.
+        kind: ``prose``, ``list``, ``quote`` or ``apparatus``, of the paragraph.
     """
     if not text[:1].isalpha() and _LETTER.search(text) is None:
         return "no_words"
@@ -71,7 +73,7 @@ def fragment_reason(text: str, kind: str) -> str | None:
     text = text.strip()
     if " " not in text and _is_one_word(text, kind):
         return "one_word"
-    return "short_item" if kind == "list" and _is_short_item(text) else None
+    return "short_item" if kind in _ITEMS and _is_short_item(text) else None
 
 
 def _is_short_item(text: str) -> bool:
@@ -86,4 +88,4 @@ def _is_one_word(text: str, kind: str) -> bool:
     if len(text.split()) > 1 or _WITHOUT_SPACES.search(text) is not None:
         return False
     ends = text.rstrip("\"'”’»)]")[-1:]
-    return ends not in _SENTENCE_ENDS or (kind == "list" and ends == ".")
+    return ends not in _SENTENCE_ENDS or (kind in _ITEMS and ends == ".")

@@ -14,11 +14,12 @@ from kc_schema.tables import TEXT_TABLES
 from pipelines.dump.parts import DumpFile, dump_date, dump_name
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult
+from pipelines.text_corpus.page_props import LoadedProps
 from pipelines.text_corpus.redirects import JoinedRedirects
 from pipelines.text_corpus.resolve import RangeResult
 from pipelines.text_corpus.statistics import Statistics
 
-__all__ = ["describe_build", "describe_dump", "dump_fingerprint"]
+__all__ = ["describe_build", "describe_dump", "dump_fingerprint", "file_fingerprint"]
 
 SAMPLES_PER_FILE = 64
 BYTES_PER_SAMPLE = 4096
@@ -31,11 +32,17 @@ def dump_fingerprint(parts: Sequence[DumpFile]) -> str:
     The bytes between the samples are guarded by the dump's own block checksums when they are read. The names of
     the files do not count: a renamed copy is the same dump.
     """
+    return file_fingerprint([Path(part.path) for part in parts])
+
+
+def file_fingerprint(paths: Sequence[Path]) -> str:
+    """Return the checksum that `dump_fingerprint` gives of files."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{part.size}\n".encode())
-        with Path(part.path).open("rb") as file:
-            last = max(0, part.size - BYTES_PER_SAMPLE)
+    for path in paths:
+        size = path.stat().st_size
+        digest.update(f"{size}\n".encode())
+        with path.open("rb") as file:
+            last = max(0, size - BYTES_PER_SAMPLE)
             for number in range(SAMPLES_PER_FILE + 1):
                 file.seek(last * number // SAMPLES_PER_FILE)
                 digest.update(file.read(BYTES_PER_SAMPLE))
@@ -62,17 +69,21 @@ def describe_build(
     units: Sequence[UnitResult],
     redirects: JoinedRedirects,
     ranges: Sequence[RangeResult],
+    props: LoadedProps | None = None,
 ) -> Manifest:
     """Return the manifest of a build; rows that were taken out as doubles are counted as such.
 
     Args:
         dump: what `describe_dump` says.
         units, redirects, ranges: results of the steps, in their order.
+        props: what the file of page properties gave, where there is one.
     """
     tables: dict[str, list[Part]] = {table: [] for table in TEXT_TABLES}
     tables["redirects"] = list(redirects.parts)
     statistics = Statistics.merge(unit.statistics for unit in units)
     statistics.drops.setdefault("redirects", Counter()).update(redirects.drops)
+    if props is not None:
+        statistics.drops["page properties"] = Counter(props.drops)
     counts = statistics.counts
     counts["pages read"] = counts["pages"]
     for pages in ranges:

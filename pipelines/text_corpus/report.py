@@ -46,7 +46,8 @@ def _tables(manifest: Manifest) -> RenderableType:
 def _counts(manifest: Manifest) -> RenderableType:
     grid = _grid("Read", "what", "count")
     for name, label in _COUNTS.items():
-        grid.add_row(label, f"{manifest.counts.get(name, 0):,}")
+        if name in manifest.counts or name not in _ONLY_WITH_PAGE_PROPS:
+            grid.add_row(label, f"{manifest.counts.get(name, 0):,}")
     return grid
 
 
@@ -59,7 +60,12 @@ _COUNTS = {
     "anchors": "anchors (links to articles)",
     "anchors resolved": "of these, through a redirect",
     "characters of wikitext": "characters of wikitext",
+    "apparatus paragraphs": "paragraphs of references, notes and links",
+    "apparatus sentences": "sentences in them",
+    "wikidata ids": "articles with a Wikidata id",
+    "page images": "articles with an image of the wiki's choice",
 }
+_ONLY_WITH_PAGE_PROPS = ("wikidata ids", "page images")
 
 
 def _drops(manifest: Manifest) -> RenderableType:

@@ -25,6 +25,7 @@ from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.anchor_traces import AnchorTrace
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult
+from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import (
     TAGGED_COLUMNS,
     pages_per_part,
@@ -73,8 +74,9 @@ class RangeResult:
     parts: dict[str, list[Part]]
     """Its parts of each table that it has rows of."""
     counts: Counter[str]
-    """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of
-    ``disambiguations`` where pages stood in the dump before."""
+    """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of what work
+    units have counted of pages that stood in the dump before; with the wiki's page properties, how many pages have
+    which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
     kept: list[Part]
@@ -131,6 +133,7 @@ class _RangeResolver:
         self._redirects = RedirectTable(build.output / redirects.database.file)
         self._claims = claim_pages(build, pages.units, pages.cuts[0], pages.cuts[-1])
         self._reused = ReusedPages(self._claims.reused, build) if build.keep else None
+        self._props = open_page_props(build)
         self._shared = [self._find_shared(first, end) for first, end in pairwise(pages.cuts)]
         """Of every part the name of the older snapshot's that it is; None where it is none."""
         self._counts: Counter[str] = Counter()
@@ -142,23 +145,28 @@ class _RangeResolver:
             if name is not None:
                 for table, part in self._share(name, self._pages.number + place).items():
                     parts[table].append(part)
-        if None in self._shared:
-            for table in TABLES_BY_PAGE:
+        for table in TABLES_BY_PAGE:
+            if not all(self._is_shared(table)):
                 parts[table] += self._write(table, self._rows(table))
-            if self._reused is not None:
-                kept = [kept_rows(self._build, unit, ids) for unit, ids in self._claims.extracted.items()]
-                parts[FOLDER] += self._write(FOLDER, self._reused.kept_rows(kept))
+        if self._reused is not None and not all(self._is_shared(FOLDER)):
+            kept = [kept_rows(self._build, unit, ids) for unit, ids in self._claims.extracted.items()]
+            parts[FOLDER] += self._write(FOLDER, self._reused.kept_rows(kept))
         self._redirects.close()
         if self._reused is not None:
             self._counts += self._reused.counts()
-        if self._claims.disambiguations:
-            self._counts["disambiguations"] = -self._claims.disambiguations
+        self._counts.subtract(self._claims.counted)
         doubles = self._claims.doubles
         found = {table: sorted(parts[table], key=lambda part: part.file) for table in parts if parts[table]}
         kept_parts = found.pop(FOLDER, [])
         return RangeResult(
             found, self._counts, Counter({"page seen before": doubles} if doubles else {}), kept_parts
         )
+
+    def _is_shared(self, table: str) -> list[bool]:
+        """Tell of every part of a table whether it is the older snapshot's."""
+        # What the wiki says of its pages is said of all pages anew.
+        anew = table == "pages" and self._props is not None
+        return [name is not None and not anew for name in self._shared]
 
     def _find_shared(self, first: int, end: int) -> str | None:
         """Return the name of the older snapshot's parts with the same rows as those of a part."""
@@ -174,6 +182,8 @@ class _RangeResolver:
         assert self._reused is not None
         found = {}
         for folder, part in self._reused.parts(name).items():
+            if not any(self._is_shared(folder)):
+                continue
             path = part_path(self._build.output, folder, number)
             _link(self._build.older / part.file, path)
             found[folder] = replace(part, file=path.relative_to(self._build.output).as_posix())
@@ -182,9 +192,10 @@ class _RangeResolver:
     def _write(self, table: str, rows: pa.Table) -> list[Part]:
         """Write the parts of a table that are not shared."""
         starts = np.searchsorted(page_ids_of(rows), np.array(self._pages.cuts)).tolist()
+        shared = self._is_shared(table)
         parts = []
         for place, (first, end) in enumerate(pairwise(starts)):
-            if self._shared[place] is None and first < end:
+            if not shared[place] and first < end:
                 path = part_path(self._build.output, table, self._pages.number + place)
                 with replacing(path) as temporary:
                     some = rows.slice(first, end - first)
@@ -202,15 +213,22 @@ class _RangeResolver:
         ]
         pieces = [self._resolved(rows, table) for rows in extracted]
         if self._reused is not None:
-            standing, again = self._reused.rows(table, self._reused_in_written_parts())
+            standing, again = self._reused.rows(table, self._reused_in_written_parts(table))
             pieces += [standing, *(self._resolved(rows, table) for rows in again)]
-        return in_order(pieces, TEXT_TABLES[table])
+        rows = in_order(pieces, TEXT_TABLES[table])
+        if table != "pages" or self._props is None:
+            return rows
+        batches = []
+        for batch in rows.combine_chunks().to_batches(max_chunksize=_ROWS_AT_ONCE):
+            described, found = self._props.add_to(batch)
+            batches.append(described)
+            self._counts += found
+        return pa.Table.from_batches(batches, TEXT_TABLES[table])
 
-    def _reused_in_written_parts(self) -> Ids:
+    def _reused_in_written_parts(self, table: str) -> Ids:
         ids = self._claims.reused
         places = np.searchsorted(np.array(self._pages.cuts), ids, "right") - 1
-        written = np.array([name is None for name in self._shared])
-        chosen: Ids = ids[written[places]]
+        chosen: Ids = ids[~np.array(self._is_shared(table))[places]]
         return chosen
 
     def _resolved(self, rows: pa.Table, table: str) -> pa.Table:

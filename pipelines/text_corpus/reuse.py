@@ -45,6 +45,7 @@ __all__ = [
     "open_older",
     "page_ids_of",
     "page_of",
+    "reusable_options",
     "why_not_reusable",
     "write_kept_manifest",
 ]
@@ -179,7 +180,7 @@ def why_not_reusable(older: Path, build: Build) -> str | None:
         return f"{older} keeps nothing that a refresh can start from ({error})"
     if snapshot.manifest.versions != build.versions():
         return "the extractor or its libraries have changed"
-    if snapshot.manifest.options != build.options():
+    if reusable_options(snapshot.manifest.options) != reusable_options(build.options()):
         return "the options have changed"
     if kept.snapshot != snapshot.fingerprint or kept.site != _site_fingerprint(build.site):
         return "what the dump says of its wiki has changed"
@@ -188,6 +189,11 @@ def why_not_reusable(older: Path, build: Build) -> str | None:
         if not path.is_file() or path.stat().st_size != part.bytes:
             return f"{path} is missing or damaged"
     return None
+
+
+def reusable_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that decide rows of unchanged pages: page properties are added to all pages anew."""
+    return {name: value if name != "page_props" else True for name, value in options.items()}
 
 
 def write_kept_manifest(build: Build, manifest: Manifest, parts: Sequence[Part], reused: int) -> None:

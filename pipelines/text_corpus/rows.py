@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kc_schema.tables import (
+    APPARATUS,
     PARAGRAPHS_PER_PAGE,
     SENTENCES_PER_PARAGRAPH,
     paragraph_id,
@@ -53,6 +54,7 @@ def append_article(
     statistics: Statistics,
 ) -> None:
     """Adds the rows of one article; what is left out is counted in `statistics` by its reason."""
+    introduction, anchors = _joined(article.paragraphs[: article.introduction_length])
     rows.append(
         "pages",
         page.page_id,
@@ -60,7 +62,12 @@ def append_article(
         page.revision_id,
         page.sha1 or "",
         article.disambiguation,
-        *_joined(article.paragraphs[: article.introduction_length]),
+        introduction,
+        None,
+        None,
+        None,
+        article.bold_names,
+        anchors,
     )
     position = 0
     for paragraph in article.paragraphs:
@@ -110,6 +117,9 @@ def _append_paragraph(
     if not kept:
         statistics.drop("paragraphs", "no sentence left")
         return False
+    if paragraph.kind == APPARATUS:
+        statistics.counts["apparatus paragraphs"] += 1
+        statistics.counts["apparatus sentences"] += len(kept)
     identity = paragraph_id(page.page_id, position)
     ids, parents, positions, texts = rows.columns["sentences"].values()
     numbers = range(len(kept))

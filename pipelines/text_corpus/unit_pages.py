@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kc_schema.tables import APPARATUS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import unit_folder
 from pipelines.text_corpus.part_files import UNIT_TABLES
-from pipelines.text_corpus.reuse import UNIT_COLUMNS, UNIT_KEPT, is_among, open_older, page_ids_of, page_of
+from pipelines.text_corpus.reuse import (
+    UNIT_COLUMNS,
+    UNIT_KEPT,
+    OlderSnapshot,
+    is_among,
+    open_older,
+    page_ids_of,
+    page_of,
+)
 
 __all__ = [
     "Claims",
@@ -38,8 +49,9 @@ class Claims:
     reused: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     """Those whose rows are in an older snapshot, ascending."""
     doubles: int = 0
-    disambiguations: int = 0
-    """How many were left out, and how many of these are disambiguations."""
+    """How many were left out."""
+    counted: Counter[str] = field(default_factory=Counter)
+    """What work units have counted of these, as far as no table's rows say it."""
 
 
 def claim_pages(build: Build, units: Sequence[int], first: int, end: int) -> Claims:
@@ -47,13 +59,12 @@ def claim_pages(build: Build, units: Sequence[int], first: int, end: int) -> Cla
     claims = Claims()
     seen = np.empty(0, np.int64)
     for unit in units:
-        ids, reused, marked = _pages(build, unit)
+        ids, reused = _pages(build, unit)
         inside = (ids >= first) & (ids < end)
         again = inside & np.isin(ids, seen)
         if again.any():
             claims.doubles += int(again.sum())
-            claims.disambiguations += int(np.isin(marked, ids[again]).sum())
-            claims.disambiguations += _older_disambiguations(build, ids[again & reused])
+            claims.counted += _count(build, unit, np.sort(ids[again & ~reused]), np.sort(ids[again & reused]))
         fresh = inside & ~again
         if (chosen := ids[fresh & ~reused]).size:
             claims.extracted[unit] = np.sort(chosen)
@@ -101,29 +112,41 @@ def in_order(pieces: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     return rows
 
 
-def _pages(build: Build, unit: int) -> tuple[Ids, npt.NDArray[np.bool_], Ids]:
-    """Return a work unit's pages in their order, which of them are reused, and its extracted disambiguations."""
+def _pages(build: Build, unit: int) -> tuple[Ids, npt.NDArray[np.bool_]]:
+    """Return a work unit's pages in their order, and which of them are reused."""
     folder = unit_folder(build, unit)
-    marked: Ids = np.empty(0, np.int64)
-    ids = marked
-    if (folder / "pages.parquet").exists():
-        pages = pq.read_table(folder / "pages.parquet", columns=["page_id", "disambiguation"])
-        ids = pages["page_id"].to_numpy()
-        marked = ids[pages["disambiguation"].to_numpy()]
-    if not build.keep:
-        return ids, np.zeros(len(ids), bool), marked
-    kept = pq.read_table(folder / "kept.parquet", columns=["page_id", "reused"])
-    return kept["page_id"].to_numpy(), kept["reused"].to_numpy(), marked
+    if build.keep:
+        kept = pq.read_table(folder / "kept.parquet", columns=["page_id", "reused"])
+        return kept["page_id"].to_numpy(), kept["reused"].to_numpy()
+    ids = pq.read_table(folder / "pages.parquet", columns=["page_id"])["page_id"].to_numpy()
+    return ids, np.zeros(len(ids), bool)
 
 
-def _older_disambiguations(build: Build, ids: Ids) -> int:
-    """Return how many pages of the older snapshot are disambiguations."""
-    if not len(ids):
-        return 0
+def _count(build: Build, unit: int, extracted: Ids, reused: Ids) -> Counter[str]:
+    """Return what a work unit has counted of pages that are left out, as far as no table's rows say it."""
+    older = _older(build) if len(reused) else None
+
+    def rows(table: str, columns: list[str]) -> pa.Table:
+        pieces = [extracted_rows(build, unit, table, extracted).select(columns)]
+        if older is not None:
+            pieces.append(older.rows(table, reused).select(columns))
+        return pa.concat_tables([pa.table(piece.columns, names=columns) for piece in pieces])
+
+    counts: Counter[str] = Counter()
+    if build.page_props is None:  # else they are counted where the table of pages is written
+        marks = rows("pages", ["disambiguation"])["disambiguation"]
+        counts["disambiguations"] = pc.sum(marks).as_py() or 0
+    kinds = rows("paragraphs", ["paragraph_id", "kind"])
+    paragraphs = kinds.filter(pc.equal(kinds["kind"], APPARATUS))["paragraph_id"].combine_chunks()
+    parents = rows("sentences", ["paragraph_id"])["paragraph_id"]
+    counts["apparatus paragraphs"] = len(paragraphs)
+    counts["apparatus sentences"] = pc.sum(pc.is_in(parents, paragraphs)).as_py() or 0
+    return +counts
+
+
+def _older(build: Build) -> OlderSnapshot:
     assert build.older is not None
-    date = build.site.date.isoformat() if build.site.date else ""
-    pages = open_older(build.older, date).rows("pages", np.sort(ids))
-    return int(pages["disambiguation"].to_numpy().sum())
+    return open_older(build.older, build.site.date.isoformat() if build.site.date else "")
 
 
 def _groups(file: pq.ParquetFile, page_ids: Ids) -> list[int]:

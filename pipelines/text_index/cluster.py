@@ -112,6 +112,7 @@ class ElasticsearchIndex:
             raise
         self._base = str(meta.get("base", ""))
         self._fingerprint = str(meta.get("fingerprint", ""))
+        self._with_apparatus = meta.get("with_apparatus") is True
 
     @property
     def base(self) -> str:
@@ -122,6 +123,11 @@ class ElasticsearchIndex:
     def fingerprint(self) -> str:
         """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was loaded."""
         return self._fingerprint
+
+    @property
+    def with_apparatus(self) -> bool:
+        """Whether sections of references, notes and links are found, too."""
+        return self._with_apparatus
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """See `TextIndex.search`."""

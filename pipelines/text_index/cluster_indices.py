@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kc_schema.snapshot import Snapshot
 from pipelines.text_index.connection import Connection, RetryPolicy, Tell, repeat
+from pipelines.text_index.indexed_rows import count_indexed
 from pipelines.text_index.mappings import (
     TABLES,
     Generation,
@@ -60,7 +61,7 @@ class ClusterIndices:
             mapping = self._mapping(names.index(table))
             if mapping is None or mapping.get("_meta", {}).get("complete") is not True:
                 return False
-            if self.count(names.index(table)) != snapshot.manifest.rows(table):
+            if self.count(names.index(table)) != _documents(names, snapshot, table):
                 return False
         return True
 
@@ -72,11 +73,11 @@ class ClusterIndices:
         """
         for table in TABLES:
             self._refuse_index_in_place_of_alias(alias(names.prefix, table))
-        wanted = shards or shards_for(snapshot.manifest.rows("sentences"))
+        wanted = shards or shards_for(_documents(names, snapshot, "sentences"))
         for table in TABLES:
             self._make(
                 names.index(table),
-                {**mappings(table), "_meta": _description(snapshot, complete=False)},
+                {**mappings(table), "_meta": _description(names, snapshot, complete=False)},
                 loading_settings(wanted),
             )
         record: dict[str, Any] = {
@@ -120,16 +121,16 @@ class ClusterIndices:
         """
         for table in TABLES:
             self._check_mapping(names.index(table), mappings(table))
-            self._check_count(names, table, snapshot.manifest.rows(table))
+            self._check_count(names, table, _documents(names, snapshot, table))
         for table in TABLES:
             index = names.index(table)
             self._merge(index)
             settings = serving_settings(replicas)
             self.ask(partial(self.client.indices.put_settings, index=index, settings=settings))
             self._wait_for_primaries(index)
-            self._check_count(names, table, snapshot.manifest.rows(table))
+            self._check_count(names, table, _documents(names, snapshot, table))
         for table in TABLES:
-            index, meta = names.index(table), _description(snapshot, complete=True)
+            index, meta = names.index(table), _description(names, snapshot, complete=True)
             self.ask(partial(self.client.indices.put_mapping, index=index, meta=meta))
 
     def count(self, index: str) -> int:
@@ -288,10 +289,15 @@ class ClusterIndices:
         return body
 
 
-def _description(snapshot: Snapshot, *, complete: bool) -> dict[str, Any]:
+def _documents(names: Generation, snapshot: Snapshot, table: str) -> int:
+    return count_indexed(snapshot, table, with_apparatus=names.with_apparatus)
+
+
+def _description(names: Generation, snapshot: Snapshot, *, complete: bool) -> dict[str, Any]:
     """Return what an index says of itself."""
     return {
         "fingerprint": snapshot.fingerprint,
         "base": str(snapshot.manifest.dump.get("base", "")),
         "complete": complete,
+        "with_apparatus": names.with_apparatus,
     }

@@ -52,7 +52,9 @@ class EmbeddedIndex:
         self._fingerprint = snapshot.fingerprint
         self._base = str(snapshot.manifest.dump.get("base", ""))
         folder = index_folder(self._kc)
-        step = index_step(snapshot, folder)
+        steps = [index_step(snapshot, folder, with_apparatus=kept) for kept in (False, True)]
+        self._with_apparatus = steps[0].result() is None
+        step = steps[self._with_apparatus]
         how = f"build it with: python -m pipelines.index_text --kc {kc}"
         if step.result() is None:
             what = (
@@ -95,6 +97,11 @@ class EmbeddedIndex:
     def fingerprint(self) -> str:
         """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was indexed."""
         return self._fingerprint
+
+    @property
+    def with_apparatus(self) -> bool:
+        """Whether sections of references, notes and links are found, too."""
+        return self._with_apparatus
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """See `TextIndex.search`."""

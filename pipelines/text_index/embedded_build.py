@@ -15,6 +15,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.feather as feather
 import tantivy
 
@@ -23,6 +24,7 @@ from kc_schema.snapshot import Snapshot, open_snapshot
 from kc_schema.store import Part, Place, Step, describe_part, fingerprint, list_row_groups, write_atomically
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_index.analysis import ANALYSER, analyser, foldable
+from pipelines.text_index.indexed_rows import count_indexed, indexed_batches
 from pipelines.text_index.protocol import Progress, TextIndexError
 
 __all__ = [
@@ -81,14 +83,22 @@ def index_folder(kc: Path) -> Path:
     return kc / FOLDER
 
 
-def index_step(snapshot: Snapshot, folder: Path) -> Step[EmbeddedDescription]:
+def index_step(
+    snapshot: Snapshot, folder: Path, *, with_apparatus: bool = False
+) -> Step[EmbeddedDescription]:
     """Return the step that makes the index of `snapshot` in `folder`; its result is there where the index is."""
-    inputs = fingerprint(FORMAT, ANALYSER, snapshot.fingerprint)
+    more = ["apparatus"] if with_apparatus else []
+    inputs = fingerprint(FORMAT, ANALYSER, snapshot.fingerprint, *more)
     return Step(folder / DESCRIPTION, inputs, EmbeddedDescription, folder)
 
 
 def build_embedded_index(
-    kc: Path | str, *, workers: int = 1, progress: Progress | None = None, place: Place | None = None
+    kc: Path | str,
+    *,
+    workers: int = 1,
+    with_apparatus: bool = False,
+    progress: Progress | None = None,
+    place: Place | None = None,
 ) -> IndexStatistics:
     """Build the embedded index of the snapshot in `kc`, unless the one that is there belongs to it.
 
@@ -98,6 +108,7 @@ def build_embedded_index(
     Args:
         kc: folder of a finished snapshot.
         workers: threads that invert sentences.
+        with_apparatus: whether sentences in sections of references, notes and links are found, too.
         progress: is called with the sentences done and all.
         place: the snapshot's place, where the caller has entered it already; it is locked here otherwise.
 
@@ -107,14 +118,14 @@ def build_embedded_index(
         TextIndexError: the index cannot be written, or does not hold what the manifest says.
     """
     kc = Path(kc)
-    found = index_step(open_snapshot(kc), index_folder(kc)).result()
+    found = index_step(open_snapshot(kc), index_folder(kc), with_apparatus=with_apparatus).result()
     if found is not None:
         return IndexStatistics(found.sentences, found.segments, found.bytes, seconds=0.0)
     started = time.monotonic()
     with _entered(kc, place) as locked:
         # Only now nobody else can replace it.
         snapshot = open_snapshot(kc)
-        description = _build(snapshot, locked, workers, progress)
+        description = _build(snapshot, locked, workers, with_apparatus, progress)
     seconds = time.monotonic() - started
     return IndexStatistics(description.sentences, description.segments, description.bytes, seconds)
 
@@ -129,14 +140,16 @@ def _entered(kc: Path, place: Place | None) -> Iterator[Place]:
         yield own
 
 
-def _build(snapshot: Snapshot, place: Place, workers: int, progress: Progress | None) -> EmbeddedDescription:
+def _build(
+    snapshot: Snapshot, place: Place, workers: int, with_apparatus: bool, progress: Progress | None
+) -> EmbeddedDescription:
     folder = index_folder(place.folder)
     fresh, old = place.work / FOLDER, place.work / f"{FOLDER}.old"
     try:
         for path in (fresh, old):
             shutil.rmtree(path, ignore_errors=True)
         fresh.mkdir(parents=True)
-        description = _write(snapshot, fresh, workers, progress)
+        description = _write(snapshot, fresh, workers, with_apparatus, progress)
         if folder.exists():
             folder.replace(old)
         fresh.replace(folder)  # a kill before leaves no index, never half of one
@@ -153,7 +166,9 @@ def _build(snapshot: Snapshot, place: Place, workers: int, progress: Progress | 
     return description
 
 
-def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | None) -> EmbeddedDescription:
+def _write(
+    snapshot: Snapshot, folder: Path, workers: int, with_apparatus: bool, progress: Progress | None
+) -> EmbeddedDescription:
     """Fill `folder` with the whole index."""
     for table, key in LOOKED_UP.items():
         groups = list_row_groups(snapshot.files(table), key)
@@ -162,10 +177,13 @@ def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | 
     terms.mkdir()
     index = tantivy.Index(_schema(), path=str(terms))
     index.register_tokenizer(ANALYSER, analyser())
-    _add_sentences(index, snapshot, min(max(workers, 1), _MOST_THREADS), progress)
+    total = count_indexed(snapshot, "sentences", with_apparatus=with_apparatus)
+    batches = indexed_batches(
+        snapshot, "sentences", ["sentence_id", "text"], with_apparatus=with_apparatus, rows=_BATCH_ROWS
+    )
+    _add_sentences(index, batches, total, min(max(workers, 1), _MOST_THREADS), progress)
     index.reload()
     searcher = index.searcher()
-    total = snapshot.manifest.rows("sentences")
     if searcher.num_docs != total:
         raise TextIndexError(
             f"{snapshot.folder}: the index holds {searcher.num_docs} sentences, the manifest says {total};"
@@ -179,7 +197,7 @@ def _write(snapshot: Snapshot, folder: Path, workers: int, progress: Progress | 
             path.chmod(mode)
     files = tuple(describe_part(path, folder, rows=0) for path in sorted(folder.rglob("*")) if path.is_file())
     description = EmbeddedDescription(total, int(searcher.num_segments), version("tantivy"), files)
-    return index_step(snapshot, folder).finish(description)
+    return index_step(snapshot, folder, with_apparatus=with_apparatus).finish(description)
 
 
 def _schema() -> tantivy.Schema:
@@ -190,11 +208,16 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def _add_sentences(index: tantivy.Index, snapshot: Snapshot, threads: int, progress: Progress | None) -> None:
+def _add_sentences(
+    index: tantivy.Index,
+    batches: Iterator[pa.RecordBatch],
+    total: int,
+    threads: int,
+    progress: Progress | None,
+) -> None:
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=threads)
-    total = snapshot.manifest.rows("sentences")
     done = 0
-    for batch in snapshot.batches("sentences", ["sentence_id", "text"], rows=_BATCH_ROWS):
+    for batch in batches:
         for sentence_id, text in zip(batch[0].to_pylist(), batch[1].to_pylist(), strict=True):
             document = tantivy.Document()
             document.add_unsigned("sentence_id", sentence_id)

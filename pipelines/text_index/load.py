@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from kc_schema.snapshot import Snapshot, open_snapshot
+from kc_schema.snapshot import Part, Snapshot, open_snapshot
+from kc_schema.tables import APPARATUS
 from pipelines.engine import Engine, RunError
 from pipelines.text_index.bulk import IN_FLIGHT, REQUEST_BYTES, Record, records, send_all
 from pipelines.text_index.cluster_indices import ClusterIndices
 from pipelines.text_index.connection import Connection, RetryPolicy, Tell, repeat
+from pipelines.text_index.indexed_rows import Apparatus, count_indexed
 from pipelines.text_index.mappings import TABLES, Generation, alias, generation
 from pipelines.text_index.protocol import Progress, TextIndexError
 
@@ -65,9 +67,12 @@ class PartLoad:
     file: str
     """The part's path inside the snapshot, which names it in the record of finished parts."""
     path: str
-    rows: int
+    documents: int
+    """How many of its rows are loaded."""
     policy: RetryPolicy
     request_bytes: int = REQUEST_BYTES
+    apparatus: tuple[str, ...] = ()
+    """The parts of the table of paragraphs that tell which rows are left out; empty where none are."""
 
     def __str__(self) -> str:
         return self.path
@@ -90,6 +95,7 @@ def load_snapshot(
     keep: int = 1,
     shards: int | None = None,
     replicas: int | None = None,
+    with_apparatus: bool = False,
     policy: RetryPolicy | None = None,
     request_bytes: int = REQUEST_BYTES,
     progress: Progress | None = None,
@@ -104,6 +110,7 @@ def load_snapshot(
         keep: indices of older snapshots that stay, newest first.
         shards: primary shards of the sentences; None takes one for every 50 million.
         replicas: copies of a finished index; None keeps one where there is another node for it.
+        with_apparatus: whether sections of references, notes and links are loaded, too.
         policy: how patiently refused requests are repeated.
         request_bytes: size of a bulk request.
         progress: is called with the documents done and all.
@@ -116,7 +123,7 @@ def load_snapshot(
     started = time.monotonic()
     policy = policy or RetryPolicy()
     snapshot = open_snapshot(kc)
-    names = generation(snapshot, prefix)
+    names = generation(snapshot, prefix, with_apparatus=with_apparatus)
     client = connection.open(seconds=180.0)
     loaded = 0
     try:
@@ -126,7 +133,7 @@ def load_snapshot(
             parts = _parts(snapshot, connection, names, uuids, policy, request_bytes)
             recorded = indices.recorded(names, [part.file for part in parts])
             waiting = [part for part in parts if recorded.get(part.file) != part.index_uuid]
-            loaded = sum(part.rows for part in waiting)
+            loaded = sum(part.documents for part in waiting)
             _load_parts(engine, waiting, _Watch(indices, names, snapshot, loaded, progress, tell).look)
             _check_snapshot(snapshot)
             indices.complete(names, snapshot, replicas)
@@ -134,10 +141,10 @@ def load_snapshot(
     finally:
         client.close()
     if progress is not None:
-        progress(_documents(snapshot), _documents(snapshot))
+        progress(_documents(snapshot, names), _documents(snapshot, names))
     return LoadStatistics(
-        sentences=snapshot.manifest.rows("sentences"),
-        paragraphs=snapshot.manifest.rows("paragraphs"),
+        sentences=count_indexed(snapshot, "sentences", with_apparatus=with_apparatus),
+        paragraphs=count_indexed(snapshot, "paragraphs", with_apparatus=with_apparatus),
         loaded=loaded,
         seconds=time.monotonic() - started,
         indices=tuple(names.index(table) for table in TABLES),
@@ -153,26 +160,48 @@ def _parts(
     policy: RetryPolicy,
     request_bytes: int,
 ) -> list[PartLoad]:
-    return [
-        PartLoad(
-            connection,
-            names,
-            uuids[table],
-            table,
-            part.file,
-            str((snapshot.folder / part.file).resolve()),
-            part.rows,
-            policy,
-            request_bytes,
-        )
-        for table in TABLES
-        for part in snapshot.manifest.tables[table]
-        if part.rows
-    ]
+    parts: list[PartLoad] = []
+    for table in TABLES:
+        for part in snapshot.manifest.tables[table]:
+            path = str((snapshot.folder / part.file).resolve())
+            apparatus = _apparatus_files(snapshot, names, part, table)
+            documents = _count_documents(Path(path), apparatus) if apparatus else part.rows
+            if documents:
+                load = PartLoad(
+                    connection,
+                    names,
+                    uuids[table],
+                    table,
+                    part.file,
+                    path,
+                    documents,
+                    policy,
+                    request_bytes,
+                    apparatus,
+                )
+                parts.append(load)
+    return parts
 
 
-def _documents(snapshot: Snapshot) -> int:
-    return sum(snapshot.manifest.rows(table) for table in TABLES)
+def _count_documents(path: Path, apparatus: tuple[str, ...]) -> int:
+    left_out = Apparatus([Path(file) for file in apparatus])
+    with pq.ParquetFile(path) as file:
+        batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=["paragraph_id"])
+        return sum(len(left_out.without(batch)) for batch in batches)
+
+
+def _apparatus_files(snapshot: Snapshot, names: Generation, part: Part, table: str) -> tuple[str, ...]:
+    """Return the files that tell which rows of a part are apparatus; none where nothing is left out."""
+    if names.with_apparatus or not snapshot.manifest.counts.get(f"{APPARATUS} {table}", 0):
+        return ()
+    # The parts of both tables hold the same pages, part by part, where a build of the corpus wrote them.
+    own = snapshot.folder / "paragraphs" / Path(part.file).name
+    files = snapshot.files("paragraphs")
+    return tuple(str(path.resolve()) for path in ([own] if own in files else files))
+
+
+def _documents(snapshot: Snapshot, names: Generation) -> int:
+    return sum(count_indexed(snapshot, table, with_apparatus=names.with_apparatus) for table in TABLES)
 
 
 def _load_parts(engine: Engine, parts: list[PartLoad], look: Callable[[], None]) -> None:
@@ -222,7 +251,7 @@ class _Watch:
         self._next = time.monotonic() + _SECONDS_BETWEEN_LOOKS
         taken = self.indices.taken(self.names)
         self._note_silence(taken is None)
-        total = _documents(self.snapshot)
+        total = _documents(self.snapshot, self.names)
         # Counters start anew with a node; a number that was shown does not go back.
         self._done = max(self._done, total - self.waiting, min(total, taken or 0))
         if self.progress is not None:
@@ -241,7 +270,7 @@ class _Watch:
 
 
 def load_part(part: PartLoad) -> int:
-    """Load one part and record it as done; return its number of rows.
+    """Load one part and record it as done; return its number of documents.
 
     Raises:
         TextIndexError: a document is refused, the index was replaced, or the cluster stays out of reach.
@@ -251,11 +280,12 @@ def load_part(part: PartLoad) -> int:
     try:
         for _ in range(_MOST_ATTEMPTS):
             before = _primary_state(client, part, index)
-            send_all(client, part.connection, index, _rows(part), policy=part.policy, size=part.request_bytes)
+            rows = _rows(part)
+            send_all(client, part.connection, index, rows, policy=part.policy, size=part.request_bytes)
             repeat(lambda: _flush(client, index), part.connection, part.policy)
             if _primary_state(client, part, index) == before:
                 _record_part(client, part)
-                return part.rows
+                return part.documents
     finally:
         client.close()
     raise TextIndexError(
@@ -266,9 +296,10 @@ def load_part(part: PartLoad) -> int:
 
 def _rows(part: PartLoad) -> Iterator[Record]:
     """Yield the documents of a part, read a few thousand rows at a time."""
+    apparatus = Apparatus([Path(path) for path in part.apparatus]) if part.apparatus else None
     with pq.ParquetFile(part.path) as file:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-            yield from records(part.table, batch)
+            yield from records(part.table, batch if apparatus is None else apparatus.without(batch))
 
 
 def _primary_state(client: Elasticsearch, part: PartLoad, index: str) -> _PrimaryState:
@@ -310,7 +341,7 @@ def _record_part(client: Elasticsearch, part: PartLoad) -> None:
         lambda: client.index(
             index=part.generation.progress,
             id=part.file,
-            document={"index_uuid": part.index_uuid, "rows": part.rows},
+            document={"index_uuid": part.index_uuid, "rows": part.documents},
         ),
         part.connection,
         part.policy,
@@ -318,14 +349,14 @@ def _record_part(client: Elasticsearch, part: PartLoad) -> None:
 
 
 def _finished_rows(part: PartLoad) -> int | None:
-    """Return the part's rows where the cluster's record knows it as done, None where it does not."""
+    """Return the part's documents where the cluster's record knows it as done, None where it does not."""
     client = part.connection.open()
     try:
         indices = ClusterIndices(client, part.connection, part.policy)
         recorded = indices.recorded(part.generation, [part.file])
     finally:
         client.close()
-    return part.rows if recorded.get(part.file) == part.index_uuid else None
+    return part.documents if recorded.get(part.file) == part.index_uuid else None
 
 
 def _switch(indices: ClusterIndices, names: Generation, keep: int) -> list[str]:

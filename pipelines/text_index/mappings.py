@@ -27,7 +27,10 @@ class Generation:
 
     prefix: str
     token: str
-    """Stands for the snapshot: the same snapshot always gives the same names."""
+    """Stands for the snapshot and what is loaded of it: the same always gives the same names."""
+
+    with_apparatus: bool = False
+    """Whether sections of references, notes and links are loaded, too."""
 
     def index(self, table: str) -> str:
         """Return the name of a table's index."""
@@ -44,10 +47,11 @@ def alias(prefix: str, table: str) -> str:
     return f"{prefix}-{table}"
 
 
-def generation(snapshot: Snapshot, prefix: str) -> Generation:
+def generation(snapshot: Snapshot, prefix: str, *, with_apparatus: bool = False) -> Generation:
     """Return the generation of a snapshot."""
-    token = hashlib.sha256(f"{FORMAT} {snapshot.fingerprint}".encode()).hexdigest()[:12]
-    return Generation(prefix, token)
+    more = " apparatus" if with_apparatus else ""
+    token = hashlib.sha256(f"{FORMAT} {snapshot.fingerprint}{more}".encode()).hexdigest()[:12]
+    return Generation(prefix, token, with_apparatus)
 
 
 def mappings(table: str) -> dict[str, Any]:

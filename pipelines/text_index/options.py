@@ -67,6 +67,8 @@ class TextIndexOptions:
 
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed: in the snapshot, in a cluster, or nowhere. [default: by --elasticsearch-url]"""
+    with_apparatus: bool = False
+    """Index sections of references, notes and links, too; they are left out otherwise."""
     cluster: Cluster = ClusterOptions()
     keep: Annotated[Count | None, Parameter(group="Elasticsearch")] = None
     """Older snapshots that stay in the cluster when the aliases move. [default: 1]"""
@@ -89,9 +91,11 @@ class TextIndexOptions:
             tell: takes a line where a cluster that is not ready is waited for.
 
         Raises:
-            UsageError: a cluster without an address, or options of a cluster without one.
+            UsageError: a cluster without an address, options of a cluster without one, or of an index without one.
             pipelines.text_index.TextIndexError: wrong credentials, or a cluster that does not answer.
         """
+        if self.kind == "none" and self.with_apparatus:
+            raise UsageError("--with-apparatus goes with an index, and --text-index none makes none")
         if self.kind == "elasticsearch":
             connection = self.cluster.connection()
             if connection is None:

@@ -52,6 +52,10 @@ class TextIndex(Protocol):
     def fingerprint(self) -> str:
         """`kc_schema.snapshot.Snapshot.fingerprint` of the snapshot that was indexed."""
 
+    @property
+    def with_apparatus(self) -> bool:
+        """Whether sections of references, notes and links are found, too."""
+
     def search(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
         """Return the best `k` distinct paragraphs of every query, in the order of the queries.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 
 from pipelines.wikitext import marks
+from pipelines.wikitext.apparatus import LISTS, SECTION, apparatus_in
 from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
 from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
-from pipelines.wikitext.emphasis import strip_emphasis
+from pipelines.wikitext.emphasis import bold_runs, strip_emphasis
 from pipelines.wikitext.expansion import Expansion
 from pipelines.wikitext.links import Links, strip_external_links
 from pipelines.wikitext.page_images import gallery_images, is_interface_icon
@@ -21,10 +23,16 @@ from pipelines.wikitext.wikitables import remove_tables
 
 __all__ = ["extract_article"]
 
+_APPARATUS = "apparatus"
+"""The kind of all that a section of references, notes or links holds."""
 LONGEST_SHORT_ITEM = 80
 """List items up to this length join the introduction with a colon that they follow."""
 LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
+LONGEST_NAME, MOST_NAMES = 120, 20
+"""Characters of a name in bold, and how many of them are kept of a page."""
+_FIRST_HEADING = re.compile(r"^={1,6}[^=\n]", re.MULTILINE)
+_LIST_STARTS = ("*", "#", ":", ";")
 
 
 def extract_article(
@@ -60,6 +68,7 @@ class _Extraction:
         text, switches = strip_switches(text, self.site)
         text = remove_tables(text, self.collect_from_table)
         text = self.links.read(text)
+        article.bold_names = _bold_names(text)
         article.paragraphs, article.introduction_length = self.paragraphs(
             read_blocks(strip_external_links(text))
         )
@@ -132,6 +141,7 @@ class _Extraction:
         paragraphs: list[Paragraph] = []
         headings: list[tuple[int, str]] = []
         section = ""
+        apparatus: str | None = None
         for text, kind, level in _with_introductions(page.split("\n"), blocks):
             if kind == HEADING:
                 if introduction_length < 0:
@@ -140,11 +150,34 @@ class _Extraction:
                     headings.pop()
                 headings.append((level, marks.restore(marks.join_lines(marks.strip_anchors(text))).strip()))
                 section = " / ".join(name for _, name in headings if name)
+                apparatus = self.apparatus([name for _, name in headings])
                 continue
+            if apparatus is not None and (kind == LIST or apparatus != LISTS):
+                kind = _APPARATUS
             paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
             if paragraph.text:
                 paragraphs.append(paragraph)
         return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
+
+    def apparatus(self, headings: list[str]) -> str | None:
+        """Return what is apparatus below these headings, the outermost first: what one of them says holds below it."""
+        found = {apparatus_in(heading, self.site.language) for heading in headings}
+        return SECTION if SECTION in found else LISTS if LISTS in found else None
+
+
+def _bold_names(text: str) -> list[str]:
+    """Return the names in bold before the first heading of a text whose links are read; lists hold none."""
+    if "'''" not in text:
+        return []
+    heading = _FIRST_HEADING.search(text)
+    names: dict[str, None] = {}
+    for line in (text[: heading.start()] if heading else text).split("\n"):
+        if line[:1] not in _LIST_STARTS:
+            for run in bold_runs(line):
+                name = marks.restore(tidy(marks.join_lines(marks.strip_anchors(run)))).strip()
+                if len(name) <= LONGEST_NAME and any(map(str.isalnum, name)):
+                    names[name] = None
+    return list(names)[:MOST_NAMES]
 
 
 def _paragraph(text: str, kind: str, section: str) -> Paragraph:

@@ -19,7 +19,7 @@ class Paragraph:
     anchors: list[Anchor]
     """Links in `text`, in order, not overlapping; titles normalised, redirects not yet resolved."""
     kind: str
-    """``prose``, ``list`` or ``quote``."""
+    """``prose``, ``list`` or ``quote``; ``apparatus`` in a section of references, notes or links."""
     section: str
     """Headings above the paragraph, outermost first, joined by ``" / "``; empty in the introduction."""
 
@@ -44,6 +44,8 @@ class Article:
     images: list[ImageLink] = field(default_factory=list)
     introduction_length: int = 0
     """How many of the paragraphs stand before the first heading."""
+    bold_names: list[str] = field(default_factory=list)
+    """What the text before the first heading prints in bold, each once, plain text: names of the page's subject."""
     redirect: str | None = None
     """Normalised title of the target where the wikitext itself says that the page is a redirect."""
     disambiguation: bool = False

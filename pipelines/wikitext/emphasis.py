@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["strip_emphasis"]
+__all__ = ["bold_runs", "strip_emphasis"]
 
 # A run of two or more apostrophes.
 _RUN = re.compile(r"('{2,})")
+_BOLD = re.compile(r"(?<!')'{3}(?:'{2})?(?!')([^\n]{1,400}?)'{3}(?:'{2})?(?!')")
 
 
 def strip_emphasis(line: str) -> str:
@@ -42,6 +43,11 @@ def strip_emphasis(line: str) -> str:
         if index:
             pieces[index - 1] += "'"
     return "".join(pieces[::2])
+
+
+def bold_runs(line: str) -> list[str]:
+    """Return what a line prints in bold, without marks of emphasis."""
+    return [strip_emphasis(run) for run in _BOLD.findall(line)] if "'''" in line else []
 
 
 def _unbalanced_bold(pieces: list[str]) -> int:

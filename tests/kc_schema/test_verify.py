@@ -8,12 +8,12 @@ import pytest
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot, read_manifest, write_manifest
 from kc_schema.store import Part, checksum
-from kc_schema.tables import TEXT_TABLES, paragraph_id, sentence_id
+from kc_schema.tables import TEXT_TABLES, fits_schema, paragraph_id, sentence_id
 from kc_schema.verify import main, verify
 
 FIRST, SECOND = paragraph_id(7, 0), paragraph_id(7, 1)
 ROWS = {
-    "pages": [(7, "Ada", 70, "", False, "Ada wrote <e: Program> programs </e>.")],
+    "pages": [(7, "Ada", 70, "", False, "Ada wrote <e: Program> programs </e>.", None, None, None, ["Ada"])],
     "redirects": [("Lovelace", "Ada")],
     "paragraphs": [
         (FIRST, 7, "Ada", "", 0, "prose", "Ada wrote <e: Program> programs </e>. She was first."),
@@ -28,14 +28,16 @@ ROWS = {
 }
 
 
-def write_snapshot(folder, rows):
+def write_snapshot(folder, rows, *, older=False):
     tables = {}
     for table, schema in TEXT_TABLES.items():
+        if older:  # versions before wrote no columns that may be null
+            schema = pa.schema([field for field in schema if not field.nullable])
         (folder / table).mkdir(parents=True, exist_ok=True)
         path = folder / table / "part-00000.parquet"
         columns = [
             pa.array(list(column), field.type)
-            for column, field in zip(zip(*rows[table], strict=True), schema, strict=True)
+            for column, field in zip(zip(*rows[table], strict=True), schema, strict=not older)
         ]
         pq.write_table(pa.Table.from_arrays(columns, schema=schema), path)
         file = path.relative_to(folder).as_posix()
@@ -61,6 +63,12 @@ def test_a_sound_snapshot_holds(tmp_path, capsys):
     }  # fmt: skip
     assert main([str(tmp_path / "kc")]) == 0
     assert "everything holds (" in capsys.readouterr().out
+
+
+def test_a_snapshot_of_an_older_version_holds_but_not_one_that_lacks_more(tmp_path):
+    kc = write_snapshot(tmp_path / "kc", ROWS, older=True)
+    assert not verify(kc).counts
+    assert not fits_schema(TEXT_TABLES["pages"].remove(0), "pages")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,7 @@ def test_a_sound_snapshot_holds(tmp_path, capsys):
         ),
         (change("pages", 0, "introduction", "<e: Program> open"), "anchors do not parse"),
         (change("pages", 0, "title", ""), "pages: empty title"),
+        (change("pages", 0, "wikidata_id", "7259"), "pages: no Wikidata id"),
         (change("redirects", 0, "from_title", "Ada Lovelace"), "redirects: title is not normalised"),
         (change("redirects", 0, "to_title", "Lovelace"), "redirects: leads to another redirect"),
         (change("image_links", 0, "page_id", 9), "image_links: page is missing"),

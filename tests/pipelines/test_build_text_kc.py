@@ -156,6 +156,18 @@ def test_pages_that_do_not_ascend_or_come_twice_are_sorted_and_counted(tmp_path,
     assert manifest.drops["pages"] == {"page seen before": 2}
 
 
+@pytest.mark.parametrize("unit_bytes", [1 << 30, 1000])
+def test_apparatus_of_a_page_that_stood_in_the_dump_before_is_not_counted(tmp_path, unit_bytes):
+    def page(number, text):
+        return DumpPage(f"Page {number}", f"{text}\n== Notes ==\nOne note is here. And another.", number)
+
+    pages = [page(number, "First " + noise(number, 900)) for number in (9, 3, 7, 1)]
+    pages += [page(number, "Second " + noise(number, 900)) for number in (3, 8, 9, 2)]
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes)
+    assert manifest.counts["apparatus paragraphs"] == 6
+    assert manifest.counts["apparatus sentences"] == 12
+
+
 def test_every_loss_has_a_reason_and_a_count(tmp_path):
     pages = [
         TURING,

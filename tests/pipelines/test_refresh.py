@@ -24,6 +24,7 @@ from pipelines.text_index import TextIndexError
 from tests.corpus_builder import build, files, rows
 from tests.dump_writer import DumpPage, compress, dump_pieces, noise, redirect_page
 from tests.services.dump_server import dump_server
+from tests.sql_writer import write_page_props
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,6 +123,31 @@ def test_a_refresh_gives_the_corpus_of_a_full_build(served, tmp_path, full, caps
     assert refresh(served, root) == 0
     assert "is up to date (testwiki-20260201)" in capsys.readouterr().err
     assert sum(served.bytes_sent.values()) == sent
+
+
+def test_page_properties_are_carried_along(served, tmp_path, capsys):
+    root = tmp_path / "root"
+
+    def table(items):
+        path = tmp_path / "props.sql.gz"
+        write_page_props(path, {number: {"wikibase_item": item} for number, item in items.items()})
+        return path.read_bytes()
+
+    def tables_of(day, items):
+        return {"pagepropstable": (f"testwiki-{day}-page_props.sql.gz", table(items))}
+
+    first, second = {3: "Q3", 4: "Q4"}, {3: "Q3", 4: "Q44", 200: "Q200"}
+    served.add_classic(
+        "testwiki", "20260101", {name("20260101"): data(PAGES)}, tables=tables_of("20260101", first)
+    )
+    assert refresh(served, root, "--page-props", "auto") == 0
+    add_newer(served, tables=tables_of("20260201", second))
+    assert refresh(served, root) == 0
+    assert count_reused(root / "current") == 37
+    found = {page: item for page, item in rows(root / "current", "pages", "page_id", "wikidata_id") if item}
+    assert found == second
+    assert refresh(served, root) == 0
+    assert "is up to date (testwiki-20260201)" in capsys.readouterr().err
 
 
 def main_search(kc):

@@ -15,6 +15,8 @@ from kc_schema.snapshot import read_manifest
 from pipelines.text_index import TextIndexError, open_index
 from pipelines.text_index.bulk import Record, send_all
 from pipelines.text_index.connection import Connection
+from tests.corpus_builder import build
+from tests.dump_writer import DumpPage, write_dump
 from tests.pipelines.text_index.snapshots import write_snapshot
 from tests.services.elasticsearch import proxy as faults
 from tests.services.elasticsearch.conftest import POLICY, load, start
@@ -293,3 +295,19 @@ def test_a_full_disk_is_one_clear_line_and_the_load_goes_on_afterwards(kc: Path,
         assert_holds(kc, node.url, "full")
     finally:
         node.kill()
+
+
+def test_apparatus_is_loaded_only_where_it_is_asked_for(node: Node, tmp_path: Path, prefix: str) -> None:
+    text = "Ada wrote programs.\n== References ==\n* Toole, Betty: Ada and her programs, 1992.\n"
+    pages = [DumpPage(f"Ada {page}", text, page_id=page) for page in range(1, 60)]
+    dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages)
+    build(dump, tmp_path / "kc", unit_bytes=2000)
+    for with_apparatus, documents in ((False, 2 * 59), (True, 4 * 59), (False, 2 * 59)):
+        done = load(tmp_path / "kc", node.url, prefix, with_apparatus=with_apparatus)
+        assert done.sentences == done.paragraphs == documents // 2
+        assert done.loaded in (0, documents)
+        with open_index(node.url, index_prefix=prefix) as index:
+            titles = [hit.key for hit in index.search(["Ada's programs"], k=200)[0]]
+            assert index.with_apparatus is with_apparatus
+        assert len(titles) == documents // 2
+        assert any("Toole" in title for title in titles) is with_apparatus
