@@ -20,6 +20,7 @@ from typing import Literal
 from rich.console import Console
 
 from kc_schema.command import Command, Count, Positive, options, print_error
+from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
 from kc_schema.store import PlaceBusyError, explain_file_errors, write_json
@@ -35,6 +36,7 @@ from pipelines.dump.download import (
 )
 from pipelines.dump.parts import dump_name, find_parts
 from pipelines.engine import Engine, default_workers
+from pipelines.entities.build import build_entities
 from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
 from pipelines.snapshots.sharing import share_files, share_tables
@@ -91,6 +93,8 @@ class RefreshOptions:
     """Leave out pages that only tell articles of one name apart."""
     images: str | None = None
     """Media server's address or a folder of images: an image corpus is made (default: as the current one's)."""
+    entities: bool = False
+    """Make the entities and their names, too (default: where the current snapshot has them)."""
     encoder: str | None = None
     """Encoder of the images, as build_image_kc takes it."""
     encoder_cache: Path | None = None
@@ -177,6 +181,9 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
             f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
         )
     _add_images(given, build, current, engine, watch)
+    if given.entities or (current is not None and (current / ENTITY_MANIFEST).is_file()):
+        with watch.step("entities"):
+            build_entities(build.output, engine=engine, console=watch.console)
     with watch.step("index"):
         watch.note("index: built anew; neither index deletes by page")
         index_snapshot(build.output, given.index, engine=engine, console=watch.console)

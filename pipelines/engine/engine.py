@@ -8,7 +8,6 @@ an element; what steps give back lies on the storage that all workers share, and
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
 import threading
@@ -19,8 +18,8 @@ from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
-from kc_schema.errors import UserError
 from pipelines.engine.beam_options import check_beam_options, quiet_beam, runs_here
+from pipelines.engine.cluster import Cluster
 from pipelines.engine.errors import RunError
 from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
 
@@ -28,9 +27,6 @@ __all__ = ["Engine", "default_workers"]
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
-
-_MARK = "\x1f"
-"""Encloses the message of an error of the project on its way through a cluster, which keeps only text."""
 
 
 def default_workers() -> int:
@@ -61,10 +57,17 @@ class Engine:
         self.workers = workers
         self.local = runs_here(beam_arguments)
         """Whether the work is done by this machine's worker pool."""
-        self._beam_arguments = list(beam_arguments)
+        self._cluster = Cluster(beam_arguments)
         self._pool: WorkerPool | None = None
 
     def __enter__(self) -> Engine:
+        """Start what the cluster needs on this machine.
+
+        Raises:
+            RunError: it is not to be had.
+        """
+        if not self.local:
+            self._cluster.start()
         return self
 
     def __exit__(
@@ -76,6 +79,7 @@ class Engine:
             else:
                 self._pool.stop()
             self._pool = None
+        self._cluster.stop()
 
     def map(
         self,
@@ -110,7 +114,7 @@ class Engine:
             self._map_here(step, items, todo, results, label, look, arrived)
         elif todo:
             with _looking(look):
-                self._run_elsewhere(step, [items[place] for place in todo], label)
+                self._cluster.run(step, [items[place] for place in todo], label)
             for place in todo:
                 result = finished(items[place])
                 if result is None:
@@ -147,22 +151,6 @@ class Engine:
         if run.failure is not None:
             raise run.failure
         results.update((todo[place], result) for place, result in run.results.items())
-
-    def _run_elsewhere(self, step: Callable[[I], R], items: list[I], label: str) -> None:
-        quiet_beam()
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-
-        try:
-            with beam.Pipeline(options=PipelineOptions(self._beam_arguments)) as pipeline:
-                _ = (
-                    pipeline
-                    | f"{label}: items" >> beam.Create(items)
-                    | f"{label}: spread" >> beam.Reshuffle()
-                    | label >> beam.Map(_Marked(step))
-                )
-        except Exception as error:
-            raise _explain(error, label) from error
 
 
 @dataclass
@@ -252,30 +240,3 @@ def _looking(look: Callable[[], None]) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-@dataclass(frozen=True)
-class _Marked(Generic[I, R]):
-    """A step on a cluster: an error of the project is marked, so that its message can be found again."""
-
-    step: Callable[[I], R]
-
-    def __call__(self, item: I) -> None:
-        try:
-            self.step(item)
-        except UserError as error:
-            raise RuntimeError(f"{_MARK}{json.dumps(str(error))}{_MARK}") from error
-
-
-def _explain(error: BaseException, label: str) -> RunError:
-    if isinstance(error, UserError):
-        return RunError(str(error))
-    text = str(error)
-    marked = text.replace("\\x1f", _MARK).split(_MARK)
-    if len(marked) > 2:
-        try:
-            return RunError(json.loads(marked[1]))
-        except ValueError:
-            pass
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    return RunError(f"{label}: the pipeline failed: {lines[-1]}")

@@ -21,7 +21,12 @@ from kc_schema.store import Rows, checksum
 from pipelines.text_index.analysis import ANALYSER, analyser, foldable
 from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, index_step
 from pipelines.text_index.protocol import TextIndexError, check_queries
-from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rows_to_ask
+from pipelines.text_index.ranking import (
+    ScoredSentence,
+    best_paragraphs,
+    inverse_document_frequency,
+    rows_to_ask,
+)
 
 __all__ = ["EmbeddedIndex"]
 
@@ -114,6 +119,16 @@ class EmbeddedIndex:
         # A rebuild takes the manifest away before it touches a table: what was read before this was the old state.
         self._check_unchanged()
         return hits
+
+    def term_weights(self, query: str) -> dict[str, float]:
+        """See `TextIndex.term_weights`."""
+        check_queries([query], 1)
+        sentences = self._searcher.num_docs
+        terms = self._without_frequent(Counter(self._analyser.analyze(foldable(query))))
+        return {
+            term: n * inverse_document_frequency(sentences, self._searcher.doc_freq("text", term))
+            for term, n in terms.items()
+        }
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = list(self._threads.map(lambda query: self._best(query, k), queries))
