@@ -58,7 +58,7 @@ from pipelines.evidence.sources import Source, SourceAnswer
 
 __all__ = ["CacheBuild", "batches_of", "build_cache", "find_finished"]
 
-RECIPE = 1
+RECIPE = 2
 """Version of what is computed; raised when the same settings would give other evidence."""
 
 Progress: TypeAlias = "Callable[[int, str], object]"

@@ -108,7 +108,7 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None) -> UnitRes
             if articles is not None and statistics.counts["articles"] >= articles:
                 break
         parts.write(pages)
-    statistics.add(pages.unchanged_statistics())
+    statistics.forget_rare_templates()
     described = parts.describe()
     kept = described.pop(_KEPT, None)
     return UnitResult(unit.number, described, first, last, ascending, statistics, kept, pages.reused)
@@ -141,8 +141,6 @@ class _Pages:
     def add_unchanged(self, page: UnchangedPage) -> None:
         """Take note of a page whose rows are those of the older snapshot."""
         self.reused += 1
-        assert isinstance(self.parse, PageParser)
-        self.parse.count(page)
         for column, value in zip(
             self.kept.values(), (page.page_id, "", 0, "", b"", False, b"", True), strict=True
         ):
@@ -152,16 +150,12 @@ class _Pages:
         """Take note of what is to be kept of a page that was extracted."""
         assert isinstance(self.site, WatchedSite)
         assert isinstance(self.parse, PageParser)
-        # Examples are the first ones of the dump: pages that give some are read anew every time.
-        sha1 = "" if statistics.examples else page.sha1 or ""
+        # What is counted of older revisions is no matter of the page that is taken: it is read anew every time.
+        sha1 = "" if page.older_revisions else page.sha1 or ""
         about = (page.page_id, page.title, page.revision_id, sha1, self.parse.digest)
         values = (*about, self.site.take_asked(), statistics.pack(), False)
         for column, value in zip(self.kept.values(), values, strict=True):
             column.append(value)
-
-    def unchanged_statistics(self) -> Statistics:
-        """Return what was counted in all pages that were found unchanged."""
-        return self.parse.counted() if isinstance(self.parse, PageParser) else Statistics()
 
 
 class _UnitParts:
@@ -230,6 +224,8 @@ def _append_page(
     if isinstance(page, Page) and page.namespace != 0:
         statistics.drop("pages", "other namespace")
         return False
+    if isinstance(page, Page) and page.older_revisions:
+        statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
     if page.page_id in seen:
         statistics.drop("pages", "page seen before", example=page.title)
         return False
@@ -248,6 +244,7 @@ def _append_page(
         statistics.drop("pages", "disambiguation")
         return False
     if isinstance(page, UnchangedPage):
+        statistics.add(Statistics.unpack(page.statistics))
         pages.add_unchanged(page)
         return True
     if not build.keep:
@@ -273,7 +270,7 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
         return False
     statistics.templates_rendered += article.rendered_templates
     statistics.templates_dropped.update(article.dropped_templates)
-    statistics.templates_unknown.update(article.unknown_templates)
+    statistics.count_unknown(article.unknown_templates, page.title)
     if (
         article.disambiguation and pages.props is None
     ):  # else the wiki itself says so, when anchors are resolved

@@ -34,6 +34,7 @@ from pipelines.text_corpus.part_files import (
     write_rows,
 )
 from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
+from pipelines.text_corpus.repeats import write_hashes
 from pipelines.text_corpus.reuse import FOLDER, page_ids_of
 from pipelines.text_corpus.reused_pages import ReusedPages, write_kept
 from pipelines.text_corpus.unit_pages import (
@@ -79,6 +80,8 @@ class RangeResult:
     which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
+    hashes: list[Part]
+    """The hashes of its sentences (`pipelines.text_corpus.repeats`), one for each of its parts with some."""
     kept: list[Part]
     """What is kept of its pages (`pipelines.text_corpus.reuse`), where that was asked for."""
 
@@ -159,8 +162,17 @@ class _RangeResolver:
         found = {table: sorted(parts[table], key=lambda part: part.file) for table in parts if parts[table]}
         kept_parts = found.pop(FOLDER, [])
         return RangeResult(
-            found, self._counts, Counter({"page seen before": doubles} if doubles else {}), kept_parts
+            found,
+            self._counts,
+            Counter({"page seen before": doubles} if doubles else {}),
+            [self._hash_sentences(part) for part in found.get("sentences", [])],
+            kept_parts,
         )
+
+    def _hash_sentences(self, part: Part) -> Part:
+        name = Path(part.file).name
+        files = (self._build.output / table / name for table in ("paragraphs", "sentences"))
+        return write_hashes(self._build, int(Path(name).stem.rpartition("-")[2]), *files)
 
     def _is_shared(self, table: str) -> list[bool]:
         """Tell of every part of a table whether it is the older snapshot's."""

@@ -29,7 +29,6 @@ from kc_schema.store import Part, fingerprint, list_row_groups, read_json, to_js
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SENTENCES_PER_PARAGRAPH, TEXT_TABLES
 from pipelines.dump.pages import BrokenPage, Page, parse_page
 from pipelines.text_corpus.build import Build
-from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext.site import Site
 
 __all__ = [
@@ -111,9 +110,8 @@ class UnchangedPage:
 
     page_id: int
     title: str
-    group: int
-    row: int
-    """Where it stands in what is kept."""
+    statistics: bytes
+    """What was counted in it, packed."""
 
 
 class PageParser:
@@ -121,7 +119,6 @@ class PageParser:
 
     def __init__(self, older: OlderSnapshot | None) -> None:
         self._older = older
-        self._unchanged: list[UnchangedPage] = []
         self.digest = b""
         """Of the bytes of the page that was read last."""
 
@@ -136,14 +133,6 @@ class PageParser:
             return found
         page = parse_page(xml, where)
         return (self._older.find(page) if isinstance(page, Page) else None) or page
-
-    def count(self, page: UnchangedPage) -> None:
-        """Take note of an unchanged page whose rows are taken."""
-        self._unchanged.append(page)
-
-    def counted(self) -> Statistics:
-        """Return what was counted in all unchanged pages whose rows are taken."""
-        return Statistics() if self._older is None else self._older.statistics(self._unchanged)
 
 
 class WatchedSite(Site):
@@ -249,23 +238,11 @@ class OlderSnapshot:
         found = self._find(page.page_id)
         same = (
             found is not None
-            and (page.namespace, page.redirect) == (0, None)
+            and (page.namespace, page.redirect, page.older_revisions) == (0, None, 0)
             and page.text is not None
             and (page.revision_id, page.sha1, page.title) == (found.revision_id, found.sha1, found.page.title)
         )
         return found.page if found is not None and same else None
-
-    def statistics(self, pages: Sequence[UnchangedPage]) -> Statistics:
-        """Return what was counted in pages that were found."""
-        total = Statistics()
-        rows: dict[int, list[int]] = {}
-        for page in pages:
-            rows.setdefault(page.group, []).append(page.row)
-        for group, places in rows.items():
-            packed = self._kept.read_group(group, ["statistics"])["statistics"].combine_chunks()
-            for data in packed.take(pa.array(places)).to_pylist():
-                total.add(Statistics.unpack(data))
-        return total
 
     def kept(self, page_ids: Ids) -> pa.Table:
         """Return what is kept of pages, which ascend."""
@@ -320,10 +297,9 @@ class _KeptGroup:
     """What pages are compared by, of one row group."""
 
     def __init__(self, kept: _RowsByPage, number: int) -> None:
-        rows = kept.read_group(number, KEPT.names[: UNIT_COLUMNS - 1])
-        ids, *self._columns, self._dated = (column.to_pylist() for column in rows.columns)
+        rows = kept.read_group(number, KEPT.names[:UNIT_COLUMNS])
+        ids, *self._columns, self._dated, self._statistics = (column.to_pylist() for column in rows.columns)
         self._places = {page_id: place for place, page_id in enumerate(ids)}
-        self._number = number
 
     def find(self, page_id: int, *, same_date: bool) -> _KeptRow | None:
         """Return the page's row, unless its rows in the tables cannot be taken."""
@@ -333,7 +309,7 @@ class _KeptGroup:
         title, revision_id, sha1, digest = (column[place] for column in self._columns)
         if not sha1:
             return None
-        return _KeptRow(UnchangedPage(page_id, title, self._number, place), revision_id, sha1, digest)
+        return _KeptRow(UnchangedPage(page_id, title, self._statistics[place]), revision_id, sha1, digest)
 
 
 class _RowsByPage:
