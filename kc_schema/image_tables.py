@@ -61,6 +61,10 @@ RECORDS = _schema(
         ),
         "mime": (pa.string(), "type by content, such as image/jpeg; empty where it is not known"),
         "bytes": (pa.int64(), "size of what was fetched; 0 where there is nothing"),
+        "repository": (
+            pa.string(),
+            "commons (shared by all wikis) | wiki (its own, where files that are not free lie); empty where not known",
+        ),
     }
 )
 ARTICLES = _schema(

@@ -21,7 +21,7 @@ from kc_schema.command import Command, Positive, options
 from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import open_snapshot
 from pipelines.engine import Engine, default_workers
-from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.stages import STAGES, build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions

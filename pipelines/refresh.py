@@ -293,9 +293,9 @@ def _add_images(
     """Build the image corpus, where one is asked for or the current snapshot has one."""
     if given.images is None and (current is None or not (current / "images").is_dir()):
         return
-    from pipelines.image_index.encoding.encode import EncodeOptions
+    from pipelines.image_index.encoding.options import EncodeOptions
     from pipelines.image_index.fetching.fetch import FetchOptions
-    from pipelines.snapshots.images import refresh_images, source_of
+    from pipelines.snapshots.images import refresh_images, repository_of_images, source_of
 
     source = given.images or (source_of(current) if current is not None else None)
     if source is None:
@@ -307,7 +307,9 @@ def _add_images(
         refresh_images(
             build.output,
             current if current != build.output else None,
-            fetching=FetchOptions(images=source, contact=given.contact),
+            fetching=FetchOptions(
+                images=source, contact=given.contact, repository=repository_of_images(current)
+            ),
             encoding=encoding,
             engine=engine,
             console=watch.console,

@@ -23,16 +23,16 @@ from kc_schema.store import Place, read_json
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.encode import (
     Encode,
-    EncodeOptions,
     all_fetched,
     encoded_parts,
     kept_encoder,
 )
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
 from pipelines.image_index.file_names import wiki_folder
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
+from pipelines.image_index.layout import FetchedPart, Layout
+from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan, with_rights
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.vector_index.served import read_description
 from pipelines.image_index.vectors import Embeddings
@@ -87,9 +87,13 @@ def build_image_corpus(
             part_bits=kept.part_bits if kept else None,
             images_per_part=images_per_part,
         )
+        if source.repository != "all":  # as all corpora of versions before: what they hold stays as it is
+            plan = with_rights(plan, source.repository)
         made: dict[str, Stage] = {
             "fetch": Fetch(layout, plan, fetching, wiki, engine, console),
-            "encode": Encode(layout, plan, encoding, engine.workers, console),
+            "encode": Encode(
+                layout, plan, encoding, engine.workers, console, None if engine.local else engine
+            ),
             "index": Index(layout, plan, indexing, engine, console),
         }
         if kept and kept.source and made["fetch"].is_current():
@@ -183,6 +187,7 @@ def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSour
         counts={
             **plan.counts,
             "images": sum(part.images for part in fetched.values()),
+            **_by_repository(fetched.values()),
             "bytes of images": sum(part.bytes for part in fetched.values()),
             "images encoded": sum(part.part.rows for part in encoded.values()),
         },
@@ -193,6 +198,12 @@ def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSour
         },
         versions={name: version(name) for name in ("pillow", "pyarrow")},
     )
+
+
+def _by_repository(parts: Iterable[FetchedPart]) -> dict[str, int]:
+    names = {"commons": "images of the shared repository", "wiki": "images of the wiki's own repository"}
+    found = _total(part.repositories for part in parts)
+    return {names[name]: count for name, count in found.items() if name in names}
 
 
 def _total(failures: Iterable[dict[str, int]]) -> dict[str, int]:

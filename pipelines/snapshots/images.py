@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from kc_schema.image_manifest import MANIFEST, read_image_manifest
 from kc_schema.snapshot import SnapshotError, open_snapshot
 from pipelines.engine import Engine
-from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.stages import build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
 from pipelines.snapshots.sharing import share_files
 
-__all__ = ["refresh_images", "seed_images", "source_of"]
+__all__ = ["refresh_images", "repository_of_images", "seed_images", "source_of"]
 
 _SEEDED = ("records", "embeddings", "downloads", ".work/records", ".work/embeddings", ".work/encoder.json")
 """What later builds take over: an image's id is its name's, so that it is the same in every snapshot."""
@@ -29,6 +30,16 @@ def source_of(snapshot: Path) -> str | None:
         return read_image_manifest(snapshot).source.images
     except (SnapshotError, AttributeError):
         return None
+
+
+def repository_of_images(snapshot: Path | None) -> Literal["commons", "all"]:
+    """Return which repositories were asked for the images of a snapshot; the shared one where there are none."""
+    try:
+        if snapshot is not None and read_image_manifest(snapshot).source.repository == "all":
+            return "all"
+    except (SnapshotError, AttributeError):
+        pass
+    return "commons"
 
 
 def refresh_images(

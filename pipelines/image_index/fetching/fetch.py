@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter, Token
@@ -25,8 +25,15 @@ from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.archive import DownloadArchive, Kept, compact, write_archive_index
 from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
-from pipelines.image_index.fetching.sources import AGENT, LocalFolder, Outcome, download_image, open_folder
-from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width
+from pipelines.image_index.fetching.sources import (
+    AGENT,
+    NOT_SHARED,
+    LocalFolder,
+    Outcome,
+    download_image,
+    open_folder,
+)
+from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width, repository_of
 from pipelines.image_index.layout import FetchedPart, Layout, Row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
 
@@ -42,6 +49,26 @@ def _read_kinds(_kind: Any, tokens: list[Token]) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"{', '.join(unknown) or 'nothing'}: give some of {', '.join(KINDS)}")
     return kinds
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Which images may be had, by where they lie."""
+
+    wiki: str
+    """Folder of the wiki's own files, many of which are not free."""
+    shared_only: bool
+    """Whether only the shared repository's may."""
+
+    def refusal(self, row: Row | None) -> str | None:
+        """Return why an image may not be had, as far as what is known of it tells; None where it may."""
+        if row is None or not self.shared_only or row["status"] != "ok":
+            return None
+        return NOT_SHARED if repository_of(row["url"], self.wiki) == "wiki" else None
+
+    def was_refused(self, row: Row) -> bool:
+        """Tell whether an image was not had for a reason that holds no more."""
+        return not self.shared_only and row["error"] == NOT_SHARED
 
 
 Flag = Annotated[bool, Parameter(show_default=False)]
@@ -60,6 +87,8 @@ class FetchOptions:
     """So many files only, to try the whole way; the rest can follow."""
     retry_failed: Flag = False
     """Ask again for what failed, and for nothing else."""
+    repository: Literal["commons", "all"] = "commons"
+    """Ask the repository that all wikis share, whose files are free, or the wiki's own, too."""
     types: Annotated[
         tuple[str, ...], Parameter(converter=_read_kinds, n_tokens=1, show_default=lambda _: "all but audio")
     ] = tuple(kind for kind in KINDS if kind != "audio")
@@ -89,7 +118,7 @@ class FetchOptions:
             from pipelines.image_index.fetching.transport import split_credentials
 
             images, _ = split_credentials(images)
-        return ImageSource(images, wiki, self.width, tuple(sorted(self.types)), self.limit)
+        return ImageSource(images, wiki, self.width, tuple(sorted(self.types)), self.limit, self.repository)
 
 
 def fetched_parts(layout: Layout, plan: Plan) -> dict[int, FetchedPart]:
@@ -159,6 +188,11 @@ class Fetch:
                 self._read_folder(numbers, progress)
         self._check_that_images_were_had(details)
 
+    @property
+    def rights(self) -> Rights:
+        """Which images may be had."""
+        return Rights(self.wiki, self.options.repository == "commons")
+
     def _open_parts(self) -> list[int]:
         kept = fetched_parts(self.layout, self.plan)
         again = {number for number, part in kept.items() if self.options.retry_failed and part.failed}
@@ -193,11 +227,22 @@ class Fetch:
 
     def _folder(self) -> LocalFolder:
         options = self.options
-        return open_folder(Path(options.images), self.wiki, width=options.width, max_bytes=options.max_bytes)
+        return open_folder(
+            Path(options.images),
+            self.wiki,
+            width=options.width,
+            max_bytes=options.max_bytes,
+            shared_only=self.rights.shared_only,
+        )
 
     def _read_folder(self, numbers: list[int], progress: Progress) -> None:
         read = functools.partial(
-            _read_part, self.layout, self.plan, self._folder(), retry_failed=self.options.retry_failed
+            _read_part,
+            self.layout,
+            self.plan,
+            self._folder(),
+            self.rights,
+            retry_failed=self.options.retry_failed,
         )
 
         def report(part: FetchedPart) -> None:
@@ -248,14 +293,17 @@ def _record(image: int, file: str, kept: Kept) -> Row:
 
 
 def _split(
-    planned: list[tuple[int, str]], known: Mapping[int, Row], *, retry_failed: bool
+    planned: list[tuple[int, str]], known: Mapping[int, Row], rights: Rights, *, retry_failed: bool
 ) -> tuple[dict[int, Row], dict[int, str]]:
     """Return the rows that stay, and the files that are to be asked for, both by id."""
     kept: dict[int, Row] = {}
     asked: dict[int, str] = {}
     for image, file in planned:
         row = known.get(image)
-        if row is None or (retry_failed and row["status"] == "failed"):
+        refusal = rights.refusal(row)
+        if refusal is not None:
+            kept[image] = _record(image, file, Kept("", refusal, 0, 0, "", "", 0))
+        elif row is None or rights.was_refused(row) or (retry_failed and row["status"] == "failed"):
             asked[image] = file
         else:
             kept[image] = {**row, "file": file}
@@ -263,7 +311,13 @@ def _split(
 
 
 def _read_part(
-    layout: Layout, plan: Plan, folder: LocalFolder, number: int, *, retry_failed: bool
+    layout: Layout,
+    plan: Plan,
+    folder: LocalFolder,
+    rights: Rights,
+    number: int,
+    *,
+    retry_failed: bool,
 ) -> FetchedPart:
     """Look for the files of a part in a folder and record them."""
     archived: Mapping[int, Kept] = {}
@@ -271,10 +325,10 @@ def _read_part(
         with DownloadArchive(layout.archive(number)) as archive:
             archived = archive.outcomes
     known = _known_rows(layout, number, archived)
-    rows, asked = _split(read_planned(layout, number), known, retry_failed=retry_failed)
+    rows, asked = _split(read_planned(layout, number), known, rights, retry_failed=retry_failed)
     for image, file in asked.items():
         rows[image] = _record(image, file, Kept.of(folder.find(file)))
-    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
+    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values()), rights.wiki))
 
 
 class _ServerRun:
@@ -288,7 +342,7 @@ class _ServerRun:
         self._progress = progress
         self._limits = stage.limits or Limits(options.connections, options.megabits_per_second)
         address, credentials = split_credentials(options.images.rstrip("/"))
-        self._server = MediaServer(address, stage.wiki, options.width)
+        self._server = MediaServer(address, stage.wiki, options.width, stage.rights.shared_only)
         host = host_of(address)
         self._gate = HostGate(host, self._limits)
         self._transport = Transport(
@@ -328,7 +382,9 @@ class _ServerRun:
             compact(path, {image for image, _ in planned})
         with DownloadArchive(path) as archive:
             known = _known_rows(layout, number, archive.outcomes)
-            rows, asked = _split(planned, known, retry_failed=self._stage.options.retry_failed)
+            rows, asked = _split(
+                planned, known, self._stage.rights, retry_failed=self._stage.options.retry_failed
+            )
             self._progress.advance(len(rows))
             had = (kept.url for kept in archive.outcomes.values() if not kept.error)
             self._gate.known_good = self._gate.known_good or next(had, None)
@@ -340,7 +396,9 @@ class _ServerRun:
             write_archive_index(layout, number, archive.outcomes)
         else:
             path.unlink()
-        _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
+        _step(layout, plan, number).finish(
+            write_records(layout, number, list(rows.values()), self._stage.wiki)
+        )
 
     def _ask(self, asked: Mapping[int, str], archive: DownloadArchive) -> None:
         try:
