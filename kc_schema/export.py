@@ -250,14 +250,16 @@ class ExportOptions:
     """Hits an example, at most. [default: all]"""
     tokenizer: str | None = None
     """adaseq, kb-ner: leave out evidence that does not fit whole into the encoder of this name."""
-    limit: int = 510
-    """Its sub-tokens, with --tokenizer."""
+    limit: Positive | None = None
+    """Its sub-tokens, with --tokenizer. [default: 510]"""
 
 
 def run(given: ExportOptions) -> None:
     """Write the cache that the options name; print the files."""
     if given.tokenizer and given.format not in CONLL:
         raise UsageError("argument --tokenizer: it goes with adaseq and kb-ner")
+    if given.limit is not None and given.tokenizer is None:
+        raise UsageError("argument --limit: it goes with --tokenizer, whose sub-tokens it counts")
     folder = given.cache.resolve()
     output = given.output or folder.with_name(f"{folder.name}-{given.format}")
     tokenize = _tokenizer(given.tokenizer) if given.tokenizer else None
@@ -269,7 +271,7 @@ def run(given: ExportOptions) -> None:
             sources=given.source,
             k=given.k,
             tokenize=tokenize,
-            limit=given.limit,
+            limit=given.limit or 510,
         )
     for path in paths:
         print(path)
@@ -284,10 +286,32 @@ def _tokenizer(name: str) -> Tokenize:
     except ImportError as error:
         raise CacheError(f"--tokenizer needs transformers ({error}); install the training extra") from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = _from_disk_or_hub(AutoTokenizer, name)
     except (OSError, ValueError) as error:
-        raise CacheError(f"--tokenizer {name}: cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise CacheError(
+            f"--tokenizer {name}: cannot be loaded: {str(error).splitlines()[0]}; give a folder that holds it,"
+            " or a name that the hub knows and that can be reached from here"
+        ) from error
     return lambda text: list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _from_disk_or_hub(kind: Any, name: str) -> Any:
+    """Return a tokenizer that is here; the hub is asked only for what is not, once, without its own retries."""
+    try:
+        return kind.from_pretrained(name, local_files_only=True)
+    except (OSError, ValueError):
+        from huggingface_hub import constants, file_exists
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+        if constants.HF_HUB_OFFLINE or Path(name).exists():
+            raise
+        try:
+            file_exists(name, "tokenizer_config.json")
+        except (HfHubHTTPError, HFValidationError):
+            pass  # what is wrong with the name is said when it is loaded
+        except Exception as error:
+            raise OSError(f"the hub cannot be reached ({type(error).__name__})") from error
+        return kind.from_pretrained(name)
 
 
 main = Command(

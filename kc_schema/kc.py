@@ -14,6 +14,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Literal
 
 from kc_schema.command import Command, print_error
@@ -62,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(_overview())
+        return 0
+    if arguments == ["--version"]:
+        print(version("entity-knowledge-corpus"))
         return 0
     verb, *rest = arguments
     if verb == "completion":
