@@ -3,7 +3,7 @@
 ::
 
     kc/images/manifest.json
-    kc/images/{records,articles,embeddings}/part-00007.parquet
+    kc/images/{records,articles,embeddings,licences}/part-00007.parquet
     kc/images/downloads/part-00007.tar      bytes of images that came over the network, with
     kc/images/downloads/part-00007.parquet  the places where they start
     kc/images/index.faiss, index.json
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 """A row of a table: column -> value."""
 R = TypeVar("R")
 
-_TABLES = ("records", "articles", "embeddings")
+_TABLES = ("records", "articles", "embeddings", "licences")
 _OWNED = (*_TABLES, "downloads", "index.faiss", "index.json", ".state")
 """What builds write here; versions before this one kept the results of steps in ``.state``."""
 _RECORDS_PER_GROUP = 1024

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,7 @@ from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, 
 from pipelines.image_index.layout import FetchedPart, Layout, Row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
 
-__all__ = ["Fetch", "FetchOptions", "fetched_parts"]
+__all__ = ["Fetch", "FetchOptions", "Refused", "Rights", "fetched_parts", "nothing_refused", "user_agent"]
 
 _PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
 _CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
@@ -51,6 +51,14 @@ def _read_kinds(_kind: Any, tokens: list[Token]) -> tuple[str, ...]:
     return kinds
 
 
+Refused = Callable[[int], Mapping[int, str]]
+
+
+def nothing_refused(_number: int) -> Mapping[int, str]:
+    """Return the images of a part that are refused where any licence will do: none."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Rights:
     """Which images may be had, by where they lie."""
@@ -59,16 +67,21 @@ class Rights:
     """Folder of the wiki's own files, many of which are not free."""
     shared_only: bool
     """Whether only the shared repository's may."""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """Images of the part whose licence is none of those that are wanted, with the reason."""
 
-    def refusal(self, row: Row | None) -> str | None:
+    def refusal(self, image: int, row: Row | None) -> str | None:
         """Return why an image may not be had, as far as what is known of it tells; None where it may."""
+        if image in self.refused:
+            return self.refused[image]
         if row is None or not self.shared_only or row["status"] != "ok":
             return None
         return NOT_SHARED if repository_of(row["url"], self.wiki) == "wiki" else None
 
     def was_refused(self, row: Row) -> bool:
         """Tell whether an image was not had for a reason that holds no more."""
-        return not self.shared_only and row["error"] == NOT_SHARED
+        by_licence: bool = row["error"].startswith("licence ")
+        return by_licence or (not self.shared_only and row["error"] == NOT_SHARED)
 
 
 Flag = Annotated[bool, Parameter(show_default=False)]
@@ -142,6 +155,8 @@ class Fetch:
     """Folder of the wiki's own files on the server."""
     engine: Engine
     console: Console
+    refused: Refused = nothing_refused
+    """Gives the images of a part that are not wanted for their licence, with the reason."""
     limits: Limits | None = None
     """What the options do not say of the connections; by default `Limits` with what they say."""
     max_seconds: float = 120.0
@@ -158,7 +173,7 @@ class Fetch:
         elif not self.is_current():
             from pipelines.image_index.fetching.transport import host_of
 
-            _user_agent(host_of(self.options.images.rstrip("/")), self.options.contact)
+            user_agent(host_of(self.options.images.rstrip("/")), self.options.contact)
 
     def is_current(self) -> bool:
         """Tell whether all files of the plan were asked for, and some of them had."""
@@ -189,9 +204,13 @@ class Fetch:
         self._check_that_images_were_had(details)
 
     @property
-    def rights(self) -> Rights:
-        """Which images may be had."""
-        return Rights(self.wiki, self.options.repository == "commons")
+    def shared_only(self) -> bool:
+        """Whether the wiki's own repository is left alone."""
+        return self.options.repository == "commons"
+
+    def rights(self, number: int) -> Rights:
+        """Return which images of a part may be had."""
+        return Rights(self.wiki, self.shared_only, self.refused(number))
 
     def _open_parts(self) -> list[int]:
         kept = fetched_parts(self.layout, self.plan)
@@ -232,7 +251,7 @@ class Fetch:
             self.wiki,
             width=options.width,
             max_bytes=options.max_bytes,
-            shared_only=self.rights.shared_only,
+            shared_only=self.shared_only,
         )
 
     def _read_folder(self, numbers: list[int], progress: Progress) -> None:
@@ -241,7 +260,9 @@ class Fetch:
             self.layout,
             self.plan,
             self._folder(),
-            self.rights,
+            self.wiki,
+            self.shared_only,
+            self.refused,
             retry_failed=self.options.retry_failed,
         )
 
@@ -300,7 +321,7 @@ def _split(
     asked: dict[int, str] = {}
     for image, file in planned:
         row = known.get(image)
-        refusal = rights.refusal(row)
+        refusal = rights.refusal(image, row)
         if refusal is not None:
             kept[image] = _record(image, file, Kept("", refusal, 0, 0, "", "", 0))
         elif row is None or rights.was_refused(row) or (retry_failed and row["status"] == "failed"):
@@ -314,7 +335,9 @@ def _read_part(
     layout: Layout,
     plan: Plan,
     folder: LocalFolder,
-    rights: Rights,
+    wiki: str,
+    shared_only: bool,
+    refused: Refused,
     number: int,
     *,
     retry_failed: bool,
@@ -325,10 +348,15 @@ def _read_part(
         with DownloadArchive(layout.archive(number)) as archive:
             archived = archive.outcomes
     known = _known_rows(layout, number, archived)
-    rows, asked = _split(read_planned(layout, number), known, rights, retry_failed=retry_failed)
+    rows, asked = _split(
+        read_planned(layout, number),
+        known,
+        Rights(wiki, shared_only, refused(number)),
+        retry_failed=retry_failed,
+    )
     for image, file in asked.items():
         rows[image] = _record(image, file, Kept.of(folder.find(file)))
-    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values()), rights.wiki))
+    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values()), wiki))
 
 
 class _ServerRun:
@@ -342,13 +370,13 @@ class _ServerRun:
         self._progress = progress
         self._limits = stage.limits or Limits(options.connections, options.megabits_per_second)
         address, credentials = split_credentials(options.images.rstrip("/"))
-        self._server = MediaServer(address, stage.wiki, options.width, stage.rights.shared_only)
+        self._server = MediaServer(address, stage.wiki, options.width, stage.shared_only)
         host = host_of(address)
         self._gate = HostGate(host, self._limits)
         self._transport = Transport(
             self._gate,
             [host, *(host_of(name if "://" in name else f"http://{name}") for name in options.redirect_host)],
-            user_agent=_user_agent(host, options.contact),
+            user_agent=user_agent(host, options.contact),
             max_bytes=options.max_bytes,
             max_seconds=stage.max_seconds,
             private_addresses=options.private_addresses,
@@ -383,7 +411,7 @@ class _ServerRun:
         with DownloadArchive(path) as archive:
             known = _known_rows(layout, number, archive.outcomes)
             rows, asked = _split(
-                planned, known, self._stage.rights, retry_failed=self._stage.options.retry_failed
+                planned, known, self._stage.rights(number), retry_failed=self._stage.options.retry_failed
             )
             self._progress.advance(len(rows))
             had = (kept.url for kept in archive.outcomes.values() if not kept.error)
@@ -478,7 +506,7 @@ class _SameFailures:
         self._pending.clear()
 
 
-def _user_agent(host: str, contact: str) -> str:
+def user_agent(host: str, contact: str) -> str:
     """Return the User-Agent; the public server's policy asks for a contact in it.
 
     https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy
