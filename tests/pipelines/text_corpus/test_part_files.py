@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.part_files import pages_per_part, part_starts, write_rows
 
-page_ids = st.sets(st.integers(1, 1 << 35), max_size=400).map(sorted)
+page_ids = st.sets(st.integers(1, 1 << 35), max_size=60).map(sorted)
 
 
 def parts(ids, mean):
