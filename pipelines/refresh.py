@@ -101,7 +101,8 @@ class RefreshOptions:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     without_rule: tuple[str, ...] = ()
-    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
+    bold_heading, formula, or all; repeatable."""
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
     with_apparatus: bool = False
@@ -287,7 +288,7 @@ def _add_images(
         return
     from pipelines.image_index.encoding.options import EncodeOptions
     from pipelines.image_index.fetching.fetch import FetchOptions
-    from pipelines.snapshots.images import refresh_images, source_of
+    from pipelines.snapshots.images import refresh_images, repository_of_images, source_of
 
     source = given.images or (source_of(current) if current is not None else None)
     if source is None:
@@ -299,7 +300,9 @@ def _add_images(
         refresh_images(
             build.output,
             current if current != build.output else None,
-            fetching=FetchOptions(images=source, contact=given.contact),
+            fetching=FetchOptions(
+                images=source, contact=given.contact, repository=repository_of_images(current)
+            ),
             encoding=encoding,
             engine=engine,
             console=watch.console,

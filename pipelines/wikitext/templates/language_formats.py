@@ -16,6 +16,7 @@ __all__ = [
     "language_name",
     "languages_by_code",
     "languages_by_name",
+    "weekday_names",
     "write_converted",
     "write_date_in",
 ]
@@ -42,6 +43,14 @@ def language_format(language: str) -> LanguageFormat:
     names = tuple(months.split("|"))
     within = tuple(date_months.split("|")) if date_months else names
     return LanguageFormat(thousands, decimal, int(grouped_from or 4), names, within, date)
+
+
+@cache
+def weekday_names(language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the days of the week in `language`, else in English, Sunday first, and their short forms."""
+    rows = {row[0]: row[1:] for row in read_table("weekdays")}
+    days, short = rows.get(language, rows["en"])
+    return tuple(days.split("|")), tuple(short.split("|"))
 
 
 # A run of digits before the point, and the digits behind it.
