@@ -325,7 +325,7 @@ def _as_in_english(name: str) -> Renderer:
 
 
 def interlanguage(call: TemplateCall) -> str | None:
-    """``{{ill|Titel|en|Title}}`` and ``{{ill|en|Titel|Title}}`` -> ``[[Titel]]``, with the words in ``lt`` or ``label``."""
+    """``{{ill|Titel|en|Title}}`` and ``{{ill|en|Titel|Title}}`` -> ``[[Titel]]``, with the words in ``lt``."""
     title, second = call.get("1"), call.get("2")
     if second and call.get("3") and title.lower() in languages_by_code(call.site.language):
         title = second
@@ -336,7 +336,7 @@ _DEGREES = re.compile(r"(\d{1,3})(?:/(\d{1,2}))?(?:/(\d{1,2}(?:\.\d+)?))?/([NSEW
 
 
 def coordinate(call: TemplateCall) -> str | None:
-    """``{{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}}`` -> ``48° 41′ 59″ N, 9° 2′ 2″ O``; none where it is not in the text."""
+    """``{{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}}`` -> ``48° 41′ 59″ N, 9° 2′ 2″ O``; else nothing."""
     if not call.get("text"):
         return ""
     parts = []
