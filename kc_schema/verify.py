@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, parse, strip
@@ -108,6 +109,8 @@ def _check_snapshot(folder: Path, findings: Faults) -> None:
         page_ids = _check_pages(snapshot, redirects, findings)
         _check_paragraphs(snapshot, page_ids, redirects, findings)
         _check_counts(manifest, findings)
+        if "repeats" in manifest.tables:
+            _check_repeats(snapshot, findings)
         _check_image_links(snapshot, page_ids, findings)
     if findings.counts:
         findings.remedies["build the snapshot again with --overwrite"] = None
@@ -116,8 +119,8 @@ def _check_snapshot(folder: Path, findings: Faults) -> None:
 def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
     """Check files against the manifest; tell whether the tables can be read."""
     readable = True
-    for table in TEXT_TABLES:
-        if table not in manifest.tables:
+    for table in (*TEXT_TABLES, "repeats"):
+        if table in TEXT_TABLES and table not in manifest.tables:
             findings.add("table not in the manifest", table)
             readable = False
         listed = {folder / part.file for part in manifest.tables.get(table, [])}
@@ -152,6 +155,7 @@ def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[An
     keys = [TEXT_TABLES[table].get_field_index(name) for name in SORT_KEYS[table]]
     last: tuple[Any, ...] | None = None
     for batch in snapshot.batches(table, rows=1 << 12):
+        _check_characters(batch, table, findings)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             findings.checked[table] += 1
             key = tuple(row[place] for place in keys)
@@ -159,6 +163,18 @@ def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[An
                 findings.add(f"{table}: rows do not ascend", f"{key} after {last}")
             last = key
             yield row
+
+
+def _check_characters(batch: pa.RecordBatch, table: str, findings: Faults) -> None:
+    """Look for control characters that no dump can hold: all below the space but tab and line end."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if not pa.types.is_string(column.type):
+            continue
+        found = pc.match_substring_regex(column, r"[\x00-\x08\x0b-\x1f]")
+        if pc.any(found).as_py():
+            for row in batch.filter(found).to_pylist():
+                place = next(iter(row.values()))
+                findings.add(f"{table}: control character in {name}", f"{place}: {row[name][:100]!r}")
 
 
 def _check_redirects(snapshot: Snapshot, findings: Faults) -> RedirectTitles:
@@ -278,6 +294,36 @@ def _check_counts(manifest: Manifest, findings: Faults) -> None:
         listed, found = manifest.counts.get(name, 0), findings.checked[name]
         if listed != found:
             findings.add(f"{name}: number differs from the manifest", f"{found}, listed {listed}")
+
+
+def _check_repeats(snapshot: Snapshot, findings: Faults) -> None:
+    """Look at every listed repeat and at what it repeats: their texts must be the same."""
+    ids = np.concatenate(
+        [
+            np.empty((0, 2), np.int64),
+            *(
+                np.stack([column.to_numpy() for column in batch.columns], 1)
+                for batch in snapshot.batches("repeats")
+            ),
+        ]
+    )
+    findings.checked["repeats"] += len(ids)
+    if np.any(ids[1:, 0] <= ids[:-1, 0]):
+        findings.add("repeats: rows do not ascend", str(snapshot.folder / "repeats"))
+    wanted = np.unique(ids)
+    hashes = np.zeros(len(wanted), np.int64)
+    for batch in snapshot.batches("sentences", ["sentence_id", "text"]):
+        own = batch["sentence_id"].to_numpy()
+        listed = np.flatnonzero(np.isin(own, wanted[slice(*np.searchsorted(wanted, [own[0], own[-1] + 1]))]))
+        texts = batch["text"].take(pa.array(listed)).to_pylist()
+        hashes[np.searchsorted(wanted, own[listed])] = [hash(text) | 1 for text in texts]
+    places = np.searchsorted(wanted, ids)
+    for number in np.flatnonzero(np.isin(ids[:, 1], ids[:, 0])):
+        findings.add("repeats: repeats what is a repeat itself", f"sentence {ids[number, 0]}")
+    for number in np.flatnonzero(hashes[places[:, 0]] != hashes[places[:, 1]]):
+        findings.add("repeats: the texts differ", f"sentences {ids[number, 0]} and {ids[number, 1]}")
+    for sentence in wanted[hashes == 0]:
+        findings.add("repeats: sentence is missing", f"sentence {sentence}")
 
 
 def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:

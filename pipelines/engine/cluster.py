@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import platform
 import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from kc_schema.errors import UserError
@@ -78,7 +81,7 @@ class Cluster:
             pipeline
             | f"{label}: items" >> beam.Create(items)
             | f"{label}: spread" >> beam.Reshuffle()
-            | label >> beam.Map(_Marked(step, code_version()))
+            | label >> beam.Map(_Marked(step, code_version(), Path.cwd()))
         )
         try:
             running = pipeline.run()
@@ -98,10 +101,15 @@ class _Marked(Generic[I, R]):
     step: Callable[[I], R]
     code: CodeVersion
     """That of the driver; a worker of another would write what no build on one machine does."""
+    folder: Path
+    """The driver's working folder: paths that the user gave may be relative to it."""
 
     def __call__(self, item: I) -> None:
         try:
             self._check_code()
+            if Path.cwd() != self.folder:
+                with contextlib.suppress(OSError):  # then absolute paths alone are right
+                    os.chdir(self.folder)
             self.step(item)
         except UserError as error:
             raise RuntimeError(f"{_MARK}{json.dumps(str(error))}{_MARK}") from error

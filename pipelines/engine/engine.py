@@ -11,19 +11,25 @@ import itertools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
+from kc_schema.errors import UserError
 from pipelines.engine.beam_options import check_beam_options, quiet_beam, runs_here
 from pipelines.engine.cluster import Cluster
 from pipelines.engine.errors import RunError
 from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
 
 __all__ = ["Engine", "default_workers"]
+
+_SECONDS_BETWEEN_NOTES = 5.0
+_LOOKED_AHEAD = 32
+"""Items on a cluster that are not finished, behind which no more are looked at for once."""
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -98,7 +104,7 @@ class Engine:
             finished: returns the result that is kept for an item, None where there is none.
             label: names the step in Beam's graph.
             look: called a few times a second while the steps run, perhaps from another thread.
-            arrived: called with each result that is new, in the order in which they come.
+            arrived: called with each result that is new, in the order in which they come, perhaps from another thread.
 
         Raises:
             WorkerDiedError: a worker process of this machine was killed.
@@ -113,18 +119,42 @@ class Engine:
         if todo and self.local:
             self._map_here(step, items, todo, results, label, look, arrived)
         elif todo:
-            with _looking(look):
-                self._cluster.run(step, [items[place] for place in todo], label)
-            for place in todo:
-                result = finished(items[place])
-                if result is None:
-                    raise RunError(
-                        f"{label}: the pipeline ended without an error, and {items[place]} is not finished; do all"
-                        " workers see the same storage under the same path?"
-                    )
-                results[place] = result
-                arrived(result)
+            self._map_elsewhere(step, items, todo, results, finished, label, look, arrived)
         return [results[place] for place in range(len(items))]
+
+    def _map_elsewhere(
+        self,
+        step: Callable[[I], R],
+        items: Sequence[I],
+        todo: list[int],
+        results: dict[int, R],
+        finished: Callable[[I], R | None],
+        label: str,
+        look: Callable[[], None],
+        arrived: Callable[[R], None],
+    ) -> None:
+        waiting = list(todo)
+
+        def note(most_missed: int) -> None:
+            """Take note of what is finished; give up behind so many items that are not."""
+            missed = 0
+            for place in list(waiting):
+                result = finished(items[place])
+                if result is not None:
+                    waiting.remove(place)
+                    results[place] = result
+                    arrived(result)
+                elif (missed := missed + 1) >= most_missed:
+                    return
+
+        with _looking(look, lambda: note(_LOOKED_AHEAD)):
+            self._cluster.run(step, [items[place] for place in todo], label)
+        note(1)
+        if waiting:
+            raise RunError(
+                f"{label}: the pipeline ended without an error, and {items[waiting[0]]} is not finished; do all"
+                " workers see the same storage under the same path?"
+            )
 
     def _map_here(
         self,
@@ -225,13 +255,18 @@ def _raise_signal(number: int) -> None:
 
 
 @contextmanager
-def _looking(look: Callable[[], None]) -> Iterator[None]:
-    """Call `look` now and then from a thread of its own until the block ends."""
+def _looking(look: Callable[[], None], note: Callable[[], None]) -> Iterator[None]:
+    """Call `look` often and `note` now and then from a thread of its own until the block ends."""
     done = threading.Event()
 
     def keep_looking() -> None:
+        noted = time.monotonic()
         while not done.wait(SECONDS_BETWEEN_LOOKS):
             look()
+            if time.monotonic() - noted > _SECONDS_BETWEEN_NOTES:
+                with suppress(UserError):  # what cannot be read now is read when the pipeline has ended
+                    note()
+                noted = time.monotonic()
 
     thread = threading.Thread(target=keep_looking, name="progress")
     thread.start()

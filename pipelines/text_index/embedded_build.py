@@ -136,7 +136,7 @@ def _entered(kc: Path, place: Place | None) -> Iterator[Place]:
     if place is not None:
         yield place
         return
-    with Place(kc, owns=(*TEXT_TABLES, FOLDER), what="build") as own:
+    with Place(kc, owns=(*TEXT_TABLES, "repeats", FOLDER), what="build") as own:
         yield own
 
 

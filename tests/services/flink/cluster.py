@@ -243,7 +243,7 @@ class FlinkCluster:
         with (self.folder / f"{name}.log").open("wb") as log:
             # A group of its own: Python workers that a killed task manager leaves are found by it.
             self._processes[name] = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
     def wait_for(self, task_managers: int) -> None:
