@@ -27,9 +27,8 @@ from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.index_text import index_snapshot
-from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
+from pipelines.text_corpus.build import RULES, Build, BuildError, code_fingerprint, rules_in_force
 from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
-from pipelines.text_corpus.fragments import FRAGMENT_RULES
 from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint, file_fingerprint
 from pipelines.text_corpus.output import commit, find_finished, open_place
 from pipelines.text_corpus.page_props import find_page_props, load_page_props
@@ -71,7 +70,8 @@ class BuildOptions:
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
     without_rule: tuple[str, ...] = ()
-    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
+    bold_heading, formula, or all; repeatable."""
     page_props: str | None = None
     """The wiki's table of page properties (*-page_props.sql.gz), or auto: the one beside the dump."""
     contact: str = ""
@@ -132,7 +132,7 @@ def describe(
     dump: str,
     output: Path,
     *,
-    rules: frozenset[str] = frozenset(FRAGMENT_RULES),
+    rules: frozenset[str] = frozenset(RULES),
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
     limit: int | None = None,

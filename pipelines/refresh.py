@@ -101,7 +101,8 @@ class RefreshOptions:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     without_rule: tuple[str, ...] = ()
-    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
+    bold_heading, formula, or all; repeatable."""
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
     with_apparatus: bool = False

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pipelines.wikitext import marks
 from pipelines.wikitext.apparatus import LISTS, SECTION, apparatus_in
 from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
-from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
+from pipelines.wikitext.blocks import BOLD, HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import bold_runs, strip_emphasis
 from pipelines.wikitext.expansion import Expansion
 from pipelines.wikitext.links import Links, strip_external_links
@@ -155,6 +155,7 @@ class _Extraction:
             if apparatus is not None and (kind == LIST or apparatus != LISTS):
                 kind = _APPARATUS
             paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
+            paragraph.bold = level == BOLD
             if paragraph.text:
                 paragraphs.append(paragraph)
         return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
@@ -212,6 +213,7 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
             introduction = -1
         elif introduction >= 0:
             before, first, term = joined[introduction]
+            term = max(term, 0)
             if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
                 joined[introduction] = (before + marks.NEWLINE + text, first, 0)
                 introduction = -1 if term else introduction
