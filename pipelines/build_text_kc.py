@@ -28,6 +28,7 @@ from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.index_text import index_snapshot
 from pipelines.text_corpus.build import RULES, Build, BuildError, code_fingerprint, rules_in_force
+from pipelines.text_corpus.changed_redirects import write_changed_titles
 from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
 from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint, file_fingerprint
 from pipelines.text_corpus.output import commit, find_finished, open_place
@@ -37,7 +38,7 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.repeats import count_looks, find_repeats
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
-from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
+from pipelines.text_corpus.reuse import write_kept_manifest
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_index.options import TextIndexOptions
 
@@ -139,6 +140,7 @@ def describe(
     page_props: str | None = None,
     keep: bool = False,
     older: Path | None = None,
+    pages_per_part: int | None = None,
 ) -> tuple[list[DumpFile], Build]:
     """Return the files of the dump, and all that decides what is made of them.
 
@@ -171,6 +173,7 @@ def describe(
         page_props_fingerprint=file_fingerprint([props]) if props is not None else "",
         keep=keep,
         older=older,
+        pages_per_part=pages_per_part,
     )
     return parts, build
 
@@ -220,12 +223,12 @@ def build_text_corpus(
             label="Resolve",
             arrived=lambda _: progress.advance(),
         )
-    hashes = [pages.hashes for pages in ranges if pages.hashes is not None]
+    hashes = [part for pages in ranges for part in pages.hashes]
     with Progress(console, "Repeats", count_looks(hashes), unit="parts") as progress:
         repeats = find_repeats(build, hashes, progress.advance)
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, repeats, props)
     if build.keep:
-        kept = [pages.kept for pages in ranges if pages.kept is not None]
+        kept = [part for pages in ranges for part in pages.kept]
         write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))
     commit(place, manifest)
     return manifest
