@@ -88,6 +88,10 @@ SHOWN = [
      "（70歳没）"),
     ("zh", "{{le|甲|A|乙}} {{link-ja|丙|B}} {{CHN}} {{as of|2010|5}} {{en icon}} {{tsl|en|C}} {{bd|1950年|1月1日}}",
      "乙 丙 中华人民共和国 截至2010年5月 （英文） C （1950年1月1日－）"),
+    ("de", "{{DE-TH|#}}a {{DE-BY}} bei {{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}} {{Coordinate|NS=1/N|EW=2/E}}c",
+     "a Bayern bei 48° 41′ 59″ N, 9° 2′ 2″ O c"),
+    ("zh", "{{ill|en|甲|A}} {{illm|乙|en|B|lt=丙}} {{internal link helper|丁|D|lang-code=en}}", "甲 丙 丁"),
+    ("pt", "{{ill|Nome|en|Name|lt=o nome}} {{Flag|BRA}}", "o nome Brasil"),
     ("nl", "{{BEL}} {{en}} {{Feit|zin}} {{convert|1000|km|mi}}", "België (en) zin 1.000 km (620 mi)"),
 ]  # fmt: skip
 
