@@ -425,7 +425,12 @@ class _SetRun:
             for number, archive in archives.items():
                 archive.sync()
                 known = _known_rows(layout, number, archive.outcomes)
-                rows, asked = _split(read_planned(layout, number), known, rights[number], retry_failed=False)
+                rows, asked = _split(
+                    read_planned(layout, number),
+                    known,
+                    rights[number],
+                    retry_failed=self._stage.options.retry_failed,
+                )
                 lacking = Kept("", NOT_IN_SET, 0, 0, "", "", 0)
                 for image, file in asked.items():
                     rows[image] = _record(image, file, broken.get(image, lacking))
