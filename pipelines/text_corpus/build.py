@@ -53,6 +53,8 @@ class Build:
     """Whether what the next dump's build needs is kept beside the snapshot; changes nothing of it."""
     older: Path | None = None
     """A snapshot of the same wiki from which rows of unchanged pages are taken; changes nothing of the result."""
+    pages_per_part: int | None = None
+    """How many pages a part has on average; None decides by the number of pages (`part_files.pages_per_part`)."""
 
     @property
     def work(self) -> Path:
@@ -77,7 +79,12 @@ class Build:
     def fingerprint(self, *inputs: Any) -> str:
         """Return a checksum of all that determines what a step makes of `inputs`."""
         return fingerprint(
-            self.dump_fingerprint, self.code_fingerprint, self.site.date, self.options(), inputs
+            self.dump_fingerprint,
+            self.code_fingerprint,
+            self.site.date,
+            self.options(),
+            self.pages_per_part,
+            inputs,
         )
 
     def step(self, record: str, kind: type[R], *inputs: Any) -> Step[R]:

@@ -16,7 +16,7 @@ FRAGMENT_RULES = {
     "citation_rest": "what is left of a citation: page numbers, ISBN, DOI, an address, names with a year, a date of"
     " retrieval, where a work can be read",
     "one_word": "a single word that is no sentence (list items with a full stop, too)",
-    "short_item": "a list item of fewer than four words that is no sentence: a bare name, a number and a name",
+    "short_item": "a list item of fewer than four words (six characters without spaces) that is no sentence",
 }
 """What is left out, by the name under which it is counted and can be switched off."""
 
@@ -76,6 +76,8 @@ _SENTENCE_ENDS = ".!?…。！？।"
 # Longer texts are no fragments; a look at their length spares the patterns.
 _LONGEST = 200
 _WORDS_OF_AN_ITEM = 4
+# In scripts without spaces.
+_CHARACTERS_OF_AN_ITEM = 6
 # Kinds of paragraphs that are hardly ever sentences.
 _ITEMS = ("list", "apparatus")
 
@@ -113,9 +115,9 @@ def is_without_spaces(text: str) -> bool:
 
 
 def _is_short_item(text: str) -> bool:
-    return (
-        not ends_as_sentence(text) and len(text.split()) < _WORDS_OF_AN_ITEM and not is_without_spaces(text)
-    )
+    if ends_as_sentence(text) or len(text.split()) >= _WORDS_OF_AN_ITEM:
+        return False
+    return len(text) < _CHARACTERS_OF_AN_ITEM or not is_without_spaces(text)
 
 
 def _is_one_word(text: str, kind: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.wikitext import ENGLISH_WIKIPEDIA, extract_article
 from pipelines.wikitext.data import read_table
+from pipelines.wikitext.templates.language_formats import language_format, write_date_in
 from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.registry import TemplateCall, normalise_template_name
 
@@ -88,6 +89,16 @@ SHOWN = [
      "（70歳没）"),
     ("zh", "{{le|甲|A|乙}} {{link-ja|丙|B}} {{CHN}} {{as of|2010|5}} {{en icon}} {{tsl|en|C}} {{bd|1950年|1月1日}}",
      "乙 丙 中华人民共和国 截至2010年5月 （英文） C （1950年1月1日－）"),
+    ("de", "{{DE-TH|#}}a {{DE-BY}} bei {{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}} {{Coordinate|NS=1/N|EW=2/E}}c",
+     "a Bayern bei 48° 41′ 59″ N, 9° 2′ 2″ O c"),
+    ("zh", "{{ill|en|甲|A}} {{illm|乙|en|B|lt=丙}} {{internal link helper|丁|D|lang-code=en}}", "甲 丙 丁"),
+    ("pt", "{{ill|Nome|en|Name|lt=o nome}} {{Flag|BRA}}", "o nome Brasil"),
+    ("ru", "{{нет АИ|3|12|2010}}a {{уточнить|слова}} b", "a слова b"),
+    ("fr", "{{siècle|xvi}} {{formatnum:1234}}", "XVIe siècle 1 234"),
+    ("zh", "{{jpn|j=日本語|hg=にほんご|rm=nihongo}} {{kor|h=서울}}", "日语：日本語／にほんご nihongo 韩语：서울"),
+    ("bg", "{{formatnum:12345.6}} {{#time:j F Y|2001-05-03}}", "12 345,6 3 май 2001"),
+    ("he", "{{#time:j xg Y|2001-05-03}} {{formatnum:1234.5}}", "3 מאי 2001 1,234.5"),
+    ("el", "{{#time:j xg Y|2001-05-03}}", "3 Μαΐου 2001"),
     ("nl", "{{BEL}} {{en}} {{Feit|zin}} {{convert|1000|km|mi}}", "België (en) zin 1.000 km (620 mi)"),
 ]  # fmt: skip
 
@@ -107,6 +118,13 @@ def test_templates_show_what_the_wiki_shows(language, wikitext, text):
         ("東京（{{R|a}}、とうきょう）は", "東京（とうきょう）は"),
         ("「<ref>x</ref>」と「甲」", "と「甲」"),
         ("main() （）です", "main() です"),
+        ("東京（とうきょう、{{謎}}、{{謎2}}）は", "東京（とうきょう）は"),
+        ("東京（{{謎}}、{{謎2}}）は", "東京は"),
+        ("東京（{{謎}}・とうきょう）は", "東京（とうきょう）は"),
+        ("甲、{{謎}}、乙、{{謎}}。", "甲、乙。"),
+        ("東京（[[英語]]：{{謎}}、略称：A）", "東京（英語、略称：A）"),
+        ("『{{謎}}』と《{{謎}}》と〔{{謎}}〕と“{{謎}}”", "ととと"),
+        ("括弧「」は", "括弧「」は"),
     ],
 )
 def test_full_width_brackets_are_tidied_as_narrow_ones(wikitext, text):
@@ -151,6 +169,30 @@ def test_a_family_holds_known_languages_and_countries_alone(language, name):
     assert find_renderer_on(language, normalise_template_name(name)) is None
 
 
+@pytest.mark.parametrize(
+    ("language", "wikitext", "text"),
+    [
+        ("de", "Rom („{{x}}“) ist", "Rom ist"),
+        ("fr", "Rome (« {{x}} ») est", "Rome est"),
+        ("ru", "Рим («{{x}}», {{y}}) — город", "Рим — город"),
+        ("es", "Roma «{{x}}» es", "Roma es"),
+        ("de", "das „Rom“{{x}} „Paris“ war", "das „Rom“ „Paris“ war"),
+        ("fr", "les « » vides", "les « » vides"),
+    ],
+)
+def test_quotation_marks_around_nothing_fall(language, wikitext, text):
+    assert [paragraph.text for paragraph in extract(language, wikitext).paragraphs] == [text]
+
+
+def test_short_items_in_scripts_without_spaces_are_told_by_their_characters():
+    long = "東京都交通局が運営する地下鉄の路線であって、開業からすでに長い年月が経ったものであるという。"
+    article = extract("ja", f"路線は次の通り：\n* 銀座線\n* 丸ノ内線\n* {long}")
+    assert [paragraph.text for paragraph in article.paragraphs] == [
+        "路線は次の通り：\n銀座線\n丸ノ内線",
+        long,
+    ]
+
+
 def test_a_biography_keeps_its_lead_and_its_picture():
     bio = (
         "{{Bio|Nome=Ada|Cognome=Rossi|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio|AnnoNascita=1900"
@@ -160,6 +202,38 @@ def test_a_biography_keeps_its_lead_and_its_picture():
     assert article.paragraphs[0].text.startswith(
         "Ada Rossi (Roma, 3 maggio 1900 – Milano, 1950) è stata una pittrice e poetessa italiana."
     )
+    assert [image.file for image in article.images] == ["A.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("language", "whole", "month", "day"),
+    [
+        ("en", "3 May 2001", "May 2001", "3 May"),
+        ("ru", "3 мая 2001", "май 2001", "3 мая"),
+        ("es", "3 de mayo de 2001", "mayo de 2001", "3 de mayo"),
+        ("hu", "2001. május 3.", "2001. május", "május 3."),
+        ("ja", "2001年5月3日", "2001年5月", "5月3日"),
+        ("lt", "2001 m. gegužės 3 d.", "2001 m. gegužė", "gegužės 3 d."),
+        ("sr", "3. мај 2001.", "мај 2001.", "3. мај"),
+    ],
+)
+def test_parts_of_dates_are_written_as_the_language_does(language, whole, month, day):
+    assert write_date_in(language, "3", "5", "2001") == whole
+    assert write_date_in(language, "", "5", "2001") == month
+    assert write_date_in(language, "3", "5", "") == day
+
+
+@pytest.mark.parametrize("language", [row[0] for row in read_table("language_formats")])
+def test_every_language_has_twelve_months(language):
+    form = language_format(language)
+    assert len(form.months) == len(form.date_months) == 12
+    assert all(field in form.date for field in ("{d}", "{m}", "{y}"))
+
+
+def test_unknown_templates_in_scripts_without_case_stand_alone_as_others_do():
+    article = extract("ja", "{{東京の地下鉄|画像=A.jpg}}\n東京は{{謎の語}}都市。")
+    assert article.dropped_templates == {"other": 1}
+    assert article.unknown_templates == {"謎の語": 1}
     assert [image.file for image in article.images] == ["A.jpg"]
 
 
@@ -197,11 +271,52 @@ def test_kinds_are_those_of_the_language(language, name, kind):
         ("it", "{{Disambigua}}\n* [[A]]"),
         ("ja", "{{曖昧さ回避}}\n* [[A]]"),
         ("ru", "{{неоднозначность}}\n* [[A]]"),
+        ("fr", "{{Titres homonymes}}\n* [[A]]"),
+        ("es", "{{des}}\n* [[A]]"),
+        ("pl", "{{Strona ujednoznaczniająca}}\n* [[A]]"),
+        ("cs", "{{Rozcestník - příjmení}}\n* [[A]]"),
+        ("ja", "{{学校名の曖昧さ回避}}\n* [[A]]"),
+        ("zh", "{{人名消歧义}}\n* [[A]]"),
+        ("ko", "{{동명이인}}\n* [[A]]"),
+        ("uk", "{{DisambigN}}\n* [[A]]"),
+        ("he", "{{פירושונים}}\n* [[A]]"),
+        ("sr", "{{Вишезначна одредница}}\n* [[A]]"),
+        ("nds-nl", "{{dv}}\n* [[A]]"),
+        ("vi", "{{disambig}}\n* [[A]]"),
     ],
 )
 def test_disambiguation_pages_are_told_by_the_templates_of_the_language(language, wikitext):
     assert extract(language, wikitext).disambiguation
     assert not extract(language, "A page.").disambiguation
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "told"),
+    [
+        ("de", "Bank (Begriffsklärung)", True),
+        ("zh", "水星 (消歧義)", True),
+        ("fr", "Mercure (homonymie)", True),
+        ("fr", "Bank (disambiguation)", True),
+        ("en", "Bank (Begriffsklärung)", False),
+        ("de", "Homonymie", False),
+    ],
+)
+def test_disambiguation_pages_are_told_by_the_titles_of_the_language(language, title, told):
+    assert extract(language, "* [[A]]", title).disambiguation is told
+
+
+@pytest.mark.parametrize(
+    ("language", "wikitext"),
+    [
+        ("de", "{{Begriffsklärungshinweis}} A."),
+        ("fr", "{{Voir homonymes|B}} A."),
+        ("it", "{{Nota disambigua|x}} A."),
+        ("ja", "{{Otheruses|x}} A."),
+        ("fr", "Le {{sigle|SNCF|x}} A."),
+    ],
+)
+def test_notes_that_lead_to_disambiguation_pages_tell_none(language, wikitext):
+    assert not extract(language, wikitext).disambiguation
 
 
 LANGUAGES = sorted({language for language, _, _ in read_table("templates_by_language")})
