@@ -30,7 +30,7 @@ PAGES = [DumpPage(f"Ada {number}", ADA.format(number), page_id=number) for numbe
 @pytest.fixture(scope="module")
 def kc(tmp_path_factory):
     folder = tmp_path_factory.mktemp("apparatus")
-    build(write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES), folder / "kc", unit_bytes=2000)
+    build(write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES), folder / "kc", pages_per_part=8)
     return folder / "kc"
 
 
