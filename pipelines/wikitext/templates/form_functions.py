@@ -210,6 +210,8 @@ def siecle(call: TemplateCall) -> str | None:
 
 
 def _ordinal(numeral: str, suffix: str) -> str:
+    if _ROMAN.fullmatch(numeral.upper()):
+        numeral = numeral.upper()
     if not _ROMAN.fullmatch(numeral):
         return numeral + suffix
     return numeral + (suffix or ("er" if numeral == "I" else "e"))
@@ -226,6 +228,12 @@ def _with_suffixes(arguments: list[str]) -> list[str]:
     return [
         numeral if numeral[-1:].islower() else _ordinal(numeral, "") for numeral in numerals
     ] or arguments[:1]
+
+
+def remarked(call: TemplateCall) -> str:
+    """The words that a remark is about; its first argument may be a date's day instead (``{{нет АИ|3|12|2010}}``)."""
+    words = call.get("1")
+    return "" if words.isdecimal() else words
 
 
 def incise(call: TemplateCall) -> str | None:
@@ -360,6 +368,7 @@ FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "siglo": siglo,
     "siècle": siecle,
     "incise": incise,
+    "remarked": remarked,
     "height": height,
     "old style": old_style,
     "substance": substance,
