@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from kc_schema.anchors import AnchorError, parse, strip
 from kc_schema.command import Command, options
 from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
-from kc_schema.store import Part, checksum
+from kc_schema.store import Part, checksum, read_json
 from kc_schema.tables import (
     APPARATUS,
     PARAGRAPHS_PER_PAGE,
@@ -41,6 +41,8 @@ from kc_schema.tables import (
 )
 
 EXAMPLES_PER_PROBLEM = 5
+TEXT_INDEX = "text_index"
+"""Folder of the embedded index inside a snapshot."""
 _ITEM = re.compile(r"Q[1-9][0-9]*")
 KINDS = {"prose", "list", "quote", APPARATUS}
 PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
@@ -78,7 +80,38 @@ def verify(folder: Path) -> Faults:
         _check_paragraphs(snapshot, page_ids, redirects, findings)
         _check_counts(manifest, findings)
         _check_image_links(snapshot, page_ids, findings)
+    _check_text_index(folder / TEXT_INDEX, findings)
     return findings
+
+
+@dataclass(frozen=True)
+class _IndexFiles:
+    files: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class _IndexRecord:
+    """What the record of a text index (`kc_schema.store.Step`) says of its files."""
+
+    result: _IndexFiles
+
+
+def _check_text_index(folder: Path, findings: Faults) -> None:
+    """Check the files of the embedded index, where there is one, against the checksums that it keeps."""
+    if not folder.is_dir():
+        return
+    try:
+        parts = read_json(folder / "index.json", _IndexRecord).result.files
+    except (OSError, ValueError) as error:
+        findings.add("text index: its record cannot be read", f"{folder / 'index.json'}: {error}")
+        return
+    for part in parts:
+        path = folder / part.file
+        findings.checked["files of the text index"] += 1
+        if not path.is_file():
+            findings.add("text index: missing file", str(path))
+        elif path.stat().st_size != part.bytes or checksum(path) != part.sha256:
+            findings.add("text index: checksum differs", f"{path}; index the snapshot anew")
 
 
 def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
