@@ -15,7 +15,18 @@ from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple
 
-__all__ = ["Anchor", "AnchorError", "Spelling", "escape", "is_title", "parse", "render", "strip", "unescape"]
+__all__ = [
+    "Anchor",
+    "AnchorError",
+    "Spelling",
+    "escape",
+    "is_title",
+    "parse",
+    "render",
+    "strip",
+    "targets",
+    "unescape",
+]
 
 
 class AnchorError(ValueError):
@@ -151,3 +162,11 @@ def strip(tagged: str, *, spelling: Spelling = Spelling.MORE) -> str:
         return _ANY_TAG[spelling].sub("", tagged)
     # Piece by piece: text on both sides of a tag must not read as one escaped tag once the tag is gone.
     return "".join(map(unescape, _ANY_TAG[spelling].split(tagged)))
+
+
+_TARGET = re.compile(r"<e: ([^<>\n]+)> ")
+
+
+def targets(tagged: str) -> list[str]:
+    """Return the titles of the anchors of `tagged`, in order: those of `parse`, without its checks."""
+    return _TARGET.findall(tagged) if "<e: " in tagged else []

@@ -155,7 +155,10 @@ class RetrievalCache:
         for name, width in self.feature_widths.items():
             if name in table.column_names:
                 place = table.column_names.index(name)
-                fixed = table.column(name).cast(pa.list_(pa.float16(), width))
+                try:
+                    fixed = table.column(name).cast(pa.list_(pa.float16(), width))
+                except pa.ArrowInvalid as error:
+                    raise self._other_width(name) from error
                 table = table.set_column(place, name, fixed)
         return table
 
@@ -180,6 +183,8 @@ class RetrievalCache:
         present = np.asarray(values.is_valid())
         if present.any():
             flat = values.drop_null().flatten().to_numpy(zero_copy_only=False)
+            if len(flat) != present.sum() * vectors.shape[1]:
+                raise self._other_width(column)
             vectors[present] = flat.astype(np.float32).reshape(-1, vectors.shape[1])
         if raw:
             norms = table.column(norm_column).fill_null(0.0).to_numpy()
@@ -211,7 +216,7 @@ class RetrievalCache:
         """Read every file and compare it with the manifest.
 
         Raises:
-            CacheError: files that are missing or differ, all of them named.
+            CacheError: files that are missing or differ, all of them named; vectors of another width.
         """
         broken = []
         for name, entry in self.manifest["files"].items():
@@ -220,8 +225,16 @@ class RetrievalCache:
                 broken.append(f"{name} is missing")
             elif path.stat().st_size != entry["bytes"] or checksum(path) != entry["sha256"]:
                 broken.append(f"{name} is not the file that was written")
+            elif name.startswith("features/"):
+                self.features_table(Path(name).stem)
         if broken:
             raise CacheError(f"cache {self.folder}: {'; '.join(broken)}; build the cache again")
+
+    def _other_width(self, column: str) -> CacheError:
+        return CacheError(
+            f"{self.folder / MANIFEST}: {column} has not {self.feature_widths[column]} numbers in its file;"
+            " build the cache again"
+        )
 
     def _first(self, table: pa.Table) -> pa.Table:
         return table if self.limit is None else table.slice(0, self.limit)
@@ -266,15 +279,38 @@ def open_cache(folder: Path | str, *, verify: bool = False) -> RetrievalCache:
             f"{path}: not found, so {folder} holds no finished cache; run pipelines.build_retrieval_cache"
         ) from None
     except ValueError as error:
-        raise CacheError(f"{path}: not JSON: {error}") from error
+        raise CacheError(f"{path}: not JSON: {error}; build the cache again") from error
     if not isinstance(manifest, dict) or not manifest.keys() >= _MANIFEST_KEYS:
-        raise CacheError(f"{path}: not the manifest of a retrieval cache")
+        raise CacheError(
+            f"{path}: not the manifest of a retrieval cache; give a folder that"
+            " pipelines.build_retrieval_cache wrote, or build the cache again"
+        )
     if manifest["format"] != FORMAT:
         raise CacheError(f"{path}: format {manifest['format']!r}, this version reads {FORMAT}")
     cache = RetrievalCache(folder, manifest)
+    _check_files(cache, path)
     if verify:
         cache.verify()
     return cache
+
+
+def _check_files(cache: RetrievalCache, path: Path) -> None:
+    """Every split must have its files, and as many examples as the manifest says."""
+    files = cache.manifest["files"]
+    for split, count in cache.manifest["splits"].items():
+        wanted = [
+            f"examples/{split}.parquet",
+            *(f"hits/{source}/{split}.parquet" for source in cache.sources),
+        ]
+        wanted += [f"features/{split}.parquet"] if cache.feature_widths else []
+        lacking = [name for name in wanted if name not in files]
+        if lacking:
+            raise CacheError(f"{path}: {lacking[0]} is not listed; build the cache again")
+        if files[wanted[0]].get("rows") != count:
+            raise CacheError(
+                f"{path}: {count} examples of {split}, and {files[wanted[0]].get('rows')} in its file;"
+                " build the cache again"
+            )
 
 
 def _example(row: Mapping[str, Any]) -> Example:

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,11 +149,13 @@ class Command:
         app = App(
             name=name or f"python -m {self.module}",
             help=self.summary,
-            help_epilogue=_example_text(self.examples),
+            help_epilogue=_example_text(
+                self.examples.replace(f"python -m {self.module}", name or f"python -m {self.module}")
+            ),
             help_format="plaintext",
             version_flags=[],
             help_flags=["--help", "-h"],
-            default_parameter=Parameter(negative=(), show_choices=True),
+            default_parameter=Parameter(negative=(), show_choices=True, show_default=_shown_default),
             result_action="return_value",
         )
         kind = self.options
@@ -168,6 +171,7 @@ class Command:
         command.__doc__ = self.summary
         app.default(command)
         app["--help"].show = False
+        app.usage = _usage(app)
         return app
 
     def _run(self, arguments: list[str], called: str) -> int:
@@ -253,6 +257,31 @@ def _show_notes() -> None:
             handler = logging.StreamHandler()
             handler.setFormatter(logging.Formatter("note: %(message)s"))
             logger.addHandler(handler)
+
+
+def _usage(app: App) -> str:
+    """Return the line of usage: a value of one of a few words is called NAME, and not listed (the table does that)."""
+    words = [*app.name]
+    positional = []
+    for argument in app.assemble_argument_collection():
+        if not argument.show or argument.children:
+            continue
+        if argument.index is not None:
+            name = argument.name.lstrip("-").upper()
+            positional.append(name if argument.required else f"[{name}]")
+        elif argument.required:
+            kind = argument.hint if isinstance(argument.hint, type) else None
+            words.append(f"{argument.name} {'PATH' if kind is Path else 'NAME'}")
+    return " ".join(["Usage:", *words, "[OPTIONS]", *positional])
+
+
+def _shown_default(value: object) -> str | None:
+    """Return a default as the help shows it; None where there is nothing to say: a switch, nothing, an empty list."""
+    if value is None or value is False or value in ((), [], set(), frozenset()):
+        return None
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value) or '""'
 
 
 def _end_of_options(arguments: list[str]) -> int:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, Spelling, parse, render
+from kc_schema.attribution import ATTRIBUTION, read_attribution
 from kc_schema.command import Command, Positive, options
 from kc_schema.contexts import pack, with_title
 from kc_schema.errors import UsageError
@@ -147,11 +148,15 @@ def export(
             for source in chosen or [""]
             for split in cache.splits
         ]
-        return paths, rules.counts
+        return [*paths, *_copy_attribution(cache, output)], rules.counts
+    notice = _copy_attribution(cache, output)
     if form == "jsonl":
-        return [_write_json_lines(cache, output, chosen, split, k) for split in cache.splits], Counter()
+        return [
+            *notice,
+            *(_write_json_lines(cache, output, chosen, split, k) for split in cache.splits),
+        ], Counter()
     paths = [_write_parquet(cache, output, chosen, split, k) for split in cache.splits]
-    return [*paths, _write_card(cache, output)], Counter()
+    return [*paths, _write_card(cache, output), *notice], Counter()
 
 
 def _write_conll(
@@ -220,12 +225,21 @@ def _lists(hits: pa.Table, places: dict[str, int], k: int | None) -> pa.Array:
 def _write_card(cache: RetrievalCache, output: Path) -> Path:
     """Write the card from which `datasets` takes the splits' files."""
     files = "".join(f"  - split: {split}\n    path: data/{split}.parquet\n" for split in cache.splits)
+    notice = read_attribution(cache.folder)
+    licence = "license: cc-by-sa-4.0\n" if "by-sa/4.0" in notice else ""
     card = (
-        f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n"
+        f"---\n{licence}configs:\n- config_name: default\n  data_files:\n{files}---\n\n"
         f"# {cache.dataset}\n\nExamples of {cache.dataset} with the evidence of a retrieval cache"
         f" ({', '.join(cache.sources) or 'none'}).\n"
+        + (f"\n## Sources and licences of the evidence\n\n{notice}" if notice else "")
     )
     return _written(output / "README.md", card)
+
+
+def _copy_attribution(cache: RetrievalCache, output: Path) -> list[Path]:
+    """Let the notice of the cache go with its texts."""
+    notice = read_attribution(cache.folder)
+    return [_written(output / ATTRIBUTION, notice)] if notice else []
 
 
 def _written(path: Path, text: str) -> Path:
@@ -250,14 +264,16 @@ class ExportOptions:
     """Hits an example, at most. [default: all]"""
     tokenizer: str | None = None
     """adaseq, kb-ner: leave out evidence that does not fit whole into the encoder of this name."""
-    limit: int = 510
-    """Its sub-tokens, with --tokenizer."""
+    limit: Positive | None = None
+    """Its sub-tokens, with --tokenizer. [default: 510]"""
 
 
 def run(given: ExportOptions) -> None:
     """Write the cache that the options name; print the files."""
     if given.tokenizer and given.format not in CONLL:
         raise UsageError("argument --tokenizer: it goes with adaseq and kb-ner")
+    if given.limit is not None and given.tokenizer is None:
+        raise UsageError("argument --limit: it goes with --tokenizer, whose sub-tokens it counts")
     folder = given.cache.resolve()
     output = given.output or folder.with_name(f"{folder.name}-{given.format}")
     tokenize = _tokenizer(given.tokenizer) if given.tokenizer else None
@@ -269,7 +285,7 @@ def run(given: ExportOptions) -> None:
             sources=given.source,
             k=given.k,
             tokenize=tokenize,
-            limit=given.limit,
+            limit=given.limit or 510,
         )
     for path in paths:
         print(path)
@@ -284,10 +300,32 @@ def _tokenizer(name: str) -> Tokenize:
     except ImportError as error:
         raise CacheError(f"--tokenizer needs transformers ({error}); install the training extra") from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = _from_disk_or_hub(AutoTokenizer, name)
     except (OSError, ValueError) as error:
-        raise CacheError(f"--tokenizer {name}: cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise CacheError(
+            f"--tokenizer {name}: cannot be loaded: {str(error).splitlines()[0]}; give a folder that holds it,"
+            " or a name that the hub knows and that can be reached from here"
+        ) from error
     return lambda text: list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _from_disk_or_hub(kind: Any, name: str) -> Any:
+    """Return a tokenizer that is here; the hub is asked only for what is not, once, without its own retries."""
+    try:
+        return kind.from_pretrained(name, local_files_only=True)
+    except (OSError, ValueError):
+        from huggingface_hub import constants, file_exists
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+        if constants.HF_HUB_OFFLINE or Path(name).exists():
+            raise
+        try:
+            file_exists(name, "tokenizer_config.json")
+        except (HfHubHTTPError, HFValidationError):
+            pass  # what is wrong with the name is said when it is loaded
+        except Exception as error:
+            raise OSError(f"the hub cannot be reached ({type(error).__name__})") from error
+        return kind.from_pretrained(name)
 
 
 main = Command(

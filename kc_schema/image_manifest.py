@@ -42,6 +42,10 @@ class ImageSource:
     """Kinds of files."""
     limit: int | None = None
     """At most so many files."""
+    repository: str = "all"
+    """``commons``: the shared repository alone; ``all``: the wiki's own, too, as versions before did."""
+    licences: tuple[str, ...] | None = None
+    """Licences of the images that are kept; None for any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ __all__ = [
     "IMAGE_ID_BITS",
     "IMAGE_SORT_KEYS",
     "IMAGE_TABLES",
+    "LICENCES",
+    "LICENCE_KINDS",
     "RECORDS",
     "embeddings_schema",
     "image_id",
@@ -61,6 +63,10 @@ RECORDS = _schema(
         ),
         "mime": (pa.string(), "type by content, such as image/jpeg; empty where it is not known"),
         "bytes": (pa.int64(), "size of what was fetched; 0 where there is nothing"),
+        "repository": (
+            pa.string(),
+            "commons (shared by all wikis) | wiki (its own, where files that are not free lie); empty where not known",
+        ),
     }
 )
 ARTICLES = _schema(
@@ -71,6 +77,31 @@ ARTICLES = _schema(
         "introduction": (pa.string(), "all text before the article's first heading, tagged"),
         "caption": (pa.string(), "plain text beside the image; empty where there is none"),
         "place": (pa.string(), "infobox | thumbnail | gallery | multiple_image | inline"),
+    }
+)
+
+
+LICENCE_KINDS = ("public-domain", "cc0", "cc-by", "cc-by-sa", "other", "not-free", "unknown")
+"""What a licence may be; ``other`` are those that forbid something, and rare ones; ``unknown`` is no permission."""
+LICENCES = _schema(
+    {
+        "image_id": (pa.int64(), "the image"),
+        "file": (pa.string(), "normalised file name, without its namespace"),
+        "repository": (pa.string(), "commons | wiki: where the file lies; empty where it is missing"),
+        "status": (pa.string(), "ok | renamed | missing (deleted, or never there) | no metadata"),
+        "renamed_to": (pa.string(), "normalised name that the file has now; empty where it is the same"),
+        "licence": (pa.string(), "one of LICENCE_KINDS"),
+        "licence_name": (
+            pa.string(),
+            "the licence as the file's page calls it, such as CC BY-SA 3.0; or empty",
+        ),
+        "licence_url": (pa.string(), "address of its text; or empty"),
+        "author": (pa.string(), "plain text; or empty"),
+        "credit": (pa.string(), "source or credit line, plain text; or empty"),
+        "attribution": (pa.string(), "how the author wants to be named, plain text; or empty"),
+        "usage_terms": (pa.string(), "plain text; or empty"),
+        "restrictions": (pa.string(), "further rights, such as trademarked or personality; or empty"),
+        "description_url": (pa.string(), "address of the file's page; or empty"),
     }
 )
 
@@ -93,6 +124,7 @@ IMAGE_TABLES: Mapping[str, pa.Schema] = {
     "records": RECORDS,
     "articles": ARTICLES,
     "embeddings": EMBEDDINGS,
+    "licences": LICENCES,
 }
 """The tables of the image corpus by folder name; embeddings have the width of their encoder."""
 
@@ -100,5 +132,6 @@ IMAGE_SORT_KEYS: Mapping[str, tuple[str, ...]] = {
     "records": ("image_id",),
     "articles": ("image_id", "page_id"),
     "embeddings": ("image_id",),
+    "licences": ("image_id",),
 }
 """The columns by which each table's rows ascend, over all of its parts."""

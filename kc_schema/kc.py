@@ -14,6 +14,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Literal
 
 from kc_schema.command import Command, print_error
@@ -36,11 +37,18 @@ VERBS: dict[str, Verb] = {
     "download": Verb("pipelines.download_dump", "Fetch the newest complete dump of a wiki."),
     "build-text": Verb("pipelines.build_text_kc", "Build the text corpus from a Wikipedia dump."),
     "index": Verb("pipelines.index_text", "Index the sentences of a text corpus for search."),
-    "verify": Verb("kc_schema.verify", "Check a text corpus: checksums, ids, anchors, tables that fit."),
+    "verify": Verb(
+        "kc_schema.verify", "Check a corpus, a cache or a run: checksums, ids, anchors, tables that fit."
+    ),
     "refresh": Verb("pipelines.refresh", "Bring a corpus up to date with the newest dump."),
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
+    "entities": Verb("pipelines.build_entities", "Make the entities of a text corpus and their names."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
-    "search": Verb("pipelines.search", "Search a corpus by a sentence or by an image."),
+    "attribution": Verb(
+        "pipelines.write_attribution",
+        "Write whom a corpus owes what: sources and licences of texts and pictures.",
+    ),
+    "search": Verb("pipelines.search", "Search a corpus by a sentence, an image or a name."),
     "serve": Verb("pipelines.serve", "Answer questions to a corpus over HTTP."),
     "describe": Verb("pipelines.describe_dataset", "Describe a data set before evidence is sought for it."),
     "evidence": Verb("pipelines.build_retrieval_cache", "Find the evidence for every example of a data set."),
@@ -59,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(_overview())
+        return 0
+    if arguments == ["--version"]:
+        print(version("entity-knowledge-corpus"))
         return 0
     verb, *rest = arguments
     if verb == "completion":

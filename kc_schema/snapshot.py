@@ -22,6 +22,7 @@ __all__ = [
     "FORMAT",
     "Manifest",
     "Part",
+    "RepeatedText",
     "Snapshot",
     "SnapshotError",
     "checksum",
@@ -41,6 +42,14 @@ class SnapshotError(UserError):
     """A folder that holds no snapshot, or one that cannot be read; the message says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedText:
+    """A text that stands in several sentences."""
+
+    text: str
+    count: int
+
+
 @dataclass(slots=True)
 class Manifest:
     """What a snapshot holds and where it comes from."""
@@ -52,13 +61,17 @@ class Manifest:
     versions: dict[str, str]
     """Versions of the project's extractor and of the libraries that shape the tables."""
     tables: dict[str, list[Part]]
-    """The parts of every table, in the order of their rows."""
+    """The parts of every table, in the order of their rows: of `kc_schema.tables.TEXT_TABLES`, and of ``repeats`` where
+    a sentence says what another says."""
     counts: dict[str, int] = field(default_factory=dict)
     """Pages, paragraphs, sentences, anchors, ... that were read and kept."""
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (pages, paragraphs, ...), then by reason."""
     templates: dict[str, Any] = field(default_factory=dict)
-    """``rendered`` (a count), ``dropped`` by kind, ``unknown`` by name, the most frequent ones."""
+    """``rendered`` (a count), ``dropped`` by kind; ``unknown`` by name, the most frequent ones, and in
+    ``unknown_examples`` the first page that calls each."""
+    repeated: list[RepeatedText] = field(default_factory=list)
+    """The texts that stand in most sentences."""
     format: int = FORMAT
 
     def rows(self, table: str) -> int:

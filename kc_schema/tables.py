@@ -67,7 +67,7 @@ def _schema(
 
 def fits_schema(found: pa.Schema, table: str) -> bool:
     """Tell whether a file's schema is that of the text corpus' `table`, or an older one without its last columns."""
-    schema = TEXT_TABLES[table]
+    schema = REPEATS if table == "repeats" else TEXT_TABLES[table]
     newer = [name for name in schema.names if schema.field(name).nullable and name not in found.names]
     return bool(found.equals(pa.schema([field for field in schema if field.name not in newer])))
 
@@ -128,6 +128,14 @@ IMAGE_LINKS = _schema(
         "position": (pa.int32(), "place among the page's images, from 0"),
     }
 )
+
+REPEATS = _schema(
+    {
+        "sentence_id": (pa.int64(), "a sentence whose text another one says before"),
+        "first_id": (pa.int64(), "that other one: the first outside of apparatus, or else the first of all"),
+    }
+)
+"""Which sentences repeat others; a snapshot lists this table as ``repeats`` where there are some."""
 
 TEXT_TABLES: Mapping[str, pa.Schema] = {
     "pages": PAGES,

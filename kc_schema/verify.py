@@ -1,8 +1,10 @@
-"""Read a snapshot of the text corpus again and name everything that does not hold.
+"""Read a snapshot, a retrieval cache or a run again and name everything that does not hold.
 
     python -m kc_schema.verify kc
+    python -m kc_schema.verify caches/twitter17
 
-Checks the manifest, every part's checksum, size, rows and schema; that ids ascend and are made of each
+Of a cache and of a run, and of a snapshot's text index and images: every file that a record lists, byte by byte. Of a
+snapshot's tables: the manifest, every part's checksum, size, rows and schema; that ids ascend and are made of each
 other; that every paragraph has its page and every sentence stands in its stripped paragraph, in order; that
 anchors parse, are normalised and lead to no redirect; that redirects end where they lead. Memory stays
 bounded at any size.
@@ -14,7 +16,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, parse, strip
 from kc_schema.command import Command, options
+from kc_schema.listed_files import (
+    Damage,
+    compare,
+    damage_in_cache,
+    damage_in_run,
+    damage_in_snapshot,
+    is_cache,
+    is_run,
+)
 from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
-from kc_schema.store import Part, checksum, read_json
+from kc_schema.store import Part
 from kc_schema.tables import (
     APPARATUS,
     PARAGRAPHS_PER_PAGE,
@@ -41,8 +53,6 @@ from kc_schema.tables import (
 )
 
 EXAMPLES_PER_PROBLEM = 5
-TEXT_INDEX = "text_index"
-"""Folder of the embedded index inside a snapshot."""
 _ITEM = re.compile(r"Q[1-9][0-9]*")
 KINDS = {"prose", "list", "quote", APPARATUS}
 PLACES = {"infobox", "thumbnail", "gallery", "multiple_image", "inline"}
@@ -55,7 +65,9 @@ class Faults:
     counts: Counter[str] = field(default_factory=Counter)
     places: dict[str, list[str]] = field(default_factory=dict)
     checked: Counter[str] = field(default_factory=Counter)
-    """Rows that were read, by table, and anchors."""
+    """Rows that were read, by table, anchors, and files of what stands beside the tables."""
+    remedies: dict[str, None] = field(default_factory=dict)
+    """What makes anew that which is damaged, each once, in the order of the problems."""
 
     def add(self, problem: str, place: str) -> None:
         """Take note of a problem at a place."""
@@ -64,14 +76,32 @@ class Faults:
         if len(places) < EXAMPLES_PER_PROBLEM:
             places.append(place)
 
+    def add_damage(self, found: Iterable[Damage]) -> None:
+        """Take note of files that differ from their records."""
+        for damage in found:
+            self.add(damage.problem, damage.place)
+            self.remedies[damage.remedy] = None
+
 
 def verify(folder: Path) -> Faults:
-    """Check the snapshot in `folder`.
+    """Check the snapshot, the retrieval cache or the run in `folder`.
 
     Raises:
         SnapshotError: there is no manifest, or it cannot be read.
+        CacheError: the manifest of a cache cannot be read.
     """
     findings = Faults()
+    if is_cache(folder):
+        findings.add_damage(damage_in_cache(folder, findings.checked))
+    elif is_run(folder):
+        findings.add_damage(damage_in_run(folder, findings.checked))
+    else:
+        _check_snapshot(folder, findings)
+        findings.add_damage(damage_in_snapshot(folder, findings.checked))
+    return findings
+
+
+def _check_snapshot(folder: Path, findings: Faults) -> None:
     manifest = read_manifest(folder)
     if _check_parts(folder, manifest, findings):
         snapshot = open_snapshot(folder)
@@ -79,46 +109,18 @@ def verify(folder: Path) -> Faults:
         page_ids = _check_pages(snapshot, redirects, findings)
         _check_paragraphs(snapshot, page_ids, redirects, findings)
         _check_counts(manifest, findings)
+        if "repeats" in manifest.tables:
+            _check_repeats(snapshot, findings)
         _check_image_links(snapshot, page_ids, findings)
-    _check_text_index(folder / TEXT_INDEX, findings)
-    return findings
-
-
-@dataclass(frozen=True)
-class _IndexFiles:
-    files: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class _IndexRecord:
-    """What the record of a text index (`kc_schema.store.Step`) says of its files."""
-
-    result: _IndexFiles
-
-
-def _check_text_index(folder: Path, findings: Faults) -> None:
-    """Check the files of the embedded index, where there is one, against the checksums that it keeps."""
-    if not folder.is_dir():
-        return
-    try:
-        parts = read_json(folder / "index.json", _IndexRecord).result.files
-    except (OSError, ValueError) as error:
-        findings.add("text index: its record cannot be read", f"{folder / 'index.json'}: {error}")
-        return
-    for part in parts:
-        path = folder / part.file
-        findings.checked["files of the text index"] += 1
-        if not path.is_file():
-            findings.add("text index: missing file", str(path))
-        elif path.stat().st_size != part.bytes or checksum(path) != part.sha256:
-            findings.add("text index: checksum differs", f"{path}; index the snapshot anew")
+    if findings.counts:
+        findings.remedies["build the snapshot again with --overwrite"] = None
 
 
 def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
     """Check files against the manifest; tell whether the tables can be read."""
     readable = True
-    for table in TEXT_TABLES:
-        if table not in manifest.tables:
+    for table in (*TEXT_TABLES, "repeats"):
+        if table in TEXT_TABLES and table not in manifest.tables:
             findings.add("table not in the manifest", table)
             readable = False
         listed = {folder / part.file for part in manifest.tables.get(table, [])}
@@ -131,14 +133,8 @@ def _check_parts(folder: Path, manifest: Manifest, findings: Faults) -> bool:
 
 
 def _check_part(path: Path, part: Part, table: str, findings: Faults) -> bool:
-    if not path.is_file():
-        findings.add("missing file", str(path))
-        return False
-    if path.stat().st_size != part.bytes:
-        findings.add("size differs from the manifest", f"{path}: {path.stat().st_size}, listed {part.bytes}")
-        return False
-    if checksum(path) != part.sha256:
-        findings.add("checksum differs from the manifest", str(path))
+    if (different := compare(path, part)) is not None:
+        findings.add(*different)
         return False
     try:
         with pq.ParquetFile(path) as file:
@@ -159,6 +155,7 @@ def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[An
     keys = [TEXT_TABLES[table].get_field_index(name) for name in SORT_KEYS[table]]
     last: tuple[Any, ...] | None = None
     for batch in snapshot.batches(table, rows=1 << 12):
+        _check_characters(batch, table, findings)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             findings.checked[table] += 1
             key = tuple(row[place] for place in keys)
@@ -166,6 +163,18 @@ def _rows(snapshot: Snapshot, table: str, findings: Faults) -> Iterator[tuple[An
                 findings.add(f"{table}: rows do not ascend", f"{key} after {last}")
             last = key
             yield row
+
+
+def _check_characters(batch: pa.RecordBatch, table: str, findings: Faults) -> None:
+    """Look for control characters that no dump can hold: all below the space but tab and line end."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if not pa.types.is_string(column.type):
+            continue
+        found = pc.match_substring_regex(column, r"[\x00-\x08\x0b-\x1f]")
+        if pc.any(found).as_py():
+            for row in batch.filter(found).to_pylist():
+                place = next(iter(row.values()))
+                findings.add(f"{table}: control character in {name}", f"{place}: {row[name][:100]!r}")
 
 
 def _check_redirects(snapshot: Snapshot, findings: Faults) -> RedirectTitles:
@@ -287,6 +296,36 @@ def _check_counts(manifest: Manifest, findings: Faults) -> None:
             findings.add(f"{name}: number differs from the manifest", f"{found}, listed {listed}")
 
 
+def _check_repeats(snapshot: Snapshot, findings: Faults) -> None:
+    """Look at every listed repeat and at what it repeats: their texts must be the same."""
+    ids = np.concatenate(
+        [
+            np.empty((0, 2), np.int64),
+            *(
+                np.stack([column.to_numpy() for column in batch.columns], 1)
+                for batch in snapshot.batches("repeats")
+            ),
+        ]
+    )
+    findings.checked["repeats"] += len(ids)
+    if np.any(ids[1:, 0] <= ids[:-1, 0]):
+        findings.add("repeats: rows do not ascend", str(snapshot.folder / "repeats"))
+    wanted = np.unique(ids)
+    hashes = np.zeros(len(wanted), np.int64)
+    for batch in snapshot.batches("sentences", ["sentence_id", "text"]):
+        own = batch["sentence_id"].to_numpy()
+        listed = np.flatnonzero(np.isin(own, wanted[slice(*np.searchsorted(wanted, [own[0], own[-1] + 1]))]))
+        texts = batch["text"].take(pa.array(listed)).to_pylist()
+        hashes[np.searchsorted(wanted, own[listed])] = [hash(text) | 1 for text in texts]
+    places = np.searchsorted(wanted, ids)
+    for number in np.flatnonzero(np.isin(ids[:, 1], ids[:, 0])):
+        findings.add("repeats: repeats what is a repeat itself", f"sentence {ids[number, 0]}")
+    for number in np.flatnonzero(hashes[places[:, 0]] != hashes[places[:, 1]]):
+        findings.add("repeats: the texts differ", f"sentences {ids[number, 0]} and {ids[number, 1]}")
+    for sentence in wanted[hashes == 0]:
+        findings.add("repeats: sentence is missing", f"sentence {sentence}")
+
+
 def _check_sentences(own: list[tuple[Any, ...]], text: str, place: str, findings: Faults) -> None:
     if not own:
         findings.add("paragraphs: without a sentence", place)
@@ -325,7 +364,7 @@ class VerifyOptions:
     """Options of the command."""
 
     kc: Path
-    """The snapshot's folder."""
+    """The folder of a snapshot, a retrieval cache or a run."""
     _: KW_ONLY
     json: bool = False
     """Print the findings as JSON."""
@@ -354,17 +393,16 @@ def _print(folder: Path, findings: Faults) -> None:
     verdict = "everything holds"
     if found:
         problems = "1 problem" if found == 1 else f"{found:,} problems"
-        verdict = f"{problems}; where files are damaged, build again with --overwrite"
-    read = f" ({read})" if read else ""
-    print(f"{folder}: {verdict}{read}; the tables were checked, not the indices")
+        verdict = f"{problems}; to mend: {'; '.join(findings.remedies)}"
+    print(f"{folder}: {verdict} ({read or 'nothing could be read'})")
 
 
 main = Command(
     module="kc_schema.verify",
-    summary="Check a text corpus: checksums, ids, anchors, tables that fit.",
+    summary="Check a corpus, a cache or a run: checksums, ids, anchors, tables that fit.",
     options=VerifyOptions,
     run=run,
-    examples="python -m kc_schema.verify kc",
+    examples="python -m kc_schema.verify kc\npython -m kc_schema.verify caches/twitter17",
 )
 
 if __name__ == "__main__":

@@ -21,14 +21,17 @@ from kc_schema.command import Command, Positive, options
 from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import open_snapshot
 from pipelines.engine import Engine, default_workers
-from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
+from pipelines.image_index.licences.stage import LicenceOptions
 from pipelines.image_index.stages import STAGES, build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
 
 EXAMPLES = """\
 python -m pipelines.build_image_kc --contact you@example.org --limit 200
 python -m pipelines.build_image_kc --images /data/mirror --device cuda
+python -m pipelines.build_image_kc --stage licences --contact you@example.org
+python -m pipelines.build_image_kc --licences cc0,cc-by,cc-by-sa,public-domain --contact you@example.org
 python -m pipelines.build_image_kc --stage index --index IVF4096,SQfp16
 
 The same command goes on after a stop. Options of Apache Beam may follow.
@@ -43,7 +46,8 @@ class ImageCorpusOptions:
     kc: Path = Path("kc")
     """The snapshot's folder."""
     stage: Annotated[
-        Literal["fetch", "encode", "index"] | None, Parameter(show_default=lambda _: "all three")
+        Literal["licences", "fetch", "encode", "index"] | None,
+        Parameter(show_default=lambda _: "all but licences"),
     ] = None
     """Run this stage alone."""
     workers: Annotated[Positive | None, Parameter(show_default=lambda _: "one a core")] = None
@@ -52,6 +56,9 @@ class ImageCorpusOptions:
     """Print the manifest instead of the summary tables."""
     fetching: Annotated[FetchOptions, Parameter(group=Group("Fetch", sort_key=1))] = field(
         default_factory=FetchOptions
+    )
+    licensing: Annotated[LicenceOptions, Parameter(group=Group("Rights", sort_key=1))] = field(
+        default_factory=LicenceOptions
     )
     encoding: Annotated[EncodeOptions, Parameter(group=Group("Encode", sort_key=2))] = field(
         default_factory=EncodeOptions
@@ -73,6 +80,7 @@ def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
             fetching=given.fetching,
             encoding=given.encoding,
             indexing=given.indexing,
+            licensing=given.licensing,
             engine=engine,
             console=Console(stderr=True),
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, options, printable
 from kc_schema.retrieval_cache import REPORT
 from pipelines.datasets import Dataset, DatasetOptions, ImageFolder, keep_readable_images
-from pipelines.engine import Progress
+from pipelines.engine import Engine, Progress, default_workers
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.build import CacheBuild, build_cache, find_finished
 from pipelines.evidence.corpora import Corpora
@@ -37,7 +37,7 @@ python -m pipelines.build_retrieval_cache --kc kc --dataset twitter17 --data dat
 python -m pipelines.build_retrieval_cache --kc kc --dataset mnre --data data/mnre --sources text,captions \\
     --evidence captions=captions.jsonl --clean-query --k 10 --k captions=3 --output caches/mnre
 
-A build that was stopped, by whatever, goes on when the same command is run again.
+A build that was stopped, by whatever, goes on when the same command is run again. Options of Apache Beam may follow.
 """
 
 
@@ -77,9 +77,13 @@ class CacheOptions:
     )
 
 
-def run(given: CacheOptions) -> None:
+def run(given: CacheOptions, beam_arguments: Sequence[str]) -> None:
     """Build the cache that the options name, and print what it is worth."""
-    console = Console(stderr=True)
+    with Engine(default_workers(), beam_arguments) as engine:
+        _run(given, engine, Console(stderr=True))
+
+
+def _run(given: CacheOptions, engine: Engine, console: Console) -> None:
     dataset = given.read.read()
     if given.limit is not None:
         dataset.cut(given.limit)
@@ -95,7 +99,7 @@ def run(given: CacheOptions) -> None:
             tell(console, f"{given.output}: the cache is there already")
             report, speeds = json.loads((given.output / REPORT).read_text(encoding="utf-8")), []
         else:
-            report = build_with_progress(build, console)
+            report = build_with_progress(build, engine, console)
             speeds = measure_speeds(build)
             write_speeds(build, speeds)
     for line in describe_empty_sources(report, settings):
@@ -145,11 +149,11 @@ def look_at_images(
 _LOSSES = ("image missing", "image broken")
 
 
-def build_with_progress(build: CacheBuild, console: Console) -> dict[str, Any]:
+def build_with_progress(build: CacheBuild, engine: Engine, console: Console) -> dict[str, Any]:
     """Build the cache; return its report."""
     total = sum(map(len, build.dataset.splits.values()))
     with Progress(console, "Find evidence", total, unit="examples") as progress:
-        cache, report = build_cache(build, lambda done, source: progress.show(done, detail=source))
+        cache, report = build_cache(build, lambda done, source: progress.show(done, detail=source), engine)
     size = f"{sum(cache.manifest['splits'].values()):,} examples, {', '.join(cache.sources)}"
     tell(console, f"{build.output}: {size}")
     return report
@@ -176,6 +180,7 @@ main = Command(
     CacheOptions,
     run,
     examples=EXAMPLES,
+    beam=True,
     extra="image",
 )
 

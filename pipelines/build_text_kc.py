@@ -35,6 +35,7 @@ from pipelines.text_corpus.output import commit, find_finished, open_place
 from pipelines.text_corpus.page_props import find_page_props, load_page_props
 from pipelines.text_corpus.progress import BuildProgress, describe_standstill
 from pipelines.text_corpus.redirects import join_redirects, redirect_step
+from pipelines.text_corpus.repeats import count_looks, find_repeats
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
 from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
@@ -219,7 +220,10 @@ def build_text_corpus(
             label="Resolve",
             arrived=lambda _: progress.advance(),
         )
-    manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, props)
+    hashes = [pages.hashes for pages in ranges if pages.hashes is not None]
+    with Progress(console, "Repeats", count_looks(hashes), unit="parts") as progress:
+        repeats = find_repeats(build, hashes, progress.advance)
+    manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, repeats, props)
     if build.keep:
         kept = [pages.kept for pages in ranges if pages.kept is not None]
         write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))

@@ -20,6 +20,7 @@ from typing import Literal
 from rich.console import Console
 
 from kc_schema.command import Command, Count, Positive, options, print_error
+from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
 from kc_schema.store import PlaceBusyError, explain_file_errors, write_json
@@ -35,6 +36,7 @@ from pipelines.dump.download import (
 )
 from pipelines.dump.parts import dump_name, find_parts
 from pipelines.engine import Engine, default_workers
+from pipelines.entities.build import build_entities
 from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
 from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
@@ -90,6 +92,8 @@ class RefreshOptions:
     """Leave out pages that only tell articles of one name apart."""
     images: str | None = None
     """Media server's address or a folder of images: an image corpus is made (default: as the current one's)."""
+    entities: bool = False
+    """Make the entities and their names, too (default: where the current snapshot has them)."""
     encoder: str | None = None
     """Encoder of the images, as build_image_kc takes it."""
     encoder_cache: Path | None = None
@@ -171,6 +175,9 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     if current is not None and current != build.output:
         _guard(read_manifest(current), manifest, most_loss, build.output)
     _add_images(given, build, current, engine, watch)
+    if given.entities or (current is not None and (current / ENTITY_MANIFEST).is_file()):
+        with watch.step("entities"):
+            build_entities(build.output, engine=engine, console=watch.console)
     with watch.step("index"):
         watch.note("index: built anew; neither index deletes by page")
         index_snapshot(build.output, given.index, engine=engine, console=watch.console)
@@ -278,9 +285,9 @@ def _add_images(
     """Build the image corpus, where one is asked for or the current snapshot has one."""
     if given.images is None and (current is None or not (current / "images").is_dir()):
         return
-    from pipelines.image_index.encoding.encode import EncodeOptions
+    from pipelines.image_index.encoding.options import EncodeOptions
     from pipelines.image_index.fetching.fetch import FetchOptions
-    from pipelines.snapshots.images import refresh_images, source_of
+    from pipelines.snapshots.images import refresh_images, repository_of_images, source_of
 
     source = given.images or (source_of(current) if current is not None else None)
     if source is None:
@@ -292,7 +299,9 @@ def _add_images(
         refresh_images(
             build.output,
             current if current != build.output else None,
-            fetching=FetchOptions(images=source, contact=given.contact),
+            fetching=FetchOptions(
+                images=source, contact=given.contact, repository=repository_of_images(current)
+            ),
             encoding=encoding,
             engine=engine,
             console=watch.console,

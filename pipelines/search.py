@@ -1,7 +1,8 @@
-"""Searches a corpus: the paragraphs whose sentences fit a text best, or the images nearest to an image.
+"""Searches a corpus: paragraphs whose sentences fit a text best, images nearest to an image, entities by a name.
 
 python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
 python -m pipelines.search --image photo.jpg --kc kc
+python -m pipelines.search --entity Turing --kc kc
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from kc_schema.anchors import AnchorError, parse
 from kc_schema.command import Command, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.hit import FoundParagraph, Hit
+from pipelines.entities.command import search_by_name
 from pipelines.image_index.command import ImageSearchOptions, search_by_image
 from pipelines.text_index import TextIndex, TextIndexError
 from pipelines.text_index.options import SearchOptions
@@ -38,6 +40,7 @@ python -m pipelines.search "Alan Turing worked at Bletchley" --kc kc
 python -m pipelines.search --queries tweets.txt --kc kc --k 3 --json
 python -m pipelines.search "Alan Turing worked at Bletchley" --elasticsearch-url https://localhost:9200
 python -m pipelines.search --image photo.jpg --kc kc --thumbnails found.html
+python -m pipelines.search --entity Turing --kc kc
 """
 
 BATCH_HITS = 2560
@@ -55,6 +58,8 @@ class SearchCommandOptions:
     query: str | None = None
     """The text to look for, in quotes; behind -- where it begins with a dash."""
     _: KW_ONLY
+    entity: str | None = None
+    """A name: print the entities of the corpus that it may mean, with priors."""
     queries: Path | None = None
     """A file of queries in UTF-8, one a line."""
     k: Annotated[int, Parameter(validator=Number(gte=1, lte=MOST_HITS))] = 10
@@ -73,12 +78,14 @@ class SearchCommandOptions:
             UsageError: none or several of query, queries and image, an empty query, or an image's options without it.
         """
         image = self.image_search
-        if sum(given is not None for given in (self.query, self.queries, image.image)) != 1:
-            raise UsageError(f"give either a query or --queries FILE, or --image FILE; {HELP}")
+        if sum(given is not None for given in (self.query, self.queries, image.image, self.entity)) != 1:
+            raise UsageError(f"give either a query or --queries FILE, --image FILE or --entity NAME; {HELP}")
         if image.image is None and (image.thumbnails or image.distinct_articles or image.encoder):
             raise UsageError(
                 f"--thumbnails, --distinct-articles and --encoder belong to --image FILE; {HELP}"
             )
+        if self.entity is not None and not self.entity.strip():
+            raise UsageError(f"--entity: the name is empty; {HELP}")
         if self.query is not None and not self.query.strip():
             raise UsageError(f"the query is empty: give the words to look for, in quotes; {HELP}")
 
@@ -104,6 +111,9 @@ def run(given: SearchCommandOptions) -> None:
     given.check()
     if given.image_search.image is not None:
         search_by_image(given.image_search, given.index.kc, given.k, as_json=given.json)
+        return
+    if given.entity is not None:
+        search_by_name(given.entity, given.index.kc, given.k, as_json=given.json)
         return
     with given.index.open_index(lambda line: print(printable(line), file=sys.stderr)) as index:
         search(index, given)
@@ -240,7 +250,7 @@ def _link_style(title: str, base: str) -> Style:
 
 main = Command(
     "pipelines.search",
-    "Search a corpus by a sentence or by an image.",
+    "Search a corpus by a sentence, an image or a name.",
     SearchCommandOptions,
     run,
     examples=EXAMPLES,

@@ -24,7 +24,7 @@ from training.errors import TrainingError, out_of_memory_explained
 from training.evaluation.scores import Epoch, headline_f1
 from training.models.encoder import encoder_limit, load_encoder, restore_encoder
 from training.models.task_models import TaskModel
-from training.run_folder import Run
+from training.run_folder import Run, check_written
 from training.task import Task, TaskRecord
 
 if TYPE_CHECKING:
@@ -137,11 +137,12 @@ def load_expert(folder: Path | str, device: str = "auto") -> Expert:
     """Return the expert that `Expert.save` wrote.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: there is none, or a file of it is not the one that was written.
     """
     from safetensors.torch import load_model
 
     folder = Path(folder)
+    check_written(folder)
     try:
         described = read_json(folder / "expert.json", _Described)
     except FileNotFoundError:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from kc_schema.attribution import read_attribution
 from kc_schema.retrieval_cache import Example, RetrievalCache
 from kc_schema.store import read_json, write_atomically, write_json, write_text
 from training.config import MixtureConfig
@@ -21,7 +22,7 @@ from training.errors import TrainingError
 from training.evaluation.scores import Epoch, headline_f1
 from training.experts import Expert, evidence_of, load_expert
 from training.gate import Gate, GateData, fit_gate, gate_features, gate_vectors, mix_distributions
-from training.run_folder import Run
+from training.run_folder import Run, check_written
 from training.task import Task
 
 __all__ = ["Mixture", "MixtureFit", "fit_mixture", "gold_tokens", "load_gate", "load_mixture", "save_mixture"]
@@ -165,6 +166,7 @@ def _model_card(run: Run, name: str, mixture: MixtureConfig, record: MixtureFit)
         mixture=mixture,
         vectors=gate_vectors(run.cache, mixture.gate),
         dev_f1=record.dev_f1,
+        sources=read_attribution(run.cache.folder),
     )
 
 
@@ -212,6 +214,7 @@ def load_gate(folder: Path) -> Gate | None:
 def _read(folder: Path) -> tuple[_Described, Gate | None]:
     from safetensors.torch import load_file
 
+    check_written(folder)
     try:
         described = read_json(folder / "mixture.json", _Described)
     except FileNotFoundError:

@@ -31,7 +31,7 @@ def _write(given: ReportOptions) -> None:
     from training.errors import TrainingError
     from training.reporting.writing import write_report
     from training.run import steps_of
-    from training.run_folder import open_run
+    from training.run_folder import check_written, open_run
 
     if given.images is not None and not given.images.is_dir():
         raise TrainingError(f"--images {given.images}: no such folder")
@@ -43,6 +43,9 @@ def _write(given: ReportOptions) -> None:
         raise TrainingError(
             f"{given.run}: {unfinished[0]} is not finished; finish the run with python -m training.run first"
         )
+    for step in steps_of(finished):
+        if step.name != "report":
+            check_written(step.folder)
     folder = given.run / "report"
     write_report(finished, folder, images=given.images)
     print(f"report: {folder / 'report.html'}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kc_schema.listed_files import again, differing
 from kc_schema.retrieval_cache import RetrievalCache, open_cache
 from kc_schema.store import Part, Step, describe_part, fingerprint, write_text
 from training.config import RunConfig, as_mapping, build_config
@@ -22,7 +23,17 @@ from training.distributions import Distributions, load_distributions
 from training.errors import TrainingError
 from training.task import Task, load_task
 
-__all__ = ["CONFIG", "FOLDERS", "Run", "RunStep", "do_step", "member_seeds", "open_config", "open_run"]
+__all__ = [
+    "CONFIG",
+    "FOLDERS",
+    "Run",
+    "RunStep",
+    "check_written",
+    "do_step",
+    "member_seeds",
+    "open_config",
+    "open_run",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -212,6 +223,17 @@ class RunStep:
         return (self.folder / _RECORD).is_file()
 
 
+def check_written(folder: Path) -> None:
+    """Read every file of a finished step and compare it with the step's record; nothing where there is no record.
+
+    Raises:
+        TrainingError: a file is not the one that was written; it and the remedy are named.
+    """
+    record = folder / _RECORD
+    for damage in differing(record, again(folder)) if record.is_file() else ():
+        raise TrainingError(f"{damage.place}: {damage.problem}; {damage.remedy}")
+
+
 def do_step(step: RunStep, number: int, count: int) -> None:
     """Do a step unless it is current.
 
@@ -228,6 +250,8 @@ def do_step(step: RunStep, number: int, count: int) -> None:
         return
     logger.info("[%d/%d] %s", number, count, step.name)
     state = PartialState()
+    for need in step.needs if state.is_main_process else ():
+        check_written(need.folder)
     # Nobody may look at the folder before all have decided what to do with it.
     state.wait_for_everyone()
     if state.is_main_process:

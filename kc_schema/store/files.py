@@ -10,7 +10,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -26,6 +26,7 @@ __all__ = [
     "explain_file_errors",
     "fingerprint",
     "from_plain",
+    "parts_listed",
     "read_json",
     "replacing",
     "to_json",
@@ -51,6 +52,9 @@ class Part:
     sha256: str
 
 
+_PART_KEYS = {field.name for field in fields(Part)}
+
+
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
@@ -67,6 +71,31 @@ def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
 
         rows = pq.read_metadata(path).num_rows
     return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
+
+
+def parts_listed(record: Path) -> list[Part]:
+    """Return the parts that a JSON file lists, wherever they stand in it: a manifest, or the record of a step.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no JSON.
+    """
+    try:
+        return list(_listed(msgspec.json.decode(record.read_bytes())))
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
+def _listed(value: object) -> Iterator[Part]:
+    if isinstance(value, dict):
+        if value.keys() == _PART_KEYS:
+            yield from_plain(value, Part)
+        else:
+            for item in value.values():
+                yield from _listed(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _listed(item)
 
 
 @contextlib.contextmanager

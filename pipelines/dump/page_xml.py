@@ -7,9 +7,11 @@ expressions; whatever is unusual goes to a real parser.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
 
 __all__ = ["BROKEN_PAGE_REASONS", "BrokenPage", "Page", "parse_page"]
 
@@ -33,7 +35,7 @@ _PAGE_IDS = range(1, 1 << 35)
 
 @dataclass(slots=True)
 class Page:
-    """A page with its last revision in the dump."""
+    """A page with its newest revision in the dump."""
 
     page_id: int
     namespace: int
@@ -50,6 +52,8 @@ class Page:
     """Content model, such as ``wikitext``; empty where the dump does not give it."""
     format: str
     """Format of the text, such as ``text/x-wiki``; empty where the dump does not give it."""
+    older_revisions: int = 0
+    """How many other revisions of the page the dump holds."""
 
 
 @dataclass(slots=True)
@@ -162,11 +166,16 @@ def _text(raw: bytes) -> str:
     except expat.ExpatError as error:
         raw.decode("utf-8")
         raise _BrokenPageError("broken_xml") from error
-    return "".join(pieces)
+    return _line_ends("".join(pieces))
+
+
+def _line_ends(text: str) -> str:
+    """Return `text` with the line ends that MediaWiki keeps: a carriage return, written ``&#13;``, is one too."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _parse_any(xml: bytes) -> Page:
-    """Read a page of any layout with a real parser; of several revisions the last one.
+    """Read a page of any layout with a real parser; of several revisions the newest one.
 
     Raises:
         _BrokenPageError: with the reason.
@@ -180,7 +189,7 @@ def _parse_any(xml: bytes) -> Page:
     revisions = page.findall("revision")
     if not revisions:
         raise _BrokenPageError("no_revision")
-    revision = revisions[-1]
+    revision = max(enumerate(revisions), key=_age)[1]
     redirect = page.find("redirect")
     text = revision.find("text")
     sha1 = revision.findtext("sha1") or (None if text is None else text.get("sha1"))
@@ -194,14 +203,43 @@ def _parse_any(xml: bytes) -> Page:
         text=_revision_text(text),
         model=revision.findtext("model") or "",
         format=revision.findtext("format") or "",
+        older_revisions=len(revisions) - 1,
     )
+
+
+def _age(numbered: tuple[int, ElementTree.Element]) -> tuple[str, int, int]:
+    """Return what a revision is younger by: its time, its id, its place in the dump."""
+    place, revision = numbered
+    number = (revision.findtext("id") or "").strip()
+    time = (revision.findtext("timestamp") or "").strip()
+    return time, int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else -1, place
 
 
 def _revision_text(text: ElementTree.Element | None) -> str | None:
     if text is None or "deleted" in text.attrib:
         return None
-    content = "".join(text.itertext())
+    content = _line_ends("".join(_pieces(text)))
     return None if not content and text.get("bytes", "0") != "0" else content
+
+
+def _pieces(text: ElementTree.Element) -> Iterator[str]:
+    """Yield the wikitext of an element; tags that were not escaped in it (``<br />``) are wikitext as well."""
+    yield text.text or ""
+    inside: list[tuple[ElementTree.Element, Iterator[ElementTree.Element]]] = [(text, iter(text))]
+    while inside:
+        parent, children = inside[-1]
+        child = next(children, None)
+        if child is None:
+            inside.pop()
+            if inside:
+                yield f"</{parent.tag}>" if len(parent) or parent.text else ""
+                yield parent.tail or ""
+            continue
+        attributes = "".join(f" {name}={quoteattr(value)}" for name, value in child.items())
+        empty = not (len(child) or child.text)
+        yield f"<{child.tag}{attributes}{' /' if empty else ''}>"
+        yield child.text or ""
+        inside.append((child, iter(child)))
 
 
 def _title(title: str | None) -> str:

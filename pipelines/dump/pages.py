@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.dump.chunks import Chunk, read_chunks
-from pipelines.dump.errors import DumpError, TruncatedDumpError
+from pipelines.dump.errors import TruncatedDumpError, no_export
 from pipelines.dump.page_xml import BROKEN_PAGE_REASONS, BrokenPage, Page, parse_page
 from pipelines.dump.work_units import WorkUnit
 from pipelines.dump.zst_frames import frame_starts
@@ -156,10 +156,7 @@ def _check_root(unit: WorkUnit, text: _Text) -> None:
     if b"<mediawiki" not in text.window[:_ROOT_WITHIN]:
         if text.cut is not None:
             raise text.cut
-        what = f"it starts with {bytes(text.window[:40])!r}" if text.window else "it holds nothing"
-        raise DumpError(
-            f"{unit.path}: byte 0: no <mediawiki> at the start of the text, {what}; give an XML export of MediaWiki"
-        )
+        raise no_export(unit.path, bytes(text.window[:40]))
 
 
 def _next_tag(text: _Text) -> bytes | None:

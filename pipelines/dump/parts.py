@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.dump.errors import DumpError
+from pipelines.dump.errors import IN_UTF_16, UTF_16, DumpError
 from pipelines.dump.file_names import holds_no_pages, natural_order, parse_name
 
 _logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _UNREADABLE = (
     (re.compile(rb"PK\x03\x04"), "is a zip archive: unpack it first"),
     (re.compile(rb"\s*<(?:!doctype html|html)", re.IGNORECASE), "is a web page, no dump: download it again"),
     (re.compile(rb"BZh"), "starts like bzip2, but no block follows: it is damaged, download it again"),
-    (re.compile(rb"\xff\xfe|\xfe\xff"), "is in UTF-16: dumps are in UTF-8, convert it"),
+    (UTF_16, IN_UTF_16),
 )
 # Characters of a name that is too long.
 _SHOWN = 200

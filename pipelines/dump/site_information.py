@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pipelines.dump.chunks import read_chunks
-from pipelines.dump.errors import DumpError
+from pipelines.dump.errors import UTF_16, DumpError, no_export
 from pipelines.dump.file_names import parse_name
 from pipelines.dump.parts import DumpFile, dump_date
 from pipelines.dump.work_units import WorkUnit
@@ -145,16 +145,15 @@ def _head(part: DumpFile, until: re.Pattern[bytes] = _HEAD_ENDS) -> str:
         if until.search(text) or len(text) > _HEAD_BYTES:
             break
     end = until.search(text)
+    if UTF_16.match(text):
+        raise no_export(part.path, text)
     return text[: end.end() if end else _HEAD_BYTES].decode("utf-8", "replace")
 
 
 def _root_attributes(part: DumpFile, head: str) -> dict[str, str]:
     root = _ROOT.search(head)
     if root is None:
-        raise DumpError(
-            f"{part.path}: byte 0: no <mediawiki> at the start of the text (it starts with {head[:40]!r}); "
-            "give an XML export of MediaWiki"
-        )
+        raise no_export(part.path, head[:40].encode())
     return {name: double or single for name, double, single in _ATTRIBUTE.findall(root[1])}
 
 

@@ -6,15 +6,17 @@ import difflib
 import logging
 import socket
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from kc_schema.errors import UsageError
 from pipelines.engine.errors import RunError
 
-__all__ = ["check_beam_options", "quiet_beam", "runs_here"]
+__all__ = ["check_beam_options", "quiet_beam", "runs_here", "starts_job_server"]
 
 _LOCAL_RUNNERS = ("", "DirectRunner", "FnApiRunner")
 _LOSING_RUNNERS = ("DaskRunner",)
+_RUNNERS_WITH_JOB_SERVER = ("FlinkRunner", "SparkRunner")
 _SECONDS_TO_ANSWER = 10.0
 
 
@@ -30,6 +32,29 @@ def runs_here(arguments: Sequence[str]) -> bool:
     """Tell whether Beam's options leave the work to this machine's worker pool."""
     given = [argument.partition("=")[0] for argument in arguments]
     return _runner(arguments) in _LOCAL_RUNNERS and "--direct_running_mode" not in given
+
+
+def starts_job_server(arguments: Sequence[str]) -> Any:
+    """Return Beam's runner where it is one that starts a job server by itself, for every pipeline anew; else None."""
+    name = _runner(arguments)
+    if name not in _RUNNERS_WITH_JOB_SERVER:
+        return None
+    from apache_beam.options.pipeline_options import (
+        FlinkRunnerOptions,
+        PipelineOptions,
+        PortableOptions,
+        SparkRunnerOptions,
+    )
+    from apache_beam.runners.runner import create_runner
+
+    options = PipelineOptions(list(arguments))
+    uploads_jar = (
+        options.view_as(FlinkRunnerOptions).flink_submit_uber_jar
+        or options.view_as(SparkRunnerOptions).spark_submit_uber_jar
+    )
+    if options.view_as(PortableOptions).job_endpoint or uploads_jar:
+        return None
+    return create_runner(name)
 
 
 def check_beam_options(arguments: Sequence[str]) -> None:

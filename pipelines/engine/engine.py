@@ -8,29 +8,31 @@ an element; what steps give back lies on the storage that all workers share, and
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
 from kc_schema.errors import UserError
 from pipelines.engine.beam_options import check_beam_options, quiet_beam, runs_here
+from pipelines.engine.cluster import Cluster
 from pipelines.engine.errors import RunError
 from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
 
 __all__ = ["Engine", "default_workers"]
 
+_SECONDS_BETWEEN_NOTES = 5.0
+_LOOKED_AHEAD = 32
+"""Items on a cluster that are not finished, behind which no more are looked at for once."""
+
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
-
-_MARK = "\x1f"
-"""Encloses the message of an error of the project on its way through a cluster, which keeps only text."""
 
 
 def default_workers() -> int:
@@ -61,10 +63,17 @@ class Engine:
         self.workers = workers
         self.local = runs_here(beam_arguments)
         """Whether the work is done by this machine's worker pool."""
-        self._beam_arguments = list(beam_arguments)
+        self._cluster = Cluster(beam_arguments)
         self._pool: WorkerPool | None = None
 
     def __enter__(self) -> Engine:
+        """Start what the cluster needs on this machine.
+
+        Raises:
+            RunError: it is not to be had.
+        """
+        if not self.local:
+            self._cluster.start()
         return self
 
     def __exit__(
@@ -76,6 +85,7 @@ class Engine:
             else:
                 self._pool.stop()
             self._pool = None
+        self._cluster.stop()
 
     def map(
         self,
@@ -94,7 +104,7 @@ class Engine:
             finished: returns the result that is kept for an item, None where there is none.
             label: names the step in Beam's graph.
             look: called a few times a second while the steps run, perhaps from another thread.
-            arrived: called with each result that is new, in the order in which they come.
+            arrived: called with each result that is new, in the order in which they come, perhaps from another thread.
 
         Raises:
             WorkerDiedError: a worker process of this machine was killed.
@@ -109,18 +119,42 @@ class Engine:
         if todo and self.local:
             self._map_here(step, items, todo, results, label, look, arrived)
         elif todo:
-            with _looking(look):
-                self._run_elsewhere(step, [items[place] for place in todo], label)
-            for place in todo:
-                result = finished(items[place])
-                if result is None:
-                    raise RunError(
-                        f"{label}: the pipeline ended without an error, and {items[place]} is not finished; do all"
-                        " workers see the same storage under the same path?"
-                    )
-                results[place] = result
-                arrived(result)
+            self._map_elsewhere(step, items, todo, results, finished, label, look, arrived)
         return [results[place] for place in range(len(items))]
+
+    def _map_elsewhere(
+        self,
+        step: Callable[[I], R],
+        items: Sequence[I],
+        todo: list[int],
+        results: dict[int, R],
+        finished: Callable[[I], R | None],
+        label: str,
+        look: Callable[[], None],
+        arrived: Callable[[R], None],
+    ) -> None:
+        waiting = list(todo)
+
+        def note(most_missed: int) -> None:
+            """Take note of what is finished; give up behind so many items that are not."""
+            missed = 0
+            for place in list(waiting):
+                result = finished(items[place])
+                if result is not None:
+                    waiting.remove(place)
+                    results[place] = result
+                    arrived(result)
+                elif (missed := missed + 1) >= most_missed:
+                    return
+
+        with _looking(look, lambda: note(_LOOKED_AHEAD)):
+            self._cluster.run(step, [items[place] for place in todo], label)
+        note(1)
+        if waiting:
+            raise RunError(
+                f"{label}: the pipeline ended without an error, and {items[waiting[0]]} is not finished; do all"
+                " workers see the same storage under the same path?"
+            )
 
     def _map_here(
         self,
@@ -147,22 +181,6 @@ class Engine:
         if run.failure is not None:
             raise run.failure
         results.update((todo[place], result) for place, result in run.results.items())
-
-    def _run_elsewhere(self, step: Callable[[I], R], items: list[I], label: str) -> None:
-        quiet_beam()
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-
-        try:
-            with beam.Pipeline(options=PipelineOptions(self._beam_arguments)) as pipeline:
-                _ = (
-                    pipeline
-                    | f"{label}: items" >> beam.Create(items)
-                    | f"{label}: spread" >> beam.Reshuffle()
-                    | label >> beam.Map(_Marked(step))
-                )
-        except Exception as error:
-            raise _explain(error, label) from error
 
 
 @dataclass
@@ -237,13 +255,18 @@ def _raise_signal(number: int) -> None:
 
 
 @contextmanager
-def _looking(look: Callable[[], None]) -> Iterator[None]:
-    """Call `look` now and then from a thread of its own until the block ends."""
+def _looking(look: Callable[[], None], note: Callable[[], None]) -> Iterator[None]:
+    """Call `look` often and `note` now and then from a thread of its own until the block ends."""
     done = threading.Event()
 
     def keep_looking() -> None:
+        noted = time.monotonic()
         while not done.wait(SECONDS_BETWEEN_LOOKS):
             look()
+            if time.monotonic() - noted > _SECONDS_BETWEEN_NOTES:
+                with suppress(UserError):  # what cannot be read now is read when the pipeline has ended
+                    note()
+                noted = time.monotonic()
 
     thread = threading.Thread(target=keep_looking, name="progress")
     thread.start()
@@ -252,30 +275,3 @@ def _looking(look: Callable[[], None]) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-@dataclass(frozen=True)
-class _Marked(Generic[I, R]):
-    """A step on a cluster: an error of the project is marked, so that its message can be found again."""
-
-    step: Callable[[I], R]
-
-    def __call__(self, item: I) -> None:
-        try:
-            self.step(item)
-        except UserError as error:
-            raise RuntimeError(f"{_MARK}{json.dumps(str(error))}{_MARK}") from error
-
-
-def _explain(error: BaseException, label: str) -> RunError:
-    if isinstance(error, UserError):
-        return RunError(str(error))
-    text = str(error)
-    marked = text.replace("\\x1f", _MARK).split(_MARK)
-    if len(marked) > 2:
-        try:
-            return RunError(json.loads(marked[1]))
-        except ValueError:
-            pass
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    return RunError(f"{label}: the pipeline failed: {lines[-1]}")

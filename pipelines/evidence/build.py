@@ -15,12 +15,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from kc_schema.attribution import ATTRIBUTION
 from kc_schema.cache_tables import HitsByExample
 from kc_schema.cache_writer import cache_place
 from kc_schema.hit import Hit
@@ -36,29 +35,28 @@ from kc_schema.retrieval_cache import (
 )
 from kc_schema.store import (
     WORK,
-    Part,
-    Place,
-    Step,
     checksum,
-    describe_part,
     fingerprint,
-    write_atomically,
     write_text,
 )
 from pipelines.datasets import Dataset
+from pipelines.engine import Engine
 from pipelines.evidence import EvidenceError
+from pipelines.evidence.answers import NumberedBatch, answer_batch
+from pipelines.evidence.cluster_answers import ask_elsewhere
 from pipelines.evidence.corpora import Corpora
 from pipelines.evidence.crops import Cropper
 from pipelines.evidence.named_source import NamedSource
 from pipelines.evidence.options import CONTROL, IMAGE_SOURCES, RETRIEVED, Settings
-from pipelines.evidence.queries import BATCH, QueryBatch, encode_examples, sentence_query
+from pipelines.evidence.queries import BATCH, QueryBatch, sentence_query
 from pipelines.evidence.refine import refine
 from pipelines.evidence.report import report_split
 from pipelines.evidence.sources import Source, SourceAnswer
+from pipelines.evidence.steps import BuildSteps
 
 __all__ = ["CacheBuild", "batches_of", "build_cache", "find_finished"]
 
-RECIPE = 1
+RECIPE = 2
 """Version of what is computed; raised when the same settings would give other evidence."""
 
 Progress: TypeAlias = "Callable[[int, str], object]"
@@ -195,8 +193,13 @@ def _checked(cache: RetrievalCache, *, overwrite: bool) -> RetrievalCache | None
     return cache if (cache.folder / REPORT).is_file() else None
 
 
-def build_cache(build: CacheBuild, progress: Progress) -> tuple[RetrievalCache, dict[str, Any]]:
+def build_cache(
+    build: CacheBuild, progress: Progress, engine: Engine | None = None
+) -> tuple[RetrievalCache, dict[str, Any]]:
     """Build the cache, or go on with one that was stopped; return it and its report.
+
+    Args:
+        engine: where it is a cluster's, its workers ask the corpora; chance and files are asked here.
 
     Raises:
         kc_schema.store.PlaceBusyError: another process builds there.
@@ -205,7 +208,14 @@ def build_cache(build: CacheBuild, progress: Progress) -> tuple[RetrievalCache, 
     """
     with cache_place(build.output) as place:
         writer = CacheWriter(build.output, **build.made_from, overwrite=True, place=place)
-        steps = BuildSteps(place, fingerprint(build.made_from))
+        steps = BuildSteps(build.output, fingerprint(build.made_from))
+        if engine is not None and not engine.local:
+            numbered = [
+                NumberedBatch(number, batch)
+                for split in build.dataset.splits
+                for number, batch in enumerate(batches_of(build, split))
+            ]
+            ask_elsewhere(build.corpora, build.cropper, steps, numbered, engine, progress)
         sources = {name: build.source(name) for name in build.settings.sources}
         reports = {}
         done = 0
@@ -219,6 +229,8 @@ def build_cache(build: CacheBuild, progress: Progress) -> tuple[RetrievalCache, 
             if lost:
                 writer.count_drop(name, lost)
         report = {"dataset": build.dataset.name, "splits": reports}
+        if (notice := build.corpora.notice()) is not None:
+            write_text(build.output / ATTRIBUTION, notice)
         write_text(build.output / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         cache = writer.commit()
         place.remove_work()
@@ -277,12 +289,12 @@ def _collect(
 ) -> _Collected:
     found = _Collected(sources)
     for number, batch in enumerate(batches_of(build, split)):
-        if build.corpora.has_encoder:
-            found.vectors.append(_encode(build, steps, batch, number))
-            batch = batch.with_vectors(found.vectors[-1])
-        for name in filter(RETRIEVED.__contains__, sources):
-            progress(batch.start, name)
-            found.add(name, _retrieve(build, steps, sources[name], name, batch, number))
+        vectors, answers = answer_batch(
+            build.corpora, steps, sources, batch, number, look=partial(progress, batch.start)
+        )
+        found.vectors += [] if vectors is None else [vectors]
+        for name, answer in answers.items():
+            found.add(name, answer)
         progress(batch.start + len(batch.examples), "")
     # Chance and files are asked once a split: what they read serves all of its examples.
     size = len(build.dataset.splits[split])
@@ -302,26 +314,6 @@ def batches_of(build: CacheBuild, split: str, size: int = BATCH) -> Iterator[Que
         own = examples[start : start + size]
         images = [paths.get(example.image) if example.image is not None else None for example in own]
         yield QueryBatch(split, start, own, build.queries(own), images)
-
-
-def _encode(build: CacheBuild, steps: BuildSteps, batch: QueryBatch, number: int) -> pa.Table:
-    return steps.table(
-        f"{batch.split}/features-{number:05d}", lambda: encode_examples(build.corpora.encoder, batch)
-    )
-
-
-def _retrieve(
-    build: CacheBuild, steps: BuildSteps, source: Source, name: str, batch: QueryBatch, number: int
-) -> SourceAnswer:
-    def ask() -> SourceAnswer:
-        answer = source.ask(batch)
-        if build.settings.rerank_by_image:
-            from pipelines.evidence.image_sources import with_agreement
-
-            answer = SourceAnswer(with_agreement(answer.hits, batch, build.corpora.encoder), answer.counts)
-        return answer
-
-    return steps.answer(f"{batch.split}/{name}-{number:05d}", ask)
 
 
 def _choose(
@@ -362,48 +354,3 @@ def _features(
 def _mean_vector(build: CacheBuild, hits: Iterable[Hit]) -> npt.NDArray[np.float32] | None:
     mean = build.corpora.images.mean_vector(hit.record_id for hit in hits)
     return None if mean is None else mean.astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What a step wrote."""
-
-    file: Part
-    counts: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class BuildSteps:
-    """The steps of a build: what was asked or encoded once is not asked again after a kill."""
-
-    place: Place
-    inputs: str
-    """Fingerprint of all that decides what a cache holds."""
-
-    def answer(self, name: str, ask: Callable[[], SourceAnswer]) -> SourceAnswer:
-        """Return what a source has for some examples, as it was kept or as `ask` gives it."""
-        step = self._step(name)
-        path = self.place.work / f"{name}.msgpack"
-        if (kept := step.result()) is not None:
-            hits = msgspec.msgpack.decode(path.read_bytes(), type=dict[str, list[Hit]])
-            return SourceAnswer(hits, Counter(kept.counts))
-        answer = ask()
-        content = msgspec.msgpack.encode(answer.hits)
-        write_atomically(path, lambda temporary: temporary.write_bytes(content))
-        rows = sum(map(len, answer.hits.values()))
-        step.finish(_Kept(describe_part(path, self.place.folder, rows=rows), dict(answer.counts)))
-        return answer
-
-    def table(self, name: str, compute: Callable[[], pa.Table]) -> pa.Table:
-        """Return a table, as it was kept or as `compute` gives it."""
-        step = self._step(name)
-        path = self.place.work / f"{name}.parquet"
-        if step.result() is not None:
-            return pq.read_table(path)
-        table = compute()
-        write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-        step.finish(_Kept(describe_part(path, self.place.folder)))
-        return table
-
-    def _step(self, name: str) -> Step[_Kept]:
-        return Step(self.place.work / f"{name}.json", self.inputs, _Kept, self.place.folder)

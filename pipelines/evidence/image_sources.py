@@ -164,7 +164,7 @@ class RandomImages:
         key = f"{self.seed}\n{batch.split}"
         drawn = draw_rows(
             self.corpus.embeddings,
-            lambda row: int(row["image_id"]),
+            lambda row: (row["image_id"],),
             batch.examples,
             self.k,
             f"{key}\nimages",

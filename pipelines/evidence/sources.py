@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -72,7 +72,7 @@ class RandomText:
     """Whether sections of references, notes and links are drawn from, too."""
 
     def ask(self, batch: QueryBatch) -> SourceAnswer:
-        """Return `k` random paragraphs an example, each once; the key is the sentence that was drawn."""
+        """Return `k` random paragraphs an example, each once, no sentence twice; the key is the sentence."""
         sentences = Rows(self.snapshot.files("sentences"), ["paragraph_id", "text"])
         key = f"{self.seed}\n{batch.split}\ntext"
         rows = Rows(self.snapshot.files("paragraphs"), ["title", "kind", "text"], key="paragraph_id")
@@ -87,7 +87,7 @@ class RandomText:
 
         drawn = draw_rows(
             sentences,
-            lambda row: int(row["paragraph_id"]),
+            lambda row: (row["paragraph_id"], row["text"]),
             batch.examples,
             self.k,
             key,
@@ -121,13 +121,13 @@ def draw_distinct(key: str, count: int, below: int) -> list[int]:
 
 def draw_rows(
     rows: Rows,
-    identity: Callable[[Row], int],
+    identities: Callable[[Row], tuple[Hashable, ...]],
     examples: Sequence[Example],
     k: int,
     key: str,
     chosen: Callable[[dict[int, Row]], dict[int, Row]] | None = None,
 ) -> dict[str, list[Row]]:
-    """Return example id -> `k` random rows of different identity, or all there are.
+    """Return example id -> `k` random rows that have none of their `identities` in common, or all there are.
 
     `chosen` takes rows by their number and returns those of them that may be drawn; without it all may.
     """
@@ -140,11 +140,20 @@ def draw_rows(
         if chosen is not None:
             taken = chosen(taken)
         for name, own in numbers.items():
-            distinct: dict[int, Row] = {}
-            for number in filter(taken.__contains__, own):
-                distinct.setdefault(identity(taken[number]), taken[number])
-            drawn[name] = list(distinct.values())[:k]
+            drawn[name] = _distinct((taken[number] for number in own if number in taken), identities)[:k]
         # The numbers drawn before are the first of those drawn next, so only more are added.
         waiting = [name for name in waiting if len(drawn[name]) < k] if asked < len(rows) else []
         asked = min(asked * 4, len(rows))
     return drawn
+
+
+def _distinct(rows: Iterable[Row], identities: Callable[[Row], tuple[Hashable, ...]]) -> list[Row]:
+    """Return the rows without those that have an identity in common with one before."""
+    seen: set[Hashable] = set()
+    distinct = []
+    for row in rows:
+        own = identities(row)
+        if seen.isdisjoint(own):
+            distinct.append(row)
+            seen.update(own)
+    return distinct

@@ -15,9 +15,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 __all__ = [
+    "COMMONS",
     "KINDS",
     "PUBLIC_SERVER",
     "THUMBNAIL_WIDTHS",
@@ -27,11 +28,14 @@ __all__ = [
     "hash_folders",
     "is_raster",
     "name_problem",
+    "repository_of",
     "thumbnail_name",
     "thumbnail_widths",
     "wiki_folder",
 ]
 
+COMMONS = "wikipedia/commons"
+"""Folder of the files that all wikis share."""
 PUBLIC_SERVER = "https://upload.wikimedia.org"
 # What MediaWiki leaves unescaped in the paths that it writes itself.
 _UNESCAPED = "!$*(),;@~:"
@@ -155,11 +159,13 @@ class MediaServer:
     """Folder of the wiki's own files; those that all wikis share lie in ``wikipedia/commons``."""
     width: int = 500
     """Pixels of thumbnails."""
+    shared_only: bool = False
+    """Whether the wiki's own files, many of which are not free, are left alone."""
 
     @property
     def repositories(self) -> tuple[str, ...]:
         """Return the folders that are asked for a file: the shared ones first, then the wiki's own."""
-        return tuple(dict.fromkeys(("wikipedia/commons", self.wiki)))
+        return (COMMONS,) if self.shared_only else tuple(dict.fromkeys((COMMONS, self.wiki)))
 
     def thumbnails(self, repository: str, file: str) -> tuple[str, ...]:
         """Return the URLs of a file's thumbnails that are to be asked for in turn, widest first."""
@@ -174,6 +180,19 @@ class MediaServer:
         if not is_raster(file_kind(file)):
             return None
         return f"{self.base}/{repository}/{hash_folders(file)}/{quote(file, safe=_UNESCAPED)}"
+
+
+def repository_of(url: str, wiki: str) -> Literal["commons", "wiki", ""]:
+    """Return the repository of a file by where it came from; empty where nothing tells, as in a flat folder.
+
+    Args:
+        url: where it came from, in a server's layout or in a mirror's.
+        wiki: the folder of the wiki's own files.
+    """
+    place = urlsplit(url).path
+    if "/commons/" in place:
+        return "commons"
+    return "wiki" if f"/{wiki}/" in place or f"/{wiki.rpartition('/')[2]}/" in place else ""
 
 
 def wiki_folder(database: str) -> str:

@@ -3,7 +3,7 @@
 ::
 
     kc/images/manifest.json
-    kc/images/{records,articles,embeddings}/part-00007.parquet
+    kc/images/{records,articles,embeddings,licences}/part-00007.parquet
     kc/images/downloads/part-00007.tar      bytes of images that came over the network, with
     kc/images/downloads/part-00007.parquet  the places where they start
     kc/images/index.faiss, index.json
@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from kc_schema.image_manifest import IMAGES
 from kc_schema.image_tables import RECORDS, part_number
 from kc_schema.store import WORK, Part, Place, Rows, Step, describe_part, write_atomically
+from pipelines.image_index.file_names import repository_of
 
 __all__ = ["FetchedPart", "Layout", "Row", "read_records", "write_records", "write_table"]
 
@@ -32,7 +33,7 @@ Row = dict[str, Any]
 """A row of a table: column -> value."""
 R = TypeVar("R")
 
-_TABLES = ("records", "articles", "embeddings")
+_TABLES = ("records", "articles", "embeddings", "licences")
 _OWNED = (*_TABLES, "downloads", "index.faiss", "index.json", ".state")
 """What builds write here; versions before this one kept the results of steps in ``.state``."""
 _RECORDS_PER_GROUP = 1024
@@ -115,6 +116,8 @@ class FetchedPart:
     bytes: int
     failed: dict[str, int]
     """The others by reason."""
+    repositories: dict[str, int] = field(default_factory=dict)
+    """Those that were had by repository."""
 
 
 def read_records(layout: Layout, number: int) -> dict[int, Row]:
@@ -125,8 +128,11 @@ def read_records(layout: Layout, number: int) -> dict[int, Row]:
     return {row["image_id"]: row for row in pq.read_table(path).to_pylist()}
 
 
-def write_records(layout: Layout, number: int, rows: Sequence[Row]) -> FetchedPart:
-    """Write the records of a part, by id."""
+def write_records(layout: Layout, number: int, rows: Sequence[Row], wiki: str) -> FetchedPart:
+    """Write the records of a part, by id; `wiki` is the folder of the wiki's own files on the server."""
+    rows = [
+        {**row, "repository": repository_of(row["url"], wiki) if not row["error"] else ""} for row in rows
+    ]
     table = pa.Table.from_pylist(sorted(rows, key=lambda row: int(row["image_id"])), schema=RECORDS)
     part = write_table(
         table,
@@ -134,7 +140,7 @@ def write_records(layout: Layout, number: int, rows: Sequence[Row]) -> FetchedPa
         layout.images,
         compression="zstd",
         row_group_size=_RECORDS_PER_GROUP,
-        use_dictionary=["status", "error", "mime"],
+        use_dictionary=["status", "error", "mime", "repository"],
     )
     digest = hashlib.sha256()
     for row in table.to_pylist():
@@ -146,6 +152,7 @@ def write_records(layout: Layout, number: int, rows: Sequence[Row]) -> FetchedPa
         images=sum(row["status"] == "ok" for row in rows),
         bytes=sum(row["bytes"] for row in rows),
         failed=dict(sorted(Counter(row["error"] for row in rows if row["error"]).items())),
+        repositories=dict(sorted(Counter(row["repository"] for row in rows if not row["error"]).items())),
     )
 
 

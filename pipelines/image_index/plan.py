@@ -10,7 +10,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
 from pipelines.wikitext.page_images import is_interface_icon
 
-__all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned"]
+__all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned", "with_rights"]
 
 IMAGES_PER_PART = 8192
 """Images of a part, on average: what is done again at most after a kill."""
@@ -75,6 +75,11 @@ def make_plan(
     inputs = fingerprint(_FORMAT, snapshot.fingerprint, sorted(kinds), part_bits, limit)
     step = layout.step("plan", 0, inputs, Plan)
     return step.run(lambda: _write(snapshot, layout, frozenset(kinds), part_bits, limit))
+
+
+def with_rights(plan: Plan, *rights: object) -> Plan:
+    """Return the plan for images that are had under some conditions: under others their parts are done again."""
+    return replace(plan, planned=tuple(fingerprint(checksum, rights) for checksum in plan.planned))
 
 
 def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:

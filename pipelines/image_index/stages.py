@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.console import Console
 
@@ -23,16 +24,23 @@ from kc_schema.store import Place, read_json
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.encode import (
     Encode,
-    EncodeOptions,
     all_fetched,
     encoded_parts,
     kept_encoder,
 )
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
+from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts, nothing_refused
 from pipelines.image_index.file_names import wiki_folder
-from pipelines.image_index.layout import Layout
-from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan
+from pipelines.image_index.layout import FetchedPart, Layout
+from pipelines.image_index.licences.stage import (
+    LicenceOptions,
+    LicencePart,
+    Licences,
+    licence_parts,
+    refused_images,
+)
+from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan, with_rights
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.vector_index.served import read_description
 from pipelines.image_index.vectors import Embeddings
@@ -64,6 +72,7 @@ def build_image_corpus(
     indexing: IndexOptions,
     engine: Engine,
     console: Console,
+    licensing: LicenceOptions | None = None,
     images_per_part: int = IMAGES_PER_PART,
 ) -> ImageManifest:
     """Run the stages, each unless what it makes is there and current; return the manifest.
@@ -78,7 +87,11 @@ def build_image_corpus(
     with layout.place() as place:
         kept = _read_kept(layout)
         # The later stages go on with what was fetched, from wherever.
-        source = fetching.source(wiki) if "fetch" in stages else _fetched_source(layout)
+        licensing = licensing or LicenceOptions()
+        new = "fetch" in stages or (kept is None and "licences" in stages)
+        source = fetching.source(wiki) if new else _fetched_source(layout)
+        if "fetch" in stages:
+            source = replace(source, licences=licensing.licences)
         plan = make_plan(
             snapshot,
             layout,
@@ -87,14 +100,31 @@ def build_image_corpus(
             part_bits=kept.part_bits if kept else None,
             images_per_part=images_per_part,
         )
+        base = str(snapshot.manifest.dump.get("base", ""))
+        asking = replace(fetching, repository=_asked(source, fetching, stages))
+        licences = Licences(layout, plan, licensing, asking, base, console)
+        every = plan
+        if "licences" in stages or ("fetch" in stages and source.licences is not None):
+            licences.check()
+            if not licences.is_current():
+                try:
+                    licences.run()
+                finally:
+                    _commit(place, layout, snapshot, with_conditions(layout, every, source), source, every)
+        plan = with_conditions(layout, every, source)
+        refused = nothing_refused
+        if source.licences is not None:
+            refused = partial(refused_images, layout, licences=source.licences)
         made: dict[str, Stage] = {
-            "fetch": Fetch(layout, plan, fetching, wiki, engine, console),
-            "encode": Encode(layout, plan, encoding, engine.workers, console),
+            "fetch": Fetch(layout, plan, fetching, wiki, engine, console, refused),
+            "encode": Encode(
+                layout, plan, encoding, engine.workers, console, None if engine.local else engine
+            ),
             "index": Index(layout, plan, indexing, engine, console),
         }
         if kept and kept.source and made["fetch"].is_current():
             source = replace(source, images=kept.source.images)
-        chosen = [made[name] for name in stages]
+        chosen = [made[name] for name in stages if name in made]
         for stage in chosen:
             stage.check()
         for stage in chosen:
@@ -102,14 +132,14 @@ def build_image_corpus(
                 try:
                     stage.run()
                 finally:
-                    _commit(place, layout, snapshot, plan, source)
-        return _commit(place, layout, snapshot, plan, source)
+                    _commit(place, layout, snapshot, plan, source, every)
+        return _commit(place, layout, snapshot, plan, source, every)
 
 
 def _commit(
-    place: Place, layout: Layout, snapshot: Snapshot, plan: Plan, source: ImageSource
+    place: Place, layout: Layout, snapshot: Snapshot, plan: Plan, source: ImageSource, every: Plan
 ) -> ImageManifest:
-    manifest = describe_corpus(layout, snapshot.fingerprint, plan, source)
+    manifest = describe_corpus(layout, snapshot.fingerprint, plan, source, every)
     place.commit(manifest, layout.files(len(plan.planned)))
     return manifest
 
@@ -162,8 +192,32 @@ class Index:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSource) -> ImageManifest:
-    """Return the manifest of what lies on disk, finished and current; `snapshot` is the fingerprint of the snapshot."""
+def with_conditions(layout: Layout, plan: Plan, source: ImageSource) -> Plan:
+    """Return the plan under the rights that the source names; its parts are had again where these have changed."""
+    if source.licences is not None:
+        parts = licence_parts(layout, plan)
+        known = {number: part.part.sha256 for number, part in sorted(parts.items())}
+        return with_rights(plan, source.repository, source.licences, known)
+    # Without conditions, as all corpora of versions before: what they hold stays as it is.
+    return plan if source.repository == "all" else with_rights(plan, source.repository)
+
+
+def _asked(source: ImageSource, fetching: FetchOptions, stages: Sequence[str]) -> Literal["commons", "all"]:
+    """Return which repositories have the images: those that are asked now, or were when they were fetched."""
+    if "fetch" in stages:
+        return fetching.repository
+    return "all" if "all" in (source.repository, fetching.repository) else "commons"
+
+
+def describe_corpus(
+    layout: Layout, snapshot: str, plan: Plan, source: ImageSource, every: Plan
+) -> ImageManifest:
+    """Return the manifest of what lies on disk, finished and current.
+
+    Args:
+        snapshot: the fingerprint of the snapshot.
+        plan, every: the plan under the rights that the source names, and without regard to them.
+    """
     fetched = fetched_parts(layout, plan)
     encoder = kept_encoder(layout)
     encoded = encoded_parts(layout, fetched, encoder.fingerprint) if encoder else {}
@@ -172,6 +226,9 @@ def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSour
         tables["records"] = [fetched[number].part for number in sorted(fetched)]
     if len(encoded) == len(plan.planned):
         tables["embeddings"] = [encoded[number].part for number in sorted(encoded)]
+    licensed = licence_parts(layout, every)
+    if len(licensed) == len(every.planned):
+        tables["licences"] = [licensed[number].part for number in sorted(licensed)]
     index = read_description(layout) if "embeddings" in tables else None
     return ImageManifest(
         snapshot=snapshot,
@@ -183,6 +240,8 @@ def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSour
         counts={
             **plan.counts,
             "images": sum(part.images for part in fetched.values()),
+            **_by_repository(fetched.values()),
+            **_by_licence(licensed.values()),
             "bytes of images": sum(part.bytes for part in fetched.values()),
             "images encoded": sum(part.part.rows for part in encoded.values()),
         },
@@ -193,6 +252,19 @@ def describe_corpus(layout: Layout, snapshot: str, plan: Plan, source: ImageSour
         },
         versions={name: version(name) for name in ("pillow", "pyarrow")},
     )
+
+
+def _by_repository(parts: Iterable[FetchedPart]) -> dict[str, int]:
+    names = {"commons": "images of the shared repository", "wiki": "images of the wiki's own repository"}
+    found = _total(part.repositories for part in parts)
+    return {names[name]: count for name, count in found.items() if name in names}
+
+
+def _by_licence(parts: Iterable[LicencePart]) -> dict[str, int]:
+    found = list(parts)
+    counts = {f"files, licence {name}": n for name, n in _total(part.licences for part in found).items()}
+    statuses = _total(part.statuses for part in found)
+    return counts | {f"files, {name}": n for name, n in statuses.items() if name != "ok"}
 
 
 def _total(failures: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from kc_schema.errors import UserError
 from kc_schema.hit import FoundImage, FoundParagraph, Hit
 from pipelines.image_index.errors import BrokenImageError, ImageIndexError
+from pipelines.page_index import PageContent
 from pipelines.service.batching import Batcher, OverloadedError
 from pipelines.service.corpus import Corpus, ImageQuestion, NotServedError, ServedCorpus
 from pipelines.service.limits import Gatekeeper, RequestError, RequestLimits
@@ -237,6 +238,17 @@ class Service:
         self.limits.check(len(questions), k)
         return await self._batchers.images.ask(questions, k)
 
+    async def find_page(self, name: str) -> PageContent:
+        """Return the page with this title or id.
+
+        Raises:
+            NotServedError: there is none.
+        """
+        self.limits.check_text(name, "title")
+        return await asyncio.to_thread(
+            lambda: self.corpus.with_current(lambda corpus: corpus.find_page(name))
+        )
+
     def check_queries(self, queries: Sequence[str], k: int) -> None:
         """Refuse sentences that are too many or too long.
 
@@ -310,6 +322,13 @@ def _add_routes(service: Service) -> None:
         questions, k = await _image_questions(service, request, k)
         found = await service.find_images(questions, k)
         return _json({"results": [[FoundImage.of(hit) for hit in hits] for hits in found]})
+
+    @app.get("/pages/{title:path}", response_model=PageContent)
+    async def show_page(
+        title: Annotated[str, Path(description="A title, a redirect's, or a page's id.")],
+    ) -> Response:
+        """Return an article: introduction, paragraphs, images, redirects, links in and out."""
+        return _json(await service.find_page(title))
 
     @app.get("/images/{image_id}/thumbnail", response_class=Response)
     async def show_thumbnail(image_id: Annotated[int, Path(ge=0, lt=1 << 63)]) -> Response:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, Snapshot, has_manifest, open_snapshot
+from pipelines.page_index import PageContent, Pages, open_pages
 from pipelines.text_index import TextIndex, open_index
 from pipelines.text_index.options import SearchOptions
 
@@ -57,6 +58,8 @@ class Corpus:
     text: TextIndex
     snapshot: Snapshot | None
     """None where a cluster is asked and no folder is given."""
+    pages: Pages | None
+    """Likewise."""
     images: ImageIndex | None
     no_images: str
     """Why there is no image index; empty where there is one."""
@@ -95,6 +98,23 @@ class Corpus:
             if pictures:
                 vectors |= zip(pictures, self.encoder.encode_images(list(pictures.values())), strict=True)
         return self.images.search(np.stack([vectors[place] for place in range(len(questions))]), k)
+
+    def find_page(self, name: str) -> PageContent:
+        """Return the page with this title (as displayed or normalised; a redirect's, too) or else with this id.
+
+        Raises:
+            NotServedError: there is none, or no folder of the snapshot.
+            kc_schema.errors.UserError: a table cannot be read.
+        """
+        if self.pages is None:
+            raise NotServedError("pages are read from a snapshot's folder: give it with --kc")
+        found = self.pages.find(name)
+        if found is None and name.isascii() and name.isdecimal() and len(name) < 19:
+            found = int(name), ""
+        page = None if found is None else self.pages.read(found[0], redirected_from=found[1])
+        if page is None:
+            raise NotServedError(f"no page {name[:100]!r} in this corpus")
+        return page
 
 
 class ServedCorpus:
@@ -201,12 +221,13 @@ class ServedCorpus:
         )
         try:
             snapshot = None if cluster is not None and not has_manifest(folder) else open_snapshot(folder)
+            pages = None if snapshot is None else open_pages(snapshot, self._tell)
             images, no_images = self._open_images(folder)
             encoder, no_encoder = (None, no_images) if images is None else self._open_encoder(images)
         except BaseException:
             text.close()
             raise
-        return Corpus(text, snapshot, images, no_images, encoder, no_encoder)
+        return Corpus(text, snapshot, pages, images, no_images, encoder, no_encoder)
 
     def _open_images(self, folder: Path) -> tuple[ImageIndex | None, str]:
         from pipelines.image_index.errors import ImageIndexError

@@ -6,6 +6,7 @@ import filecmp
 import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -13,15 +14,24 @@ from kc_schema.image_manifest import MANIFEST, read_image_manifest
 from kc_schema.snapshot import SnapshotError, open_snapshot
 from kc_schema.store import replacing
 from pipelines.engine import Engine
-from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.stages import build_image_corpus
+from pipelines.image_index.licences.stage import LicenceOptions
+from pipelines.image_index.stages import STAGES, build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
 
-__all__ = ["refresh_images", "seed_images", "share_files", "source_of"]
+__all__ = ["refresh_images", "repository_of_images", "seed_images", "share_files", "source_of"]
 
-_SEEDED = ("records", "embeddings", "downloads", ".work/records", ".work/embeddings", ".work/encoder.json")
+_SEEDED = (
+    "records",
+    "embeddings",
+    "licences",
+    "downloads",
+    ".work/records",
+    ".work/embeddings",
+    ".work/encoder.json",
+)
 """What later builds take over: an image's id is its name's, so that it is the same in every snapshot."""
 
 
@@ -31,6 +41,27 @@ def source_of(snapshot: Path) -> str | None:
         return read_image_manifest(snapshot).source.images
     except (SnapshotError, AttributeError):
         return None
+
+
+def repository_of_images(snapshot: Path | None) -> Literal["commons", "all"]:
+    """Return which repositories were asked for the images of a snapshot; the shared one where there are none."""
+    try:
+        if snapshot is not None and read_image_manifest(snapshot).source.repository == "all":
+            return "all"
+    except (SnapshotError, AttributeError):
+        pass
+    return "commons"
+
+
+def _licences_of(snapshot: Path | None) -> tuple[tuple[str, ...] | None, bool]:
+    """Return under which licences the images of a snapshot were kept, and whether their licences are known."""
+    try:
+        if snapshot is not None:
+            manifest = read_image_manifest(snapshot)
+            return manifest.source.licences, bool(manifest.tables.get("licences"))
+    except SnapshotError:
+        pass
+    return None, False
 
 
 def refresh_images(
@@ -49,9 +80,12 @@ def refresh_images(
     """
     if older is not None:
         seed_images(older, snapshot)
+    licences, known = _licences_of(older)
     encoding.check_weights()
     build_image_corpus(
         open_snapshot(snapshot),
+        stages=("licences", *STAGES) if known else STAGES,
+        licensing=LicenceOptions(licences=licences),
         fetching=fetching,
         encoding=encoding,
         indexing=IndexOptions(),

@@ -117,6 +117,7 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, inputs: st
             if articles is not None and statistics.counts["articles"] >= articles:
                 break
         parts.write(pages)
+    statistics.forget_rare_templates()
     described = parts.describe()
     kept = described.pop(_KEPT, None)
     return UnitResult(unit.number, described, first, last, ascending, statistics, kept, parts.reused)
@@ -246,6 +247,8 @@ def _append_page(pages: _Pages, page: Page, build: Build, statistics: Statistics
     if page.namespace != 0:
         statistics.drop("pages", "other namespace")
         return False
+    if page.older_revisions:
+        statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
     if page.page_id in seen:
         statistics.drop("pages", "page seen before", example=page.title)
         return False
@@ -291,7 +294,7 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
         return False
     statistics.templates_rendered += article.rendered_templates
     statistics.templates_dropped.update(article.dropped_templates)
-    statistics.templates_unknown.update(article.unknown_templates)
+    statistics.count_unknown(article.unknown_templates, page.title)
     if (
         article.disambiguation and pages.props is None
     ):  # else the wiki itself says so, when anchors are resolved

@@ -16,8 +16,10 @@ from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult
 from pipelines.text_corpus.page_props import LoadedProps
 from pipelines.text_corpus.redirects import JoinedRedirects
+from pipelines.text_corpus.repeats import FoundRepeats
 from pipelines.text_corpus.resolve import RangeResult
 from pipelines.text_corpus.statistics import Statistics
+from pipelines.wikitext.site import upper_first
 
 __all__ = ["describe_build", "describe_dump", "dump_fingerprint", "file_fingerprint"]
 
@@ -69,13 +71,14 @@ def describe_build(
     units: Sequence[UnitResult],
     redirects: JoinedRedirects,
     ranges: Sequence[RangeResult],
+    repeats: FoundRepeats,
     props: LoadedProps | None = None,
 ) -> Manifest:
     """Return the manifest of a build; rows that were taken out as doubles are counted as such.
 
     Args:
         dump: what `describe_dump` says.
-        units, redirects, ranges: results of the steps, in their order.
+        units, redirects, ranges, repeats: results of the steps, in their order.
         props: what the file of page properties gave, where there is one.
     """
     tables: dict[str, list[Part]] = {table: [] for table in TEXT_TABLES}
@@ -91,10 +94,15 @@ def describe_build(
             tables[table].append(part)
         counts.update(pages.counts)
         statistics.drops.setdefault("pages", Counter()).update(pages.drops)
+    if repeats.parts:
+        tables["repeats"] = list(repeats.parts)
+        counts["repeated texts"] = repeats.texts
+        counts["repeats in apparatus"] = repeats.in_apparatus
     for table, parts in tables.items():
         counts[table.replace("_", " ")] = sum(part.rows for part in parts)
     counts["articles"] = counts["pages"]
     unknown = sorted(statistics.templates_unknown.items(), key=lambda item: (-item[1], item[0]))
+    title = upper_first if build.site.first_letter_upper else str
     return Manifest(
         dump=dump,
         options=build.options(),
@@ -105,9 +113,13 @@ def describe_build(
         templates={
             "rendered": statistics.templates_rendered,
             "dropped": dict(sorted(statistics.templates_dropped.items())),
-            "unknown": dict(unknown[:UNKNOWN_TEMPLATES_KEPT]),
-            "unknown_total": sum(count for _, count in unknown),
+            "unknown": {title(name): count for name, count in unknown[:UNKNOWN_TEMPLATES_KEPT]},
+            "unknown_examples": {
+                title(name): statistics.unknown_examples[name] for name, _ in unknown[:UNKNOWN_TEMPLATES_KEPT]
+            },
+            "unknown_total": sum(count for _, count in unknown) + statistics.unknown_rarer,
             "unknown_names": len(unknown),
             "examples": dict(sorted(statistics.examples.items())),
         },
+        repeated=list(repeats.most_frequent),
     )

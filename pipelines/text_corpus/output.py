@@ -29,7 +29,7 @@ class _Claim:
 
 def open_place(build: Build) -> Place:
     """Return the output folder as a place that only this process may write to."""
-    return Place(build.output, owns=(*TEXT_TABLES, "text_index"))
+    return Place(build.output, owns=(*TEXT_TABLES, "repeats", "text_index"))
 
 
 def find_finished(place: Place, build: Build, console: Console, *, overwrite: bool) -> Manifest | None:

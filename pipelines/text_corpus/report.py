@@ -12,6 +12,8 @@ from rich.table import Table
 from kc_schema.snapshot import Manifest
 
 UNKNOWN_TEMPLATES_SHOWN = 20
+REPEATED_SHOWN = 10
+WIDEST_TEXT = 70
 
 
 def show_summary(console: Console, output: Path, manifest: Manifest, *, seconds: float | None) -> None:
@@ -23,7 +25,11 @@ def show_summary(console: Console, output: Path, manifest: Manifest, *, seconds:
         console.print(
             "[bold yellow]nothing to search[/]: no page of the article namespace has text; see what was left out"
         )
-    console.print(Group(_tables(manifest), _counts(manifest), _drops(manifest), _templates(manifest)))
+    console.print(
+        Group(
+            _tables(manifest), _counts(manifest), _drops(manifest), _repeated(manifest), _templates(manifest)
+        )
+    )
 
 
 def _grid(title: str, *columns: str) -> Table:
@@ -40,6 +46,16 @@ def _tables(manifest: Manifest) -> RenderableType:
     for name, parts in sorted(manifest.tables.items()):
         size = sum(part.bytes for part in parts) / 1e6
         grid.add_row(name, f"{manifest.rows(name):,}", str(len(parts)), f"{size:,.1f}")
+    return grid
+
+
+def _repeated(manifest: Manifest) -> RenderableType:
+    if not manifest.repeated:
+        return ""
+    grid = _grid("Sentences that stand in several places (a search shows a text once)", "text", "count")
+    for repeated in manifest.repeated[:REPEATED_SHOWN]:
+        text = repeated.text if len(repeated.text) <= WIDEST_TEXT else f"{repeated.text[:WIDEST_TEXT]}..."
+        grid.add_row(escape(text), f"{repeated.count:,}")
     return grid
 
 
@@ -62,6 +78,7 @@ _COUNTS = {
     "characters of wikitext": "characters of wikitext",
     "apparatus paragraphs": "paragraphs of references, notes and links",
     "apparatus sentences": "sentences in them",
+    "repeats": "sentences that say what another says",
     "wikidata ids": "articles with a Wikidata id",
     "page images": "articles with an image of the wiki's choice",
 }
@@ -85,7 +102,10 @@ def _templates(manifest: Manifest) -> RenderableType:
     line = f"[bold]Templates in running text[/]: {rendered:,} rendered ({share:.1f}%), {unknown:,} unknown"
     if not unknown:
         return line
-    grid = _grid("", "most frequent unknown", "count")
-    for name, count in list(templates.get("unknown", {}).items())[:UNKNOWN_TEMPLATES_SHOWN]:
-        grid.add_row(escape(name), f"{count:,}")
+    grid = _grid("", "most frequent unknown", "count", "for example on")
+    # A manifest that was read has its names in the order of the alphabet.
+    unknown = sorted(templates.get("unknown", {}).items(), key=lambda item: (-item[1], item[0]))
+    examples = templates.get("unknown_examples", {})
+    for name, count in unknown[:UNKNOWN_TEMPLATES_SHOWN]:
+        grid.add_row(escape(name), f"{count:,}", escape(examples.get(name, "")))
     return Group(line, grid)

@@ -34,6 +34,7 @@ from pipelines.text_corpus.part_files import (
     part_path,
 )
 from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
+from pipelines.text_corpus.repeats import write_hashes
 from pipelines.text_corpus.reuse import AnchorTrace, ReusedRows
 
 __all__ = ["PageRange", "RangeResult", "plan_ranges", "range_step", "resolve_range"]
@@ -68,6 +69,8 @@ class RangeResult:
     which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
+    hashes: Part | None = None
+    """The hashes of its sentences (`pipelines.text_corpus.repeats`); None where it has none."""
     kept: Part | None = None
     """What is kept of its pages (`pipelines.text_corpus.reuse`), where that was asked for."""
 
@@ -144,7 +147,16 @@ def _resolve_range(
         parts,
         counts,
         Counter({"page seen before": seen_before} if seen_before else {}),
+        _hash_sentences(parts, pages, build),
         reused.write(build, pages.number) if reused is not None else None,
+    )
+
+
+def _hash_sentences(parts: dict[str, Part], pages: PageRange, build: Build) -> Part | None:
+    if "sentences" not in parts:
+        return None
+    return write_hashes(
+        build, pages.number, *(build.output / parts[table].file for table in ("paragraphs", "sentences"))
     )
 
 

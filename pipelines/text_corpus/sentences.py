@@ -4,47 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate, pairwise
-from pathlib import Path
 
 import sentencex
 
 from kc_schema.anchors import Anchor
-from pipelines.wikitext.data import read_table
+from pipelines.text_corpus.abbreviations import HALVES_OF_DAY, Abbreviations, abbreviations_in
+from pipelines.text_corpus.sentence_rules import ends_elsewhere
 
 __all__ = ["split_sentences"]
 
 
-@dataclass(frozen=True)
-class _Abbreviations:
-    """Words of one language by what stands behind them; each without the full stop at its end."""
-
-    never_last: frozenset[str]
-    """No sentence ends behind these, whatever follows."""
-    before_name: frozenset[str]
-    """Behind these, a capitalised word belongs to the abbreviation, unless it often begins sentences."""
-    before_number: frozenset[str]
-    """Behind these, a number (or a Roman one) belongs to the abbreviation."""
-    often_first: frozenset[str]
-    """Words that often begin sentences; no abbreviations."""
-    all: frozenset[str]
-
-
-@cache
-def _abbreviations(language: str) -> _Abbreviations:
-    words: dict[str, set[str]] = {"never": set(), "name": set(), "number": set(), "first": set()}
-    for code, word, use in read_table("abbreviations", Path(__file__).parent):
-        if code == language:
-            words[use].add(word)
-    numbered = words["number"] | {word.capitalize() for word in words["number"]}
-    everything = words["never"] | words["name"] | numbered | _HALVES_OF_DAY
-    sets = (words["never"], words["name"], words["number"], words["first"], everything)
-    return _Abbreviations(*map(frozenset, sets))
-
-
-_HALVES_OF_DAY = frozenset({"a.m", "p.m"})
 _TIME_ZONES = frozenset(
     (
         *("Atlantic", "BST", "CDT", "CEST", "CET", "Central", "CST", "EDT", "EST", "Eastern", "ET", "GMT"),
@@ -72,6 +42,8 @@ _ENDS = ".!?…"
 _USUAL_ENDS = ".!?"
 # Behind these, what follows goes on: "(1) red, (2) green", "x · 3", "either: (1) ...".
 _NO_END = frozenset(",;:([{+-−–—=<>·×÷*/|&~≈")
+# A question or a cry in quotation marks, which a bracket explains: "who are you?" (WRU).
+_ASKED = re.compile(r'[?!]["”]\Z')
 # Where these follow a full stop, it belonged to an abbreviation.
 _NO_START = frozenset(",;:=+/×÷|&)]}<>≈→")
 # A quotation inside a sentence is cut into its own sentences only where the whole would be longer than this.
@@ -102,9 +74,7 @@ def split_sentences(text: str, anchors: Sequence[Anchor] = (), language: str = "
         if openers:
             ends = _with_ends_at_pairs(text, ends, openers)
     else:
-        words = _abbreviations(language)
-        mendable = words.never_last and len(pieces) > 1
-        ends = _ends_elsewhere(text, pieces, words) if mendable else list(accumulate(map(len, pieces)))
+        ends = ends_elsewhere(text, list(accumulate(map(len, pieces))), language)
     if anchors and len(ends) > 1:
         ends = _outside_anchors(ends, anchors)
     return _trimmed(text, ends)
@@ -147,56 +117,43 @@ def _mended(pieces: list[str]) -> list[str]:
     else:
         return pieces
     mended: list[str] = []
+    parts: list[str] = []
+    tail = ""
     for piece in pieces:
-        if not mended:
-            mended.append(piece)
-            continue
-        before = mended[-1]
-        if before[-1:].isspace() or piece[:1].isspace() or not before or not piece:
-            mended.append(piece)
-            continue
-        opened = _OPENED.search(before)
-        if opened is not None and before[: opened.start()].rstrip(_CLOSERS)[-1:] in _ENDS:
-            mended[-1] = before[: opened.start(1)]
-            mended.append(opened[1] + piece)
-            continue
-        end = before.rstrip(_CLOSERS)[-1:]
-        if before[-1] in "」』" and piece[0] in _PARTICLES:
-            mended[-1] = before + piece
-        elif (
-            end in _FULL_WIDTH_ENDS
-            or (end in "!?…" and _UNSPACED.match(piece))
-            or (_LAST_WORD.search(before) and _FIRST_WORD.match(piece))
-        ):
-            mended.append(piece)
+        if not tail or not piece or tail[-1].isspace() or piece[0].isspace():
+            cut, opened = True, None
         else:
-            mended[-1] = before + piece
+            opened = _OPENED.search(tail)
+            if opened is not None and tail[: opened.start()].rstrip(_CLOSERS)[-1:] not in _ENDS:
+                opened = None
+            cut = opened is not None or _is_end_without_space(tail, piece)
+        if opened is not None:
+            parts = ["".join(parts)]
+            parts[0] = parts[0][: len(parts[0]) - len(opened[1])]
+            piece = opened[1] + piece
+        if cut and parts:
+            mended.append("".join(parts))
+            parts = []
+        parts.append(piece)
+        tail = piece[-_TAIL:] if len(piece) >= _TAIL or len(parts) == 1 else (tail + piece)[-_TAIL:]
+    mended.append("".join(parts))
     return mended
 
 
-def _ends_elsewhere(text: str, pieces: Sequence[str], words: _Abbreviations) -> list[int]:
-    """Return the ends of `pieces` of a text in another language than English, less those behind abbreviations."""
-    ends: list[int] = []
-    end = 0
-    for piece, _ in pairwise(pieces):
-        end += len(piece)
-        stripped = piece.rstrip()
-        if stripped[-1:] not in _USUAL_ENDS or "\n" in piece[len(stripped) :]:
-            ends.append(end)
-            continue
-        next_word = _WORD.match(text, end)
-        if next_word is not None and next_word[0].islower():
-            continue
-        if stripped[-1] == "." and next_word is not None:
-            word = stripped[stripped.rfind(" ") + 1 :].rstrip(".").lstrip(_OPENERS)
-            if word in words.never_last or (
-                word in words.before_name and next_word[0] not in words.often_first
-            ):
-                continue
-        ends.append(end)
-    if pieces:
-        ends.append(end + len(pieces[-1]))
-    return ends
+# How much of what stands before a cut is looked at.
+_TAIL = 60
+
+
+def _is_end_without_space(before: str, behind: str) -> bool:
+    """Whether a sentence ends between two pieces without white space between them."""
+    if before[-1] in _CLOSERS and ((before[-1] in "」』" and behind[0] in _PARTICLES) or behind[0] == "（"):
+        return False
+    end = before.rstrip(_CLOSERS)[-1:]
+    return (
+        end in _FULL_WIDTH_ENDS
+        or (end in "!?…" and _UNSPACED.match(behind) is not None)
+        or (_LAST_WORD.search(before) is not None and _FIRST_WORD.match(behind) is not None)
+    )
 
 
 def _trimmed(text: str, ends: Sequence[int]) -> list[tuple[int, int]]:
@@ -224,7 +181,7 @@ def _outside_anchors(ends: Sequence[int], anchors: Sequence[Anchor]) -> list[int
 
 def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
     """Return the ends of `pieces`, which make up `text`, without those that stand inside a sentence."""
-    words = _abbreviations("en")
+    words = abbreviations_in("en")
     ends: list[int] = []
     end = 0
     for piece, following in pairwise(pieces):
@@ -242,13 +199,15 @@ def _true_ends(text: str, pieces: Sequence[str]) -> list[int]:
     return ends
 
 
-def _is_false_end(text: str, piece: str, word: str, end: int, words: _Abbreviations) -> bool:
+def _is_false_end(text: str, piece: str, word: str, end: int, words: Abbreviations) -> bool:
     """Whether a sentence goes on at `end`, behind `piece` and its last `word`, by what follows."""
     stripped = piece.rstrip()
     if not stripped or len(stripped) == len(piece) or "\n" in piece[len(stripped) :]:
         return False
     first = text[end]
-    if first in _NO_START or stripped[-1] in _NO_END or (first == "(" and stripped[-1].isalnum()):
+    if first in _NO_START or stripped[-1] in _NO_END:
+        return True
+    if first == "(" and (stripped[-1].isalnum() or _ASKED.search(stripped, len(stripped) - 2) is not None):
         return True
     next_word = _WORD.match(text, end)
     if first.islower():
@@ -262,7 +221,7 @@ def _is_false_end(text: str, piece: str, word: str, end: int, words: _Abbreviati
         return word.lower() in words.before_number
     if next_word is None:
         return False
-    if word in _HALVES_OF_DAY:
+    if word in HALVES_OF_DAY:
         return next_word[0] in _TIME_ZONES
     return word in words.before_name and next_word[0] not in words.often_first
 
@@ -342,5 +301,5 @@ def _holds_end(inside: str, text: str, following: int) -> bool:
         and last[1:].islower()
         and len(last) > _LONGEST_ABBREVIATION
         and next_word is not None
-        and next_word[0] in _abbreviations("en").often_first
+        and next_word[0] in abbreviations_in("en").often_first
     )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 EXAMPLES_PER_REASON = 3
+UNKNOWN_NAMES_KEPT = 50_000
+"""Names of unknown templates that are counted one by one, so that no dump can fill the memory with them."""
+LONGEST_NAME = 255
+"""Bytes of a title, and so of a template's name: what is longer names no template."""
 
 
 @dataclass(slots=True)
@@ -25,6 +29,10 @@ class Statistics:
     templates_rendered: int = 0
     templates_dropped: Counter[str] = field(default_factory=Counter)
     templates_unknown: Counter[str] = field(default_factory=Counter)
+    unknown_examples: dict[str, str] = field(default_factory=dict)
+    """By name of an unknown template, the title of the first page that calls it."""
+    unknown_rarer: int = 0
+    """Calls of unknown templates whose names were too many to be counted one by one; the rarest go first."""
 
     def drop(self, what: str, reason: str, count: int = 1, *, example: str | None = None) -> None:
         """Count something that is left out; `example` names it."""
@@ -33,6 +41,22 @@ class Statistics:
             examples = self.examples.setdefault(reason, [])
             if len(examples) < EXAMPLES_PER_REASON:
                 examples.append(example)
+
+    def count_unknown(self, templates: Mapping[str, int], page: str) -> None:
+        """Count the unknown templates that a page calls."""
+        for name, count in templates.items():
+            name = name[:LONGEST_NAME]
+            self.templates_unknown[name] += count
+            self.unknown_examples.setdefault(name, page)
+
+    def forget_rare_templates(self, kept: int = UNKNOWN_NAMES_KEPT) -> None:
+        """Keep the names of the most frequent unknown templates alone; of ties the first by alphabet."""
+        if len(self.templates_unknown) <= kept:
+            return
+        by_count = sorted(self.templates_unknown.items(), key=lambda item: (-item[1], item[0]))
+        self.unknown_rarer += sum(count for _, count in by_count[kept:])
+        self.templates_unknown = Counter(dict(by_count[:kept]))
+        self.unknown_examples = {name: self.unknown_examples[name] for name in self.templates_unknown}
 
     def add(self, value: Statistics) -> None:
         """Add what was counted behind it."""
@@ -45,6 +69,9 @@ class Statistics:
         self.templates_rendered += value.templates_rendered
         self.templates_dropped.update(value.templates_dropped)
         self.templates_unknown.update(value.templates_unknown)
+        for name, page in value.unknown_examples.items():
+            self.unknown_examples.setdefault(name, page)
+        self.unknown_rarer += value.unknown_rarer
 
     def pack(self) -> bytes:
         """Return the statistics as bytes; `unpack` undoes it."""
@@ -55,6 +82,8 @@ class Statistics:
             self.templates_rendered,
             self.templates_dropped,
             self.templates_unknown,
+            self.unknown_examples,
+            self.unknown_rarer,
         ]
         return msgspec.msgpack.encode(values)
 
@@ -69,4 +98,6 @@ class Statistics:
         total = Statistics()
         for value in values:
             total.add(value)
+            if len(total.templates_unknown) > 2 * UNKNOWN_NAMES_KEPT:
+                total.forget_rare_templates()
         return total

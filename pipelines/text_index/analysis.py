@@ -7,9 +7,12 @@ left of a difference to Elasticsearch's ``standard`` analyser is described in do
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import tantivy
 
-__all__ = ["ANALYSER", "analyser", "foldable", "word_pattern"]
+__all__ = ["ANALYSER", "FoundTerm", "analyser", "find_terms", "foldable", "word_pattern"]
 
 ANALYSER = "uax29-lowercase-1"
 """Name and version of the analysis; an index made by another one must be built again."""
@@ -75,3 +78,37 @@ def foldable(text: str) -> str:
     Lucene folds the Turkish capital dotted I to ``i``; tantivy would make two characters of it.
     """
     return text.replace("İ", "i")
+
+
+class FoundTerm(NamedTuple):
+    """A term where it stands: ``text[start:end]`` is what it was made of."""
+
+    term: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=1)
+def _shared_analyser() -> tantivy.TextAnalyzer:
+    return analyser()
+
+
+def find_terms(text: str) -> list[FoundTerm]:
+    """Return the terms of `text` in order, each with its place."""
+    folded = foldable(text)
+    lowered: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(folded):
+        small = character.lower()
+        lowered.append(small)
+        places += [place] * len(small)
+    small_text = "".join(lowered)
+    found = []
+    done = 0
+    for term in _shared_analyser().analyze(folded):
+        start = small_text.find(term, done)
+        if start < 0:  # a letter that is folded otherwise elsewhere
+            continue
+        done = start + len(term)
+        found.append(FoundTerm(term, places[start], places[done - 1] + 1))
+    return found

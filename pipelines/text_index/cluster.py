@@ -20,7 +20,13 @@ from pipelines.text_index.connection import (
 )
 from pipelines.text_index.mappings import TABLES, alias
 from pipelines.text_index.protocol import QueryError, TextIndexError, check_queries
-from pipelines.text_index.ranking import TIE_LIMIT, ScoredSentence, best_paragraphs, rows_to_ask
+from pipelines.text_index.ranking import (
+    TIE_LIMIT,
+    ScoredSentence,
+    best_paragraphs,
+    inverse_document_frequency,
+    rows_to_ask,
+)
 
 __all__ = ["ElasticsearchIndex"]
 
@@ -136,6 +142,22 @@ class ElasticsearchIndex:
         for start in range(0, len(queries), _QUERIES_PER_REQUEST):
             hits += self._search(queries[start : start + _QUERIES_PER_REQUEST], k, start)
         return hits
+
+    def term_weights(self, query: str) -> dict[str, float]:
+        """See `TextIndex.term_weights`."""
+        check_queries([query], 1)
+        vector = self._term_statistics([query])[0].get("term_vectors", {}).get("text")
+        if not vector:
+            return {}
+        sentences = vector["field_statistics"]["doc_count"]
+        terms = vector["terms"]
+        if self._max_document_frequency is not None:
+            most = self._max_document_frequency * sentences
+            terms = {term: a for term, a in terms.items() if a.get("doc_freq", 0) <= most} or terms
+        return {
+            term: about["term_freq"] * inverse_document_frequency(sentences, about.get("doc_freq", 0))
+            for term, about in terms.items()
+        }
 
     def close(self) -> None:
         """End the threads and close the connections."""

@@ -22,7 +22,7 @@ from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
 from pipelines.text_index.embedded_build import LOOKED_UP, index_folder, index_step
 from pipelines.text_index.protocol import TextIndexError, check_queries
-from pipelines.text_index.ranking import ScoredSentence
+from pipelines.text_index.ranking import ScoredSentence, inverse_document_frequency
 
 __all__ = ["EmbeddedIndex"]
 
@@ -118,6 +118,16 @@ class EmbeddedIndex:
         # A rebuild takes the manifest away before it touches a table: what was read before this was the old state.
         self._check_unchanged()
         return hits
+
+    def term_weights(self, query: str) -> dict[str, float]:
+        """See `TextIndex.term_weights`."""
+        check_queries([query], 1)
+        words = self._words(query)
+        holding = self.searcher.holding(words)
+        return {
+            word: n * inverse_document_frequency(self._sentences, holding.get(word, 0))
+            for word, n in words.items()
+        }
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = self._best(queries, k)

@@ -20,13 +20,13 @@ import pyarrow.feather as feather
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, open_snapshot
 from kc_schema.store import Part, Place, Step, describe_part, fingerprint, list_row_groups, write_atomically
-from kc_schema.tables import APPARATUS, TEXT_TABLES
+from kc_schema.tables import TEXT_TABLES
 from pipelines.engine import Engine
 from pipelines.text_index.analysis import ANALYSER
 from pipelines.text_index.block_max.files import Sizes
 from pipelines.text_index.block_max.inversion import Inversion, invert_sentences, map_here
 from pipelines.text_index.block_max.tokens import ROWS_PER_UNIT, plan_units
-from pipelines.text_index.indexed_rows import count_indexed
+from pipelines.text_index.indexed_rows import count_indexed, left_out_files
 from pipelines.text_index.protocol import Progress, TextIndexError
 
 __all__ = [
@@ -138,7 +138,7 @@ def _entered(kc: Path, place: Place | None) -> Iterator[Place]:
     if place is not None:
         yield place
         return
-    with Place(kc, owns=(*TEXT_TABLES, FOLDER), what="build") as own:
+    with Place(kc, owns=(*TEXT_TABLES, "repeats", FOLDER), what="build") as own:
         yield own
 
 
@@ -185,11 +185,13 @@ class _Build:
             groups = list_row_groups(snapshot.files(table), key)
             write_atomically(folder / f"{table}.arrow", partial(feather.write_feather, groups))
         step = index_step(snapshot, folder, with_apparatus=self.with_apparatus)
-        leaves_out = not self.with_apparatus and snapshot.manifest.counts.get(f"{APPARATUS} sentences", 0)
+        parts = {snapshot.folder / part.file: part.file for part in snapshot.manifest.tables["sentences"]}
         units = plan_units(
-            snapshot.files("sentences"),
+            parts,
             rows=self.rows_per_unit,
-            paragraphs=snapshot.files("paragraphs") if leaves_out else (),
+            left_out=lambda file: left_out_files(
+                snapshot, "sentences", with_apparatus=self.with_apparatus, part=parts[file]
+            ),
         )
         inversion = Inversion(steps, step.inputs)
         # Processes take seconds to begin.

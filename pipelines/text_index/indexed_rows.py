@@ -1,8 +1,9 @@
-"""The rows of a snapshot that go into an index: all of them, or all but what stands in sections of apparatus."""
+"""The rows of a snapshot that go into an index: no text twice, and apparatus only where it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,80 @@ from kc_schema.snapshot import Snapshot
 from kc_schema.store import list_row_groups
 from kc_schema.tables import APPARATUS
 
-__all__ = ["Apparatus", "count_indexed", "indexed_batches"]
+__all__ = ["LeftOut", "count_indexed", "indexed_batches", "left_out_files"]
 
 Ids = npt.NDArray[np.int64]
 
-_KEY = "paragraph_id"
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The files that tell which rows of a part, or of a table, an index does not hold."""
+
+    paragraphs: tuple[str, ...] = ()
+    """Of the table of paragraphs, where apparatus is left out."""
+    repeats: tuple[str, ...] = ()
+    """Of the table of repeats, where sentences are looked at."""
+
+    def __bool__(self) -> bool:
+        return bool(self.paragraphs or self.repeats)
+
+    def columns(self) -> list[str]:
+        """Return the columns of a row by which it is known."""
+        known = [("paragraph_id", self.paragraphs), ("sentence_id", self.repeats)]
+        return [name for name, files in known if files]
+
+    def filter(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield batches, which ascend, without the rows that are left out."""
+        known = [
+            ("paragraph_id", _ListedIds(self.paragraphs, "paragraph_id", kind=APPARATUS)),
+            ("sentence_id", _ListedIds(self.repeats, "sentence_id")),
+        ]
+        for batch in batches:
+            for name, listed in known:
+                if listed.files and len(batch):
+                    batch = batch.filter(pa.array(~listed.contains(batch[name].to_numpy())))
+            yield batch
 
 
 def count_indexed(snapshot: Snapshot, table: str, *, with_apparatus: bool) -> int:
     """Return how many rows of ``paragraphs`` or ``sentences`` an index holds.
 
-    A snapshot of an earlier version counts no apparatus, and has none.
+    A snapshot of an earlier version counts neither apparatus nor repeats, and all of its rows are indexed.
     """
+    counts = snapshot.manifest.counts
     rows = snapshot.manifest.rows(table)
-    return rows if with_apparatus else rows - snapshot.manifest.counts.get(f"{APPARATUS} {table}", 0)
+    if table == "sentences":
+        rows -= snapshot.manifest.rows("repeats")
+    if not with_apparatus:
+        rows -= counts.get(f"{APPARATUS} {table}", 0)
+        if table == "sentences":
+            rows += counts.get(f"repeats in {APPARATUS}", 0)
+    return rows
+
+
+def left_out_files(
+    snapshot: Snapshot, table: str, *, with_apparatus: bool, part: str | None = None
+) -> LeftOut:
+    """Return what tells which rows of ``paragraphs`` or ``sentences`` an index does not hold.
+
+    Args:
+        part: the path in the snapshot of the one part that is looked at; None for the whole table.
+    """
+    apparatus = not with_apparatus and snapshot.manifest.counts.get(f"{APPARATUS} {table}", 0)
+    return LeftOut(
+        _files(snapshot, "paragraphs", part) if apparatus else (),
+        _files(snapshot, "repeats", part) if table == "sentences" else (),
+    )
+
+
+def _files(snapshot: Snapshot, table: str, part: str | None) -> tuple[str, ...]:
+    """Return the files of a table that may tell of the rows of a part."""
+    files = snapshot.files(table)
+    # The parts of one number hold the same pages, where a build of the corpus wrote them.
+    paragraphs = {path.name for path in snapshot.files("paragraphs")}
+    if part is not None and (name := Path(part).name) in paragraphs:
+        files = [path for path in files if path.name == name]
+    return tuple(str(path.resolve()) for path in files)
 
 
 def indexed_batches(
@@ -40,21 +101,21 @@ def indexed_batches(
     rows: int = 1 << 14,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of ``paragraphs`` or ``sentences`` that an index holds, in order, at most `rows` at a time."""
-    if with_apparatus or not snapshot.manifest.counts.get(f"{APPARATUS} {table}", 0):
-        yield from snapshot.batches(table, columns, rows=rows)
-        return
-    apparatus = Apparatus(snapshot.files("paragraphs"))
-    for batch in snapshot.batches(table, [*columns, *([] if _KEY in columns else [_KEY])], rows=rows):
-        yield apparatus.without(batch).select(list(columns))
+    left_out = left_out_files(snapshot, table, with_apparatus=with_apparatus)
+    read = list(dict.fromkeys([*columns, *left_out.columns()]))
+    for batch in left_out.filter(snapshot.batches(table, read, rows=rows)):
+        yield batch.select(list(columns))
 
 
-class Apparatus:
-    """Which paragraphs of a snapshot are apparatus; looked up in the parts themselves, in the order of the ids."""
+class _ListedIds:
+    """Ids in the rows of a table, looked up in its parts in ascending order."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        """Take note of the table's parts, or of those that hold what will be asked for."""
-        self._files = list(files)
-        groups = list_row_groups(self._files, _KEY)
+    def __init__(self, files: Sequence[str], key: str, *, kind: str | None = None) -> None:
+        """Take note of the files; of `kind` alone the rows count, where it is given."""
+        self.files = [Path(file) for file in files]
+        self._key = key
+        self._kind = kind
+        groups = list_row_groups(self.files, key)
         self._parts: Ids = groups["part"].to_numpy()
         self._numbers: Ids = groups["row_group"].to_numpy()
         self._first: Ids = groups["first_id"].to_numpy()
@@ -62,28 +123,25 @@ class Apparatus:
         self._read: dict[int, Ids] = {}
         self._open: tuple[int, pq.ParquetFile] | None = None
 
-    def without(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows of a batch, which ascend by the id of their paragraph, that are no apparatus."""
-        ids = batch[_KEY].to_numpy()
-        if not len(ids):
-            return batch
+    def contains(self, ids: Ids) -> npt.NDArray[np.bool_]:
+        """Tell of every id, which ascend, whether a row has it."""
         start = int(np.searchsorted(self._last, ids[0]))
         end = int(np.searchsorted(self._first, ids[-1], "right"))
         self._read = {
-            place: self._read[place] if place in self._read else self._apparatus_in(place)
+            place: self._read[place] if place in self._read else self._ids_in(place)
             for place in range(start, end)
         }
-        found = np.concatenate([np.empty(0, np.int64), *self._read.values()])
-        return batch.filter(pa.array(~np.isin(ids, found))) if len(found) else batch
+        return np.isin(ids, np.concatenate([np.empty(0, np.int64), *self._read.values()]))
 
-    def _apparatus_in(self, place: int) -> Ids:
+    def _ids_in(self, place: int) -> Ids:
         part = int(self._parts[place])
         if self._open is None or self._open[0] != part:
             if self._open is not None:
                 self._open[1].close()
-            self._open = part, pq.ParquetFile(self._files[part])
-        rows = self._open[1].read_row_group(
-            int(self._numbers[place]), columns=[_KEY, "kind"], use_threads=False
-        )
-        ids: Ids = rows.filter(pc.equal(rows["kind"], APPARATUS))[_KEY].to_numpy()
+            self._open = part, pq.ParquetFile(self.files[part])
+        columns = [self._key] if self._kind is None else [self._key, "kind"]
+        rows = self._open[1].read_row_group(int(self._numbers[place]), columns=columns, use_threads=False)
+        if self._kind is not None:
+            rows = rows.filter(pc.equal(rows["kind"], self._kind))
+        ids: Ids = rows[self._key].to_numpy()
         return ids

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from kc_schema.snapshot import Part, Snapshot, open_snapshot
-from kc_schema.tables import APPARATUS
+from kc_schema.snapshot import Snapshot, open_snapshot
 from pipelines.engine import Engine, RunError
 from pipelines.text_index.bulk import IN_FLIGHT, REQUEST_BYTES, Record, records, send_all
 from pipelines.text_index.cluster_indices import ClusterIndices
 from pipelines.text_index.connection import Connection, RetryPolicy, Tell, repeat
-from pipelines.text_index.indexed_rows import Apparatus, count_indexed
+from pipelines.text_index.indexed_rows import LeftOut, count_indexed, left_out_files
 from pipelines.text_index.mappings import TABLES, Generation, alias, generation
 from pipelines.text_index.protocol import Progress, TextIndexError
 
@@ -71,8 +70,8 @@ class PartLoad:
     """How many of its rows are loaded."""
     policy: RetryPolicy
     request_bytes: int = REQUEST_BYTES
-    apparatus: tuple[str, ...] = ()
-    """The parts of the table of paragraphs that tell which rows are left out; empty where none are."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    """What tells which of its rows are not loaded."""
 
     def __str__(self) -> str:
         return self.path
@@ -164,8 +163,8 @@ def _parts(
     for table in TABLES:
         for part in snapshot.manifest.tables[table]:
             path = str((snapshot.folder / part.file).resolve())
-            apparatus = _apparatus_files(snapshot, names, part, table)
-            documents = _count_documents(Path(path), apparatus) if apparatus else part.rows
+            left_out = left_out_files(snapshot, table, with_apparatus=names.with_apparatus, part=part.file)
+            documents = _count_documents(Path(path), left_out) if left_out else part.rows
             if documents:
                 load = PartLoad(
                     connection,
@@ -177,27 +176,16 @@ def _parts(
                     documents,
                     policy,
                     request_bytes,
-                    apparatus,
+                    left_out,
                 )
                 parts.append(load)
     return parts
 
 
-def _count_documents(path: Path, apparatus: tuple[str, ...]) -> int:
-    left_out = Apparatus([Path(file) for file in apparatus])
+def _count_documents(path: Path, left_out: LeftOut) -> int:
     with pq.ParquetFile(path) as file:
-        batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=["paragraph_id"])
-        return sum(len(left_out.without(batch)) for batch in batches)
-
-
-def _apparatus_files(snapshot: Snapshot, names: Generation, part: Part, table: str) -> tuple[str, ...]:
-    """Return the files that tell which rows of a part are apparatus; none where nothing is left out."""
-    if names.with_apparatus or not snapshot.manifest.counts.get(f"{APPARATUS} {table}", 0):
-        return ()
-    # The parts of both tables hold the same pages, part by part, where a build of the corpus wrote them.
-    own = snapshot.folder / "paragraphs" / Path(part.file).name
-    files = snapshot.files("paragraphs")
-    return tuple(str(path.resolve()) for path in ([own] if own in files else files))
+        batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=left_out.columns())
+        return sum(map(len, left_out.filter(batches)))
 
 
 def _documents(snapshot: Snapshot, names: Generation) -> int:
@@ -296,10 +284,9 @@ def load_part(part: PartLoad) -> int:
 
 def _rows(part: PartLoad) -> Iterator[Record]:
     """Yield the documents of a part, read a few thousand rows at a time."""
-    apparatus = Apparatus([Path(path) for path in part.apparatus]) if part.apparatus else None
     with pq.ParquetFile(part.path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-            yield from records(part.table, batch if apparatus is None else apparatus.without(batch))
+        for batch in part.left_out.filter(file.iter_batches(batch_size=_BATCH_ROWS)):
+            yield from records(part.table, batch)
 
 
 def _primary_state(client: Elasticsearch, part: PartLoad, index: str) -> _PrimaryState:

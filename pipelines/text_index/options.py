@@ -21,7 +21,7 @@ __all__ = ["ClusterOptions", "SearchOptions", "TextIndexOptions"]
 class ClusterOptions:
     """How to reach a cluster of Elasticsearch."""
 
-    elasticsearch_url: str | None = None
+    elasticsearch_url: str | None = field(default=None, repr=False)
     """The cluster, http://host:port or https://host:port."""
     index_prefix: str | None = None
     """Of the cluster's aliases, PREFIX-sentences and PREFIX-paragraphs. [default: kc]"""

@@ -68,6 +68,16 @@ class TextIndex(Protocol):
             TextIndexError: the index fails, or the corpus was built again; it must be opened again.
         """
 
+    def term_weights(self, query: str) -> dict[str, float]:
+        """Return the distinct terms by which a query is searched, each with its weight in every score.
+
+        The weight is how often the term stands in the query times its inverse document frequency
+        (`pipelines.text_index.ranking.inverse_document_frequency`); of a cluster, by the figures of one shard.
+
+        Raises:
+            TextIndexError: the index fails, or the corpus was built again.
+        """
+
     def close(self) -> None:
         """Give back files and connections."""
 

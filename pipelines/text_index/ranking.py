@@ -1,13 +1,23 @@
-"""From sentences by score to distinct paragraphs, the same way for every index."""
+"""From sentences by score to distinct paragraphs, and from a score to what each word adds: the same for every index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from kc_schema.tables import SENTENCES_PER_PARAGRAPH
+from pipelines.text_index.protocol import BM25_K1
 
-__all__ = ["TIE_LIMIT", "ScoredSentence", "best_paragraphs", "rounded", "rows_to_ask"]
+__all__ = [
+    "TIE_LIMIT",
+    "ScoredSentence",
+    "best_paragraphs",
+    "contributions",
+    "inverse_document_frequency",
+    "rounded",
+    "rows_to_ask",
+]
 
 TIE_LIMIT = 10_000
 """Sentences that are looked at to settle the order of equal scores."""
@@ -69,3 +79,36 @@ def best_paragraphs(
     # Sentences that were not fetched may tie with the last ones and have smaller ids.
     tied = chosen[-1].score == ranked[-1].score
     return None if tied and len(ranked) < TIE_LIMIT else chosen
+
+
+def inverse_document_frequency(sentences: float, with_term: float) -> float:
+    """Return the weight of a term that stands in `with_term` of `sentences`, as Lucene's BM25 has it."""
+    return math.log(1 + (sentences - with_term + 0.5) / (with_term + 0.5))
+
+
+def contributions(
+    weights: Mapping[str, float], frequencies: Mapping[str, int], score: float
+) -> dict[str, float]:
+    """Return what each term of a query adds to the score of a sentence; the sum is the score.
+
+    BM25 gives a term ``weight * (k1 + 1) * tf / (tf + norm)``, where the norm depends on the sentence's length alone.
+    It is found from the score, so that nothing of an index' own account of lengths is needed here.
+
+    Args:
+        weights: of the query's terms (`pipelines.text_index.protocol.TextIndex.term_weights`).
+        frequencies: of the terms in the sentence.
+        score: the sentence's.
+    """
+    present = {term: weight for term, weight in weights.items() if frequencies.get(term) and weight > 0}
+
+    def parts(norm: float) -> dict[str, float]:
+        return {
+            term: weight * (BM25_K1 + 1) * frequencies[term] / (frequencies[term] + norm)
+            for term, weight in present.items()
+        }
+
+    low, high = 0.0, 1e6
+    for _ in range(80):  # halves the interval each time: below any digit of a float
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(parts(middle).values()) > score else (low, middle)
+    return parts((low + high) / 2)

@@ -194,6 +194,9 @@ def _paragraph(text: str, kind: str, section: str) -> Paragraph:
     del fields[1::3]
     bounds = list(accumulate(map(len, fields)))
     anchors = list(map(Anchor, bounds[::2], bounds[1::2], titles))
+    surfaces = fields[1::2]
+    if "" in surfaces or " " in surfaces:
+        anchors = [anchor for anchor, surface in zip(anchors, surfaces, strict=True) if surface.strip()]
     return Paragraph("".join(fields), anchors, kind, section)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pipelines.wikitext import marks
 from pipelines.wikitext.article_parts import ImageLink
 from pipelines.wikitext.page_images import KINDS_WITHOUT_IMAGES, template_images
-from pipelines.wikitext.site import Site
+from pipelines.wikitext.site import TEMPLATES, Site
 from pipelines.wikitext.template_calls import cut_at_braces, read_arguments, split_arguments
 from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.parser_functions import call_parser_function, is_parser_function
@@ -275,8 +275,13 @@ def _normalise(name: str, site: Site) -> str:
     """Return a template's name without ``Template:``, ``subst:`` and the like."""
     if ":" in name:
         prefix, _, rest = name.partition(":")
+        if not prefix.strip():
+            # A leading colon means a page of the wiki, of which templates are some.
+            prefix, _, page = rest.partition(":")
+            if site.namespace_number(prefix) == TEMPLATES:
+                name, rest = rest, page
         while prefix.strip().lower() in ("subst", "safesubst", "msg", "msgnw", "raw") or (
-            site.namespace_number(prefix) == 10
+            site.namespace_number(prefix) == TEMPLATES
         ):
             name = rest
             prefix, _, rest = name.partition(":")

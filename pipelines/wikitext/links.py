@@ -44,6 +44,9 @@ _ADDRESS = re.compile(
     r"(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|svn|git|mms|ssh|sftp):)?//|(?:mailto|news):", re.IGNORECASE
 )
 _LINE_STARTS = "*#:;=- "
+# What the text of a link may begin with that shows nothing.
+_MAY_BE_BLANK = "&" + marks.JOINER + marks.REMOVED
+_BLANK = f" \u00a0{marks.JOINER}{marks.REMOVED}"
 # The marks by short names: a page has many links.
 _BEGINNING, _SURFACE, _END = marks.ANCHOR, marks.SURFACE, marks.ANCHOR_END
 # Two apostrophes that are not read as emphasis.
@@ -115,6 +118,8 @@ class Links:
                 and len(name) < _LONG_TITLE
             ):
                 title = name.replace(" ", "_")
+                if not title.isascii():
+                    title = unicodedata.normalize("NFC", title)
                 if not (any_first or "A" <= title[0] <= "Z"):
                     title = upper_first(title)
                 opening = f"{_BEGINNING}{title}{_SURFACE}"
@@ -176,8 +181,11 @@ class Links:
             elif kind == _NO_TITLE:
                 append(_OPEN_BRACKETS + inside + "]]")
             else:
-                # White space before a category or a language link goes with it.
-                pieces[-1] = pieces[-1].rstrip()
+                # A category or a language link takes the line break before it along.
+                before = pieces[-1]
+                stripped = before.rstrip()
+                if "\n" in before[len(stripped) :]:
+                    pieces[-1] = stripped
             if files:
                 after = self._close_files(pieces, files, after)
             append(after)
@@ -215,6 +223,8 @@ class Links:
                 return (_TEXT, "", "")
         if written and not _SPECIAL.search(written):
             title = written.replace(" ", "_")
+            if not title.isascii():
+                title = unicodedata.normalize("NFC", title)
             if self.site.first_letter_upper:
                 title = upper_first(title)
             target = (
@@ -271,6 +281,8 @@ def _marked(surface: str, opening: str) -> str:
     visible = surface.strip(" ")
     if not visible:
         return surface
+    if visible[0] in _MAY_BE_BLANK and not decode_entities(visible).strip(_BLANK):
+        return f" {marks.REMOVED}"
     before = " " if surface[0] == " " else ""
     behind = " " if surface[-1] == " " else ""
     return f"{before}{opening}{visible}{_END}{behind}"
@@ -313,6 +325,8 @@ def _read_target(written: str, site: Site) -> _Target | None:
             second = rest.partition(":")[0].strip().lower() if ":" in rest else ""
             if second and (site.namespace_number(second) is not None or site.is_interwiki(second)):
                 return (_TEXT, "", text)
+            if rest.strip()[0] == "#":
+                return (_TEXT, "", text)
             return _article(rest, text, site)
         if site.is_interwiki(interwiki):
             shown = plain or not site.is_interlanguage(interwiki)
@@ -344,12 +358,12 @@ def _pipe_trick(text: str) -> str:
 
 
 # What an address consists of, apart from apostrophes.
-_URL = r"[^\[\]<>\"\s\x00-\x08\x0b-\x1f']"
+_URL = r"[^\[\]<>\"\s\x00-\x08\x0b-\x1f\x7f\ufffd']"
 # A link in single brackets: the address, up to two apostrophes, then its text, in which no such link begins.
 _BRACKETED = re.compile(
     r"\[(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh|sftp|redis)://|//"
     rf"|(?:news|mailto|bitcoin|magnet|urn|geo|sips?|sms|tel|xmpp):){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
-    r"([^\[\]\n]*(?:\[(?![a-z]+:|//)[^\[\]\n]*)*)\]",
+    r"([^\[\]\n\ufffd]*(?:\[(?![a-z]+:|//)[^\[\]\n\ufffd]*)*)\]",
     re.IGNORECASE,
 )
 

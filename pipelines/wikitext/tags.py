@@ -52,11 +52,16 @@ _CLOSING: dict[str, str] = {
     **{f"h{level}": "=" * level + "\n" for level in range(1, 7)},
 }
 
-_SCRIPTS = {"sup": "^", "sub": "_"}
+_SIGNS = "-−–&{"
+# An exponent of several terms: "n+1".
+_EXPONENT = re.compile(r"((?:''[A-Za-z]''|\d+)(?:\s?(?:[-+−–/]|&minus;)\s?(?:''[A-Za-z]''|\d+)){1,3})</sup>")
 # Behind these a number is raised or set low by a sign.
 _BEFORE_SCRIPT = {"sup": "0123456789)", "sub": "0123456789"}
-# A number, or a single letter in italics, that is all of a superscript or subscript.
-_POWER = re.compile(r"(?:[-+−–]|&minus;)?(?:\d[\d.,]*|''[A-Za-z]'')</su[bp]>")
+# A number, or a single letter in italics, that is all of a superscript or subscript. One with a plus is no power but
+# how much more a measurement may be.
+_POWER = re.compile(r"(?:[-−–]|&minus;|\{\{minus\}\})?(?:\d[\d.,]*|''[A-Za-z]'')</su[bp]>")
+# A fraction behind its top's tag: the top, a bar, the bottom set low.
+_FRACTION = re.compile(r"\d+</sup>\s?(?:⁄|/|&frasl;|&#8260;)\s?<sub>\d+</sub>")
 
 # Extension tags that leave nothing, inside a line and as blocks of their own.
 _SILENT = frozenset(
@@ -72,14 +77,59 @@ _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
 
+# A comment inside a tag, and tags there that only tell where text is included.
+_IN_TAG = re.compile(r"(<[A-Za-z][^<>\n]*)<(?:!--.{0,500}?--|/?(?:noinclude|onlyinclude))>", re.DOTALL)
+_MOST_IN_TAG = 5
+# An HTML heading that goes over several lines.
+_LONG_HEADING = re.compile(
+    r"(?<=<h)[1-6](?:\s[^<>]*)?>(?:(?!</h)[^\n]){0,300}\n(?:(?!</h).){0,300}?</h[1-6]", re.DOTALL
+)
+# A line of a definition with an element, whose colons end no term.
+_TERM = re.compile(r"^;[^\n]*<[^\n]*$", re.MULTILINE)
+_ELEMENT = re.compile(r"<([a-z]+)(?:\s[^<>]*)?>[^<>:]*:[^<>]*</\1>", re.IGNORECASE)
+
 # A tag as far as an angle bracket inside a quoted value, and the rest of that value.
 _SIGN_IN_QUOTES = re.compile(
     r"""(<[A-Za-z][^<>"]*(?:"[^<>"]*"[^<>"]*)*="[^<>"\n]*)([<>][^"\n]{0,500}")(?=[\s/>])"""
+)
+_SIGN_IN_SINGLE_QUOTES = re.compile(
+    r"""(<[A-Za-z][A-Za-z0-9]*\s[^<>'"\n]*='[^<>'\n]*)([<>][^'\n]{0,500}')(?=[\s/>])"""
 )
 
 
 def _without_angles(tag: re.Match[str]) -> str:
     return tag[1] + tag[2].replace("<", "").replace(">", "")
+
+
+def _without_colons(term: re.Match[str]) -> str:
+    """Keep the colons of the elements in a definition's line from ending its term."""
+    return _ELEMENT.sub(_hide_colons, term[0])
+
+
+def _hide_colons(element: re.Match[str]) -> str:
+    opening, sign, content = element[0].partition(">")
+    return opening + sign + content.replace(":", marks.COLON)
+
+
+def _on_one_line(heading: re.Match[str]) -> str:
+    return heading[0].replace("\n", " ")
+
+
+def _mend(text: str) -> str:
+    """Return `text` with its rarer tags written as the usual ones are, so that one pattern finds all."""
+    text = _SIGN_IN_QUOTES.sub(_without_angles, text)
+    if "='" in text:
+        text = _SIGN_IN_SINGLE_QUOTES.sub(_without_angles, text)
+    if "<!--" in text or "include>" in text:
+        for _ in range(_MOST_IN_TAG):
+            text, found = _IN_TAG.subn(r"\1", text)
+            if not found:
+                break
+    if "<h" in text:
+        text = _LONG_HEADING.sub(_on_one_line, text)
+    if "\n;" in text or text[0] == ";":
+        text = _TERM.sub(_without_colons, text)
+    return text
 
 
 def strip_tags(text: str, collect: Collector) -> str:
@@ -90,8 +140,23 @@ def strip_tags(text: str, collect: Collector) -> str:
     """
     if "<" not in text:
         return text
-    text = _SIGN_IN_QUOTES.sub(_without_angles, text)
-    return _Stripper(text, collect).run()
+    return _Stripper(_mend(text), collect).run()
+
+
+def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
+    """Return what marks the superscript or subscript that begins at `start`, and where to read on.
+
+    Its digits would otherwise join those `before` it.
+    """
+    if before not in _BEFORE_SCRIPT[name]:
+        return "", start
+    if _POWER.match(text, start):
+        if name == "sub":
+            return ("" if text[start] in _SIGNS else "_"), start
+        fraction = before.isdecimal() and _FRACTION.match(text, start)
+        return (" " if fraction else "^"), start
+    exponent = _EXPONENT.match(text, start) if name == "sup" else None
+    return (f"^({exponent[1]})", exponent.end()) if exponent else ("", start)
 
 
 class _Stripper:
@@ -139,14 +204,12 @@ class _Stripper:
                     if opening is None:
                         continue
                     replacement = opening
-                    if (
-                        name in _SCRIPTS
-                        and start
-                        and text[start - 1] in _BEFORE_SCRIPT[name]
-                        and _POWER.match(text, end)
-                    ):
-                        # Digits of a power or an index would join the number before it.
-                        replacement = _SCRIPTS[name]
+                    if name in _BEFORE_SCRIPT and start:
+                        before = text[start - 1]
+                        if before == ">" and done == start:
+                            # A superscript that stands at a subscript, or the other way round.
+                            before = next((piece[-1] for piece in reversed(pieces[-3:]) if piece), ">")
+                        replacement, end = _script(text, end, name, before)
                     if name == "table":
                         end = self.table(start, end)
                     elif attributes and _HIDDEN.search(attributes):

@@ -1,4 +1,4 @@
-"""How the extractor's time grows with hostile input: twice the input, at most 2.5 times the time.
+"""How the time of extraction and of cutting sentences grows with hostile input: twice the input, at most 2.5 times it.
 
 python -m tests.bench.bench_hostile [--size 100000]
 """
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from pipelines.text_corpus.sentences import split_sentences
 from pipelines.wikitext import extract_article
 
 HOSTILE: dict[str, Callable[[int], str]] = {
@@ -56,6 +57,15 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "nested HTML tables": lambda n: "<table>" * n + "</table>" * n,
     "open tags": lambda n: "<b" * n,
     "open attributes": lambda n: "<b a" * n,
+    "comments in tags": lambda n: "<b <!-- " * n,
+    "closed comments in tags": lambda n: "<b <!-- a --> " * n,
+    "open headings in tags": lambda n: "<h2>a\n" * n,
+    "headings in tags": lambda n: "<h2>a\n</h2>" * n,
+    "terms in tags": lambda n: ";" + "<b>a:" * n,
+    "colons in a tag": lambda n: ";<b>" + ":" * n,
+    "superscripts": lambda n: "1<sup>''n''+" * n,
+    "tags in single quotes": lambda n: "<a b='<" * n,
+    "steps of time": lambda n: "{{#time:Y|2000 " + "+1 day " * n + "}}",
     "angle brackets": lambda n: "<" * 10 * n,
     "angle brackets in quotes": lambda n: '<a b="<' * n,
     "quoted values": lambda n: "<a " + 'b="c" ' * n + 'd="<',
@@ -110,18 +120,37 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 }
 """Hostile inputs by name, each of a size in proportion to its argument."""
 
+HOSTILE_TEXTS: dict[str, Callable[[int], str]] = {
+    "sentences: opening marks": lambda n: '!" ' * n,
+    "sentences: closing marks": lambda n: ('.....""""' + '"') * (n // 5),
+    "sentences: initials": lambda n: "A. B. " * n,
+    "sentences: questions": lambda n: ' ("? (' * n,
+    "sentences: open quotations": lambda n: "«A. La " * n,
+    "sentences: full-width marks": lambda n: "』（" * n,
+}
+"""Hostile plain texts, in several languages."""
+
+
+def _extract(wikitext: str) -> None:
+    extract_article(wikitext, title="Page")
+
+
+def _cut_sentences(text: str) -> None:
+    for language in ("en", "it", "ja"):
+        split_sentences(text, (), language)
+
 
 LIMIT = 2.5
 """How many times as long twice the input may take."""
 
 
-def measure(make: Callable[[int], str], size: int) -> float:
+def measure(make: Callable[[int], str], size: int, read: Callable[[str], object]) -> float:
     """Gives the shortest CPU time of three, in seconds, in which the input of the given size is read."""
-    wikitext = make(size)
+    text = make(size)
     times = []
     for _ in range(3):
         start = time.process_time()
-        extract_article(wikitext, title="Page")
+        read(text)
         times.append(time.process_time() - start)
         if times[0] > 5:
             break
@@ -138,15 +167,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     failures = 0
     print(f"{'input':28}{'seconds':>9}{'twice':>9}{'growth':>8}")
-    for name, make in HOSTILE.items():
+    for name, make in (HOSTILE | HOSTILE_TEXTS).items():
         if options.only not in name:
             continue
-        once = measure(make, options.size)
-        twice = measure(make, 2 * options.size)
+        read = _cut_sentences if name in HOSTILE_TEXTS else _extract
+        once = measure(make, options.size, read)
+        twice = measure(make, 2 * options.size, read)
         growth = twice / max(once, 1e-3)
         if growth > LIMIT:
             # A single doubling may cross a cache's size; a growth that is real goes on.
-            growth = (measure(make, 4 * options.size) / max(once, 1e-3)) ** 0.5
+            growth = (measure(make, 4 * options.size, read) / max(once, 1e-3)) ** 0.5
         too_fast = growth > LIMIT and twice > 0.05
         failures += too_fast
         print(f"{name:28}{once:9.3f}{twice:9.3f}{growth:8.2f}{'  TOO FAST' if too_fast else ''}", flush=True)

@@ -69,8 +69,8 @@ def bench_decoding() -> None:
 
 
 def bench_encoder(spec: str, device: str, precision: str) -> None:
-    from pipelines.image_index.encoding.encode import find_batch_size
     from pipelines.image_index.encoding.encoder import open_encoder
+    from pipelines.image_index.encoding.image_vectors import find_batch_size
 
     encoder = open_encoder(spec, device=device, precision=precision)
     chosen = find_batch_size(encoder)

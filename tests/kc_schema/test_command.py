@@ -112,6 +112,10 @@ def test_help_shows_the_docstrings_and_an_example(capsys):
         "  python -m pipelines.search x --output kc",
     ):
         assert text in shown
+    # A switch that is off and an empty list have no default worth a word, and choices stand in the table.
+    assert "False" not in shown
+    assert "()" not in shown
+    assert shown.splitlines()[0] == "Usage: python -m pipelines.search [OPTIONS] [QUERY]"
 
 
 def failing(error):
@@ -172,7 +176,8 @@ def test_an_option_of_its_own_that_is_misspelt_is_not_handed_on_to_beam(capsys):
 
 
 SLEEPER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs behind it ignore Ctrl-C
 from dataclasses import dataclass
 from kc_schema.command import Command, options
 @options

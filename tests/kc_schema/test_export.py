@@ -104,6 +104,11 @@ def test_hugging_face_opens_the_folder(cache, tmp_path, monkeypatch):
     assert rows[1]["image_vector"] is None
 
 
+def test_a_limit_counts_the_sub_tokens_of_a_tokenizer(cache, capsys):
+    assert main(["--cache", str(cache.folder), "--format", "adaseq", "--limit", "9"]) == 2
+    assert "--limit: it goes with --tokenizer" in capsys.readouterr().err
+
+
 def test_what_cannot_be_exported_is_one_line(cache, tmp_path, capsys):
     assert main(["--cache", str(cache.folder), "--format", "jsonl", "--source", "image"]) == 1
     assert "no source 'image'; it has captions, text" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The console command: a list of verbs in the order of use, and nothing else."""
 
+import re
 import subprocess
 
 import pytest
@@ -40,3 +41,13 @@ def test_the_shell_completes_verbs_and_options(tmp_path):
     assert subprocess.run(["bash", "-n", script]).returncode == 0
     assert "build-text" in script.read_text()
     assert "--dump" in script.read_text()
+
+
+def test_examples_are_spelled_as_the_command_was_called(capsys):
+    assert main(["verify", "--help"]) == 0
+    assert "  kc verify kc\n" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"\d+\.\d+\S*\n", capsys.readouterr().out)

@@ -8,7 +8,7 @@ import pytest
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot, read_manifest, write_manifest
 from kc_schema.store import Part, checksum
-from kc_schema.tables import TEXT_TABLES, fits_schema, paragraph_id, sentence_id
+from kc_schema.tables import REPEATS, TEXT_TABLES, fits_schema, paragraph_id, sentence_id
 from kc_schema.verify import main, verify
 
 FIRST, SECOND = paragraph_id(7, 0), paragraph_id(7, 1)
@@ -28,9 +28,12 @@ ROWS = {
 }
 
 
-def write_snapshot(folder, rows, *, older=False):
+def write_snapshot(folder, rows, *, older=False, repeats=None):
     tables = {}
-    for table, schema in TEXT_TABLES.items():
+    schemas = dict(TEXT_TABLES)
+    if repeats is not None:
+        rows, schemas["repeats"] = {**rows, "repeats": repeats}, REPEATS
+    for table, schema in schemas.items():
         if older:  # versions before wrote no columns that may be null
             schema = pa.schema([field for field in schema if not field.nullable])
         (folder / table).mkdir(parents=True, exist_ok=True)
@@ -190,3 +193,22 @@ def test_opening_looks_at_presence_and_size_only(tmp_path):
     (kc / "sentences" / "part-00000.parquet").unlink()
     with pytest.raises(SnapshotError, match="missing"):
         open_snapshot(kc)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("pages", "introduction"), ("paragraphs", "section"), ("paragraphs", "text"), ("sentences", "text"),
+        ("redirects", "from_title"), ("image_links", "caption"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x0b", "\r", "\x1f"])
+def test_control_characters_are_seen_in_every_table(tmp_path, table, column, character):
+    rows = change(table, 0, column, f"so{character}so")
+    counts = verify(write_snapshot(tmp_path / "kc", rows)).counts
+    assert counts[f"{table}: control character in {column}"] == 1
+
+
+def test_tabs_line_ends_and_other_scripts_are_no_control_characters(tmp_path):
+    rows = change("image_links", 0, "caption", "a\tb\nc \u0085 \x7f é 数")
+    assert not verify(write_snapshot(tmp_path / "kc", rows)).counts

@@ -16,6 +16,7 @@ import pytest
 from kc_schema.snapshot import open_snapshot, read_manifest
 from kc_schema.verify import verify
 from pipelines import refresh as command
+from pipelines.entities.lookup import EntityIndex
 from pipelines.refresh import main
 from pipelines.report_changes import main as report_changes
 from pipelines.snapshots.root import Root, parse_share
@@ -138,12 +139,14 @@ def test_page_properties_are_carried_along(served, tmp_path, capsys):
     served.add_classic(
         "testwiki", "20260101", {name("20260101"): data(PAGES)}, tables=tables_of("20260101", first)
     )
-    assert refresh(served, root, "--page-props", "auto") == 0
+    assert refresh(served, root, "--page-props", "auto", "--entities") == 0
+    assert EntityIndex(root / "current").candidates("Page 4")[0].wikidata_id == "Q4"
     add_newer(served, tables=tables_of("20260201", second))
     assert refresh(served, root) == 0
     assert count_reused(root / "current") == 37
     found = {page: item for page, item in rows(root / "current", "pages", "page_id", "wikidata_id") if item}
     assert found == second
+    assert EntityIndex(root / "current").candidates("Page 4")[0].wikidata_id == "Q44"
     assert refresh(served, root) == 0
     assert "is up to date (testwiki-20260201)" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("open_clip")
 pytest.importorskip("faiss")
 
-from pipelines.image_index.encoding import encode
+from pipelines.image_index.encoding import image_vectors
 from pipelines.refresh import main
 from tests.dump_writer import DumpPage, write_dump
 from tests.services.media_server import draw, encode_as
@@ -50,8 +50,8 @@ def test_only_new_images_are_fetched_and_encoded(tmp_path, monkeypatch):
     first = (root / "current").resolve()
     before = image_tables(root / "current")
     encoded = []
-    batch = encode._encode_batch
-    monkeypatch.setattr(encode, "_encode_batch", lambda *a: encoded.append(len(a[1])) or batch(*a))
+    batch = image_vectors._encode_batch
+    monkeypatch.setattr(image_vectors, "_encode_batch", lambda *a: encoded.append(len(a[1])) or batch(*a))
     assert refresh(root, new) == 0  # where the images come from is known
     assert sum(encoded) == 2
     assert image_tables(first) == before

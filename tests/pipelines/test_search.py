@@ -100,9 +100,9 @@ def test_words_stay_whole_where_the_terminal_is_narrow(
         (["x", "--k", "1000000000"], 'Invalid value "1000000000" for --k. Must be <= 10000'),
         (["x", "--k", "9" * 20], f'Invalid value "{"9" * 20}" for --k. Must be <= 10000'),
         (["x", "--k", "9" * 5000], "for --k"),
-        (["x", "--queries", "y"], "give either a query or --queries FILE, or --image FILE"),
+        (["x", "--queries", "y"], "give either a query or --queries FILE, --image FILE or --entity NAME"),
         (["x", "--thumbnails", "y.html"], "belong to --image FILE"),
-        ([], "give either a query or --queries FILE, or --image FILE"),
+        ([], "give either a query or --queries FILE, --image FILE or --entity NAME"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_that_says_what_to_do(

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
 from kc_schema.store import Place, PlaceBusyError
+from kc_schema.verify import verify
 from training import predict, report
 from training.checks import check_encoder
 from training.config import build_config, load_config
@@ -139,6 +140,34 @@ def test_a_lost_file_makes_a_step_stale(finished):
     finally:
         (step.folder / "mixture.json").write_bytes(content)
     assert step.is_current()
+
+
+def test_a_changed_byte_in_a_finished_step_is_named(finished, tmp_path):
+    """Weights and distributions whose size is right would be read as they are, and only be worse."""
+    folder = tmp_path / "moved"
+    shutil.copytree(finished / "run", folder)
+    assert not verify(folder).counts
+    listed = {path for record in folder.rglob("step.json") for path in record.parent.iterdir()}
+    listed = {path for path in listed if path.is_file() and path.name != "step.json"}
+    assert {"model.safetensors", "gate.safetensors", "results.json", "report.html"} <= {
+        path.name for path in listed
+    }
+    for path in sorted(listed):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 0x10]) + whole[-8:])
+        assert list(verify(folder).places.values()) == [[str(path)]]
+        if path.name in {"model.safetensors", "expert.json"}:
+            with pytest.raises(
+                TrainingError, match=r"checksum differs.*remove .*, then python -m training\.run"
+            ):
+                load_expert(path.parent, "cpu")
+        elif path.name == "gate.safetensors":
+            with pytest.raises(TrainingError, match=r"gate\.safetensors: checksum differs"):
+                load_mixture(path.parent, "cpu")
+        if "report" not in path.parts:
+            assert report.main(["--run", str(folder)]) == 1
+        path.write_bytes(whole)
+    assert not verify(folder).counts
 
 
 def test_dry_run_says_steps_and_cost(finished, tiny_encoder, tmp_path, capsys):

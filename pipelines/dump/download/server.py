@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
 import urllib3
+from requests.utils import get_auth_from_url
 
 from kc_schema.errors import UsageError, UserError
 
@@ -63,10 +64,12 @@ class DumpServer:
         Raises:
             UsageError: no address of the web, or a contact under which nobody can be reached.
         """
-        self.base = base.rstrip("/")
-        host = urlsplit(self.base).hostname
-        if urlsplit(self.base).scheme not in ("http", "https") or not host:
-            raise UsageError(f"--base {base}: give an address such as {PUBLIC_SERVER}")
+        parts = urlsplit(base.rstrip("/"))
+        host = parts.hostname
+        # What is kept is shown in messages and noted with a dump: without a user's name and password.
+        self.base = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        if parts.scheme not in ("http", "https") or not host:
+            raise UsageError(f"--base {self.base}: give an address such as {PUBLIC_SERVER}")
         if contact and not _CONTACT.fullmatch(contact):
             raise UsageError(
                 f"--contact {contact}: give a mail address or a URL under which you can be reached"
@@ -79,6 +82,7 @@ class DumpServer:
             )
         self.politeness = politeness or Politeness()
         self._session = requests.Session()
+        self._session.auth = get_auth_from_url(base) if parts.username else None
         about = f" ({contact})" if contact else ""
         self._session.headers.update(
             {

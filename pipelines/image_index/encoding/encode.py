@@ -13,71 +13,36 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from cyclopts import Parameter
 from rich.console import Console
 
-from kc_schema.command import Positive, options
 from kc_schema.image_manifest import EncoderDescription
 from kc_schema.image_tables import embeddings_schema
 from kc_schema.store import Part, Step, fingerprint, read_json, write_json
-from pipelines.engine import Progress
-from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, check_weights
+from pipelines.engine import Engine, Progress
+from pipelines.image_index.encoding.cluster_vectors import encode_elsewhere, remove_vectors
+from pipelines.image_index.encoding.image_vectors import Vector, find_batch_size, vectors_of_images
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.errors import EncoderError, ImageIndexError
 from pipelines.image_index.fetching.fetch import fetched_parts
 from pipelines.image_index.layout import FetchedPart, Layout, write_table
 from pipelines.image_index.plan import Plan
 
 if TYPE_CHECKING:
-    import torch
-
     from pipelines.image_index.encoding.encoder import Encoder
 
-__all__ = ["Encode", "EncodeOptions", "EncodedPart", "all_fetched", "encoded_parts", "kept_encoder"]
+__all__ = ["Encode", "EncodedPart", "all_fetched", "encoded_parts", "kept_encoder"]
 
 ENCODER = b"encoder"
 """Key of the encoder's fingerprint in the metadata of a part."""
 _ENCODER = "encoder.json"
 _ROWS_PER_GROUP = 1024
-_BATCH_ON_CPU = 32
-_TRIED_BATCHES = (32, 64, 128, 256, 512, 1024)
-_WORTHWHILE = 1.05
-
-Vector = tuple[npt.NDArray[np.float16], float]
-"""A vector of length 1, and the length that it had."""
-
-
-@options
-@dataclass(frozen=True, kw_only=True)
-class EncodeOptions:
-    """How images are encoded."""
-
-    encoder: str = DEFAULT_ENCODER
-    """MODEL:TAG or MODEL:FILE of open_clip, a folder with open_clip_config.json, or package.module:function."""
-    encoder_cache: Path | None = None
-    """Folder of downloaded weights."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
-    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """What the network computes in; auto: 16 bits on a GPU, 32 elsewhere."""
-    batch_size: Annotated[Positive | None, Parameter(show_default=lambda _: "found by trying")] = None
-    """Images a batch."""
-    overwrite: Annotated[bool, Parameter(show_default=False)] = False
-    """Replace embeddings that another encoder made."""
-
-    def check_weights(self) -> None:
-        """Miss the encoder's weights within seconds where they cannot be had.
-
-        Raises:
-            EncoderError: they cannot.
-        """
-        check_weights(self.encoder, str(self.encoder_cache) if self.encoder_cache is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +78,26 @@ class Encode:
     """The stage: encodes the parts of the records whose embeddings are not there or not current."""
 
     def __init__(
-        self, layout: Layout, plan: Plan, encoding: EncodeOptions, workers: int, console: Console
+        self,
+        layout: Layout,
+        plan: Plan,
+        encoding: EncodeOptions,
+        workers: int,
+        console: Console,
+        elsewhere: Engine | None = None,
     ) -> None:
+        """Prepare the stage.
+
+        Args:
+            workers: processes of this machine that decode.
+            elsewhere: the engine of a cluster whose workers encode; None encodes here.
+        """
         self._layout = layout
         self._plan = plan
         self._options = encoding
         self._workers = workers
         self._console = console
+        self._elsewhere = elsewhere
 
     def check(self) -> None:
         """Open the encoder: what it lacks is said before hours of fetching.
@@ -156,49 +134,42 @@ class Encode:
         repeated = _repeated(layout, fetched)
         shared = _shared_vectors(layout, current, repeated)
         planned = _plan_items(layout, pending, encoder, repeated, shared)
-        numbers = np.repeat(pending, [len(planned[number]) for number in pending])
-        items = np.stack([numbers, np.concatenate([planned[number] for number in pending])], axis=1)
         total = sum(fetched[number].images for number in pending)
         with Progress(self._console, "Encode", total, unit="images") as progress:
-            results = self._results(items, progress)
+            results = self._results(pending, planned, progress)
             for number in pending:
                 found = dict(itertools.islice(results, len(planned[number])))
                 part = _write_part(layout, number, encoder, found, repeated, shared)
                 _step(layout, number, fetched[number], encoder.fingerprint).finish(part)
                 progress.advance(part.part.rows + sum(part.failed.values()) - len(found))
+        remove_vectors(layout)
 
     @functools.cached_property
     def _encoder(self) -> Encoder:
-        from pipelines.image_index.encoding.encoder import open_encoder
-
-        options = self._options
-        return open_encoder(
-            options.encoder, device=options.device, cache=options.encoder_cache, precision=options.precision
-        )
+        return self._options.open()
 
     def _results(
-        self, items: npt.NDArray[np.int64], progress: Progress
+        self, pending: Sequence[int], planned: Mapping[int, npt.NDArray[np.int64]], progress: Progress
     ) -> Iterator[tuple[int, Vector | str]]:
-        """Yield id and result of every item, in order."""
-        from pipelines.image_index.encoding.image_batches import ImageBatches, load_batches
+        """Yield id and result of every planned item of the pending parts, in order."""
 
+        def report(done: int, size: int, failed: Mapping[str, int]) -> None:
+            progress.advance(done, size=size, failures=failed)
+
+        if self._elsewhere is not None:
+            yield from encode_elsewhere(
+                self._layout, planned, self._encoder.describe(), self._options, self._elsewhere, report
+            )
+            return
+        numbers = np.repeat(pending, [len(planned[number]) for number in pending])
+        items = np.stack([numbers, np.concatenate([planned[number] for number in pending])], axis=1)
         if not len(items):
             return
-        encoder = self._encoder
-        size = self._options.batch_size or find_batch_size(encoder)
+        size = self._options.batch_size or find_batch_size(self._encoder)
         self._console.print(f"encoding {len(items):,} images in batches of {size}", highlight=False)
-        batches = ImageBatches(self._layout, items, size, encoder.preprocess, encoder.side)
-        pin_memory = encoder.device.type == "cuda"
-        loaded = load_batches(batches, workers=self._workers, pin_memory=pin_memory)
-        for number, batch in enumerate(loaded):
-            asked = batches.items(number)
-            results: dict[tuple[int, int], Vector | str] = dict(batch.failures)
-            if batch.pixels is not None:
-                vectors = _encode_batch(encoder, batch.pixels)
-                results.update(zip(batch.items, map(_normalise, vectors), strict=True))
-            failed = Counter(result for result in results.values() if isinstance(result, str))
-            progress.advance(len(asked), size=batch.bytes, failures=failed)
-            yield from ((image, results[part, image]) for part, image in asked)
+        yield from vectors_of_images(
+            self._layout, items, self._encoder, batch_size=size, workers=self._workers, report=report
+        )
 
 
 def all_fetched(layout: Layout, plan: Plan) -> dict[int, FetchedPart]:
@@ -214,31 +185,6 @@ def all_fetched(layout: Layout, plan: Plan) -> dict[int, FetchedPart]:
             f" python -m pipelines.build_image_kc --kc {layout.kc} --stage fetch"
         )
     return fetched
-
-
-def find_batch_size(encoder: Encoder) -> int:
-    """Return the batch that encodes most images a second on the encoder's device, smaller ones preferred."""
-    if encoder.device.type == "cpu":
-        return _BATCH_ON_CPU
-    import time
-
-    import torch
-
-    best, best_rate = _TRIED_BATCHES[0], 0.0
-    for size in _TRIED_BATCHES:
-        batch = encoder.blank_batch(size)
-        try:
-            encoder.encode_batch(batch)
-            started = time.perf_counter()
-            for _ in range(3):
-                encoder.encode_batch(batch)
-        except torch.OutOfMemoryError:
-            break
-        rate = 3 * size / (time.perf_counter() - started)
-        if rate < best_rate * _WORTHWHILE:
-            break
-        best, best_rate = size, rate
-    return best
 
 
 def _check_encoder(layout: Layout, encoder: Encoder) -> None:
@@ -330,26 +276,6 @@ def _plan_items(
             images.append(image)
         planned[number] = np.array(images, np.int64)
     return planned
-
-
-def _encode_batch(encoder: Encoder, pixels: torch.Tensor) -> npt.NDArray[np.float32]:
-    """Encode a batch; where the device has too little memory just now, half by half."""
-    import torch
-
-    try:
-        return encoder.encode_batch(pixels)
-    except torch.OutOfMemoryError:
-        if len(pixels) == 1:
-            raise
-        half = len(pixels) // 2
-        return np.concatenate([_encode_batch(encoder, pixels[:half]), _encode_batch(encoder, pixels[half:])])
-
-
-def _normalise(vector: npt.NDArray[np.float32]) -> Vector | str:
-    norm = float(np.linalg.norm(vector.astype(np.float64)))
-    if not np.isfinite(norm) or norm == 0.0:
-        return "vector without direction"
-    return (vector / norm).astype(np.float16), norm
 
 
 def _write_part(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter, Token
@@ -25,12 +25,19 @@ from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.archive import DownloadArchive, Kept, compact, write_archive_index
 from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
-from pipelines.image_index.fetching.sources import AGENT, LocalFolder, Outcome, download_image, open_folder
-from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width
+from pipelines.image_index.fetching.sources import (
+    AGENT,
+    NOT_SHARED,
+    LocalFolder,
+    Outcome,
+    download_image,
+    open_folder,
+)
+from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, Width, repository_of
 from pipelines.image_index.layout import FetchedPart, Layout, Row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
 
-__all__ = ["Fetch", "FetchOptions", "fetched_parts"]
+__all__ = ["Fetch", "FetchOptions", "Refused", "Rights", "fetched_parts", "nothing_refused", "user_agent"]
 
 _PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
 _CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
@@ -42,6 +49,39 @@ def _read_kinds(_kind: Any, tokens: list[Token]) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"{', '.join(unknown) or 'nothing'}: give some of {', '.join(KINDS)}")
     return kinds
+
+
+Refused = Callable[[int], Mapping[int, str]]
+
+
+def nothing_refused(_number: int) -> Mapping[int, str]:
+    """Return the images of a part that are refused where any licence will do: none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Which images may be had, by where they lie."""
+
+    wiki: str
+    """Folder of the wiki's own files, many of which are not free."""
+    shared_only: bool
+    """Whether only the shared repository's may."""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """Images of the part whose licence is none of those that are wanted, with the reason."""
+
+    def refusal(self, image: int, row: Row | None) -> str | None:
+        """Return why an image may not be had, as far as what is known of it tells; None where it may."""
+        if image in self.refused:
+            return self.refused[image]
+        if row is None or not self.shared_only or row["status"] != "ok":
+            return None
+        return NOT_SHARED if repository_of(row["url"], self.wiki) == "wiki" else None
+
+    def was_refused(self, row: Row) -> bool:
+        """Tell whether an image was not had for a reason that holds no more."""
+        by_licence: bool = row["error"].startswith("licence ")
+        return by_licence or (not self.shared_only and row["error"] == NOT_SHARED)
 
 
 Flag = Annotated[bool, Parameter(show_default=False)]
@@ -60,6 +100,8 @@ class FetchOptions:
     """So many files only, to try the whole way; the rest can follow."""
     retry_failed: Flag = False
     """Ask again for what failed, and for nothing else."""
+    repository: Literal["commons", "all"] = "commons"
+    """Ask the repository that all wikis share, whose files are free, or the wiki's own, too."""
     types: Annotated[
         tuple[str, ...], Parameter(converter=_read_kinds, n_tokens=1, show_default=lambda _: "all but audio")
     ] = tuple(kind for kind in KINDS if kind != "audio")
@@ -89,7 +131,7 @@ class FetchOptions:
             from pipelines.image_index.fetching.transport import split_credentials
 
             images, _ = split_credentials(images)
-        return ImageSource(images, wiki, self.width, tuple(sorted(self.types)), self.limit)
+        return ImageSource(images, wiki, self.width, tuple(sorted(self.types)), self.limit, self.repository)
 
 
 def fetched_parts(layout: Layout, plan: Plan) -> dict[int, FetchedPart]:
@@ -113,6 +155,8 @@ class Fetch:
     """Folder of the wiki's own files on the server."""
     engine: Engine
     console: Console
+    refused: Refused = nothing_refused
+    """Gives the images of a part that are not wanted for their licence, with the reason."""
     limits: Limits | None = None
     """What the options do not say of the connections; by default `Limits` with what they say."""
     max_seconds: float = 120.0
@@ -129,7 +173,7 @@ class Fetch:
         elif not self.is_current():
             from pipelines.image_index.fetching.transport import host_of
 
-            _user_agent(host_of(self.options.images.rstrip("/")), self.options.contact)
+            user_agent(host_of(self.options.images.rstrip("/")), self.options.contact)
 
     def is_current(self) -> bool:
         """Tell whether all files of the plan were asked for, and some of them had."""
@@ -158,6 +202,15 @@ class Fetch:
             else:
                 self._read_folder(numbers, progress)
         self._check_that_images_were_had(details)
+
+    @property
+    def shared_only(self) -> bool:
+        """Whether the wiki's own repository is left alone."""
+        return self.options.repository == "commons"
+
+    def rights(self, number: int) -> Rights:
+        """Return which images of a part may be had."""
+        return Rights(self.wiki, self.shared_only, self.refused(number))
 
     def _open_parts(self) -> list[int]:
         kept = fetched_parts(self.layout, self.plan)
@@ -193,11 +246,24 @@ class Fetch:
 
     def _folder(self) -> LocalFolder:
         options = self.options
-        return open_folder(Path(options.images), self.wiki, width=options.width, max_bytes=options.max_bytes)
+        return open_folder(
+            Path(options.images),
+            self.wiki,
+            width=options.width,
+            max_bytes=options.max_bytes,
+            shared_only=self.shared_only,
+        )
 
     def _read_folder(self, numbers: list[int], progress: Progress) -> None:
         read = functools.partial(
-            _read_part, self.layout, self.plan, self._folder(), retry_failed=self.options.retry_failed
+            _read_part,
+            self.layout,
+            self.plan,
+            self._folder(),
+            self.wiki,
+            self.shared_only,
+            self.refused,
+            retry_failed=self.options.retry_failed,
         )
 
         def report(part: FetchedPart) -> None:
@@ -248,14 +314,17 @@ def _record(image: int, file: str, kept: Kept) -> Row:
 
 
 def _split(
-    planned: list[tuple[int, str]], known: Mapping[int, Row], *, retry_failed: bool
+    planned: list[tuple[int, str]], known: Mapping[int, Row], rights: Rights, *, retry_failed: bool
 ) -> tuple[dict[int, Row], dict[int, str]]:
     """Return the rows that stay, and the files that are to be asked for, both by id."""
     kept: dict[int, Row] = {}
     asked: dict[int, str] = {}
     for image, file in planned:
         row = known.get(image)
-        if row is None or (retry_failed and row["status"] == "failed"):
+        refusal = rights.refusal(image, row)
+        if refusal is not None:
+            kept[image] = _record(image, file, Kept("", refusal, 0, 0, "", "", 0))
+        elif row is None or rights.was_refused(row) or (retry_failed and row["status"] == "failed"):
             asked[image] = file
         else:
             kept[image] = {**row, "file": file}
@@ -263,7 +332,15 @@ def _split(
 
 
 def _read_part(
-    layout: Layout, plan: Plan, folder: LocalFolder, number: int, *, retry_failed: bool
+    layout: Layout,
+    plan: Plan,
+    folder: LocalFolder,
+    wiki: str,
+    shared_only: bool,
+    refused: Refused,
+    number: int,
+    *,
+    retry_failed: bool,
 ) -> FetchedPart:
     """Look for the files of a part in a folder and record them."""
     archived: Mapping[int, Kept] = {}
@@ -271,10 +348,15 @@ def _read_part(
         with DownloadArchive(layout.archive(number)) as archive:
             archived = archive.outcomes
     known = _known_rows(layout, number, archived)
-    rows, asked = _split(read_planned(layout, number), known, retry_failed=retry_failed)
+    rows, asked = _split(
+        read_planned(layout, number),
+        known,
+        Rights(wiki, shared_only, refused(number)),
+        retry_failed=retry_failed,
+    )
     for image, file in asked.items():
         rows[image] = _record(image, file, Kept.of(folder.find(file)))
-    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
+    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values()), wiki))
 
 
 class _ServerRun:
@@ -288,13 +370,13 @@ class _ServerRun:
         self._progress = progress
         self._limits = stage.limits or Limits(options.connections, options.megabits_per_second)
         address, credentials = split_credentials(options.images.rstrip("/"))
-        self._server = MediaServer(address, stage.wiki, options.width)
+        self._server = MediaServer(address, stage.wiki, options.width, stage.shared_only)
         host = host_of(address)
         self._gate = HostGate(host, self._limits)
         self._transport = Transport(
             self._gate,
             [host, *(host_of(name if "://" in name else f"http://{name}") for name in options.redirect_host)],
-            user_agent=_user_agent(host, options.contact),
+            user_agent=user_agent(host, options.contact),
             max_bytes=options.max_bytes,
             max_seconds=stage.max_seconds,
             private_addresses=options.private_addresses,
@@ -328,7 +410,9 @@ class _ServerRun:
             compact(path, {image for image, _ in planned})
         with DownloadArchive(path) as archive:
             known = _known_rows(layout, number, archive.outcomes)
-            rows, asked = _split(planned, known, retry_failed=self._stage.options.retry_failed)
+            rows, asked = _split(
+                planned, known, self._stage.rights(number), retry_failed=self._stage.options.retry_failed
+            )
             self._progress.advance(len(rows))
             had = (kept.url for kept in archive.outcomes.values() if not kept.error)
             self._gate.known_good = self._gate.known_good or next(had, None)
@@ -340,7 +424,9 @@ class _ServerRun:
             write_archive_index(layout, number, archive.outcomes)
         else:
             path.unlink()
-        _step(layout, plan, number).finish(write_records(layout, number, list(rows.values())))
+        _step(layout, plan, number).finish(
+            write_records(layout, number, list(rows.values()), self._stage.wiki)
+        )
 
     def _ask(self, asked: Mapping[int, str], archive: DownloadArchive) -> None:
         try:
@@ -420,7 +506,7 @@ class _SameFailures:
         self._pending.clear()
 
 
-def _user_agent(host: str, contact: str) -> str:
+def user_agent(host: str, contact: str) -> str:
     """Return the User-Agent; the public server's policy asks for a contact in it.
 
     https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy

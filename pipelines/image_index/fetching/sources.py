@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from pipelines.image_index.decoding import check_image
 from pipelines.image_index.errors import BrokenImageError, FetchError
 from pipelines.image_index.fetching.politeness import HostGate
 from pipelines.image_index.file_names import (
+    COMMONS,
     MediaServer,
     hash_folders,
     name_problem,
@@ -25,6 +26,7 @@ from pipelines.image_index.file_names import (
 
 __all__ = [
     "AGENT",
+    "NOT_SHARED",
     "Answer",
     "Asking",
     "LocalFolder",
@@ -35,6 +37,8 @@ __all__ = [
     "open_folder",
 ]
 
+NOT_FOUND, NOT_SHARED = "not found", "not in the shared repository"
+"""Reasons: the file is in no repository that was asked; those were the shared one alone."""
 AGENT = "entity-knowledge-corpus"
 """The name under which servers know this program."""
 
@@ -100,7 +104,7 @@ def download_image(file: str, server: MediaServer, transport: Asking) -> Outcome
     Raises:
         Stopped: nothing more may be asked of the host; the image is as if it had not been tried.
     """
-    url, error, detail = "", "not found", ""
+    url, error, detail = "", NOT_FOUND, ""
     for repository in server.repositories:
         for url in server.thumbnails(repository, file):
             answer, error, detail = _ask(url, transport)
@@ -116,8 +120,10 @@ def download_image(file: str, server: MediaServer, transport: Asking) -> Outcome
             if not outcome.error:
                 transport.gate.known_good = answer.url
             return outcome
-        if error != "not found":
+        if error != NOT_FOUND:
             break
+    if error == NOT_FOUND and server.shared_only:
+        error = NOT_SHARED
     return Outcome(url, error, detail=detail)
 
 
@@ -193,7 +199,7 @@ def _reason(status: int) -> str:
     if status == 200:
         return ""
     if status in (404, 410):
-        return "not found"
+        return NOT_FOUND
     if status == 429:
         return "too many requests"
     return f"server error {status}" if status >= 500 else f"answer {status}"
@@ -209,13 +215,15 @@ class LocalFolder:
     width: int
     """Pixels of thumbnails, where a mirror has no other."""
     max_bytes: int
+    left_out: tuple[Path, ...] = ()
+    """Repositories that are not to be used."""
 
     def find(self, file: str) -> Outcome:
         """Return what the folder has of a file: an original that can be decoded, else its thumbnail."""
         outcome = Outcome("", "not in the folder")
         if name_problem(file) is not None:
             return Outcome("", "illegal file name")
-        for path in self._places(file):
+        for path in self._places(file, self.repositories, flat=True):
             try:
                 status = path.stat()
                 if not stat.S_ISREG(status.st_mode):
@@ -231,21 +239,27 @@ class LocalFolder:
             outcome = check_content(content, path.as_uri())
             if not outcome.error:
                 return outcome
+        if not outcome.url and any(path.is_file() for path in self._places(file, self.left_out, flat=False)):
+            return Outcome("", NOT_SHARED)
         return outcome
 
-    def _places(self, file: str) -> Iterator[Path]:
+    def _places(self, file: str, repositories: Sequence[Path], *, flat: bool) -> Iterator[Path]:
         hashed = hash_folders(file)
         thumbnails = [thumbnail_name(file, width) for width in thumbnail_widths(file, self.width)]
-        for repository in self.repositories:
+        for repository in repositories:
             yield repository / hashed / file
             yield from (repository / "thumb" / hashed / file / name for name in thumbnails)
+        if not flat:
+            return
         yield self.folder / file
         yield self.folder / file.replace("_", " ")
         yield from (self.folder / name for name in thumbnails)
 
 
-def open_folder(folder: Path, wiki: str, *, width: int, max_bytes: int) -> LocalFolder:
-    """Return the folder with the repositories that are in it, the shared one first.
+def open_folder(
+    folder: Path, wiki: str, *, width: int, max_bytes: int, shared_only: bool = False
+) -> LocalFolder:
+    """Return the folder with the repositories that are in it, the shared one first; the wiki's own only if wanted.
 
     Raises:
         FetchError: there is no such folder.
@@ -254,6 +268,8 @@ def open_folder(folder: Path, wiki: str, *, width: int, max_bytes: int) -> Local
     if not folder.is_dir():
         raise FetchError(f"--images {folder}: no such folder; give a folder or an address (https://...)")
     own = wiki.rpartition("/")[2]
-    names = ("wikipedia/commons", "commons", wiki, own, ".")
-    repositories = [folder / name for name in names if (folder / name).is_dir()]
-    return LocalFolder(folder, tuple(repositories), width, max_bytes)
+    own_files = [folder / name for name in (wiki, own) if (folder / name).is_dir()]
+    shared = [folder / name for name in (COMMONS, "commons") if (folder / name).is_dir()]
+    repositories = [*shared, *([] if shared_only else own_files), folder]
+    left_out = tuple(own_files) if shared_only else ()
+    return LocalFolder(folder, tuple(repositories), width, max_bytes, left_out)

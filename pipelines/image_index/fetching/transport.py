@@ -63,6 +63,7 @@ class Transport:
         max_seconds: float,
         private_addresses: bool,
         credentials: Credentials | None = None,
+        accept: str = "image/*",
     ) -> None:
         """Prepare the connections.
 
@@ -71,6 +72,7 @@ class Transport:
             max_seconds: longest time that one answer may take, from the connection to its last byte.
             private_addresses: whether hosts in private networks, and this machine, may be asked.
             credentials: sent to the server, never to another host.
+            accept: kinds of content that are wanted.
         """
         self.gate = gate
         self._server, self._hosts = hosts[0], frozenset(hosts)
@@ -84,7 +86,7 @@ class Transport:
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers = requests.structures.CaseInsensitiveDict(
-            {"User-Agent": user_agent, "Accept": "image/*", "Accept-Encoding": "identity"}
+            {"User-Agent": user_agent, "Accept": accept, "Accept-Encoding": "identity"}
         )
         adapter = _Adapter(pool_connections=4, pool_maxsize=gate.limits.connections, max_retries=0)
         self._session.mount("http://", adapter)

@@ -6,8 +6,6 @@ sentence adds idf (k1 + 1) tf / (tf + k1 (1 - b + b length / mean length)).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +14,6 @@ from pipelines.text_index.protocol import BM25_B, BM25_K1
 __all__ = [
     "EXACT_LENGTHS",
     "Floats",
-    "contributions",
     "length_class",
     "lengths_of_classes",
     "norms",
@@ -62,25 +59,3 @@ def weights(holding: npt.NDArray[np.int64], sentences: int) -> Floats:
     share = ((sentences - holding).astype(np.float32) + half) / (holding.astype(np.float32) + half)
     result: Floats = np.log(one + share) * (one + np.float32(BM25_K1))
     return result
-
-
-def contributions(
-    query: Sequence[str], sentence: Sequence[str], holding: Mapping[str, int], *, words: int, sentences: int
-) -> dict[str, float]:
-    """Return what each word of a query adds to the score of a sentence; words that add nothing are left out.
-
-    Args:
-        query: its words, each as often as it stands there.
-        sentence: the sentence's words.
-        holding: how many sentences hold each word of the query.
-        words: words in all sentences.
-        sentences: all sentences.
-    """
-    norm = norms(words, sentences)[length_class(len(sentence))]
-    found: dict[str, float] = {}
-    for word in dict.fromkeys(query):
-        frequency = np.float32(sentence.count(word))
-        if frequency and holding.get(word):
-            weight = weights(np.array([holding[word]]), sentences)[0] * np.float32(query.count(word))
-            found[word] = float(weight * (frequency / (frequency + norm)))
-    return found

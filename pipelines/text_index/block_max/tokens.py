@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import load_arrays, save_arrays
 from pipelines.text_index.block_max.inversion_kernels import count_holding
-from pipelines.text_index.indexed_rows import Apparatus
+from pipelines.text_index.indexed_rows import LeftOut
 
 __all__ = [
     "SentenceUnit",
@@ -41,8 +41,8 @@ class SentenceUnit:
     file: Path
     first_group: int
     groups: int
-    paragraphs: tuple[Path, ...] = ()
-    """Parts of the table of paragraphs that tell which sentences are apparatus; none where nothing is left out."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    """What tells which of its sentences are not indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +62,25 @@ class UnitWords:
 
 
 def plan_units(
-    files: Iterable[Path], *, rows: int = ROWS_PER_UNIT, paragraphs: Sequence[Path] = ()
+    files: Iterable[Path],
+    *,
+    rows: int = ROWS_PER_UNIT,
+    left_out: Callable[[Path], LeftOut] = lambda _: LeftOut(),
 ) -> list[SentenceUnit]:
     """Cut the parts of the table of sentences into units of about so many rows; it depends on the files alone.
 
     Args:
         rows: sentences of a unit; it ends with the row group that reaches them.
-        paragraphs: the parts of the table of paragraphs, where sentences of apparatus are left out.
+        left_out: gives what tells which sentences of a part are not indexed.
     """
     units: list[SentenceUnit] = []
     for file in files:
-        # The parts of both tables hold the same pages, part by part, where a build of the corpus wrote them.
-        own = [path for path in paragraphs if path.name == file.name] or paragraphs
         metadata = pq.read_metadata(file)
         first = size = 0
         for group in range(metadata.num_row_groups):
             size += metadata.row_group(group).num_rows
             if size >= rows or group == metadata.num_row_groups - 1:
-                units.append(SentenceUnit(len(units), file, first, group + 1 - first, tuple(own)))
+                units.append(SentenceUnit(len(units), file, first, group + 1 - first, left_out(file)))
                 first, size = group + 1, 0
     return units
 
@@ -87,12 +88,11 @@ def plan_units(
 def read_sentences(unit: SentenceUnit) -> Iterator[tuple[npt.NDArray[np.int64], list[str]]]:
     """Yield ids and texts of a unit's sentences, some thousand at a time."""
     groups = list(range(unit.first_group, unit.first_group + unit.groups))
-    columns = ["sentence_id", "text", *(["paragraph_id"] if unit.paragraphs else [])]
-    apparatus = Apparatus(unit.paragraphs) if unit.paragraphs else None
+    columns = list(dict.fromkeys(["sentence_id", "text", *unit.left_out.columns()]))
     with pq.ParquetFile(unit.file) as file:
-        for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False):
-            kept = batch if apparatus is None else apparatus.without(batch)
-            yield kept["sentence_id"].to_numpy(), kept["text"].to_pylist()
+        batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
+        for batch in unit.left_out.filter(batches):
+            yield batch["sentence_id"].to_numpy(), batch["text"].to_pylist()
 
 
 class _Numbers(dict[str, int]):
@@ -145,7 +145,7 @@ def _order(vocabulary: pa.Array) -> npt.NDArray[np.int64]:
 
 def save_words(path: Path, unit: UnitWords) -> None:
     """Write what `load_words` reads: the same words, the same bytes."""
-    save_arrays(path, {field.name: getattr(unit, field.name) for field in fields(UnitWords)})
+    save_arrays(path, {array.name: getattr(unit, array.name) for array in fields(UnitWords)})
 
 
 def load_words(path: Path) -> UnitWords:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from pipelines.wikitext.templates.conversion_values import Range, Value, find_range, read_value, split_range
 from pipelines.wikitext.templates.numerals import parse_number
@@ -28,6 +29,11 @@ class Request:
     rest: list[str] = field(default_factory=list)
     """Positional arguments behind the precision: words for ``adj=mid`` and its kin."""
 
+    @property
+    def in_hands(self) -> bool:
+        """Return whether the values are heights of horses: ``14.2`` is 14 hands and 2 inches."""
+        return self.unit.code == "hand"
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -49,6 +55,12 @@ class Style:
     commas: bool
     sigfig: int | None
     round_to: float | None
+    round_each: bool
+    """Whether each result of a range is as precise as its own value suggests."""
+    fraction: int | None
+    """The denominator to which results are rounded and shown as fractions."""
+    given_abbreviation: bool
+    """Whether the call says how units are abbreviated: then none is always a symbol."""
 
 
 def read_style(call: TemplateCall) -> Style:
@@ -68,6 +80,7 @@ def read_style(call: TemplateCall) -> Style:
     links = call.get("lk").lower()
     sigfig = parse_number(call.get("sigfig"))
     rounding = parse_number(call.get("round"))
+    fraction = parse_number(call.get("frac"))
     return Style(
         symbol_in=symbol_first,
         symbol_out=symbol_second,
@@ -85,7 +98,17 @@ def read_style(call: TemplateCall) -> Style:
         commas=call.get("comma").lower() not in ("off", "gaps"),
         sigfig=int(sigfig) if sigfig is not None and 1 <= sigfig <= 14 else None,
         round_to=float(rounding) if rounding is not None and rounding > 0 else None,
+        round_each=call.get("round").lower() == "each",
+        fraction=_denominator(fraction),
+        given_abbreviation=bool(abbr),
     )
+
+
+def _denominator(number: Decimal | None) -> int | None:
+    """Return the denominator that ``frac=`` asks for; a negative one is the same, written on one line."""
+    if number is None or number != int(number) or not 2 <= abs(number) <= 10_000:
+        return None
+    return abs(int(number))
 
 
 def read_request(arguments: list[str], american: bool) -> Request | None:

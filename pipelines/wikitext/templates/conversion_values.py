@@ -12,6 +12,7 @@ from pipelines.wikitext.templates.units import Unit, is_temperature
 __all__ = [
     "Range",
     "Value",
+    "as_fraction",
     "default_places",
     "find_range",
     "magnitude",
@@ -152,6 +153,17 @@ def split_range(text: str) -> list[str] | None:
         return None
     match = _PACKED.match(text)
     return list(match.groups()) if match else None
+
+
+def as_fraction(size: float, denominator: int) -> str:
+    """Return `size` rounded to a multiple of 1/`denominator`, as ``3 1⁄4``."""
+    if size > 1e8:
+        return f"{size:.2f}"
+    whole, part = divmod(math.floor(size * denominator + 0.5 + 2e-14), denominator)
+    if not part:
+        return group_digits(str(whole))
+    common = math.gcd(part, denominator)
+    return f"{f'{group_digits(str(whole))} ' if whole else ''}{part // common}⁄{denominator // common}"
 
 
 def scientific(size: float, places: int) -> str:

@@ -17,6 +17,7 @@ from pipelines.wikitext.templates.conversion_request import (
     read_style,
 )
 from pipelines.wikitext.templates.conversion_values import (
+    as_fraction,
     default_places,
     find_range,
     read_value,
@@ -111,7 +112,7 @@ class _Conversion:
             return "; ".join(results)
         if display == "x" and self.request.rest:
             before, behind = [*self.request.rest, "", ""][:2]
-            return f"{given}{before or ' '}{results[0]}{behind}"
+            return f"{given}{before or ' [ '}{results[0]}{behind if before else ' ]'}"
         opening, closing, between = _JOINS.get(display, _JOINS["b"])
         if self.style.flip:
             return between.join(results) + opening + given + closing
@@ -158,7 +159,12 @@ class _Conversion:
         first: bool,
     ) -> str:
         """Write numbers and their unit: ``5 to 10 km``, ``5-mile``, ``2 by 4 inches``."""
-        as_symbol = (symbol or unit.always == "symbol") and unit.always != "name"
+        always = "" if unit.always == "symbol" and self.style.given_abbreviation else unit.always
+        if self.request.in_hands and unit.code == "in" and not self.style.given_abbreviation:
+            always = "name"
+        as_symbol = (symbol or always == "symbol") and always != "name"
+        # Thousands and millions of a unit are many, also where there is one of them.
+        singular = singular and not unit.power_of_ten
         if self.style.values_only or self.style.display in ("number", "output number only"):
             return self._between(shown, "", symbolic=symbol)
         adjective = self.style.adjective and not as_symbol
@@ -188,6 +194,8 @@ class _Conversion:
                 if between.repeats_unit and symbolic:
                     pieces.append(unit_text)
                 word = between.symbolic if symbolic else between.named
+                if word == "–" and shown[position + 1].startswith(MINUS):
+                    word = " – "
                 pieces.append(word.strip().join("--") if adjective and word.strip().isalpha() else word)
         return "".join(pieces) + unit_text
 
@@ -226,6 +234,9 @@ class _Conversion:
     def _totals(self) -> list[float]:
         """Return the values in the first unit, the smaller parts of a composite value added."""
         values = [value.number for value in self.request.values]
+        if self.request.in_hands:
+            # The digit behind the point counts inches, of which a hand has four.
+            values = [math.trunc(value) + 2.5 * math.fmod(value, 1) for value in values]
         for value, unit in self.request.smaller:
             part = value.number * unit.scale / self.request.unit.scale
             values[0] += part if values[0] >= 0 else -part
@@ -235,6 +246,8 @@ class _Conversion:
         digits = self._digits(numbers, unit)
         shown = [self._number(number, place) for number, place in zip(numbers, digits, strict=True)]
         singular = shown[-1].strip("0") in ("1.", "1") or shown[-1] == "1"
+        if self.style.fraction is not None:
+            singular = abs(numbers[-1]) <= 1
         if self.style.spell_out or (self.style.spell_in and first):
             shown = [
                 self._spell(rounded(number, place), text)
@@ -249,6 +262,8 @@ class _Conversion:
         """Return how many places behind the point each result has (negative: zeros before it)."""
         if self.request.precision is not None:
             return [self.request.precision] * len(numbers)
+        if self.request.in_hands and self.style.sigfig is None:
+            return [0] * len(numbers)
         if self.style.sigfig is not None:
             return [significant_places(number, self.style.sigfig) for number in numbers]
         smallest = self.request.smaller[-1][1] if self.request.smaller else None
@@ -256,9 +271,11 @@ class _Conversion:
             default_places(value, total, number, self.request.unit, unit, smallest)
             for value, total, number in zip(self.request.values, self._totals(), numbers, strict=True)
         ]
-        return [max(places)] * len(places)
+        return places if self.style.round_each else [max(places)] * len(places)
 
     def _number(self, number: float, places: int) -> str:
+        if self.style.fraction is not None and math.isfinite(number):
+            return (MINUS if number < 0 else "") + as_fraction(abs(number), self.style.fraction)
         if self.style.round_to is not None and self.request.precision is None:
             step = self.style.round_to
             number = math.floor(number / step + 0.5) * step
@@ -293,8 +310,13 @@ class _Conversion:
             size = reckon(abs(total), self.request.unit, units[-1])
             if size is None or not math.isfinite(size):
                 return None
+            fraction = self.style.fraction
             places = max(0, min(self._digits([size] * len(self.request.values), units[-1])[0], 6))
-            rest = float(f"{size + (2e-14 if places else 0):.{places}f}")
+            rest = (
+                math.floor(size * fraction + 0.5) / fraction
+                if fraction
+                else float(f"{size + (2e-14 if places else 0):.{places}f}")
+            )
             parts = []
             for unit in units[:-1]:
                 step = round(unit.scale / units[-1].scale)
@@ -304,7 +326,8 @@ class _Conversion:
                         self._part(f"{group_digits(f'{count:.0f}')}", count == 1, unit, symbol, first=first)
                     )
             if len(units) > 1 or not parts:
-                parts.append(self._part(f"{rest:.{places}f}", rest == 1, units[-1], symbol, first=first))
+                shown = as_fraction(rest, fraction) if fraction else f"{rest:.{places}f}"
+                parts.append(self._part(shown, rest == 1, units[-1], symbol, first=first))
             sides.append((MINUS if total < 0 else "") + " ".join(parts))
         return self._between(sides, "", symbolic=symbol)
 

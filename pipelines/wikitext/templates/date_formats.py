@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime
 
-from pipelines.wikitext.templates.language_formats import language_format
+from pipelines.wikitext.templates.language_formats import language_format, weekday_names
 from pipelines.wikitext.templates.markup import plain
 from pipelines.wikitext.templates.registry import TemplateCall
 
@@ -58,18 +58,39 @@ def format_time(form: str, date: datetime.date, language: str = "en") -> str:
             end = len(form) if end < 0 else end
             pieces.append(form[position:end])
             position = end + 1
-        elif letter == "x" and form[position : position + 1] in ("n", "N", "r", "g"):
-            # "xg" is the genitive month name; the others choose numerals, which English does not need.
-            genitive = language_format(language).date_months[date.month - 1]
-            pieces.append(genitive if form[position] == "g" else "")
-            position += 1
+        elif letter == "x" and form[position : position + 1] in _EXTENDED:
+            value, taken = _extended(form[position : position + 2], date, language)
+            pieces.append(value)
+            position += taken
         else:
             pieces.append(_letter(letter, date, language))
     return "".join(pieces)
 
 
+# What MediaWiki adds to PHP's letters: "xg" is a month within a date, "xk" and "xo" begin the years of other calendars;
+# the others choose numerals, which English does not need.
+_EXTENDED = ("n", "N", "r", "g", "x", "k", "o")
+_YEARS_APART = {"kY": 543, "oY": -1911}
+
+
+def _extended(letters: str, date: datetime.date, language: str) -> tuple[str, int]:
+    """Return what the letters behind an ``x`` stand for, and how many of them do."""
+    if letters in _YEARS_APART:
+        return str(date.year + _YEARS_APART[letters]), 2
+    if letters[0] == "g":
+        return language_format(language).date_months[date.month - 1], 1
+    return "x" if letters[0] == "x" else "", 1
+
+
 def _letter(letter: str, date: datetime.date, language: str) -> str:
     if letter in "HisGuhgaAeTPOIcrUZB":
+        english = "en"
+        if letter == "c":
+            return format_time('Y-m-d"T"H:i:sP', date, english)
+        if letter == "r":
+            return format_time("D, d M Y H:i:s O", date, english)
+        if letter == "U":
+            return str((date.toordinal() - _EPOCH) * 86_400 + _seconds(date))
         time = date.time() if isinstance(date, datetime.datetime) else datetime.time()
         half = time.hour % 12 or 12
         return {
@@ -81,7 +102,7 @@ def _letter(letter: str, date: datetime.date, language: str) -> str:
             "s": f"{time.second:02}",
             "a": "pm" if time.hour > 11 else "am",
             "A": "PM" if time.hour > 11 else "AM",
-        }.get(letter, "UTC" if letter in "eT" else "")
+        }.get(letter, _IN_UTC.get(letter, ""))
     month = language_format(language).months[date.month - 1]
     values = {
         "Y": f"{date.year}",
@@ -92,8 +113,8 @@ def _letter(letter: str, date: datetime.date, language: str) -> str:
         "M": month[:3],
         "j": f"{date.day}",
         "d": f"{date.day:02}",
-        "l": calendar.day_name[date.weekday()],
-        "D": calendar.day_abbr[date.weekday()],
+        "l": weekday_names(language)[0][date.isoweekday() % 7],
+        "D": weekday_names(language)[1][date.isoweekday() % 7],
         "N": f"{date.isoweekday()}",
         "w": f"{date.isoweekday() % 7}",
         "z": f"{date.timetuple().tm_yday - 1}",
@@ -103,6 +124,18 @@ def _letter(letter: str, date: datetime.date, language: str) -> str:
         "o": f"{date.isocalendar()[0]}",
     }
     return values.get(letter, letter)
+
+
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+# Moments are in UTC here.
+_IN_UTC = {"e": "UTC", "T": "UTC", "P": "+00:00", "O": "+0000", "I": "0", "Z": "0"}
+
+
+def _seconds(date: datetime.date) -> int:
+    """Return the seconds of the day that are over at `date`, which may have a time."""
+    if not isinstance(date, datetime.datetime):
+        return 0
+    return date.hour * 3600 + date.minute * 60 + date.second
 
 
 YES = frozenset(("y", "yes", "true", "1", "on"))

@@ -7,8 +7,19 @@ from functools import cache
 from typing import NamedTuple
 
 from pipelines.wikitext.data import read_table
+from pipelines.wikitext.templates.markup import link
 
-__all__ = ["LanguageFormat", "format_number", "language_format", "write_date_in"]
+__all__ = [
+    "LanguageFormat",
+    "format_number",
+    "language_format",
+    "language_name",
+    "languages_by_code",
+    "languages_by_name",
+    "weekday_names",
+    "write_converted",
+    "write_date_in",
+]
 
 
 class LanguageFormat(NamedTuple):
@@ -32,6 +43,14 @@ def language_format(language: str) -> LanguageFormat:
     names = tuple(months.split("|"))
     within = tuple(date_months.split("|")) if date_months else names
     return LanguageFormat(thousands, decimal, int(grouped_from or 4), names, within, date)
+
+
+@cache
+def weekday_names(language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the days of the week in `language`, else in English, Sunday first, and their short forms."""
+    rows = {row[0]: row[1:] for row in read_table("weekdays")}
+    days, short = rows.get(language, rows["en"])
+    return tuple(days.split("|")), tuple(short.split("|"))
 
 
 # A run of digits before the point, and the digits behind it.
@@ -77,3 +96,39 @@ def write_date_in(language: str, day: str, month: str, year: str) -> str:
         else:
             pattern = pattern[: pattern.index("{m}") + 3]
     return pattern.replace("{d}", day).replace("{m}", name).replace("{y}", year).strip()
+
+
+@cache
+def _languages(wiki: str) -> dict[str, tuple[str, str]]:
+    """Return name and article of languages by code, as a wiki names them."""
+    rows = read_table("language_names")
+    return {code: (name, article) for of, code, name, article in rows if of == wiki}
+
+
+def language_name(wiki: str, code: str) -> str:
+    """Return the name of the language `code` on the wiki in the language `wiki`, linked; empty if it has none."""
+    code = code.lower()
+    names = _languages(wiki)
+    name, article = names.get(code) or names.get(code.partition("-")[0]) or ("", "")
+    return link(article, name) if article else name
+
+
+@cache
+def languages_by_code(wiki: str) -> dict[str, str]:
+    """Return the codes of the languages that the wiki in the language `wiki` names, by themselves."""
+    return {code: code for code in _languages(wiki)}
+
+
+@cache
+def languages_by_name(wiki: str) -> dict[str, str]:
+    """Return the codes of the languages by what the wiki in the language `wiki` calls them, the first letter small."""
+    return {name[:1].lower() + name[1:]: code for code, (name, _) in _languages(wiki).items()}
+
+
+# Numbers as the English module of conversions writes them.
+_ENGLISH_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{4,}")
+
+
+def write_converted(text: str, language: str) -> str:
+    """Return `text` with its English numbers (``1,234.5``) as `language` writes them."""
+    return _ENGLISH_NUMBER.sub(lambda number: format_number(number[0].replace(",", ""), language), text)

@@ -6,16 +6,17 @@ https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions.
 
 from __future__ import annotations
 
-import datetime
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 from pipelines.wikitext.character_references import decode_entities
+from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.date_formats import format_time
+from pipelines.wikitext.templates.date_reading import read_moment
 from pipelines.wikitext.templates.expressions import evaluate, write_result
 from pipelines.wikitext.templates.language_formats import format_number, language_format
 from pipelines.wikitext.templates.languages import language_name
@@ -184,39 +185,17 @@ def _time(call: _Call) -> str:
     the language.
     """
     text = call.value(0)
-    date = _parse_date(text, call.site.date) if text else call.site.date
-    return format_time(call.argument, date, call.value(1) or call.site.language) if date else ""
+    moment = read_moment(text, call.site.date) if text else call.site.date
+    return format_time(call.argument, moment, call.value(1) or call.site.language) if moment else ""
 
 
-def _parse_date(text: str, today: datetime.date | None) -> datetime.date | None:
-    text = text.strip()
-    if text.lower() in ("now", "today"):
-        return today
-    if text[:1] == "@" and text[1:].isdecimal() and len(text) < 12:
-        return datetime.datetime.fromtimestamp(int(text[1:]), datetime.timezone.utc)
-    time = _TIME_OF_DAY.search(text)
-    if time:
-        text = text[: time.start()] + text[time.end() :]
-    for form in ("%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%Y%m%d", "%d %b %Y", "%Y/%m/%d", "%Y-%m", "%B %Y"):
-        try:
-            date = datetime.datetime.strptime(text.strip(), form)
-        except ValueError:
-            continue
-        hour, minute, second = (int(part or 0) for part in time.groups()) if time else (0, 0, 0)
-        if hour < 24 and minute < 60 and second < 60:
-            return date.replace(hour=hour, minute=minute, second=second)
-    return None
-
-
-# "13:14", "T13:14:15Z"
-_TIME_OF_DAY = re.compile(r"(?:^|[ T])(\d{1,2}):(\d\d)(?::(\d\d))?(?: ?(?:Z|UTC|GMT))?\Z")
 _FORMS = {"mdy": "F j, Y", "dmy": "j F Y", "ymd": "Y F j", "iso 8601": "Y-m-d"}
 
 
 def _dateformat(call: _Call) -> str:
     """``{{#dateformat: 2001-02-03 | mdy }}`` -> ``February 3, 2001``; without a form as it is written."""
     form = _FORMS.get(call.value(0).lower())
-    date = _parse_date(call.argument, None) if form else None
+    date = read_moment(call.argument, None) if form else None
     return format_time(form, date, call.site.language) if form and date else call.argument
 
 
@@ -251,10 +230,19 @@ def _url_encode(call: _Call) -> str:
     return quote(call.argument) if style == "PATH" else quote_plus(call.argument)
 
 
+@cache
+def _autonyms() -> dict[str, str]:
+    return read_pairs("autonyms")
+
+
 def _language(call: _Call) -> str:
-    """``{{#language: de | en }}`` -> ``German``; names in other languages are not known here."""
-    name = language_name(call.argument) if call.value(0) == "en" else None
-    return name or call.argument
+    """``{{#language: de }}`` -> ``Deutsch``, ``{{#language: de | en }}`` -> ``German``.
+
+    Names in other languages than English are not known here; the language's own stands for them.
+    """
+    code = call.argument.lower()
+    name = language_name(code) if call.value(0).lower() == "en" else None
+    return name or _autonyms().get(code, call.argument)
 
 
 def _nothing(_call: _Call) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,6 +67,51 @@ class TestLayouts:
         )
         text = "x 🙂\n            'y' <b> & "
         assert page == Page(5, 0, "A & B!", 'C "D"', 77, "abc", text, "", "")
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_the_newest_of_several_revisions_counts_whatever_their_order(
+        self, tmp_path: Path, order: tuple[int, ...]
+    ) -> None:
+        """By time, then by id: an imported revision has a later id than newer ones."""
+        known = [("2020-05-01T00:00:00Z", 30), ("2024-01-01T00:00:00Z", 20), ("2024-01-01T00:00:00Z", 21)]
+        revisions = [
+            f"<revision><id>{number}</id><timestamp>{time}</timestamp><text>text {number}</text></revision>"
+            for time, number in known
+        ]
+        xml = "".join(revisions[place] for place in order)
+        page = read_one(tmp_path, f"<page><title>A</title><ns>0</ns><id>1</id>{xml}</page>")
+        assert isinstance(page, Page)
+        assert (page.revision_id, page.text, page.older_revisions) == (21, "text 21", 2)
+
+    def test_without_times_the_greatest_id_is_the_newest(self, tmp_path: Path) -> None:
+        revisions = "".join(f"<revision><id>{n}</id><text>text {n}</text></revision>" for n in (9, 11, 10))
+        page = read_one(tmp_path, f"<page><title>A</title><ns>0</ns><id>1</id>{revisions}</page>")
+        assert isinstance(page, Page)
+        assert (page.revision_id, page.older_revisions) == (11, 2)
+
+    @pytest.mark.parametrize(
+        ("raw", "text"),
+        [
+            ("one<br />two", "one<br />two"),
+            ("one<br/>two &lt;b>", "one<br />two <b>"),
+            ("a <ref name='x'>b <i>c</i> d</ref> e", 'a <ref name="x">b <i>c</i> d</ref> e'),
+            ("<div><div><br/></div></div>", "<div><div><br /></div></div>"),
+            ("one&#13;\ntwo&#13;three&#xD;&#xA;four", "one\ntwo\nthree\nfour"),
+            ("<br/>one&#13;two", "<br />one\ntwo"),
+        ],
+    )
+    def test_raw_tags_and_carriage_returns_are_wikitext(self, tmp_path: Path, raw: str, text: str) -> None:
+        usual = page_xml(DumpPage("A", "x", page_id=1, revision_id=2))
+        page = read_one(tmp_path, usual.replace(">x</text>", f">{raw}</text>"))
+        assert isinstance(page, Page)
+        assert page.text == text
+
+    def test_raw_tags_may_be_nested_deeply(self, tmp_path: Path) -> None:
+        usual = page_xml(DumpPage("A", "x", page_id=1, revision_id=2))
+        raw = "<b>" * 900 + "x" + "</b>" * 900
+        page = read_one(tmp_path, usual.replace(">x</text>", f">{raw}</text>"))
+        assert isinstance(page, Page)
+        assert page.text == raw
 
     def test_the_last_of_several_revisions_counts(self, tmp_path: Path) -> None:
         first = page_xml(DumpPage("A", "old", page_id=1, revision_id=1))

@@ -9,7 +9,7 @@ import pytest
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture, schema_version
-from tests.dump_writer import GERMAN_SITE, DumpPage, DumpSite, compress, write_dump
+from tests.dump_writer import GERMAN_SITE, DumpPage, DumpSite, compress, dump_pieces, write_dump
 
 PAGES = [DumpPage("Ada", "text <siteinfo>")]
 
@@ -110,3 +110,13 @@ def test_files_of_one_wiki_that_begin_with_other_pages_are_parts(tmp_path: Path)
     write_dump(tmp_path / "a.xml", PAGES)
     write_dump(tmp_path / "b.xml.gz", [DumpPage("Eva", "text", 7)])
     refuse_mixture(find_parts(str(tmp_path)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("suffix", [".xml", ".bz2", ".gz", ".zst"])
+def test_a_dump_in_utf_16_is_named_whatever_packs_it(tmp_path: Path, suffix: str, encoding: str) -> None:
+    xml = b"".join(dump_pieces([DumpPage("Ada", "Ada wrote.")])).decode().encode(encoding)
+    path = tmp_path / f"dump.xml{suffix.removeprefix('.xml')}"
+    path.write_bytes(compress([xml], suffix))
+    with pytest.raises(DumpError, match="is in UTF-16: dumps are in UTF-8, convert it"):
+        read_site(find_parts(str(path)))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -156,6 +157,45 @@ def test_what_would_be_ignored_lose_rows_or_wait_for_ever_is_refused_at_once(arg
     with pytest.raises(error, match=complaint):
         Engine(2, arguments)
     assert time.monotonic() - started < 20
+
+
+class HasNothing(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def answering():
+    """The address of a server that takes connections and has nothing."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), HasNothing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_flink_cluster_without_a_job_server_is_one_line_that_says_what_to_do(answering, tmp_path, capfd):
+    there = ["--runner=FlinkRunner", f"--flink_master={answering}", f"--jar_cache_dir={tmp_path}"]
+    url = f"http://{answering}/job-server.jar"
+    cases = {
+        (f"--flink_job_server_jar={url}",): f"not at {url}: HTTP Error 404: Not Found",
+        (f"--flink_job_server_jar={tmp_path}/none.jar",): "none.jar",
+        (f"--flink_job_server_jar={__file__}", "--job_server_java_launcher=/no/java"): "Java is needed here",
+    }
+    for more, complaint in cases.items():
+        engine = Engine(2, [*there, *more])
+        with pytest.raises(RunError) as raised, engine:
+            pass
+        message = str(raised.value)
+        assert complaint in message
+        assert "--job_endpoint HOST:PORT" in message
+        assert "docs/cluster.md" in message
+        assert "\n" not in message
+    assert capfd.readouterr().err == ""
 
 
 def test_steps_run_on_the_runner_that_beams_options_name(tmp_path):

@@ -16,8 +16,9 @@ import torch
 from kc_schema.image_tables import embeddings_schema
 from kc_schema.snapshot import open_snapshot
 from pipelines.engine import Engine
-from pipelines.image_index.encoding.encode import Encode, EncodeOptions, encoded_parts
+from pipelines.image_index.encoding.encode import Encode, encoded_parts
 from pipelines.image_index.encoding.encoder import Encoder, open_encoder
+from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.errors import EncoderError
 from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts
 from pipelines.image_index.layout import FetchedPart, Layout

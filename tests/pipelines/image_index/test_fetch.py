@@ -25,7 +25,7 @@ from pipelines.image_index.fetching.politeness import Limits, Stopped
 from pipelines.image_index.fetching.sources import Outcome
 from pipelines.image_index.file_names import KINDS, hash_folders, thumbnail_name
 from pipelines.image_index.layout import Layout
-from pipelines.image_index.plan import Plan, make_plan
+from pipelines.image_index.plan import Plan, make_plan, with_rights
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import MediaServer, draw, encode_as, media_server
 
@@ -41,7 +41,7 @@ def server():  # type: ignore[no-untyped-def]
 
 
 def options(server: MediaServer, **changes: object) -> FetchOptions:
-    values = {"images": server.url, "private_addresses": True, "max_bytes": 200_000}
+    values = {"images": server.url, "private_addresses": True, "max_bytes": 200_000, "repository": "all"}
     return FetchOptions(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -449,7 +449,7 @@ def test_images_come_from_a_folder(tmp_path: Path, kind: str, workers: int) -> N
     put("Drawing.svg", b"<svg/>")
     put("Drawing.svg", encode_as(draw(3), "PNG"), thumbnail=True)
     put("Broken.jpg", encode_as(draw(4), "JPEG")[:999])
-    rows = run(kc, FetchOptions(images=str(folder)), workers=workers)
+    rows = run(kc, FetchOptions(images=str(folder), repository="all"), workers=workers)
     errors = {file: row["error"] for file, row in rows.items()}
     assert errors == {
         "A_b.jpg": "",
@@ -512,3 +512,56 @@ def test_pipes_and_devices_in_a_folder_are_left_alone(tmp_path: Path) -> None:
         "Zero.jpg",
     }
     shutil.rmtree(folder)
+
+
+def snapshot_of(kc: Path, *files: str) -> Path:
+    return write_snapshot(kc, {"Page": files})
+
+
+def test_the_wikis_own_files_are_left_alone_unless_they_are_asked_for(server, tmp_path):  # type: ignore[no-untyped-def]
+    kc = snapshot_of(tmp_path / "kc", "Fine_a.jpg", "Local_b.jpg", "Missing_c.jpg")
+
+    def columns(repository: str) -> dict[str, tuple[object, object]]:
+        rows = rights_run(kc, options(server, repository=repository))
+        return {file: (row["error"], row["repository"]) for file, row in rows.items()}
+
+    shared = {
+        "Fine_a.jpg": ("", "commons"),
+        "Local_b.jpg": ("not in the shared repository", ""),
+        "Missing_c.jpg": ("not in the shared repository", ""),
+    }
+    assert columns("commons") == shared
+    assert not any("/wikipedia/en/" in path for path in server.requests)
+    every = {**shared, "Local_b.jpg": ("", "wiki"), "Missing_c.jpg": ("not found", "")}
+    assert columns("all") == every
+    asked = len(server.requests)
+    assert columns("commons") == {**shared, "Missing_c.jpg": ("not found", "")}
+    assert columns("all") == every
+    assert len(server.requests) == asked, "what was had is not asked for again"
+
+
+def test_of_a_mirror_the_wikis_own_files_are_counted_and_left_alone(tmp_path):  # type: ignore[no-untyped-def]
+    kc = snapshot_of(tmp_path / "kc", "A.jpg", "B.jpg", "C.jpg")
+    for repository, file in (("wikipedia/commons", "A.jpg"), ("wikipedia/en", "B.jpg")):
+        place = tmp_path / "mirror" / repository / hash_folders(file) / file
+        place.parent.mkdir(parents=True)
+        place.write_bytes(encode_as(draw(1), "JPEG"))
+    mirror = str(tmp_path / "mirror")
+    for repository, error, where in (("commons", "not in the shared repository", ""), ("all", "", "wiki")):
+        rows = rights_run(kc, FetchOptions(images=mirror, repository=repository))  # type: ignore[arg-type]
+        assert [(row["error"], row["repository"]) for _, row in sorted(rows.items())] == [
+            ("", "commons"),
+            (error, where),
+            ("not in the folder", ""),
+        ]
+
+
+def rights_run(kc: Path, how: FetchOptions) -> dict[str, dict[str, object]]:
+    """Fetch as a build does, under the rights that the options give."""
+    layout = Layout(kc)
+    plan = with_rights(plan_of(kc), how.repository)
+    with layout.place(), Engine(1) as engine:
+        stage = Fetch(layout, plan, how, "wikipedia/en", engine, QUIET, FAST, max_seconds=3.0)
+        if not stage.is_current():
+            stage.run()
+    return records(kc, plan)

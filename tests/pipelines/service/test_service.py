@@ -105,6 +105,22 @@ def test_answers_carry_headers_that_keep_browsers_from_running_them(service: Run
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
+def test_pages_by_title_and_by_id(service: RunningService) -> None:
+    page = service.get("/pages/Alan%20Turing").json
+    assert (page["page_id"], page["title"], page["links_out"]) == (
+        1,
+        "Alan Turing",
+        ["Alan_Turing", "Bletchley_Park"],
+    )
+    assert page["paragraphs"][0]["sentences"] == ["Alan Turing worked at Bletchley."]
+    assert [link["title"] for link in page["links_in"]] == ["Alan Turing"]
+    assert service.get("/pages/Alan_Turing").json == page
+    assert service.get("/pages/1").json == page
+    for missing in ("Nobody", "99", "9" * 30, "-1", "%00", "%ff", "../manifest.json", "a%2Fb", "%E2%80%AE"):
+        assert service.get(f"/pages/{missing}").status == 404, missing
+    assert service.get("/pages/" + "x" * 20_000).status == 422
+
+
 LONG = "word " * 20_000
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.text_index.analysis import analyser, foldable
+from pipelines.text_index.analysis import analyser, find_terms, foldable
 
 ANALYSER = analyser()
 
@@ -40,3 +40,17 @@ def test_terms_are_those_of_the_standard_analyser(text: str, terms: list[str]) -
 def test_the_terms_of_a_term_are_the_term(text: str) -> None:
     for term in ANALYSER.analyze(foldable(text)):
         assert ANALYSER.analyze(term) == [term]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("The Cat's 3.14!", [("the", "The"), ("cat's", "Cat's"), ("3.14", "3.14")]),
+        ("İzmir ΣΟΦΟΣ", [("izmir", "İzmir"), ("σοφοσ", "ΣΟΦΟΣ")]),
+        ("a a  a", [("a", "a")] * 3),
+        ("東京 is", [("東", "東"), ("京", "京"), ("is", "is")]),
+        ("", []),
+    ],
+)
+def test_terms_are_found_where_they_stand(text: str, terms: list[tuple[str, str]]) -> None:
+    assert [(found.term, text[found.start : found.end]) for found in find_terms(text)] == terms

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from kc_schema.snapshot import SnapshotError
 from kc_schema.tables import TEXT_TABLES, paragraph_id
 from pipelines.text_index import QueryError, TextIndexError, open_index
+from pipelines.text_index.analysis import find_terms
 from pipelines.text_index.embedded_build import build_embedded_index
+from pipelines.text_index.ranking import contributions
 from tests.pipelines.text_index.snapshots import write_snapshot
 
 PAGES = {
@@ -277,3 +280,19 @@ def test_progress_ends_with_all_sentences(tmp_path: Path) -> None:
         write_snapshot(tmp_path, PAGES), progress=lambda done, total: seen.append((done, total))
     )
     assert seen[-1] == (8, 8)
+
+
+def test_what_each_word_adds_to_a_score_is_what_the_word_alone_finds(kc: Path) -> None:
+    with open_index(kc) as index:
+        for query in ("turing bletchley", "the the town", "machine turing unheard"):
+            weights = index.term_weights(query)
+            for hit in index.search([query], 10)[0]:
+                found = Counter(term.term for term in find_terms(hit.key))
+                parts = contributions(weights, found, hit.score)
+                assert sum(parts.values()) == pytest.approx(hit.score, rel=1e-6)
+                for word, part in parts.items():
+                    times = query.split().count(word)
+                    alone = {h.key: h.score for h in index.search([word], 100)[0]}
+                    if hit.key in alone:
+                        assert part == pytest.approx(times * alone[hit.key], rel=1e-3)
+        assert index.term_weights("!!!") == {}

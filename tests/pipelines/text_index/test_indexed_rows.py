@@ -13,18 +13,15 @@ from pipelines.text_index.indexed_rows import count_indexed, indexed_batches
 from tests.corpus_builder import build
 from tests.dump_writer import DumpPage, write_dump
 
-ADA = """Ada wrote programs for the engine.
+ADA = """Ada {0} wrote programs for the engine.
 
 == References ==
-* Toole, Betty: Ada and the engine of programs, 1992.
-* Ada's engine, a talk on programs that she gave.
+* Toole, Betty: Ada {0} and the engine of programs, 1992.
+* Ada's engine, a talk on {0} programs that she gave.
 == Legacy ==
-A language of programs is named for her.
+A language of {0} programs is named for her.
 """
-PAGES = [
-    DumpPage(f"Ada {number}", ADA.replace("1992", str(1900 + number)), page_id=number)
-    for number in range(1, 40)
-]
+PAGES = [DumpPage(f"Ada {number}", ADA.format(number), page_id=number) for number in range(1, 40)]
 
 
 @pytest.fixture(scope="module")

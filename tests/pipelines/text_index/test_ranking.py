@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kc_schema.tables import sentence_id
-from pipelines.text_index.ranking import TIE_LIMIT, ScoredSentence, best_paragraphs, rounded, rows_to_ask
+from pipelines.text_index.ranking import (
+    TIE_LIMIT,
+    ScoredSentence,
+    best_paragraphs,
+    contributions,
+    inverse_document_frequency,
+    rounded,
+    rows_to_ask,
+)
 
 SCORES = st.sampled_from([0.5, 1.0, 1.0000001, 2.0, 3.25])
 FOUND = st.dictionaries(
@@ -49,3 +58,20 @@ def test_scores_that_differ_in_the_seventh_digit_tie() -> None:
     assert rounded(14.000001) == rounded(13.999999) == 14.0
     assert rounded(0.00123456) == 0.0012346
     assert rows_to_ask(10) >= 10
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.floats(0.01, 15), st.integers(0, 5)), min_size=1),
+    st.floats(0.31, 10),
+)
+def test_what_each_word_adds_is_bm25_and_sums_to_the_score(words, norm) -> None:
+    weights = {word: weight for word, (weight, _) in words.items()}
+    frequencies = {word: frequency for word, (_, frequency) in words.items()}
+    expected = {w: x * 2.2 * n / (n + norm) for w, (x, n) in words.items() if n}
+    score = sum(expected.values())
+    assert contributions(weights, frequencies, score) == pytest.approx(expected, rel=1e-6)
+
+
+def test_words_that_are_not_there_add_nothing() -> None:
+    assert contributions({"a": 2.0}, {}, 0.0) == {}
+    assert inverse_document_frequency(100, 1) > inverse_document_frequency(100, 50) > 0

@@ -104,4 +104,11 @@ CASES = [
     ("__notoc__a", "a", []),
     ("<nowiki>__NOTOC__</nowiki>", "__NOTOC__", []),
     ("snake__case__name", "snake__case__name", []),
+    # The colon of a definition does not stand within an element.
+    ("; <b>a: b</b> : c", "a: b\nc", []),
+    ('; <span style="color:red">a: b</span>: c', "a: b\nc", []),
+    ("; a <ref>http://b.c</ref>: d", "a\nd", []),
+    # A heading's tags may stand on several lines.
+    ("<h2>a\nb</h2>\nc", "c", []),
+    ('a\n<h3 class="x">b <i>c</i>\nd</h3>e', "a ¶ e", []),
 ]

@@ -158,7 +158,7 @@ CASES = [
     ("{{angbr|th}}", "⟨th⟩", []),
     ("{{unichar|00E9|LATIN SMALL LETTER E WITH ACUTE}}", "U+00E9 é LATIN SMALL LETTER E WITH ACUTE", []),
     ("{{sub|a}}{{sup|b}}", "ab", []),
-    ("x{{su|p=2|b=1}}", "x12", []),
+    ("x{{su|p=2|b=1}}", "x1^2", []),
     ("{{nobold|x}} {{noitalic|y}} {{normal|z}}", "x y z", []),
     ("{{mvar|x}}", "x", []),
     ("{{math|''a'' {{=}} ''b''}}", "a = b", []),

@@ -153,4 +153,15 @@ CASES = [
     ("[[a<ref>x</ref>|b]] c", "b c", [("b", "A")]),
     ("{{nowrap|[[a|b]]}}s", "bs", [("bs", "A")]),
     ("[[{{nowrap|a}}|b]]", "b", [("b", "A")]),
+    # A category or a language link within a line keeps the space before it.
+    ("a [[Category:B]]c [[fr:D]] e", "a c e", []),
+    ("a\n[[Category:B]]\nb", "a b", []),
+    # A link without anything to see is none.
+    ("a [[b|<nowiki/>]] c", "a c", []),
+    # Prefixes of the wiki itself before a section; titles as Unicode composes them.
+    ("[[:en:#a]] [[en:#a|b]] [[:fr:#c]] [[fr:#c]]d", "en:#a b fr:#c d", []),
+    ("[[\ufb2e]] [[e\u0301|x]]", "\ufb2e x", [("\ufb2e", "\u05d0\u05b7"), ("x", "\u00c9")]),
+    ("[[%EF%AC%AE|a]]", "a", [("a", "\u05d0\u05b7")]),
+    # Characters that no address holds.
+    ("[http://a.b/\ufffdc d] e", "[http://a.b/\ufffdc d] e", []),
 ]

@@ -100,4 +100,14 @@ CASES = [
     ("{{val|1.5|e=6}} <math>10^{32}</math>", "1.5×10^6 10^32", []),
     ("<math>\\left.\\frac{dx}{dt}\\right|_{t=0}</math>", "dx/dt|_(t=0)", []),
     ("<math>\\left\\{a\\right.</math>", "{a", []),
+    ("2<sup>''n''+1</sup> 2<sup>''n'' − 1</sup> 10<sup>{{minus}}3</sup>", "2^(n+1) 2^(n − 1) 10^−3", []),
+    # A fraction is none, nor is what a measurement may be more or less.
+    ("14<sup>1</sup>/<sub>2</sub> <sup>1</sup>⁄<sub>2</sub>", "14 1/2 1⁄2", []),
+    ("3.1<sup>+0.2</sup><sub>−0.1</sub> 5<sub>3</sub><sup>2</sup>", "3.1+0.2−0.1 5_3^2", []),
+    # Comments, tags and angle brackets within a tag.
+    ('a <span <!-- b --> style="x">c</span>', "a c", []),
+    ('<b<noinclude> class="x"</noinclude>>a</b>', "a", []),
+    ('a<ref name="x"<!-- b\nc -->>d</ref> e', "a e", []),
+    ("<span title='<i>x</i>'>a</span> <ref name='a>b'>c</ref> d", "a d", []),
+    ("a <b <!-- c", "a <b", []),
 ]

@@ -89,4 +89,6 @@ CASES = [
     # What begins with a list or a table begins a line.
     ("a {{#if:x|* b}}", "a ¶ b", []),
     ("a {{#if:x|{{{!}}\n{{!}} b\n{{!}}}}}", "a", []),
+    # A name may have a colon before its namespace.
+    ("{{:Template:nowrap|a}} {{Template:Nowrap|b}} {{ template : no_wrap |c}}", "a b c", []),
 ]

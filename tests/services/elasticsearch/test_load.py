@@ -297,17 +297,21 @@ def test_a_full_disk_is_one_clear_line_and_the_load_goes_on_afterwards(kc: Path,
         node.kill()
 
 
-def test_apparatus_is_loaded_only_where_it_is_asked_for(node: Node, tmp_path: Path, prefix: str) -> None:
-    text = "Ada wrote programs.\n== References ==\n* Toole, Betty: Ada and her programs, 1992.\n"
-    pages = [DumpPage(f"Ada {page}", text, page_id=page) for page in range(1, 60)]
+def test_a_text_is_loaded_once_and_apparatus_only_where_it_is_asked_for(
+    node: Node, tmp_path: Path, prefix: str
+) -> None:
+    text = "Ada {0} wrote programs. All of them ran.\n== References ==\n* Toole: Ada and her {0} programs.\n"
+    pages = [DumpPage(f"Ada {page}", text.format(page), page_id=page) for page in range(1, 60)]
     dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages)
     build(dump, tmp_path / "kc", unit_bytes=2000)
-    for with_apparatus, documents in ((False, 2 * 59), (True, 4 * 59), (False, 2 * 59)):
+    for with_apparatus, paragraphs in ((False, 59), (True, 2 * 59), (False, 59)):
         done = load(tmp_path / "kc", node.url, prefix, with_apparatus=with_apparatus)
-        assert done.sentences == done.paragraphs == documents // 2
-        assert done.loaded in (0, documents)
+        # "All of them ran." stands on every page, and is loaded once.
+        assert (done.paragraphs, done.sentences) == (paragraphs, paragraphs + 1)
+        assert done.loaded in (0, done.paragraphs + done.sentences)
         with open_index(node.url, index_prefix=prefix) as index:
-            titles = [hit.key for hit in index.search(["Ada's programs"], k=200)[0]]
+            found = [hit.key for hit in index.search(["Ada and her programs ran"], k=200)[0]]
             assert index.with_apparatus is with_apparatus
-        assert len(titles) == documents // 2
-        assert any("Toole" in title for title in titles) is with_apparatus
+        assert len(found) == paragraphs
+        assert found.count("All of them ran.") == 1
+        assert any("Toole" in sentence for sentence in found) is with_apparatus

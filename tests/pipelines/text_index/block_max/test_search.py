@@ -16,7 +16,7 @@ from pipelines import build_text_kc
 from pipelines.datasets.conll import IMAGE_POSTS, read_posts
 from pipelines.datasets.dataset import Quirks
 from pipelines.text_index.block_max.kernels import _rounded
-from pipelines.text_index.block_max.scoring import contributions, length_class, lengths_of_classes
+from pipelines.text_index.block_max.scoring import length_class, lengths_of_classes
 from pipelines.text_index.block_max.searcher import Searcher
 from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rounded
 from tests.pipelines.text_index.block_max.indexes import Tantivy, index, words, write_index
@@ -156,25 +156,6 @@ def test_few_blocks_are_scored_where_a_word_is_rare():
     searcher = index(corpus)
     assert [hit.sentence_id for hit in searcher.search([words("the w77")], 1)[0]] == [sentence_id(77, 0)]
     assert searcher.blocks_scored < 60
-
-
-@settings(max_examples=25, deadline=None)
-@given(CORPORA, QUERIES)
-def test_contributions_of_words_add_up_to_the_score(corpus, query):
-    searcher = index(corpus)
-    asked = words(query)
-    text = dict(corpus)
-    sizes = searcher.sizes
-    for hit in searcher.search([asked], 5)[0]:
-        parts = contributions(
-            list(asked.elements()),
-            list(words(text[hit.sentence_id]).elements()),
-            searcher.holding(asked),
-            words=sizes.words,
-            sentences=sizes.sentences,
-        )
-        assert sum(parts.values()) == pytest.approx(hit.score, rel=1e-4)
-        assert set(parts) <= set(asked)
 
 
 @pytest.mark.parametrize(

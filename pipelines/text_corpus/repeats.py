@@ -1,0 +1,205 @@
+"""Sentences whose text stands in the corpus before: made by bots, boilerplate, bare names. Found by hash, not by text.
+
+Every page range leaves the hashes of its sentences, sorted, in the working folder. Then hash after hash is looked at
+over all ranges, some millions at a time, so that memory stays bounded; what is found is written by ascending id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kc_schema.snapshot import RepeatedText
+from kc_schema.store import Part, Rows, Step, describe_part, explain_file_errors, replacing
+from kc_schema.tables import APPARATUS, REPEATS
+from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.part_files import ROWS_PER_GROUP, part_path
+
+__all__ = ["FoundRepeats", "count_looks", "find_repeats", "repeats_step", "write_hashes"]
+
+HASHES_AT_ONCE = 1 << 22
+"""How many sentences are looked at together, on average."""
+MOST_FREQUENT_SHOWN = 20
+
+Numbers = npt.NDArray[np.uint64]
+Ids = npt.NDArray[np.int64]
+
+_HASH = np.dtype([("hash", "<u8"), ("sentence_id", "<i8"), ("apparatus", "?")])
+_PAIR = np.dtype([("sentence_id", "<i8"), ("first_id", "<i8")])
+
+
+@dataclass(frozen=True)
+class FoundRepeats:
+    """What a corpus says more than once."""
+
+    parts: list[Part]
+    """Of the table of repeats."""
+    texts: int
+    """Different texts that stand in more than one sentence."""
+    in_apparatus: int
+    """How many of the repeats stand in sections of references, notes and links."""
+    most_frequent: list[RepeatedText]
+
+
+def write_hashes(build: Build, number: int, paragraphs: Path, sentences: Path) -> Part:
+    """Write the hashes of a part's sentences to the working folder.
+
+    Args:
+        number: of the page range.
+        paragraphs, sentences: the parts of both tables, with the same pages.
+    """
+    kinds = pq.read_table(paragraphs, columns=["paragraph_id", "kind"])
+    apparatus = kinds.filter(pc.equal(kinds["kind"], APPARATUS))["paragraph_id"].combine_chunks()
+    found = []
+    with pq.ParquetFile(sentences) as file:
+        for batch in file.iter_batches(columns=["sentence_id", "paragraph_id", "text"]):
+            rows = np.empty(len(batch), _HASH)
+            rows["hash"] = text_hashes(batch["text"])
+            rows["sentence_id"] = batch["sentence_id"].to_numpy()
+            rows["apparatus"] = pc.is_in(batch["paragraph_id"], apparatus).to_numpy(zero_copy_only=False)
+            found.append(rows)
+    rows = np.concatenate(found)
+    rows = rows[np.argsort(rows["hash"], kind="stable")]
+    path = build.work / "hashes" / f"{number:05d}.npy"
+    with replacing(path) as temporary, temporary.open("wb") as written:
+        np.save(written, rows)
+    return describe_part(path, build.output, rows=len(rows))
+
+
+def text_hashes(texts: pa.Array) -> Numbers:
+    """Return 64 bits of BLAKE2b of every text: two different texts of a corpus hardly ever share them."""
+    blake2b = hashlib.blake2b
+    digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts.to_pylist()]
+    return np.frombuffer(b"".join(digests), "<u8")
+
+
+def repeats_step(build: Build, hashes: Sequence[Part]) -> Step[FoundRepeats]:
+    """Return the step that finds the repeats among the sentences of all page ranges."""
+    return build.step("repeats.json", FoundRepeats, "repeats", hashes)
+
+
+def count_looks(hashes: Sequence[Part]) -> int:
+    """Return in how many pieces the sentences are looked at."""
+    return max(1, sum(part.rows for part in hashes) // HASHES_AT_ONCE)
+
+
+def find_repeats(
+    build: Build, hashes: Sequence[Part], looked: Callable[[], object] = lambda: None
+) -> FoundRepeats:
+    """Write the table of repeats, unless that is done already.
+
+    Of equal sentences the first that stands in no apparatus is none, or the first of all.
+
+    Args:
+        hashes: what `write_hashes` gave for every page range, in their order.
+        looked: called behind each of `count_looks` pieces.
+    """
+    step = repeats_step(build, hashes)
+    with explain_file_errors(build.output):
+        return step.run(lambda: _find_repeats(build, hashes, looked))
+
+
+def _find_repeats(build: Build, hashes: Sequence[Part], looked: Callable[[], object]) -> FoundRepeats:
+    parts = [np.load(build.output / part.file, mmap_mode="r") for part in hashes]
+    count = count_looks(hashes)
+    bounds = [(1 << 64) * number // count for number in range(count + 1)]
+    texts = in_apparatus = 0
+    frequent: list[tuple[int, int]] = []
+    files = []
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        rows = np.concatenate([_between(part, start, end) for part in parts] or [np.empty(0, _HASH)])
+        pairs, found = _repeats_among(rows)
+        texts += found.texts
+        in_apparatus += found.in_apparatus
+        frequent = sorted([*frequent, *found.frequent], key=_most_first)[:MOST_FREQUENT_SHOWN]
+        files.append(build.work / "hashes" / f"repeats-{number:05d}.npy")
+        with replacing(files[-1]) as temporary, temporary.open("wb") as written:
+            np.save(written, pairs)
+        looked()
+    return FoundRepeats(
+        _write_parts(build, hashes, files), texts, in_apparatus, _with_texts(build, hashes, frequent)
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    texts: int
+    in_apparatus: int
+    frequent: list[tuple[int, int]]
+    """How often, and where first, of the most frequent texts."""
+
+
+def _most_first(text: tuple[int, int]) -> tuple[int, int]:
+    return -text[0], text[1]
+
+
+def _between(rows: npt.NDArray[np.void], start: int, end: int) -> npt.NDArray[np.void]:
+    """Return the rows with ``start <= hash < end``, without reading the others."""
+    first, last = (bisect_left(rows, bound, key=itemgetter("hash")) for bound in (start, end))
+    return np.asarray(rows[first:last])
+
+
+def _repeats_among(rows: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], _Found]:
+    """Return sentences with those that they repeat, by id, and what was counted."""
+    rows = rows[np.lexsort((rows["sentence_id"], rows["apparatus"], rows["hash"]))]
+    starts = np.flatnonzero(np.concatenate([[True], rows["hash"][1:] != rows["hash"][:-1]])[: len(rows)])
+    sizes = np.diff(np.append(starts, len(rows)))
+    first = np.repeat(starts, sizes)
+    repeats = first != np.arange(len(rows))
+    pairs = np.empty(int(repeats.sum()), _PAIR)
+    pairs["sentence_id"] = rows["sentence_id"][repeats]
+    pairs["first_id"] = rows["sentence_id"][first[repeats]]
+    several = np.flatnonzero(sizes > 1)
+    counts, ids = sizes[several], rows["sentence_id"][starts[several]]
+    top = np.lexsort((ids, -counts))[:MOST_FREQUENT_SHOWN]
+    frequent = list(zip(counts[top].tolist(), ids[top].tolist(), strict=True))
+    found = _Found(len(several), int(rows["apparatus"][repeats].sum()), frequent)
+    return pairs[np.argsort(pairs["sentence_id"])], found
+
+
+def _write_parts(build: Build, hashes: Sequence[Part], files: Sequence[Path]) -> list[Part]:
+    """Write a part of the table of repeats for every part of the sentences that holds some."""
+    found = [np.load(file, mmap_mode="r") for file in files]
+    taken = [0] * len(found)
+    parts = []
+    for part in hashes:
+        last = int(np.load(build.output / part.file, mmap_mode="r")["sentence_id"].max())
+        ends = [bisect_right(pairs, last, key=itemgetter("sentence_id")) for pairs in found]
+        own = np.concatenate([pairs[start:end] for pairs, start, end in zip(found, taken, ends, strict=True)])
+        taken = ends
+        if not len(own):
+            continue
+        own = own[np.argsort(own["sentence_id"])]
+        columns = [pa.array(np.ascontiguousarray(own[name])) for name in REPEATS.names]
+        path = part_path(build.output, "repeats", int(Path(part.file).stem))
+        with replacing(path) as temporary:
+            pq.write_table(
+                pa.table(columns, schema=REPEATS),
+                temporary,
+                compression="zstd",
+                row_group_size=ROWS_PER_GROUP["redirects"],
+                use_dictionary=False,
+                column_encoding="DELTA_BINARY_PACKED",
+            )
+        parts.append(describe_part(path, build.output))
+    return parts
+
+
+def _with_texts(
+    build: Build, hashes: Sequence[Part], frequent: Sequence[tuple[int, int]]
+) -> list[RepeatedText]:
+    """Return the most frequent texts themselves."""
+    files = [part_path(build.output, "sentences", int(Path(part.file).stem)) for part in hashes]
+    rows = Rows(files, ["text"], key="sentence_id").fetch(sentence for _, sentence in frequent)
+    return [RepeatedText(rows[sentence]["text"], count) for count, sentence in frequent]

@@ -1,0 +1,34 @@
+"""One Flink cluster for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services.elasticsearch.node import UnavailableError
+from tests.services.flink.cluster import FlinkCluster
+
+
+@pytest.fixture(scope="session")
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
+    """A job manager and two task managers; a test that needs them is skipped where this machine cannot run them."""
+    cluster = FlinkCluster(tmp_path_factory.mktemp("flink"))
+    try:
+        cluster.start()
+    except UnavailableError as error:
+        if os.environ.get("REQUIRE_SERVICES") == "1":
+            pytest.fail(f"REQUIRE_SERVICES is set: {error}")
+        pytest.skip(f"Flink: {error}")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def cluster(running_cluster: FlinkCluster) -> FlinkCluster:
+    """The cluster with all of its task managers, also behind a test that killed one."""
+    while len(running_cluster.running_task_managers()) < running_cluster.task_managers:
+        running_cluster.add_task_manager()
+    running_cluster.wait_for(running_cluster.task_managers)
+    return running_cluster
