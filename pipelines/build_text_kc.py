@@ -18,18 +18,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kc_schema.command import Command, Positive, options, printable
+from kc_schema.command import Command, Positive, Share, options, printable
+from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place
+from kc_schema.store import Place, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.index_text import index_snapshot
-from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
+from pipelines.text_corpus.build import RULES, Build, BuildError, code_fingerprint, rules_in_force
+from pipelines.text_corpus.changed_redirects import write_changed_titles
 from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
-from pipelines.text_corpus.fragments import FRAGMENT_RULES
 from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint, file_fingerprint
 from pipelines.text_corpus.output import commit, find_finished, open_place
 from pipelines.text_corpus.page_props import find_page_props, load_page_props
@@ -38,7 +39,7 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.repeats import count_looks, find_repeats
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
-from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
+from pipelines.text_corpus.reuse import write_kept_manifest
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_index.options import TextIndexOptions
 
@@ -47,6 +48,7 @@ python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
 python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
 python -m pipelines.build_text_kc --dump wiki:simplewiki --contact you@example.org
 python -m pipelines.build_text_kc --dump dumps/enwiki-20250101 --page-props auto
+python -m pipelines.build_text_kc --dump dumps/ --plan --workers 16
 python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
 python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
 
@@ -71,21 +73,31 @@ class BuildOptions:
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
     without_rule: tuple[str, ...] = ()
-    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
+    bold_heading, formula, or all; repeatable."""
     page_props: str | None = None
     """The wiki's table of page properties (*-page_props.sql.gz), or auto: the one beside the dump."""
     contact: str = ""
     """With wiki:NAME: mail address or URL to be reached under; the public server of dumps asks for it."""
     base: str | None = None
     """With wiki:NAME: address of a mirror of the public server of dumps."""
+    plan: bool = False
+    """Measure a small sample of the dump and print what the build will take; nothing is built."""
+    sample: Share | None = None
+    """With --plan: share of the dump that is measured. [default: 0.01, at most 32 MB]"""
     json: bool = False
-    """Print the manifest instead of the summary tables."""
+    """Print the manifest (with --plan the estimates) instead of tables."""
     index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
 def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
-    """Build the snapshot that the options ask for, and its index."""
+    """Build the snapshot that the options ask for, and its index; or say what that would take."""
     console = Console(file=sys.stderr)
+    if given.plan:
+        show_plan(given, starting=time.process_time())
+        return
+    if given.sample is not None:
+        raise UsageError("--sample goes with --plan")
     started = time.monotonic()
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
         given.index.check(lambda line: console.print(printable(line), markup=False, soft_wrap=True))
@@ -112,6 +124,47 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         show_summary(Console(), given.output, manifest, seconds=seconds)
 
 
+def show_plan(given: BuildOptions, *, starting: float) -> None:
+    """Print what the build would take, by a sample of the dump.
+
+    Args:
+        starting: CPU seconds of this process so far; every worker of a build needs as many.
+
+    Raises:
+        DumpError: the dump cannot be read.
+        UsageError: a dump that is not here yet, or an option that does not go with a plan.
+    """
+    from pipelines.forecast.report import show_text_forecast
+    from pipelines.forecast.text import forecast_text
+
+    if given.dump.startswith("wiki:"):
+        raise UsageError(
+            "--plan measures a dump that is here: fetch it first, with python -m pipelines.download_dump"
+        )
+    if given.limit is not None:
+        raise UsageError("--plan is for the whole dump: leave out --limit")
+    options = {
+        "rules": rules_in_force(given.without_rule),
+        "skip_disambiguation": given.skip_disambiguation,
+        "allow_truncated": given.allow_truncated,
+    }
+    parts = find_parts(given.dump)
+    refuse_mixture(parts)
+    forecast = forecast_text(
+        parts,
+        describe=partial(describe, **options),  # type: ignore[arg-type]
+        build_text=build_text_corpus,
+        workers=given.workers or default_workers(),
+        text_index=given.index.kind,
+        sample=given.sample,
+        starting=starting,
+    )
+    if given.json:
+        print(to_json(forecast), end="")
+    else:
+        show_text_forecast(Console(), forecast)
+
+
 def _fetched(given: BuildOptions, console: Console) -> str:
     """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder."""
     from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
@@ -132,13 +185,14 @@ def describe(
     dump: str,
     output: Path,
     *,
-    rules: frozenset[str] = frozenset(FRAGMENT_RULES),
+    rules: frozenset[str] = frozenset(RULES),
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
     limit: int | None = None,
     page_props: str | None = None,
     keep: bool = False,
     older: Path | None = None,
+    pages_per_part: int | None = None,
 ) -> tuple[list[DumpFile], Build]:
     """Return the files of the dump, and all that decides what is made of them.
 
@@ -171,6 +225,7 @@ def describe(
         page_props_fingerprint=file_fingerprint([props]) if props is not None else "",
         keep=keep,
         older=older,
+        pages_per_part=pages_per_part,
     )
     return parts, build
 
@@ -220,12 +275,12 @@ def build_text_corpus(
             label="Resolve",
             arrived=lambda _: progress.advance(),
         )
-    hashes = [pages.hashes for pages in ranges if pages.hashes is not None]
+    hashes = [part for pages in ranges for part in pages.hashes]
     with Progress(console, "Repeats", count_looks(hashes), unit="parts") as progress:
         repeats = find_repeats(build, hashes, progress.advance)
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, repeats, props)
     if build.keep:
-        kept = [pages.kept for pages in ranges if pages.kept is not None]
+        kept = [part for pages in ranges for part in pages.kept]
         write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))
     commit(place, manifest)
     return manifest
