@@ -53,16 +53,16 @@ def by_definition(sentences, query, k):
 
 
 def assert_same(found, expected, k):
-    """The same hits, but where two scores differ by less than 32-bit sums can tell."""
+    """The same hits, but where two scores differ by less than a step of five digits."""
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
-        assert one.score == pytest.approx(other.score, rel=3e-5)
+        assert one.score == pytest.approx(other.score, rel=1.1e-4)
         if one.sentence_id != other.sentence_id:
-            near = [hit.score for hit in expected if hit.score == pytest.approx(other.score, rel=3e-5)]
+            near = [hit.score for hit in expected if hit.score == pytest.approx(other.score, rel=1.1e-4)]
             assert len(near) > 1 or len(expected) == k, (one, other)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     CORPORA,
     st.lists(QUERIES, min_size=1, max_size=5),
@@ -78,7 +78,7 @@ def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, de
         assert_same(found, by_definition(corpus, query, k), k)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(CORPORA, QUERIES, st.integers(1, 6))
 def test_cutting_into_units_and_dense_words_change_nothing(corpus, query, k):
     found = [
