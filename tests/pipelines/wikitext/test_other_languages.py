@@ -201,8 +201,8 @@ def test_short_items_in_scripts_without_spaces_are_told_by_their_characters():
 
 def test_a_biography_keeps_its_lead_and_its_picture():
     bio = (
-        "{{Bio|Nome=Ada|Cognome=Rossi|PostCognome=''detta'' Lia|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio|AnnoNascita=1900"
-        "|LuogoMorte=Milano|AnnoMorte=1950|Attività=pittrice|Attività2=poetessa|Nazionalità=italiana|Immagine=A.jpg}}"
+        "{{Bio|Nome=Ada|Cognome=Rossi|PostCognome=''detta'' Lia|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio"
+        "|AnnoNascita=1900|LuogoMorte=Milano|AnnoMorte=1950|Attività=pittrice|Attività2=poetessa|Nazionalità=italiana|Immagine=A.jpg}}"
     )
     article = extract("it", bio + "\nVisse a Roma.")
     assert article.paragraphs[0].text.startswith(
