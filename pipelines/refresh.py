@@ -178,6 +178,7 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     if older is not None:
         _guard(read_manifest(older), manifest, most_loss, build.output)
         size, shared = share_tables(older, build.output)
+        share_files(older / "refresh", build.output / "refresh")
         watch.say(
             f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
         )
@@ -186,8 +187,11 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
         with watch.step("entities"):
             build_entities(build.output, engine=engine, console=watch.console)
     with watch.step("index"):
-        watch.note("index: built anew; neither index deletes by page")
-        index_snapshot(build.output, given.index, engine=engine, console=watch.console)
+        if given.index.kind == "tantivy":
+            watch.note("index: the embedded one is built anew")
+        index_snapshot(
+            build.output, given.index, engine=engine, console=watch.console, older=older, tell=watch.say
+        )
         if older is not None:
             share_files(older / "text_index", build.output / "text_index")
     with watch.step("switch"):

@@ -16,7 +16,7 @@ import tantivy
 
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
-from kc_schema.snapshot import MANIFEST, open_snapshot
+from kc_schema.snapshot import MANIFEST, folder_behind, open_snapshot
 from kc_schema.store import Rows, checksum
 from pipelines.text_index.analysis import ANALYSER, analyser, foldable
 from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, index_step
@@ -51,7 +51,7 @@ class EmbeddedIndex:
             kc_schema.snapshot.SnapshotError: no finished snapshot there.
             TextIndexError: no index there, or one of another snapshot or version.
         """
-        self._kc = Path(kc)
+        self._kc = folder_behind(kc)
         self._seen: tuple[int, ...] = ()
         snapshot = open_snapshot(self._kc)
         self._fingerprint = snapshot.fingerprint
