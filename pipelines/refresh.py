@@ -399,7 +399,8 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
         size = sum(part.size for part in find_parts(str(given.dump)))
         say("download", f"nothing: {given.dump}, {size / 1e6:,.1f} MB, is at hand")
     say("build", _describe_build(given, root, current))
-    say("index", f"{given.index.kind}, built anew")
+    by_page = given.index.kind == "elasticsearch" and current is not None
+    say("index", f"{given.index.kind}, {'by page where few differ, else' if by_page else 'built'} anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0
     free = shutil.disk_usage(_nearest(root.folder)).free

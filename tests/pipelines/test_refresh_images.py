@@ -130,17 +130,12 @@ def test_killed_in_the_images_it_goes_on(tmp_path):
     def newer(pattern):
         return [path for path in (root / "snapshots").glob(f"*/{pattern}") if first not in path.parents]
 
-    moments = [
-        lambda: newer(".images.seed"),
-        lambda: newer("images/.work/planned/*"),
-        lambda: newer("images/index.faiss"),
-    ]
-
-    assert kill_when(root, new, moments[0])
-    assert kill_when(root, new, moments[1])
+    log = root / "refresh.log"
+    assert kill_when(root, new, lambda: log.read_text().count("images: begins") == 2)
     assert (root / "current").resolve() == first
-    kill_when(root, new, moments[2])
-    assert image_tables(first) == before
+    for moment in ("images/.work/planned/*", "images/index.faiss"):
+        kill_when(root, new, lambda moment=moment: newer(moment))
+        assert image_tables(first) == before
     assert refresh(root, new) == 0
     assert (root / "current").resolve() != first
     assert refresh(tmp_path / "full", new, "--images", str(mirror)) == 0
