@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from kc_schema.cache_writer import cache_place
 from kc_schema.hit import Hit
-from pipelines.evidence.build import BuildSteps
 from pipelines.evidence.sources import SourceAnswer
+from pipelines.evidence.steps import BuildSteps
 
 hits = st.builds(
     Hit,
