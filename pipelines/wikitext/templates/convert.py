@@ -46,6 +46,7 @@ _JOINS = {
     "s": (" / ", "", " / "),
     "(or)": (" (", ")", " or "),
     "semicolon": ("; ", "", "; "),
+    "comma in brackets": (" (", ")", ", "),
 }
 
 
@@ -59,7 +60,24 @@ def convert(call: TemplateCall) -> str | None:
     if not style.commas:
         request.values = [replace(value, shown=value.shown.replace(",", "")) for value in request.values]
     adjective = call.get("adj").lower()
+    if style.display == "x" and request.rest:
+        # The words around the result keep their spaces.
+        words = [call.arguments[str(number)] for number in range(1, len(call.positional()) + 1)]
+        request.rest = words[-len(request.rest) :]
     return _Conversion(request, style, adjective).text()
+
+
+@template("hands", "hand", "hh")
+def hands(call: TemplateCall) -> str | None:
+    """``{{hands|15.2}}`` -> ``15.2 [[Hand (unit)|hands]] (62 inches, 157 cm)``: a horse's height."""
+    words = [word for word in call.positional()[:2] if word]
+    arguments = [words[0], "to", words[1]] if len(words) == 2 else words
+    request = read_request([*arguments, "hand", "in cm"], american=False) if words else None
+    if request is None:
+        return None
+    style = replace(read_style(call), display="comma in brackets")
+    shown = _Conversion(request, style, "").text()
+    return shown and shown.replace(" hands", f" {link('Hand (unit)', 'hands')}", 1)
 
 
 def _as_given(arguments: list[str]) -> str | None:
