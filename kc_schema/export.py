@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, Spelling, parse, render
+from kc_schema.attribution import ATTRIBUTION, read_attribution
 from kc_schema.command import Command, Positive, options
 from kc_schema.contexts import pack, with_title
 from kc_schema.errors import UsageError
@@ -147,11 +148,15 @@ def export(
             for source in chosen or [""]
             for split in cache.splits
         ]
-        return paths, rules.counts
+        return [*paths, *_copy_attribution(cache, output)], rules.counts
+    notice = _copy_attribution(cache, output)
     if form == "jsonl":
-        return [_write_json_lines(cache, output, chosen, split, k) for split in cache.splits], Counter()
+        return [
+            *notice,
+            *(_write_json_lines(cache, output, chosen, split, k) for split in cache.splits),
+        ], Counter()
     paths = [_write_parquet(cache, output, chosen, split, k) for split in cache.splits]
-    return [*paths, _write_card(cache, output)], Counter()
+    return [*paths, _write_card(cache, output), *notice], Counter()
 
 
 def _write_conll(
@@ -220,12 +225,21 @@ def _lists(hits: pa.Table, places: dict[str, int], k: int | None) -> pa.Array:
 def _write_card(cache: RetrievalCache, output: Path) -> Path:
     """Write the card from which `datasets` takes the splits' files."""
     files = "".join(f"  - split: {split}\n    path: data/{split}.parquet\n" for split in cache.splits)
+    notice = read_attribution(cache.folder)
+    licence = "license: cc-by-sa-4.0\n" if "by-sa/4.0" in notice else ""
     card = (
-        f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n"
+        f"---\n{licence}configs:\n- config_name: default\n  data_files:\n{files}---\n\n"
         f"# {cache.dataset}\n\nExamples of {cache.dataset} with the evidence of a retrieval cache"
         f" ({', '.join(cache.sources) or 'none'}).\n"
+        + (f"\n## Sources and licences of the evidence\n\n{notice}" if notice else "")
     )
     return _written(output / "README.md", card)
+
+
+def _copy_attribution(cache: RetrievalCache, output: Path) -> list[Path]:
+    """Let the notice of the cache go with its texts."""
+    notice = read_attribution(cache.folder)
+    return [_written(output / ATTRIBUTION, notice)] if notice else []
 
 
 def _written(path: Path, text: str) -> Path:

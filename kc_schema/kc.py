@@ -44,6 +44,10 @@ VERBS: dict[str, Verb] = {
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
     "entities": Verb("pipelines.build_entities", "Make the entities of a text corpus and their names."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
+    "attribution": Verb(
+        "pipelines.write_attribution",
+        "Write whom a corpus owes what: sources and licences of texts and pictures.",
+    ),
     "search": Verb("pipelines.search", "Search a corpus by a sentence, an image or a name."),
     "serve": Verb("pipelines.serve", "Answer questions to a corpus over HTTP."),
     "describe": Verb("pipelines.describe_dataset", "Describe a data set before evidence is sought for it."),

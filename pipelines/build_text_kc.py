@@ -27,9 +27,9 @@ from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
 from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
 from pipelines.index_text import index_snapshot
-from pipelines.text_corpus.build import Build, BuildError, code_fingerprint, rules_in_force
+from pipelines.text_corpus.build import RULES, Build, BuildError, code_fingerprint, rules_in_force
+from pipelines.text_corpus.changed_redirects import write_changed_titles
 from pipelines.text_corpus.extract import UnitResult, extract_unit, unit_step
-from pipelines.text_corpus.fragments import FRAGMENT_RULES
 from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_fingerprint, file_fingerprint
 from pipelines.text_corpus.output import commit, find_finished, open_place
 from pipelines.text_corpus.page_props import find_page_props, load_page_props
@@ -38,7 +38,7 @@ from pipelines.text_corpus.redirects import join_redirects, redirect_step
 from pipelines.text_corpus.repeats import count_looks, find_repeats
 from pipelines.text_corpus.report import show_summary
 from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
-from pipelines.text_corpus.reuse import write_changed_titles, write_kept_manifest
+from pipelines.text_corpus.reuse import write_kept_manifest
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_index.options import TextIndexOptions
 
@@ -73,7 +73,8 @@ class BuildOptions:
     pronunciations: bool = False
     """Keep how an article's subject is pronounced, in leads and elsewhere; it is left out otherwise."""
     without_rule: tuple[str, ...] = ()
-    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
+    bold_heading, formula, or all; repeatable."""
     page_props: str | None = None
     """The wiki's table of page properties (*-page_props.sql.gz), or auto: the one beside the dump."""
     contact: str = ""
@@ -135,7 +136,7 @@ def describe(
     dump: str,
     output: Path,
     *,
-    rules: frozenset[str] = frozenset(FRAGMENT_RULES),
+    rules: frozenset[str] = frozenset(RULES),
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
     pronunciations: bool = False,
@@ -143,6 +144,7 @@ def describe(
     page_props: str | None = None,
     keep: bool = False,
     older: Path | None = None,
+    pages_per_part: int | None = None,
 ) -> tuple[list[DumpFile], Build]:
     """Return the files of the dump, and all that decides what is made of them.
 
@@ -176,6 +178,7 @@ def describe(
         page_props_fingerprint=file_fingerprint([props]) if props is not None else "",
         keep=keep,
         older=older,
+        pages_per_part=pages_per_part,
     )
     return parts, build
 
@@ -225,12 +228,12 @@ def build_text_corpus(
             label="Resolve",
             arrived=lambda _: progress.advance(),
         )
-    hashes = [pages.hashes for pages in ranges if pages.hashes is not None]
+    hashes = [part for pages in ranges for part in pages.hashes]
     with Progress(console, "Repeats", count_looks(hashes), unit="parts") as progress:
         repeats = find_repeats(build, hashes, progress.advance)
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, repeats, props)
     if build.keep:
-        kept = [pages.kept for pages in ranges if pages.kept is not None]
+        kept = [part for pages in ranges for part in pages.kept]
         write_kept_manifest(build, manifest, kept, sum(unit.reused for unit in units))
     commit(place, manifest)
     return manifest

@@ -39,6 +39,7 @@ from pipelines.engine import Engine, default_workers
 from pipelines.entities.build import build_entities
 from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
+from pipelines.snapshots.sharing import share_files, share_tables
 from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
@@ -103,7 +104,8 @@ class RefreshOptions:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     without_rule: tuple[str, ...] = ()
-    """Keep fragments of a rule: no_words, coordinates, citation_rest, one_word, short_item, or all; repeatable."""
+    """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
+    bold_heading, formula, or all; repeatable."""
     text_index: Literal["tantivy", "elasticsearch", "none"] | None = None
     """Where sentences are indexed (default: tantivy, in the snapshot; elasticsearch where an address is given)."""
     with_apparatus: bool = False
@@ -174,8 +176,13 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
         return f"{root.link}: is up to date ({watch.run.dump})"
     build = _plan(given, root, dump, current, watch)
     manifest = _build(dump, build, engine, watch)
-    if current is not None and current != build.output:
-        _guard(read_manifest(current), manifest, most_loss, build.output)
+    older = current if current != build.output else None
+    if older is not None:
+        _guard(read_manifest(older), manifest, most_loss, build.output)
+        size, shared = share_tables(older, build.output)
+        watch.say(
+            f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
+        )
     _add_images(given, build, current, engine, watch)
     if given.entities or (current is not None and (current / ENTITY_MANIFEST).is_file()):
         with watch.step("entities"):
@@ -183,6 +190,8 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     with watch.step("index"):
         watch.note("index: built anew; neither index deletes by page")
         index_snapshot(build.output, given.index, engine=engine, console=watch.console)
+        if older is not None:
+            share_files(older / "text_index", build.output / "text_index")
     with watch.step("switch"):
         root.switch(build.output)
     with watch.step("tidy"):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from kc_schema.attribution import read_attribution
 from kc_schema.retrieval_cache import Example, RetrievalCache
 from kc_schema.store import read_json, write_atomically, write_json, write_text
 from training.config import MixtureConfig
@@ -165,6 +166,7 @@ def _model_card(run: Run, name: str, mixture: MixtureConfig, record: MixtureFit)
         mixture=mixture,
         vectors=gate_vectors(run.cache, mixture.gate),
         dev_f1=record.dev_f1,
+        sources=read_attribution(run.cache.folder),
     )
 
 

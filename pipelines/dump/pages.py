@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from pipelines.dump.chunks import Chunk, read_chunks
 from pipelines.dump.errors import TruncatedDumpError, no_export
@@ -16,7 +17,9 @@ from pipelines.dump.page_xml import BROKEN_PAGE_REASONS, BrokenPage, Page, parse
 from pipelines.dump.work_units import WorkUnit
 from pipelines.dump.zst_frames import frame_starts
 
-__all__ = ["BROKEN_PAGE_REASONS", "BrokenPage", "Page", "read_pages"]
+__all__ = ["BROKEN_PAGE_REASONS", "BrokenPage", "Page", "parse_page", "read_pages"]
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
@@ -37,8 +40,12 @@ _LAST_STREAM_BYTES = 8_000_000
 
 
 def read_pages(
-    unit: WorkUnit, *, allow_truncated: bool = False, progress: Callable[[int], None] | None = None
-) -> Iterator[Page | BrokenPage]:
+    unit: WorkUnit,
+    *,
+    allow_truncated: bool = False,
+    progress: Callable[[int], None] | None = None,
+    parse: Callable[[bytes, str], T] = parse_page,  # type: ignore[assignment]
+) -> Iterator[T | BrokenPage]:
     """Yields the pages whose ``<page>`` starts in `unit`, in the order of the dump.
 
     Args:
@@ -47,6 +54,7 @@ def read_pages(
             ``truncated`` in place of an error.
         progress: called with the number of compressed bytes of the unit that were read since the last call;
             all calls together give ``unit.end - unit.start``.
+        parse: makes of the bytes of a page, and the words for its place, what is yielded for it.
 
     Raises:
         DumpError: the file cannot be read, is damaged or is no export of MediaWiki.
@@ -62,7 +70,7 @@ def read_pages(
             done = end
 
     try:
-        yield from _pages(unit, _Text(unit, read))
+        yield from _pages(unit, _Text(unit, read), parse)
     except TruncatedDumpError as error:
         if not allow_truncated:
             raise
@@ -132,7 +140,7 @@ class _Text:
         return f"{self._unit.path}: in the data from byte {start} on"
 
 
-def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
+def _pages(unit: WorkUnit, text: _Text, parse: Callable[[bytes, str], T]) -> Iterator[T | BrokenPage]:
     if unit.start == 0:
         _check_root(unit, text)
     closed: bool | None = None if unit.start else False
@@ -144,7 +152,7 @@ def _pages(unit: WorkUnit, text: _Text) -> Iterator[Page | BrokenPage]:
             return
         else:
             closed = False
-            yield _read_page(text)
+            yield _read_page(text, parse)
     if unit.end == unit.size and not closed:
         _check_end(unit, bytes(text.window[-_TAIL_BYTES:]) if closed is False else _tail(unit))
 
@@ -174,7 +182,7 @@ def _next_tag(text: _Text) -> bytes | None:
             return None
 
 
-def _read_page(text: _Text) -> Page | BrokenPage:
+def _read_page(text: _Text, parse: Callable[[bytes, str], T]) -> T | BrokenPage:
     """Read the page that starts at `text.at` and move behind it.
 
     Raises:
@@ -197,7 +205,7 @@ def _read_page(text: _Text) -> Page | BrokenPage:
         length += len(_CLOSE)
         xml = bytes(memoryview(text.window)[text.at : text.at + length])
         text.at += length
-        return parse_page(xml, place)
+        return parse(xml, place)
     begun = bytes(memoryview(text.window)[text.at : text.at + min(length, _SHOWN_BYTES)])
     if end is not None:
         text.at += length

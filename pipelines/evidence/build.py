@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kc_schema.attribution import ATTRIBUTION
 from kc_schema.cache_tables import HitsByExample
 from kc_schema.cache_writer import cache_place
 from kc_schema.hit import Hit
@@ -228,6 +229,8 @@ def build_cache(
             if lost:
                 writer.count_drop(name, lost)
         report = {"dataset": build.dataset.name, "splits": reports}
+        if (notice := build.corpora.notice()) is not None:
+            write_text(build.output / ATTRIBUTION, notice)
         write_text(build.output / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         cache = writer.commit()
         place.remove_work()

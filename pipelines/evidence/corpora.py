@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kc_schema.snapshot import Snapshot, open_snapshot
+from kc_schema.attribution import text_rights
+from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.options import IMAGE_SOURCES, Settings
 from pipelines.evidence.sources import RandomText, Source, TextSource
@@ -129,6 +130,20 @@ class Corpora:
         if name == "object":
             return NearestToCrops(self.images.index, limits, self.encoder, cropper)
         return NearestImages(self.images.index, limits, by_sentence=name == "sentence_image")
+
+    def notice(self) -> str | None:
+        """Return where the evidence comes from and under which licences; None where no corpus is at hand."""
+        try:
+            rights = text_rights(self.text_snapshot.manifest.dump)
+        except SnapshotError:
+            return None
+        notice = rights.describe()
+        if self.settings.needs(*IMAGE_SOURCES):
+            notice += (
+                "\nPictures: evidence of image sources names files; each has a licence of its own, which the corpus"
+                f" lists where it was asked for ({self.search.kc.name}/images/licences).\n"
+            )
+        return notice
 
     def check(self) -> None:
         """Open what is asked, so that what is missing is an error at once.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
-import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -12,7 +10,6 @@ from rich.console import Console
 
 from kc_schema.image_manifest import MANIFEST, read_image_manifest
 from kc_schema.snapshot import SnapshotError, open_snapshot
-from kc_schema.store import replacing
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
@@ -20,8 +17,9 @@ from pipelines.image_index.layout import Layout
 from pipelines.image_index.licences.stage import LicenceOptions
 from pipelines.image_index.stages import STAGES, build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
+from pipelines.snapshots.sharing import share_files
 
-__all__ = ["refresh_images", "repository_of_images", "seed_images", "share_files", "source_of"]
+__all__ = ["refresh_images", "repository_of_images", "seed_images", "source_of"]
 
 _SEEDED = (
     "records",
@@ -113,20 +111,3 @@ def seed_images(older: Path, snapshot: Path) -> None:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, temporary / name)
     temporary.replace(target)
-
-
-def share_files(older: Path, newer: Path) -> int:
-    """Let files of two finished folders with one path and the same bytes be one file; return the bytes saved."""
-    saved = 0
-    for path in sorted(newer.rglob("*")):
-        twin = older / path.relative_to(newer)
-        if not path.is_file() or path.is_symlink() or not twin.is_file() or path.samefile(twin):
-            continue
-        if filecmp.cmp(path, twin, shallow=False):
-            try:
-                with replacing(path) as temporary:
-                    os.link(twin, temporary)
-            except OSError:  # another file system, or one without links: two files, then
-                return saved
-            saved += path.stat().st_size
-    return saved

@@ -16,11 +16,15 @@ from kc_schema import anchors, tables
 from kc_schema.errors import UserError
 from kc_schema.store import WORK, Step, fingerprint
 from pipelines.text_corpus.fragments import FRAGMENT_RULES
+from pipelines.text_corpus.lines import LINE_RULES
 from pipelines.wikitext.site import Site
 
-__all__ = ["Build", "BuildError", "code_fingerprint", "library_versions", "rules_in_force"]
+__all__ = ["RULES", "Build", "BuildError", "code_fingerprint", "library_versions", "rules_in_force"]
 
 R = TypeVar("R")
+
+RULES = {**FRAGMENT_RULES, **LINE_RULES}
+"""All rules by which paragraphs and sentences are left out, and what each leaves out."""
 
 
 class BuildError(UserError):
@@ -37,7 +41,7 @@ class Build:
     dump_fingerprint: str
     code_fingerprint: str
     rules: frozenset[str] = frozenset()
-    """Names of the fragment rules that are in force (`pipelines.text_corpus.fragments`)."""
+    """Names of the rules that are in force (`RULES`)."""
     skip_disambiguation: bool = False
     allow_truncated: bool = False
     pronunciations: bool = False
@@ -51,6 +55,8 @@ class Build:
     """Whether what the next dump's build needs is kept beside the snapshot; changes nothing of it."""
     older: Path | None = None
     """A snapshot of the same wiki from which rows of unchanged pages are taken; changes nothing of the result."""
+    pages_per_part: int | None = None
+    """How many pages a part has on average; None decides by the number of pages (`part_files.pages_per_part`)."""
 
     @property
     def work(self) -> Path:
@@ -77,7 +83,12 @@ class Build:
     def fingerprint(self, *inputs: Any) -> str:
         """Return a checksum of all that determines what a step makes of `inputs`."""
         return fingerprint(
-            self.dump_fingerprint, self.code_fingerprint, self.site.date, self.options(), inputs
+            self.dump_fingerprint,
+            self.code_fingerprint,
+            self.site.date,
+            self.options(),
+            self.pages_per_part,
+            inputs,
         )
 
     def step(self, record: str, kind: type[R], *inputs: Any) -> Step[R]:
@@ -91,14 +102,12 @@ def rules_in_force(without: Sequence[str]) -> frozenset[str]:
     Raises:
         BuildError: there is no rule of a name.
     """
-    names = frozenset(FRAGMENT_RULES)
+    names = frozenset(RULES)
     if "all" in without:
         return frozenset()
     for name in without:
         if name not in names:
-            raise BuildError(
-                f"--without-rule {name}: no such rule; there are: {', '.join(FRAGMENT_RULES)}, all"
-            )
+            raise BuildError(f"--without-rule {name}: no such rule; there are: {', '.join(RULES)}, all")
     return names - set(without)
 
 

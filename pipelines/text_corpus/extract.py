@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.store import Part, Step, describe_part, explain_file_errors, fingerprint, replacing
 from kc_schema.tables import is_normalised
-from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, read_pages
+from pipelines.dump.pages import BROKEN_PAGE_REASONS, BrokenPage, Page, parse_page, read_pages
 from pipelines.dump.work_units import WorkUnit
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, UNIT_TABLES, open_writer, record_batch
 from pipelines.text_corpus.progress import UnitProgress
-from pipelines.text_corpus.reuse import (
-    KEPT,
-    UNIT_KEPT,
-    KeptPage,
-    OlderSnapshot,
-    WatchedSite,
-    in_order,
-    open_older,
-)
+from pipelines.text_corpus.reuse import UNIT_KEPT, PageParser, UnchangedPage, WatchedSite, open_older
 from pipelines.text_corpus.rows import NewRows, append_article
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext import Article, extract_article
@@ -40,9 +31,6 @@ __all__ = ["UnitResult", "extract_unit", "unit_folder", "unit_step"]
 
 FLUSH_ROWS = 16 * ROWS_PER_GROUP["sentences"]
 
-# The resolve step writes these again, so they are compressed for speed only.
-_WRITTEN_AGAIN = ("pages", "redirects", "paragraphs")
-
 
 @dataclass(frozen=True)
 class UnitResult:
@@ -50,7 +38,8 @@ class UnitResult:
 
     number: int
     parts: dict[str, Part]
-    """Its part file of each table that it has rows of, in its own folder (`unit_folder`)."""
+    """Its part file of each table that it has rows of, in its own folder (`unit_folder`): rows of the pages that were
+    extracted, in their order."""
     first_page_id: int
     """The least id of an article; -1 where there is none."""
     last_page_id: int
@@ -91,20 +80,22 @@ def extract_unit(build: Build, unit: WorkUnit, articles: int | None = None) -> U
     """
     step = unit_step(build, unit, articles)
     with explain_file_errors(build.output):
-        return step.run(lambda: _extract_unit(build, unit, articles, step.inputs))
+        return step.run(lambda: _extract_unit(build, unit, articles))
 
 
-def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, inputs: str) -> UnitResult:
+def _extract_unit(build: Build, unit: WorkUnit, articles: int | None) -> UnitResult:
     statistics, pages, seen = Statistics(), _Pages(build), set[int]()
     first = last = -1
     ascending = True
     with (
         UnitProgress(build.work, unit) as progress,
-        _UnitParts(build, unit.number, inputs) as parts,
+        _UnitParts(build, unit.number) as parts,
         _rare_garbage_collection(),
     ):
-        for page in read_pages(unit, allow_truncated=build.allow_truncated, progress=progress.advance):
-            progress.update(statistics.counts, page)
+        for page in read_pages(
+            unit, allow_truncated=build.allow_truncated, progress=progress.advance, parse=pages.parse
+        ):
+            progress.update(statistics.counts, page.where if isinstance(page, BrokenPage) else page.title)
             if isinstance(page, BrokenPage):
                 statistics.counts["pages"] += 1
                 statistics.drop("pages", BROKEN_PAGE_REASONS[page.reason], example=page.where)
@@ -112,7 +103,7 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, inputs: st
                 ascending = ascending and page.page_id > last
                 first = page.page_id if first < 0 else min(first, page.page_id)
                 last = max(last, page.page_id)
-            if len(pages) >= FLUSH_ROWS:
+            if len(pages.rows) >= FLUSH_ROWS:
                 parts.write(pages)
             if articles is not None and statistics.counts["articles"] >= articles:
                 break
@@ -120,7 +111,7 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, inputs: st
     statistics.forget_rare_templates()
     described = parts.describe()
     kept = described.pop(_KEPT, None)
-    return UnitResult(unit.number, described, first, last, ascending, statistics, kept, parts.reused)
+    return UnitResult(unit.number, described, first, last, ascending, statistics, kept, pages.reused)
 
 
 _KEPT = "kept"
@@ -128,53 +119,53 @@ _KEPT = "kept"
 
 
 class _Pages:
-    """The pages of a work unit since the last write: rows of those that were extracted, and those found unchanged."""
+    """The pages of a work unit since the last write: rows of those that were extracted, and what is kept of all."""
 
     def __init__(self, build: Build) -> None:
         self.rows = NewRows()
         self.site: Site = WatchedSite.of(build.site) if build.keep else build.site
         self.props = open_page_props(build)
-        self.older: OlderSnapshot | None = None
-        if build.older is not None:
+        self.parse: Callable[[bytes, str], Page | BrokenPage | UnchangedPage] = parse_page
+        self.reused = 0
+        """How many pages were found unchanged since the beginning."""
+        if build.keep:
             date = build.site.date.isoformat() if build.site.date else ""
-            self.older = open_older(build.older, date)
+            self.parse = PageParser(None if build.older is None else open_older(build.older, date))
         self.clear()
 
     def clear(self) -> None:
         """Forget the pages."""
         self.rows.clear()
-        self.order: list[int] = []
-        self.unchanged: list[KeptPage] = []
-        self.kept: dict[str, list[Any]] = {name: [] for name in KEPT.names[:7]}
-        self._unchanged_sentences = 0
+        self.kept: dict[str, list[Any]] = {name: [] for name in UNIT_KEPT.names}
 
-    def __len__(self) -> int:
-        return len(self.rows) + self._unchanged_sentences
-
-    def add_unchanged(self, page: KeptPage) -> None:
+    def add_unchanged(self, page: UnchangedPage) -> None:
         """Take note of a page whose rows are those of the older snapshot."""
-        self.order.append(page.page_id)
-        self.unchanged.append(page)
-        self._unchanged_sentences += page.sentences
+        self.reused += 1
+        for column, value in zip(
+            self.kept.values(), (page.page_id, "", 0, "", b"", False, b"", True), strict=True
+        ):
+            column.append(value)
 
-    def keep(self, page: Page, sentences: int, statistics: Statistics) -> None:
+    def keep(self, page: Page, statistics: Statistics) -> None:
         """Take note of what is to be kept of a page that was extracted."""
-        dated = isinstance(self.site, WatchedSite) and self.site.take_asked()
-        values = (page.page_id, page.title, page.revision_id, page.sha1 or "", dated, sentences)
-        for column, value in zip(self.kept.values(), (*values, statistics.pack()), strict=True):
+        assert isinstance(self.site, WatchedSite)
+        assert isinstance(self.parse, PageParser)
+        # What is counted of older revisions is no matter of the page that is taken: it is read anew every time.
+        sha1 = "" if page.older_revisions else page.sha1 or ""
+        about = (page.page_id, page.title, page.revision_id, sha1, self.parse.digest)
+        values = (*about, self.site.take_asked(), statistics.pack(), False)
+        for column, value in zip(self.kept.values(), values, strict=True):
             column.append(value)
 
 
 class _UnitParts:
     """The part files of a work unit, which get their names when all rows are written."""
 
-    def __init__(self, build: Build, number: int, inputs: str) -> None:
+    def __init__(self, build: Build, number: int) -> None:
         self._build = build
         self._folder = unit_folder(build, number)
-        self._inputs = inputs
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._stack = ExitStack()
-        self.reused = 0
 
     def __enter__(self) -> _UnitParts:
         return self
@@ -185,32 +176,18 @@ class _UnitParts:
         self._stack.__exit__(kind, error, trace)
 
     def write(self, pages: _Pages) -> None:
-        """Append the rows of the pages, in their order, and clear them."""
-        unchanged = np.array([page.page_id for page in pages.unchanged], np.int64)
+        """Append the rows of the pages and clear them."""
         for table, columns in pages.rows.columns.items():
             batch = record_batch(table, columns)
-            if pages.older is not None and len(unchanged) and table != "redirects":
-                pieces = [batch, pages.older.rows(table, unchanged)]
-                batch = in_order(table, pieces, pages.order, UNIT_TABLES[table])
             if batch.num_rows:
                 self._writer(table).write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
-        if self._build.keep and pages.order:
-            self._write_kept(pages)
-        self.reused += len(unchanged)
+        if pages.kept["page_id"]:
+            self._writer(_KEPT).write_table(pa.table(pages.kept, schema=UNIT_KEPT))
         pages.clear()
 
     def describe(self) -> dict[str, Part]:
         """Return the finished files by table."""
         return {table: describe_part(self._path(table), self._build.output) for table in self._writers}
-
-    def _write_kept(self, pages: _Pages) -> None:
-        fresh = pa.table(pages.kept, schema=pa.schema(list(KEPT)[:7]))
-        pieces = [fresh.append_column("reused", pa.array(np.zeros(len(fresh), bool)))]
-        if pages.older is not None and pages.unchanged:
-            there = pages.older.kept(pages.unchanged)
-            reused = pa.array(np.ones(len(there), bool))
-            pieces.append(there.append_column("reused", reused))
-        self._writer(_KEPT).write_batch(in_order("pages", pieces, pages.order, UNIT_KEPT))
 
     def _path(self, table: str) -> Path:
         return self._folder / f"{table}.parquet"
@@ -218,13 +195,11 @@ class _UnitParts:
     def _writer(self, table: str) -> pq.ParquetWriter:
         if table not in self._writers:
             temporary = self._stack.enter_context(replacing(self._path(table)))
+            # The resolve step writes all of it again, so it is compressed for speed only.
             if table == _KEPT:
                 writer = pq.ParquetWriter(temporary, UNIT_KEPT, compression="lz4")
             else:
-                compression = "lz4" if table in _WRITTEN_AGAIN else "zstd"
-                writer = open_writer(
-                    temporary, table, fingerprint=self._inputs, compression=compression, schemas=UNIT_TABLES
-                )
+                writer = open_writer(temporary, table, compression="lz4", schemas=UNIT_TABLES)
             self._writers[table] = self._stack.enter_context(writer)
         return self._writers[table]
 
@@ -240,44 +215,45 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-def _append_page(pages: _Pages, page: Page, build: Build, statistics: Statistics, seen: set[int]) -> bool:
-    """Add a page's rows; tell whether it became a row of the table of pages."""
+def _append_page(
+    pages: _Pages, page: Page | UnchangedPage, build: Build, statistics: Statistics, seen: set[int]
+) -> bool:
+    """Add a page's rows; tell whether it becomes a row of the table of pages."""
     counts = statistics.counts
     counts["pages"] += 1
-    if page.namespace != 0:
+    if isinstance(page, Page) and page.namespace != 0:
         statistics.drop("pages", "other namespace")
         return False
-    if page.older_revisions:
+    if isinstance(page, Page) and page.older_revisions:
         statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
     if page.page_id in seen:
         statistics.drop("pages", "page seen before", example=page.title)
         return False
     seen.add(page.page_id)
-    if page.redirect is not None:
-        _append_redirect(pages.rows, page, page.redirect, build, statistics)
-        return False
-    if page.text is None:
-        statistics.drop("pages", "text deleted", example=page.title)
-        return False
-    if page.model not in ("", "wikitext"):
-        statistics.drop("pages", f"content model {page.model}", example=page.title)
-        return False
+    if isinstance(page, Page):
+        if page.redirect is not None:
+            _append_redirect(pages.rows, page, page.redirect, build, statistics)
+            return False
+        if page.text is None:
+            statistics.drop("pages", "text deleted", example=page.title)
+            return False
+        if page.model not in ("", "wikitext"):
+            statistics.drop("pages", f"content model {page.model}", example=page.title)
+            return False
     if pages.props is not None and build.skip_disambiguation and pages.props.is_disambiguation(page.page_id):
         statistics.drop("pages", "disambiguation")
         return False
-    unchanged = pages.older.find(page) if pages.older is not None else None
-    if unchanged is not None:
-        statistics.add(Statistics.unpack(unchanged.statistics))
-        pages.add_unchanged(unchanged)
+    if isinstance(page, UnchangedPage):
+        statistics.add(Statistics.unpack(page.statistics))
+        pages.add_unchanged(page)
         return True
     if not build.keep:
         return _append_extracted(pages, page, build, statistics)
     counted = Statistics()
-    before = len(pages.rows.columns["sentences"]["text"])
     is_article = _append_extracted(pages, page, build, counted)
     statistics.add(counted)
     if is_article:
-        pages.keep(page, len(pages.rows.columns["sentences"]["text"]) - before, counted)
+        pages.keep(page, counted)
     return is_article
 
 
@@ -306,7 +282,6 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
     append_article(
         rows, page, article, rules=build.rules, language=build.site.language, statistics=statistics
     )
-    pages.order.append(page.page_id)
     return True
 
 

@@ -90,8 +90,8 @@ def describe_build(
     counts = statistics.counts
     counts["pages read"] = counts["pages"]
     for pages in ranges:
-        for table, part in pages.parts.items():
-            tables[table].append(part)
+        for table, parts in pages.parts.items():
+            tables[table] += parts
         counts.update(pages.counts)
         statistics.drops.setdefault("pages", Counter()).update(pages.drops)
     if repeats.parts:

@@ -1,12 +1,18 @@
-"""Parquet files of the tables: where they lie and how they are encoded."""
+"""Parquet files of the tables: where they lie, how they are encoded, and where a table is cut into parts.
+
+A part's bytes depend on its rows alone, and the cuts on the ids of the pages alone: so two snapshots of one wiki
+have the same files where their pages are the same, and share them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,11 +25,14 @@ __all__ = [
     "UNIT_TABLES",
     "anchor_lists",
     "open_writer",
+    "pages_per_part",
     "part_path",
+    "part_starts",
     "record_batch",
+    "write_rows",
 ]
 
-FINGERPRINT = b"fingerprint"
+Ids = npt.NDArray[np.int64]
 
 # Columns of few different values; a dictionary of whole texts would only cost time.
 _DICTIONARY = ["title", "section", "kind", "place"]
@@ -49,6 +58,13 @@ ROWS_PER_GROUP = {
 """Rows of a row group. A search fetches paragraphs and sentences one by one, by id, so their groups are small."""
 
 
+PARTS = 256
+"""Parts that a table has at least, where they have pages enough: the fewer pages a part has, the more of a snapshot
+is shared with the next one, and the more files there are."""
+FEWEST_PAGES, MOST_PAGES = 256, 4096
+_LONGEST = 4
+
+
 def part_path(folder: Path, table: str, number: int) -> Path:
     """Return the path of a table's part in a snapshot."""
     return folder / table / f"part-{number:05d}.parquet"
@@ -58,21 +74,62 @@ def open_writer(
     path: Path,
     table: str,
     *,
-    fingerprint: str,
     compression: str = "zstd",
     schemas: Mapping[str, pa.Schema] = TEXT_TABLES,
 ) -> pq.ParquetWriter:
-    """Open a Parquet file of `table` for writing; `fingerprint` goes into its metadata."""
+    """Open a Parquet file of `table` for writing."""
     schema = schemas[table]
     names = schema.names
     return pq.ParquetWriter(
         path,
-        schema.with_metadata({FINGERPRINT: fingerprint.encode()}),
+        schema,
         compression=compression,
         use_dictionary=[name for name in _DICTIONARY if name in names],
         column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in names},
         write_statistics=[name for name in names if name in _DELTA or name == "from_title"],
     )
+
+
+def write_rows(path: Path, table: str, rows: pa.Table) -> None:
+    """Write the rows of a part of the snapshot; the same rows give the same bytes."""
+    with open_writer(path, table) as writer:
+        # In one piece: how rows lie in memory would show in the file.
+        writer.write_table(rows.combine_chunks(), row_group_size=ROWS_PER_GROUP[table])
+
+
+def pages_per_part(pages: int) -> int:
+    """Return how many pages a part has on average, in a snapshot of so many: a power of two.
+
+    The cuts for one power are among those for the lower one.
+    """
+    wanted = pages // PARTS
+    return int(min(max(1 << wanted.bit_length() - 1 if wanted else 1, FEWEST_PAGES), MOST_PAGES))
+
+
+def part_starts(page_ids: Ids, mean: int) -> list[int]:
+    """Return the places in `page_ids`, which ascend, at which a part starts; the first is 0.
+
+    Whether a page starts a part is a matter of its own id, so that a page which is added or removed changes the
+    part that it lies in, and at most the one before. Parts of many more pages than `mean` are cut further, by
+    the same rule.
+    """
+    if not len(page_ids):
+        return []
+    # Multiplication by 2^64 over the golden ratio scatters successive numbers evenly (Knuth, vol. 3, 6.4).
+    scattered = page_ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    starts: list[int] = []
+
+    def cut(first: int, end: int, mean: int) -> None:
+        inside = np.flatnonzero(scattered[first:end] < np.uint64((1 << 64) // mean - 1)) + first
+        edges = [first, *(int(place) for place in inside if place > first), end]
+        for one, following in pairwise(edges):
+            if following - one > _LONGEST * mean and mean > 1:
+                cut(one, following, mean // 2)
+            else:
+                starts.append(one)
+
+    cut(0, len(page_ids), mean)
+    return starts
 
 
 def record_batch(table: str, columns: dict[str, list[Any]]) -> pa.RecordBatch:

@@ -11,7 +11,6 @@ from types import TracebackType
 from rich.console import Console
 
 from kc_schema.store import read_json, write_json
-from pipelines.dump.pages import BrokenPage, Page
 from pipelines.dump.work_units import WorkUnit
 from pipelines.engine.progress import Progress
 from pipelines.text_corpus.statistics import Statistics
@@ -60,14 +59,13 @@ class UnitProgress:
         """Take note of `size` more bytes of the dump file that were read."""
         self._position += size
 
-    def update(self, counts: Mapping[str, int], page: Page | BrokenPage) -> None:
-        """Take note of what was counted so far and of the page that comes next."""
+    def update(self, counts: Mapping[str, int], page: str) -> None:
+        """Take note of what was counted so far and of the page that comes next: its title, or its place."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + SECONDS_BETWEEN_WRITES
-            title = page.title if isinstance(page, Page) else page.where
             pages, articles = counts.get("pages", 0), counts.get("articles", 0)
-            write_json(self._path, UnitState(self._number, pages, articles, self._position, title))
+            write_json(self._path, UnitState(self._number, pages, articles, self._position, page))
 
 
 def units_in_progress(work: Path) -> list[UnitState]:

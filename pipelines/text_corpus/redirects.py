@@ -9,22 +9,35 @@ that its pages are shared between processes.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.build import Build
-from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer, part_path, record_batch
+from pipelines.text_corpus.part_files import part_path, write_rows
 
-__all__ = ["JoinedRedirects", "RedirectTable", "build_redirect_table", "join_redirects", "redirect_step"]
+__all__ = [
+    "JoinedRedirects",
+    "RedirectTable",
+    "build_redirect_table",
+    "join_redirects",
+    "redirect_step",
+    "title_hash",
+]
 
 CACHE_KIB = 65_536
 MAPPED_BYTES = 1 << 34
 TITLES_PER_QUERY = 500
+ROWS_PER_FETCH = 1 << 16
+ROWS_PER_PART = 1 << 14
+"""How many redirects a part has on average; a snapshot shares the parts whose titles lead where they led."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +65,44 @@ def join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:
     """
     step = redirect_step(build, found)
     with explain_file_errors(build.output):
-        return step.run(lambda: _join_redirects(build, found, step.inputs))
+        return step.run(lambda: _join_redirects(build, found))
 
 
-def _join_redirects(build: Build, found: Sequence[Part], fingerprint: str) -> JoinedRedirects:
+def _join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:
     path = build.work / "redirects.sqlite"
     drops = build_redirect_table([build.output / part.file for part in found], path)
     parts = []
     table = RedirectTable(path)
-    for number, rows in enumerate(table.rows(ROWS_PER_GROUP["redirects"] * 16)):
+    for number, rows in enumerate(_cut(table.rows(ROWS_PER_FETCH))):
         part = part_path(build.output, "redirects", number)
-        from_titles, to_titles = (list(column) for column in zip(*rows, strict=True))
-        batch = record_batch("redirects", {"from_title": from_titles, "to_title": to_titles})
-        with (
-            replacing(part) as temporary,
-            open_writer(temporary, "redirects", fingerprint=fingerprint) as writer,
-        ):
-            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP["redirects"])
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        with replacing(part) as temporary:
+            write_rows(temporary, "redirects", pa.table(columns, schema=TEXT_TABLES["redirects"]))
         parts.append(describe_part(part, build.output))
     table.close()
     return JoinedRedirects(describe_part(path, build.output, rows=0), tuple(parts), drops)
+
+
+def title_hash(title: str) -> int:
+    """Return 32 bits of a title."""
+    return zlib.crc32(title.encode("utf-8", "surrogatepass"))
+
+
+def _cut(fetched: Iterable[list[tuple[str, str]]]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the rows of each part: whether a redirect starts one is a matter of its own title."""
+    part: list[tuple[str, str]] = []
+    for rows in fetched:
+        first = 0
+        for place, (title, _) in enumerate(rows):
+            if title_hash(title) % ROWS_PER_PART == 0:
+                part += rows[first:place]
+                first = place
+                if part:
+                    yield part
+                part = []
+        part += rows[first:]
+    if part:
+        yield part
 
 
 def build_redirect_table(parts: Iterable[Path], path: Path) -> Counter[str]:

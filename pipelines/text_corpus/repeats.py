@@ -56,7 +56,7 @@ def write_hashes(build: Build, number: int, paragraphs: Path, sentences: Path) -
     """Write the hashes of a part's sentences to the working folder.
 
     Args:
-        number: of the page range.
+        number: of the parts.
         paragraphs, sentences: the parts of both tables, with the same pages.
     """
     kinds = pq.read_table(paragraphs, columns=["paragraph_id", "kind"])

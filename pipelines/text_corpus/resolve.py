@@ -1,7 +1,7 @@
 """From the part files of the work units to the parts of the snapshot: anchors lead to pages, ids ascend.
 
-Where the dump's pages ascend by id (every classic dump), the snapshot's parts are those of the work units.
-Where they do not, or a page stands in the dump twice, the rows are laid anew by ranges of page ids.
+Parts are cut by the ids of the pages alone (`part_files.part_starts`), wherever their pages stood in the dump. Rows
+of unchanged pages come from an older snapshot, and a part without any other page is its file.
 """
 
 from __future__ import annotations
@@ -10,92 +10,104 @@ import itertools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.anchors import Anchor, is_title, render
 from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
-from kc_schema.tables import APPARATUS, PARAGRAPHS_PER_PAGE, SORT_KEYS
+from kc_schema.tables import TEXT_TABLES
+from pipelines.text_corpus.anchor_traces import AnchorTrace
 from pipelines.text_corpus.build import Build
-from pipelines.text_corpus.extract import UnitResult, unit_folder
+from pipelines.text_corpus.extract import UnitResult
 from pipelines.text_corpus.page_props import open_page_props
 from pipelines.text_corpus.part_files import (
-    ROWS_PER_GROUP,
     TAGGED_COLUMNS,
-    UNIT_TABLES,
-    open_writer,
+    pages_per_part,
     part_path,
+    part_starts,
+    write_rows,
 )
 from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
 from pipelines.text_corpus.repeats import write_hashes
-from pipelines.text_corpus.reuse import AnchorTrace, ReusedRows
+from pipelines.text_corpus.reuse import FOLDER, page_ids_of
+from pipelines.text_corpus.reused_pages import ReusedPages, write_kept
+from pipelines.text_corpus.unit_pages import (
+    Ids,
+    claim_pages,
+    extracted_rows,
+    ids_between,
+    in_order,
+    kept_rows,
+    page_ids,
+)
 
 __all__ = ["PageRange", "RangeResult", "plan_ranges", "range_step", "resolve_range"]
 
-PAGES_PER_RANGE = 20_000
+PAGES_PER_RANGE = 2_000
+PAGES_PER_RANGE_OUT_OF_ORDER = 20_000
+"""So many pages are resolved in one go. Where pages stand in the dump in no order, every range reads most units."""
 TABLES_BY_PAGE = ("pages", "paragraphs", "sentences", "image_links")
-PARAGRAPH_BITS = PARAGRAPHS_PER_PAGE.bit_length() - 1
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class PageRange:
-    """The pages of one part of the snapshot: ``first <= page_id < end`` in the given work units."""
+    """The pages of some parts of the snapshot, which follow one another."""
 
     number: int
+    """Of the first part."""
     units: tuple[int, ...]
-    first: int
-    end: int
-    whole: bool
-    """Whether it is just the one work unit, in order and without doubles."""
+    """The work units that hold the pages, in the order of the dump."""
+    cuts: tuple[int, ...]
+    """The least page id of each part, and one that is greater than those of the last."""
 
 
 @dataclass(frozen=True)
 class RangeResult:
     """What a finished page range gave."""
 
-    number: int
-    parts: dict[str, Part]
-    """Its part of each table that it has rows of."""
+    parts: dict[str, list[Part]]
+    """Its parts of each table that it has rows of."""
     counts: Counter[str]
     """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of what work
     units have counted of pages that stood in the dump before; with the wiki's page properties, how many pages have
     which."""
     drops: Counter[str]
     """How many pages were left out, by reason."""
-    hashes: Part | None = None
-    """The hashes of its sentences (`pipelines.text_corpus.repeats`); None where it has none."""
-    kept: Part | None = None
+    hashes: list[Part]
+    """The hashes of its sentences (`pipelines.text_corpus.repeats`), one for each of its parts with some."""
+    kept: list[Part]
     """What is kept of its pages (`pipelines.text_corpus.reuse`), where that was asked for."""
 
 
 def plan_ranges(results: Sequence[UnitResult], build: Build) -> list[PageRange]:
-    """Return the page ranges of the snapshot's parts; they depend on the work units alone."""
+    """Return the page ranges of the snapshot's parts; their cuts depend on the ids of the pages alone."""
     filled = sorted((r for r in results if r.first_page_id >= 0), key=lambda r: r.first_page_id)
+    if not filled:
+        return []
     ordered = all(r.ascending for r in filled) and all(
-        one.last_page_id < following.first_page_id for one, following in itertools.pairwise(filled)
+        one.last_page_id < following.first_page_id for one, following in pairwise(filled)
     )
-    if ordered:
-        return [
-            PageRange(number, (r.number,), r.first_page_id, r.last_page_id + 1, True)
-            for number, r in enumerate(filled)
-        ]
-    columns = [
-        pq.read_table(unit_folder(build, r.number) / "pages.parquet", columns=["page_id"]) for r in filled
-    ]
-    ids = np.unique(np.concatenate([column["page_id"].to_numpy() for column in columns]))
-    starts = [int(first) for first in ids[::PAGES_PER_RANGE]]
-    ends = [*starts[1:], int(ids[-1]) + 1]
+    ids = np.unique(np.concatenate([page_ids(build, r.number) for r in filled]))
+    starts = part_starts(ids, build.pages_per_part or pages_per_part(len(ids)))
+    cuts = [*ids[starts].tolist(), int(ids[-1]) + 1]
+    most = PAGES_PER_RANGE if ordered else PAGES_PER_RANGE_OUT_OF_ORDER
     ranges = []
-    for number, (first, end) in enumerate(zip(starts, ends, strict=True)):
-        units = sorted(r.number for r in filled if r.first_page_id < end and r.last_page_id >= first)
-        ranges.append(PageRange(number, tuple(units), first, end, False))
+    begin = 0
+    for place in range(1, len(starts) + 1):
+        # As many parts as have no more pages, but one at least.
+        end = starts[place + 1] if place + 1 < len(starts) else len(ids)
+        if place == len(starts) or end - starts[begin] > most:
+            first, last = cuts[begin], cuts[place]
+            units = sorted(r.number for r in filled if r.first_page_id < last and r.last_page_id >= first)
+            ranges.append(PageRange(begin, tuple(units), tuple(cuts[begin : place + 1])))
+            begin = place
     return ranges
 
 
@@ -112,173 +124,146 @@ def resolve_range(build: Build, redirects: JoinedRedirects, pages: PageRange) ->
     """
     step = range_step(build, redirects, pages)
     with explain_file_errors(build.output):
-        return step.run(lambda: _resolve_range(build, redirects, pages, step.inputs))
+        return step.run(lambda: _RangeResolver(build, redirects, pages).run())
 
 
-def _resolve_range(
-    build: Build, redirects: JoinedRedirects, pages: PageRange, fingerprint: str
-) -> RangeResult:
-    targets = RedirectTable(build.output / redirects.database.file)
-    parts: dict[str, Part] = {}
-    counts: Counter[str] = Counter()
-    doubles = {} if pages.whole else _find_doubles(pages, build)
-    reused = _reused_rows(pages, doubles, build) if build.keep else None
-    for table in TABLES_BY_PAGE:
-        path = part_path(build.output, table, pages.number)
-        source = unit_folder(build, pages.units[0]) / f"{table}.parquet"
-        if pages.whole and table not in TAGGED_COLUMNS:
-            if not source.exists():
+class _RangeResolver:
+    """Writes the parts of a page range."""
+
+    def __init__(self, build: Build, redirects: JoinedRedirects, pages: PageRange) -> None:
+        self._build = build
+        self._pages = pages
+        self._redirects = RedirectTable(build.output / redirects.database.file)
+        self._claims = claim_pages(build, pages.units, pages.cuts[0], pages.cuts[-1])
+        self._reused = ReusedPages(self._claims.reused, build) if build.keep else None
+        self._props = open_page_props(build)
+        self._shared = [self._find_shared(first, end) for first, end in pairwise(pages.cuts)]
+        """Of every part the name of the older snapshot's that it is; None where it is none."""
+        self._counts: Counter[str] = Counter()
+
+    def run(self) -> RangeResult:
+        """Write the parts; return what they are."""
+        parts: dict[str, list[Part]] = {table: [] for table in (*TABLES_BY_PAGE, FOLDER)}
+        for place, name in enumerate(self._shared):
+            if name is not None:
+                for table, part in self._share(name, self._pages.number + place).items():
+                    parts[table].append(part)
+        for table in TABLES_BY_PAGE:
+            if not all(self._is_shared(table)):
+                parts[table] += self._write(table, self._rows(table))
+        if self._reused is not None and not all(self._is_shared(FOLDER)):
+            kept = [kept_rows(self._build, unit, ids) for unit, ids in self._claims.extracted.items()]
+            parts[FOLDER] += self._write(FOLDER, self._reused.kept_rows(kept))
+        self._redirects.close()
+        if self._reused is not None:
+            self._counts += self._reused.counts()
+        self._counts.subtract(self._claims.counted)
+        doubles = self._claims.doubles
+        found = {table: sorted(parts[table], key=lambda part: part.file) for table in parts if parts[table]}
+        kept_parts = found.pop(FOLDER, [])
+        return RangeResult(
+            found,
+            self._counts,
+            Counter({"page seen before": doubles} if doubles else {}),
+            [self._hash_sentences(part) for part in found.get("sentences", [])],
+            kept_parts,
+        )
+
+    def _hash_sentences(self, part: Part) -> Part:
+        name = Path(part.file).name
+        files = (self._build.output / table / name for table in ("paragraphs", "sentences"))
+        return write_hashes(self._build, int(Path(name).stem.rpartition("-")[2]), *files)
+
+    def _is_shared(self, table: str) -> list[bool]:
+        """Tell of every part of a table whether it is the older snapshot's."""
+        # What the wiki says of its pages is said of all pages anew.
+        anew = table == "pages" and self._props is not None
+        return [name is not None and not anew for name in self._shared]
+
+    def _find_shared(self, first: int, end: int) -> str | None:
+        """Return the name of the older snapshot's parts with the same rows as those of a part."""
+        if self._reused is None:
+            return None
+        if any(len(ids_between(ids, first, end)) for ids in self._claims.extracted.values()):
+            return None
+        return self._reused.whole_part(ids_between(self._claims.reused, first, end))
+
+    def _share(self, name: str, number: int) -> dict[str, Part]:
+        """Let parts of the older snapshot be this one's; return them by their folders."""
+        assert self._build.older is not None
+        assert self._reused is not None
+        found = {}
+        for folder, part in self._reused.parts(name).items():
+            if not any(self._is_shared(folder)):
                 continue
-            _link(source, path)
-        else:
-            found = _write_table(table, path, pages, doubles, build, targets, fingerprint, reused)
-            if found is None:
-                continue
-            counts += found
-        parts[table] = describe_part(path, build.output)
-    targets.close()
-    if reused is not None:
-        counts += reused.counts()
-    for unit, page_ids in doubles.items():
-        counts.subtract(_count_doubles(unit, page_ids, pages, build))
-    seen_before = sum(map(len, doubles.values()))
-    return RangeResult(
-        pages.number,
-        parts,
-        counts,
-        Counter({"page seen before": seen_before} if seen_before else {}),
-        _hash_sentences(parts, pages, build),
-        reused.write(build, pages.number) if reused is not None else None,
-    )
+            path = part_path(self._build.output, folder, number)
+            _link(self._build.older / part.file, path)
+            found[folder] = replace(part, file=path.relative_to(self._build.output).as_posix())
+        return found
 
+    def _write(self, table: str, rows: pa.Table) -> list[Part]:
+        """Write the parts of a table that are not shared."""
+        starts = np.searchsorted(page_ids_of(rows), np.array(self._pages.cuts)).tolist()
+        shared = self._is_shared(table)
+        parts = []
+        for place, (first, end) in enumerate(pairwise(starts)):
+            if not shared[place] and first < end:
+                path = part_path(self._build.output, table, self._pages.number + place)
+                with replacing(path) as temporary:
+                    some = rows.slice(first, end - first)
+                    if table == FOLDER:
+                        write_kept(temporary, some)
+                    else:
+                        write_rows(temporary, table, some)
+                parts.append(describe_part(path, self._build.output))
+        return parts
 
-def _hash_sentences(parts: dict[str, Part], pages: PageRange, build: Build) -> Part | None:
-    if "sentences" not in parts:
-        return None
-    return write_hashes(
-        build, pages.number, *(build.output / parts[table].file for table in ("paragraphs", "sentences"))
-    )
+    def _rows(self, table: str) -> pa.Table:
+        """Return the rows of a table, of all pages whose parts are not shared, in their order."""
+        extracted = [
+            extracted_rows(self._build, unit, table, ids) for unit, ids in self._claims.extracted.items()
+        ]
+        pieces = [self._resolved(rows, table) for rows in extracted]
+        if self._reused is not None:
+            standing, again = self._reused.rows(table, self._reused_in_written_parts(table))
+            pieces += [standing, *(self._resolved(rows, table) for rows in again)]
+        rows = in_order(pieces, TEXT_TABLES[table])
+        if table != "pages" or self._props is None:
+            return rows
+        batches = []
+        for batch in rows.combine_chunks().to_batches(max_chunksize=_ROWS_AT_ONCE):
+            described, found = self._props.add_to(batch)
+            batches.append(described)
+            self._counts += found
+        return pa.Table.from_batches(batches, TEXT_TABLES[table])
 
+    def _reused_in_written_parts(self, table: str) -> Ids:
+        ids = self._claims.reused
+        places = np.searchsorted(np.array(self._pages.cuts), ids, "right") - 1
+        chosen: Ids = ids[~np.array(self._is_shared(table))[places]]
+        return chosen
 
-def _reused_rows(pages: PageRange, doubles: dict[int, list[int]], build: Build) -> ReusedRows:
-    """Return what work units have kept of the pages of the range."""
-    tables = []
-    for unit in pages.units:
-        kept = pq.read_table(unit_folder(build, unit) / "kept.parquet")
-        ids = kept["page_id"]
-        inside = pc.and_(pc.greater_equal(ids, pages.first), pc.less(ids, pages.end))
-        without = pa.array(doubles.get(unit, []), pa.int64())
-        tables.append(kept.filter(pc.and_(inside, pc.invert(pc.is_in(ids, without)))))
-    return ReusedRows(pa.concat_tables(tables).sort_by("page_id"), build)
+    def _resolved(self, rows: pa.Table, table: str) -> pa.Table:
+        """Return rows with their anchors resolved, where the table has any."""
+        if table not in TAGGED_COLUMNS:
+            return rows
+        trace = None if self._reused is None else self._reused.traces[table]
+        batches = []
+        for batch in rows.combine_chunks().to_batches(max_chunksize=_ROWS_AT_ONCE):
+            resolved, found = resolve_anchors(batch, TAGGED_COLUMNS[table], self._redirects, trace)
+            batches.append(resolved)
+            if table == "paragraphs":
+                self._counts += found
+        return pa.Table.from_batches(batches, TEXT_TABLES[table])
 
 
 def _link(source: Path, path: Path) -> None:
-    """Make a work unit's file appear in the snapshot by a second name; copy it where links cannot be had."""
+    """Make a file of an older snapshot appear by a second name; copy it where links cannot be had."""
     with replacing(path) as temporary:
         try:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
-
-
-def _find_doubles(pages: PageRange, build: Build) -> dict[int, list[int]]:
-    """Return by work unit the ids of pages that an earlier one holds too: the first in the dump stays."""
-    seen: set[int] = set()
-    doubles: dict[int, list[int]] = {}
-    for unit in pages.units:
-        ids = _read_unit(unit, "pages", ["page_id"], pages, [], build)["page_id"].to_pylist()
-        doubles[unit] = [page_id for page_id in ids if page_id in seen]
-        seen.update(ids)
-    return doubles
-
-
-def _count_doubles(unit: int, page_ids: list[int], pages: PageRange, build: Build) -> Counter[str]:
-    """Return what a work unit has counted of pages that are left out, as far as no table's rows say it."""
-    counts: Counter[str] = Counter()
-    if not page_ids:
-        return counts
-    own = pa.array(page_ids, pa.int64())
-    if build.page_props is None:  # else they are counted where the table of pages is written
-        marks = _read_unit(unit, "pages", ["page_id", "disambiguation"], pages, [], build)
-        marks = marks.filter(pc.is_in(marks["page_id"], own))
-        counts["disambiguations"] = pc.sum(marks["disambiguation"]).as_py()
-    kinds = _read_unit(unit, "paragraphs", ["page_id", "paragraph_id", "kind"], pages, [], build)
-    chosen = pc.and_(pc.is_in(kinds["page_id"], own), pc.equal(kinds["kind"], APPARATUS))
-    paragraphs = kinds.filter(chosen)["paragraph_id"].combine_chunks()
-    sentences = _read_unit(unit, "sentences", ["paragraph_id"], pages, [], build)
-    counts["apparatus paragraphs"] = len(paragraphs)
-    counts["apparatus sentences"] = pc.sum(pc.is_in(sentences["paragraph_id"], paragraphs)).as_py() or 0
-    return +counts
-
-
-def _read_unit(
-    unit: int, table: str, columns: list[str] | None, pages: PageRange, without: list[int], build: Build
-) -> pa.Table:
-    """Gives a work unit's rows of a table that belong to the range."""
-    path = unit_folder(build, unit) / f"{table}.parquet"
-    if not path.exists():
-        return UNIT_TABLES[table].empty_table()
-    rows = pq.read_table(path, columns=columns)
-    if table == "sentences":
-        page_ids = pc.shift_right(rows["paragraph_id"], PARAGRAPH_BITS)
-    else:
-        page_ids = rows["page_id"]
-    inside = pc.and_(pc.greater_equal(page_ids, pages.first), pc.less(page_ids, pages.end))
-    if without:
-        inside = pc.and_(inside, pc.invert(pc.is_in(page_ids, pa.array(without, pa.int64()))))
-    return rows.filter(inside)
-
-
-def _write_table(
-    table: str,
-    path: Path,
-    pages: PageRange,
-    doubles: dict[int, list[int]],
-    build: Build,
-    redirects: RedirectTable,
-    fingerprint: str,
-    reused: ReusedRows | None,
-) -> Counter[str] | None:
-    """Writes a part; gives what it counted on the way, None where the range has no rows of the table."""
-    counts: Counter[str] = Counter()
-    batches = _batches(table, pages, doubles, build)
-    props = open_page_props(build) if table == "pages" else None
-    first = next(batches, None)
-    if first is None:
-        return None
-    with replacing(path) as temporary, open_writer(temporary, table, fingerprint=fingerprint) as writer:
-        for batch in itertools.chain([first], batches):
-            if table in TAGGED_COLUMNS:
-                if reused is None:
-                    batch, found = resolve_anchors(batch, TAGGED_COLUMNS[table], redirects)
-                else:
-                    resolve = partial(resolve_anchors, redirects=redirects)
-                    batch, found = reused.resolve(batch, table, TAGGED_COLUMNS[table], resolve)
-                if table == "paragraphs":
-                    counts += found
-                if props is not None:
-                    batch, found = props.add_to(batch)
-                    counts += found
-            writer.write_batch(batch, row_group_size=ROWS_PER_GROUP[table])
-    return counts
-
-
-def _batches(
-    table: str, pages: PageRange, doubles: dict[int, list[int]], build: Build
-) -> Iterator[pa.RecordBatch]:
-    """Gives the rows of a range in order, a row group at a time."""
-    size = ROWS_PER_GROUP[table]
-    if pages.whole:
-        path = unit_folder(build, pages.units[0]) / f"{table}.parquet"
-        if path.exists():
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(batch_size=size)
-        return
-    rows = pa.concat_tables(
-        [_read_unit(unit, table, None, pages, doubles[unit], build) for unit in pages.units]
-    )
-    order = [(name, "ascending") for name in SORT_KEYS[table]]
-    yield from rows.sort_by(order).combine_chunks().to_batches(max_chunksize=size)
 
 
 def resolve_anchors(

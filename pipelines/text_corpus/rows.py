@@ -14,6 +14,7 @@ from kc_schema.tables import (
 )
 from pipelines.dump.pages import Page
 from pipelines.text_corpus.fragments import fragment_reason
+from pipelines.text_corpus.lines import is_formula, line_reasons
 from pipelines.text_corpus.part_files import UNIT_TABLES
 from pipelines.text_corpus.sentences import split_sentences
 from pipelines.text_corpus.statistics import Statistics
@@ -70,11 +71,11 @@ def append_article(
         anchors,
     )
     position = 0
-    for paragraph in article.paragraphs:
+    for paragraph, line in zip(article.paragraphs, line_reasons(article.paragraphs), strict=True):
         if position == PARAGRAPHS_PER_PAGE:
             statistics.drop("paragraphs", f"more than {PARAGRAPHS_PER_PAGE} on one page", example=page.title)
             continue
-        position += _append_paragraph(rows, page, position, paragraph, rules, language, statistics)
+        position += _append_paragraph(rows, page, position, paragraph, line, rules, language, statistics)
     for place, image in enumerate(article.images):
         rows.append("image_links", page.page_id, image.file, image.caption, image.place, place)
 
@@ -94,20 +95,28 @@ def _append_paragraph(
     page: Page,
     position: int,
     paragraph: Paragraph,
+    line: str | None,
     rules: frozenset[str],
     language: str,
     statistics: Statistics,
 ) -> bool:
-    """Adds a paragraph and its sentences; tells whether anything of it was kept."""
+    """Adds a paragraph and its sentences; tells whether anything of it was kept.
+
+    `line` is the rule of `LINE_RULES` that holds for it.
+    """
     text = paragraph.text
-    reason = fragment_reason(text, paragraph.kind)
+    reason = line if line in rules else fragment_reason(text, paragraph.kind)
     if reason is not None and reason in rules:
         statistics.drop("paragraphs", reason)
         return False
     kept: list[str] = []
     for start, end in split_sentences(text, paragraph.anchors, language):
         sentence = text[start:end]
-        reason = fragment_reason(sentence, paragraph.kind)
+        reason = None  # of a sentence that is the whole paragraph, as was found above
+        if len(sentence) < len(text):
+            reason = fragment_reason(sentence, paragraph.kind)
+            if reason is None and is_formula(sentence):
+                reason = "formula"
         if reason is not None and reason in rules:
             statistics.drop("sentences", reason)
         elif len(kept) == SENTENCES_PER_PARAGRAPH:

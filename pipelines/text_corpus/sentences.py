@@ -11,6 +11,7 @@ import sentencex
 from kc_schema.anchors import Anchor
 from pipelines.text_corpus.abbreviations import HALVES_OF_DAY, Abbreviations, abbreviations_in
 from pipelines.text_corpus.sentence_rules import ends_elsewhere
+from pipelines.wikitext.scripts import UNSPACED
 
 __all__ = ["split_sentences"]
 
@@ -96,8 +97,6 @@ def _segments(text: str, language: str) -> list[str]:
 
 # What ends a sentence without white space behind it: full stops of scripts that use none.
 _FULL_WIDTH_ENDS = "。｡！？．"
-# Letters of scripts that put no white space between words: from Thai to Tibetan, Burmese, Khmer, kana, Han.
-_UNSPACED = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # Particles that go on behind a Japanese quotation.
 _PARTICLES = "とのをはがにでもっなや"
 _CLOSERS = "\"'”’»)]」』）】》〉"
@@ -151,7 +150,7 @@ def _is_end_without_space(before: str, behind: str) -> bool:
     end = before.rstrip(_CLOSERS)[-1:]
     return (
         end in _FULL_WIDTH_ENDS
-        or (end in "!?…" and _UNSPACED.match(behind) is not None)
+        or (end in "!?…" and UNSPACED.match(behind) is not None)
         or (_LAST_WORD.search(before) is not None and _FIRST_WORD.match(behind) is not None)
     )
 

@@ -8,11 +8,12 @@ from itertools import accumulate
 from pipelines.wikitext import marks
 from pipelines.wikitext.apparatus import LISTS, SECTION, apparatus_in
 from pipelines.wikitext.article_parts import Anchor, Article, ImageLink, Paragraph
-from pipelines.wikitext.blocks import HEADING, LIST, PROSE, Block, read_blocks
+from pipelines.wikitext.blocks import BOLD, HEADING, LIST, PROSE, Block, read_blocks
 from pipelines.wikitext.emphasis import bold_runs, strip_emphasis
 from pipelines.wikitext.expansion import Expansion
 from pipelines.wikitext.links import Links, strip_external_links
 from pipelines.wikitext.page_images import gallery_images, is_interface_icon
+from pipelines.wikitext.scripts import width
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 from pipelines.wikitext.switches import is_disambiguation, strip_switches
 from pipelines.wikitext.tags import strip_tags
@@ -26,7 +27,7 @@ __all__ = ["extract_article"]
 _APPARATUS = "apparatus"
 """The kind of all that a section of references, notes or links holds."""
 LONGEST_SHORT_ITEM = 80
-"""List items up to this length join the introduction with a colon that they follow."""
+"""List items up to this length join the introduction with a colon that they follow; half of it without spaces."""
 LONGEST_INTRODUCED_LIST = 2000
 """A paragraph with the items of its list grows no longer than this."""
 LONGEST_NAME, MOST_NAMES = 120, 20
@@ -155,6 +156,7 @@ class _Extraction:
             if apparatus is not None and (kind == LIST or apparatus != LISTS):
                 kind = _APPARATUS
             paragraph = _paragraph(marks.restore(text).strip() if literal else text, kind, section)
+            paragraph.bold = level == BOLD
             if paragraph.text:
                 paragraphs.append(paragraph)
         return paragraphs, len(paragraphs) if introduction_length < 0 else introduction_length
@@ -212,12 +214,13 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
             introduction = -1
         elif introduction >= 0:
             before, first, term = joined[introduction]
+            term = max(term, 0)
             if term or (_is_short(text) and len(before) < LONGEST_INTRODUCED_LIST):
                 joined[introduction] = (before + marks.NEWLINE + text, first, 0)
                 introduction = -1 if term else introduction
                 continue
         if (level == 1 and kind == LIST) or (
-            text[-1] in _INTRODUCTION_ENDS and kind == PROSE and text.endswith((":", _INTRODUCTION_ENDS))
+            text[-1] in _MAY_INTRODUCE and kind == PROSE and text.endswith(_INTRODUCTION_ENDS)
         ):
             introduction = len(joined)
         joined.append((text, kind, level))
@@ -226,8 +229,9 @@ def _with_introductions(texts: list[str], blocks: list[Block]) -> list[Block]:
 
 # What stands alone in a list item only where all else was removed: a bullet, a source's full stop.
 _LEFTOVERS = "*#:;,.()[] "
-_INTRODUCTION_ENDS = ":" + marks.ANCHOR_END
+_INTRODUCTION_ENDS = (":", "：", ":" + marks.ANCHOR_END, "：" + marks.ANCHOR_END)
+_MAY_INTRODUCE = ":：" + marks.ANCHOR_END
 
 
 def _is_short(text: str) -> bool:
-    return len(text) <= LONGEST_SHORT_ITEM or len(marks.strip_anchors(text)) <= LONGEST_SHORT_ITEM
+    return width(text) <= LONGEST_SHORT_ITEM or width(marks.strip_anchors(text)) <= LONGEST_SHORT_ITEM

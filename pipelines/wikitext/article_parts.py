@@ -22,6 +22,8 @@ class Paragraph:
     """``prose``, ``list`` or ``quote``; ``apparatus`` in a section of references, notes or links."""
     section: str
     """Headings above the paragraph, outermost first, joined by ``" / "``; empty in the introduction."""
+    bold: bool = False
+    """Whether it is one line in bold and nothing else."""
 
 
 @dataclass(slots=True)

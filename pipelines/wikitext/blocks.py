@@ -11,14 +11,16 @@ import re
 from pipelines.wikitext import marks
 from pipelines.wikitext.emphasis import strip_emphasis
 
-__all__ = ["Block", "read_blocks"]
+__all__ = ["BOLD", "Block", "read_blocks"]
 
 PROSE, LIST, QUOTE, HEADING = "prose", "list", "quote", "heading"
 
 
 Block = tuple[str, str, int]
 """A block as it was found: its text, still with marks; its kind; a heading's level, or 1 for a list item that
-is a term to be defined."""
+is a term to be defined, or `BOLD`."""
+BOLD = -1
+"""In place of a level: the block is one line in bold."""
 
 
 # Two line breaks with nothing between: a new paragraph.
@@ -35,6 +37,13 @@ _DEFINITION = re.compile(
 
 # Words in bold or italics, whose colons end no term.
 _EMPHASISED = re.compile(r"(?<!')'{2,3}(?!')[^'\n]+'{2,3}(?!')")
+
+
+# A line that is bold from its first to its last word; a colon may stand behind.
+_UNSEEN = f"[{marks.REMOVED}{marks.JOINER}{marks.BREAK}]*"
+_BOLD_LINE = re.compile(
+    rf"{_UNSEEN}(?:'{{3}}|'{{5}})(?!')(?:[^'\n]|'{{1,2}}(?!'))+(?:'{{3}}|'{{5}})\s*:?\s*{_UNSEEN}"
+)
 
 
 def _without_colons(words: re.Match[str]) -> str:
@@ -57,6 +66,8 @@ class _Reader:
         self.blocks: list[Block] = []
         self.lines: list[str] = []
         self.preformatted = False
+        self.bold = False
+        """Whether the paragraph is, so far, one line in bold."""
         self.kind = PROSE
 
     def read(self, text: str) -> list[Block]:
@@ -65,9 +76,11 @@ class _Reader:
         for line in text.split("\n"):
             # What emphasis hides at the start of a line begins no list.
             first = line[:1]
+            bold = False
             if "''" in line:
                 if first == ";":
                     line = _EMPHASISED.sub(_without_colons, line)
+                bold = _BOLD_LINE.fullmatch(line) is not None
                 line = strip_emphasis(line)
             if first not in _SPECIAL or (first == "\t" and not line.isspace()):
                 if self.preformatted:
@@ -96,6 +109,8 @@ class _Reader:
                 lines.append(line)
             else:
                 self.block_mark(first, line[1:])
+            if bold:
+                self.bold = len(lines) == 1
         self.end_paragraph()
         return blocks
 
@@ -103,9 +118,12 @@ class _Reader:
         lines = self.lines
         if lines:
             separator = marks.NEWLINE if self.preformatted else " "
-            self.blocks.append((separator.join(lines) if len(lines) > 1 else lines[0], self.kind, 0))
+            if len(lines) > 1:
+                self.blocks.append((separator.join(lines), self.kind, 0))
+            else:
+                self.blocks.append((lines[0], self.kind, BOLD if self.bold and self.kind == PROSE else 0))
             lines.clear()
-        self.preformatted = False
+        self.preformatted = self.bold = False
 
     def indented(self, line: str) -> None:
         """Take a line that begins with a space: preformatted, unless it goes on a paragraph."""

@@ -177,7 +177,8 @@ class Expansion:
             kind = template_kind_on(self.site.language, name)
             if kind is not None:
                 action = _Silent(kind)
-            elif ":" not in written and written.upper() != written:
+            elif ":" not in written and not (written.isascii() and written.upper() == written):
+                # No variable, whose names are capitals: {{PAGENAME}}.
                 action = _Silent("")
         if ":" not in written:
             if len(self.actions) > _MOST_NAMES:

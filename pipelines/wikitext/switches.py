@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 from functools import cache
+from typing import NamedTuple
 
 from pipelines.wikitext.data import read_table
 from pipelines.wikitext.site import Site
@@ -21,13 +22,26 @@ STATICREDIRECT NOGLOBAL DISAMBIG ARCHIVEDTALK NOTALK EXPECTED_UNCONNECTED_PAGE N
 _KNOWN = frozenset(_KNOWN_TEXT.split())
 
 
+class _Names(NamedTuple):
+    """Names of templates that tell disambiguation pages, in lower case, and what their titles end with."""
+
+    whole: frozenset[str]
+    beginnings: tuple[str, ...]
+    endings: tuple[str, ...]
+    titles: tuple[str, ...]
+
+
 @cache
-def _disambiguation_templates(language: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the names of templates that tell disambiguation pages, in lower case, and beginnings of such names."""
-    rows = read_table("disambiguation_templates")
+def _disambiguation_names(language: str) -> _Names:
     # Many wikis have borrowed the English names.
-    names = {name.lower() for code, name in rows if code in (language, "en")}
-    return frozenset(names), tuple(name[:-1] for name in names if name.endswith("*"))
+    languages = (language, "en")
+    names = {name.lower() for code, name in read_table("disambiguation_templates") if code in languages}
+    return _Names(
+        frozenset(names),
+        tuple(name[:-1] for name in names if name.endswith("*")),
+        tuple(name[1:] for name in names if name.startswith("*")),
+        tuple(f"({word})" for code, word in read_table("disambiguation_titles") if code in languages),
+    )
 
 
 def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
@@ -52,7 +66,10 @@ def strip_switches(text: str, site: Site) -> tuple[str, set[str]]:
 
 def is_disambiguation(title: str, templates: Set[str], switches: Set[str], language: str = "en") -> bool:
     """Return whether a page only tells articles apart: by its title, its templates' names or its switches."""
-    if "DISAMBIG" in switches or title.endswith("(disambiguation)"):
+    known = _disambiguation_names(language)
+    if "DISAMBIG" in switches or title.endswith(known.titles):
         return True
-    known, beginnings = _disambiguation_templates(language)
-    return any(name.lower() in known or name.lower().startswith(beginnings) for name in templates)
+    for name in map(str.lower, templates):
+        if name in known.whole or name.startswith(known.beginnings) or name.endswith(known.endings):
+            return True
+    return False

@@ -13,7 +13,7 @@ _SPECIAL_SPACES = "\u00a0\u2009\u202f\u200a\u2002\u2003"
 # Two or more spaces; spaces before a comma or a full stop that end something; spaces between dots.
 _SPACES = re.compile(rf" (?=[ ,.])(?: *[,.](?=[\s{JOINER}{ANCHOR_END}{REMOVED}]|\Z)|(?<=\. )\.(?!\d)| +)")
 # Brackets around nothing that are not part of a word.
-_EMPTY_BRACKETS = re.compile(r"\( ?\)|（ ?）|「」|『』|【】|〈〉|《》")
+_EMPTY_BRACKETS = re.compile(r"\( ?\)|（ ?）")
 
 
 def tidy(text: str) -> str:
@@ -72,13 +72,17 @@ def _close_gaps(text: str) -> str:
 
 
 # What may need tidying before a removal and behind it; both hold the empty string.
-_BEFORE_GAP = " ([\n（「『【〈《" + SURFACE
-_BEHIND_GAP = ")]）」』】〉》" + ANCHOR_END
-_SEPARATORS = " ,;:、，；："
+_BEFORE_GAP = " ([\n（「『【〈《〔［«“„‘‚‹、，；：" + SURFACE
+_BEHIND_GAP = ")]）」』】〉》〕］、，；" + ANCHOR_END
+_SEPARATORS = " ,;:、，；：・"
 # What announces nothing once it stands alone in its brackets.
 _ANNOUNCEMENTS = ("(pronounced", "(pronunciation", "(IPA", "(listen")
 _CLOSING = {"(": ")", "[": "]", "（": "）", "「": "」", "『": "』", "【": "】", "〈": "〉", "《": "》"}
+_CLOSING |= {"〔": "〕", "［": "］"}
 _CLOSERS = frozenset(_CLOSING.values())
+# Quotation marks, which fall where nothing is left between them; some close in one language what they open in another.
+_QUOTATION = {"«": "»", "“": "”", "„": "“”", "‘": "’", "‚": "‘", "‹": "›"}
+_FULL_WIDTH_SEPARATORS = "、，；"
 
 
 def _join(left: str, right: str) -> str:
@@ -105,11 +109,25 @@ def _join(left: str, right: str) -> str:
         if before.endswith(_ANNOUNCEMENTS):
             before = before[: before.rindex("(") + 1]
         return _join(before, behind) if before[-1:] in _CLOSING else before + behind
-    if last in ",;":
-        if before.rstrip(_SEPARATORS)[-1:] in ("(", "["):
+    if first in _QUOTATION.get(last, ""):
+        return _join(
+            before[:-1].rstrip(" ") + " " * (before[-2:-1] == " "), " " * (behind[1:2] == " ") + behind[1:]
+        )
+    if last in ",;" or last in _FULL_WIDTH_SEPARATORS:
+        if before.rstrip(_SEPARATORS)[-1:] in _CLOSING:
             return before.rstrip(_SEPARATORS) + behind
-        if first in ",;":
+        if first in ",;" or first in _FULL_WIDTH_SEPARATORS:
             return before + behind[1:]
-    if first in ",.;:!?\n":
+        if first == "。":
+            return before[:-1] + behind
+    if last in ":：" and first in ",;、，；" and _is_open(before):
+        # A label that has lost what it announced: "(German: , b)".
+        return before[:-1] + behind
+    if first in ",.;:!?\n、。，；：":
         return before + behind
     return f"{before} {behind}" if len(before) + len(behind) < len(left) + len(right) else before + behind
+
+
+def _is_open(text: str) -> bool:
+    """Whether a round bracket is open at the end of `text`."""
+    return max(text.rfind("("), text.rfind("（")) > max(text.rfind(")"), text.rfind("）"))

@@ -102,6 +102,8 @@ def test_a_refresh_gives_the_corpus_of_a_full_build(served, tmp_path, full, caps
     assert first.exists()
     second = (root / "current").resolve()
     assert second != first
+    # The same redirects: one file.
+    assert (second / "redirects/part-00000.parquet").samefile(first / "redirects/part-00000.parquet")
     found = main_search(root / "current")
     assert "Page 200" in found
     log = (root / "refresh.log").read_text()

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.build_text_kc import describe
+from pipelines.text_corpus.changed_redirects import _differences
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP
-from pipelines.text_corpus.reuse import _differences, count_reused, why_not_reusable
+from pipelines.text_corpus.reuse import count_reused, why_not_reusable
 from tests.corpus_builder import build, files, rows
 from tests.dump_writer import DumpPage, DumpSite, noise, redirect_page, write_dump
 
@@ -106,7 +107,7 @@ def test_everything_that_can_happen_to_a_page(tmp_path, unit_bytes, pages_per_st
     old = dump(tmp_path, OLD, "20260101", pages_per_stream=pages_per_stream)
     new = dump(tmp_path, newer(OLD), pages_per_stream=pages_per_stream)
     # Ada, Bob and Mercury stand as they were; a redirect that changed touches the first two.
-    assert compare(tmp_path, old, new, unit_bytes=unit_bytes) == 3
+    assert compare(tmp_path, old, new, unit_bytes=unit_bytes, pages_per_part=4) == 3
     found = dict(rows(tmp_path / "refreshed", "pages", "title", "introduction"))
     assert "<e: Changed> engine </e>" in found["Ada"]
     assert "<e: Old_name> old name </e>" in found["Ada"]
@@ -128,12 +129,56 @@ def test_the_same_dump_under_the_same_date_is_reused_whole(tmp_path):
     assert count_reused(tmp_path / "refreshed") == len(rows(tmp_path / "old", "pages"))
 
 
-def test_a_dump_out_of_order_with_pages_twice(tmp_path):
+@pytest.mark.parametrize("pages_per_part", [None, 2])
+def test_a_dump_out_of_order_with_pages_twice(tmp_path, pages_per_part):
     shuffled = [*newer(OLD), *OLD[:4]]
     random.Random(1).shuffle(shuffled)
     old = dump(tmp_path, OLD, "20260101", pages_per_stream=3)
     new = dump(tmp_path, shuffled, pages_per_stream=2)
-    assert compare(tmp_path, old, new, unit_bytes=500) >= 1
+    assert compare(tmp_path, old, new, unit_bytes=500, pages_per_part=pages_per_part) >= 1
+
+
+def inodes(kc, table):
+    return {path.stat().st_ino for path in (kc / table).glob("*.parquet")}
+
+
+@pytest.mark.parametrize("change", ["changed", "new", "gone", "redirect"])
+def test_parts_without_a_changed_page_are_the_older_snapshots_files(tmp_path, change):
+    """Wherever the dump was cut: the cuts of parts are a matter of page ids alone."""
+    pages = [
+        DumpPage(f"P{n}", picture(f"{n}.jpg") + text(f"P{n}", f"P{n + 1}", "R" if n == 50 else "P1"), n + 1)
+        for n in range(100)
+    ]
+    newer = list(pages)
+    if change == "changed":
+        newer[50] = replace(pages[50], text=pages[50].text.replace("Much", "Little"), revision_id=7)
+    elif change == "new":
+        newer.append(DumpPage("New", picture("New.jpg") + text("New", "P1"), 500))
+    elif change == "gone":
+        del newer[50]
+    target = "P2" if change == "redirect" else "P1"
+    old = dump(tmp_path, [*pages, redirect_page("R", "P1", 600)], "20260101", pages_per_stream=9)
+    new = dump(tmp_path, [*newer, redirect_page("R", target, 600)], pages_per_stream=7)
+    make = {"keep": True, "pages_per_part": 8}
+    build(old, tmp_path / "old", unit_bytes=1500, **make)
+    build(new, tmp_path / "refreshed", older=tmp_path / "old", unit_bytes=1100, **make)
+    build(new, tmp_path / "full", **make)
+    assert tables(tmp_path / "refreshed") == tables(tmp_path / "full")
+    for table in ("pages", "paragraphs", "sentences", "image_links", "refresh"):
+        before, after = inodes(tmp_path / "old", table), inodes(tmp_path / "refreshed", table)
+        assert len(before) > 8
+        assert len(before - after) <= 2
+        assert len(after - before) in (1, 2)
+
+
+def test_a_page_in_front_of_all_others_leaves_their_parts_as_they_are(tmp_path):
+    pages = [DumpPage(f"P{n}", text(f"P{n}", "P1"), n + 100) for n in range(40)]
+    old = dump(tmp_path, pages, "20260101")
+    new = dump(tmp_path, [DumpPage("First", text("First", "P1"), 1), *pages])
+    build(old, tmp_path / "old", keep=True, pages_per_part=4)
+    build(new, tmp_path / "new", keep=True, older=tmp_path / "old", pages_per_part=4)
+    shared = inodes(tmp_path / "old", "pages") & inodes(tmp_path / "new", "pages")
+    assert len(shared) >= len(inodes(tmp_path / "old", "pages")) - 1
 
 
 def test_options_and_disambiguations(tmp_path):
@@ -179,9 +224,9 @@ def test_random_histories(tmp_path, seed):
             pages[number] = replace(page(number), revision_id=5000 + turn)
         there = [pages[number] for number in sorted(pages) if draw.random() < 0.95]
         new = dump(tmp_path, there, f"2026010{turn + 1}", pages_per_stream=5)
-        build(new, tmp_path / f"full{turn}", keep=True, unit_bytes=600)
+        build(new, tmp_path / f"full{turn}", keep=True, unit_bytes=600, pages_per_part=3)
         output = tmp_path / f"refreshed{turn}"
-        build(new, output, keep=True, older=before, unit_bytes=600)
+        build(new, output, keep=True, older=before, unit_bytes=900, pages_per_part=3)
         assert tables(output) == tables(tmp_path / f"full{turn}")
         assert kept(output) == kept(tmp_path / f"full{turn}")
         reused += count_reused(output)
@@ -191,7 +236,7 @@ def test_random_histories(tmp_path, seed):
 
 def test_many_pages_of_several_row_groups_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr("pipelines.text_corpus.extract.FLUSH_ROWS", 40)
-    monkeypatch.setattr("pipelines.text_corpus.reuse.ROWS_PER_GROUP", 7)
+    monkeypatch.setattr("pipelines.text_corpus.reused_pages.ROWS_PER_GROUP", 7)
     monkeypatch.setattr("pipelines.text_corpus.reuse._GROUPS_IN_MEMORY", 2)
     for table in ("pages", "paragraphs", "sentences", "image_links"):
         monkeypatch.setitem(ROWS_PER_GROUP, table, 16)

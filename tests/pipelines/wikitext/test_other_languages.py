@@ -107,6 +107,13 @@ def test_templates_show_what_the_wiki_shows(language, wikitext, text):
         ("東京（{{R|a}}、とうきょう）は", "東京（とうきょう）は"),
         ("「<ref>x</ref>」と「甲」", "と「甲」"),
         ("main() （）です", "main() です"),
+        ("東京（とうきょう、{{謎}}、{{謎2}}）は", "東京（とうきょう）は"),
+        ("東京（{{謎}}、{{謎2}}）は", "東京は"),
+        ("東京（{{謎}}・とうきょう）は", "東京（とうきょう）は"),
+        ("甲、{{謎}}、乙、{{謎}}。", "甲、乙。"),
+        ("東京（[[英語]]：{{謎}}、略称：A）", "東京（英語、略称：A）"),
+        ("『{{謎}}』と《{{謎}}》と〔{{謎}}〕と“{{謎}}”", "ととと"),
+        ("括弧「」は", "括弧「」は"),
     ],
 )
 def test_full_width_brackets_are_tidied_as_narrow_ones(wikitext, text):
@@ -151,6 +158,30 @@ def test_a_family_holds_known_languages_and_countries_alone(language, name):
     assert find_renderer_on(language, normalise_template_name(name)) is None
 
 
+@pytest.mark.parametrize(
+    ("language", "wikitext", "text"),
+    [
+        ("de", "Rom („{{x}}“) ist", "Rom ist"),
+        ("fr", "Rome (« {{x}} ») est", "Rome est"),
+        ("ru", "Рим («{{x}}», {{y}}) — город", "Рим — город"),
+        ("es", "Roma «{{x}}» es", "Roma es"),
+        ("de", "das „Rom“{{x}} „Paris“ war", "das „Rom“ „Paris“ war"),
+        ("fr", "les « » vides", "les « » vides"),
+    ],
+)
+def test_quotation_marks_around_nothing_fall(language, wikitext, text):
+    assert [paragraph.text for paragraph in extract(language, wikitext).paragraphs] == [text]
+
+
+def test_short_items_in_scripts_without_spaces_are_told_by_their_characters():
+    long = "東京都交通局が運営する地下鉄の路線であって、開業からすでに長い年月が経ったものであるという。"
+    article = extract("ja", f"路線は次の通り：\n* 銀座線\n* 丸ノ内線\n* {long}")
+    assert [paragraph.text for paragraph in article.paragraphs] == [
+        "路線は次の通り：\n銀座線\n丸ノ内線",
+        long,
+    ]
+
+
 def test_a_biography_keeps_its_lead_and_its_picture():
     bio = (
         "{{Bio|Nome=Ada|Cognome=Rossi|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio|AnnoNascita=1900"
@@ -160,6 +191,13 @@ def test_a_biography_keeps_its_lead_and_its_picture():
     assert article.paragraphs[0].text.startswith(
         "Ada Rossi (Roma, 3 maggio 1900 – Milano, 1950) è stata una pittrice e poetessa italiana."
     )
+    assert [image.file for image in article.images] == ["A.jpg"]
+
+
+def test_unknown_templates_in_scripts_without_case_stand_alone_as_others_do():
+    article = extract("ja", "{{東京の地下鉄|画像=A.jpg}}\n東京は{{謎の語}}都市。")
+    assert article.dropped_templates == {"other": 1}
+    assert article.unknown_templates == {"謎の語": 1}
     assert [image.file for image in article.images] == ["A.jpg"]
 
 
@@ -197,11 +235,52 @@ def test_kinds_are_those_of_the_language(language, name, kind):
         ("it", "{{Disambigua}}\n* [[A]]"),
         ("ja", "{{曖昧さ回避}}\n* [[A]]"),
         ("ru", "{{неоднозначность}}\n* [[A]]"),
+        ("fr", "{{Titres homonymes}}\n* [[A]]"),
+        ("es", "{{des}}\n* [[A]]"),
+        ("pl", "{{Strona ujednoznaczniająca}}\n* [[A]]"),
+        ("cs", "{{Rozcestník - příjmení}}\n* [[A]]"),
+        ("ja", "{{学校名の曖昧さ回避}}\n* [[A]]"),
+        ("zh", "{{人名消歧义}}\n* [[A]]"),
+        ("ko", "{{동명이인}}\n* [[A]]"),
+        ("uk", "{{DisambigN}}\n* [[A]]"),
+        ("he", "{{פירושונים}}\n* [[A]]"),
+        ("sr", "{{Вишезначна одредница}}\n* [[A]]"),
+        ("nds-nl", "{{dv}}\n* [[A]]"),
+        ("vi", "{{disambig}}\n* [[A]]"),
     ],
 )
 def test_disambiguation_pages_are_told_by_the_templates_of_the_language(language, wikitext):
     assert extract(language, wikitext).disambiguation
     assert not extract(language, "A page.").disambiguation
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "told"),
+    [
+        ("de", "Bank (Begriffsklärung)", True),
+        ("zh", "水星 (消歧義)", True),
+        ("fr", "Mercure (homonymie)", True),
+        ("fr", "Bank (disambiguation)", True),
+        ("en", "Bank (Begriffsklärung)", False),
+        ("de", "Homonymie", False),
+    ],
+)
+def test_disambiguation_pages_are_told_by_the_titles_of_the_language(language, title, told):
+    assert extract(language, "* [[A]]", title).disambiguation is told
+
+
+@pytest.mark.parametrize(
+    ("language", "wikitext"),
+    [
+        ("de", "{{Begriffsklärungshinweis}} A."),
+        ("fr", "{{Voir homonymes|B}} A."),
+        ("it", "{{Nota disambigua|x}} A."),
+        ("ja", "{{Otheruses|x}} A."),
+        ("fr", "Le {{sigle|SNCF|x}} A."),
+    ],
+)
+def test_notes_that_lead_to_disambiguation_pages_tell_none(language, wikitext):
+    assert not extract(language, wikitext).disambiguation
 
 
 LANGUAGES = sorted({language for language, _, _ in read_table("templates_by_language")})

@@ -1,0 +1,161 @@
+"""Which pages of a range each work unit gives, and their rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kc_schema.tables import APPARATUS
+from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.extract import unit_folder
+from pipelines.text_corpus.part_files import UNIT_TABLES
+from pipelines.text_corpus.reuse import (
+    UNIT_COLUMNS,
+    UNIT_KEPT,
+    OlderSnapshot,
+    is_among,
+    open_older,
+    page_ids_of,
+    page_of,
+)
+
+__all__ = [
+    "Claims",
+    "Ids",
+    "claim_pages",
+    "extracted_rows",
+    "ids_between",
+    "in_order",
+    "kept_rows",
+    "page_ids",
+]
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass
+class Claims:
+    """The pages of a range: of those that stand in the dump more than once the first."""
+
+    extracted: dict[int, Ids] = field(default_factory=dict)
+    """By work unit, ascending."""
+    reused: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    """Those whose rows are in an older snapshot, ascending."""
+    doubles: int = 0
+    """How many were left out."""
+    counted: Counter[str] = field(default_factory=Counter)
+    """What work units have counted of these, as far as no table's rows say it."""
+
+
+def claim_pages(build: Build, units: Sequence[int], first: int, end: int) -> Claims:
+    """Return which of the pages with ``first <= page_id < end`` each work unit gives; an earlier unit goes first."""
+    claims = Claims()
+    seen = np.empty(0, np.int64)
+    for unit in units:
+        ids, reused = _pages(build, unit)
+        inside = (ids >= first) & (ids < end)
+        again = inside & np.isin(ids, seen)
+        if again.any():
+            claims.doubles += int(again.sum())
+            claims.counted += _count(build, unit, np.sort(ids[again & ~reused]), np.sort(ids[again & reused]))
+        fresh = inside & ~again
+        if (chosen := ids[fresh & ~reused]).size:
+            claims.extracted[unit] = np.sort(chosen)
+        claims.reused = np.concatenate([claims.reused, ids[fresh & reused]])
+        seen = np.concatenate([seen, ids[fresh]])
+    claims.reused.sort()
+    return claims
+
+
+def page_ids(build: Build, unit: int) -> Ids:
+    """Return the ids of a work unit's pages, in their order."""
+    return _pages(build, unit)[0]
+
+
+def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Table:
+    """Return a work unit's rows of some pages, which ascend."""
+    path = unit_folder(build, unit) / f"{table}.parquet"
+    if not path.exists():
+        return UNIT_TABLES[table].empty_table()
+    with pq.ParquetFile(path) as file:
+        rows = file.read_row_groups(_groups(file, page_ids), use_threads=False)
+    inside = is_among(page_ids, page_ids_of(rows))
+    rows = pa.table(rows.columns, schema=UNIT_TABLES[table])
+    return rows if inside.all() else rows.filter(pa.array(inside))
+
+
+def kept_rows(build: Build, unit: int, page_ids: Ids) -> pa.Table:
+    """Return what a work unit has kept of some pages, which ascend."""
+    rows = pq.read_table(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
+    return rows.filter(pa.array(is_among(page_ids, rows["page_id"].to_numpy())))
+
+
+def ids_between(ids: Ids, first: int, end: int) -> Ids:
+    """Return those of ascending ids with ``first <= id < end``."""
+    return ids[np.searchsorted(ids, first) : np.searchsorted(ids, end)]
+
+
+def in_order(pieces: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    """Return the rows of pieces in the order of their pages; rows of one page stay as they are."""
+    filled = [pa.table(piece.columns, schema=schema) for piece in pieces if len(piece)]
+    rows = pa.concat_tables(filled) if filled else schema.empty_table()
+    ids = page_ids_of(rows)
+    if np.any(ids[1:] < ids[:-1]):
+        rows = rows.combine_chunks().take(pa.array(np.argsort(ids, kind="stable")))
+    return rows
+
+
+def _pages(build: Build, unit: int) -> tuple[Ids, npt.NDArray[np.bool_]]:
+    """Return a work unit's pages in their order, and which of them are reused."""
+    folder = unit_folder(build, unit)
+    if build.keep:
+        kept = pq.read_table(folder / "kept.parquet", columns=["page_id", "reused"])
+        return kept["page_id"].to_numpy(), kept["reused"].to_numpy()
+    ids = pq.read_table(folder / "pages.parquet", columns=["page_id"])["page_id"].to_numpy()
+    return ids, np.zeros(len(ids), bool)
+
+
+def _count(build: Build, unit: int, extracted: Ids, reused: Ids) -> Counter[str]:
+    """Return what a work unit has counted of pages that are left out, as far as no table's rows say it."""
+    older = _older(build) if len(reused) else None
+
+    def rows(table: str, columns: list[str]) -> pa.Table:
+        pieces = [extracted_rows(build, unit, table, extracted).select(columns)]
+        if older is not None:
+            pieces.append(older.rows(table, reused).select(columns))
+        return pa.concat_tables([pa.table(piece.columns, names=columns) for piece in pieces])
+
+    counts: Counter[str] = Counter()
+    if build.page_props is None:  # else they are counted where the table of pages is written
+        marks = rows("pages", ["disambiguation"])["disambiguation"]
+        counts["disambiguations"] = pc.sum(marks).as_py() or 0
+    kinds = rows("paragraphs", ["paragraph_id", "kind"])
+    paragraphs = kinds.filter(pc.equal(kinds["kind"], APPARATUS))["paragraph_id"].combine_chunks()
+    parents = rows("sentences", ["paragraph_id"])["paragraph_id"]
+    counts["apparatus paragraphs"] = len(paragraphs)
+    counts["apparatus sentences"] = pc.sum(pc.is_in(parents, paragraphs)).as_py() or 0
+    return +counts
+
+
+def _older(build: Build) -> OlderSnapshot:
+    assert build.older is not None
+    return open_older(build.older, build.site.date.isoformat() if build.site.date else "")
+
+
+def _groups(file: pq.ParquetFile, page_ids: Ids) -> list[int]:
+    """Return the row groups that may hold one of the pages, by the statistics of their ids."""
+    key = file.schema_arrow.names[0]
+    found = []
+    for number in range(file.num_row_groups):
+        statistics = file.metadata.row_group(number).column(0).statistics
+        first, last = (page_of(key, value) for value in (statistics.min, statistics.max))
+        if np.searchsorted(page_ids, first) < np.searchsorted(page_ids, last, "right"):
+            found.append(number)
+    return found
