@@ -18,9 +18,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kc_schema.command import Command, Positive, options, printable
+from kc_schema.command import Command, Positive, Share, options, printable
+from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place
+from kc_schema.store import Place, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
@@ -47,6 +48,7 @@ python -m pipelines.build_text_kc --dump enwiki-20250101-pages-articles.xml.bz2
 python -m pipelines.build_text_kc --dump 'dumps/enwiki-*.bz2' --workers 8
 python -m pipelines.build_text_kc --dump wiki:simplewiki --contact you@example.org
 python -m pipelines.build_text_kc --dump dumps/enwiki-20250101 --page-props auto
+python -m pipelines.build_text_kc --dump dumps/ --plan --workers 16
 python -m pipelines.build_text_kc --dump dumps/ --limit 1000 --output kc-small
 python -m pipelines.build_text_kc --dump dumps/ --runner FlinkRunner ..."""
 
@@ -81,14 +83,23 @@ class BuildOptions:
     """With wiki:NAME: mail address or URL to be reached under; the public server of dumps asks for it."""
     base: str | None = None
     """With wiki:NAME: address of a mirror of the public server of dumps."""
+    plan: bool = False
+    """Measure a small sample of the dump and print what the build will take; nothing is built."""
+    sample: Share | None = None
+    """With --plan: share of the dump that is measured. [default: 0.01, at most 32 MB]"""
     json: bool = False
-    """Print the manifest instead of the summary tables."""
+    """Print the manifest (with --plan the estimates) instead of tables."""
     index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
 def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
-    """Build the snapshot that the options ask for, and its index."""
+    """Build the snapshot that the options ask for, and its index; or say what that would take."""
     console = Console(file=sys.stderr)
+    if given.plan:
+        show_plan(given, starting=time.process_time())
+        return
+    if given.sample is not None:
+        raise UsageError("--sample goes with --plan")
     started = time.monotonic()
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
         given.index.check(lambda line: console.print(printable(line), markup=False, soft_wrap=True))
@@ -114,6 +125,47 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         print(manifest.to_json(), end="")
     else:
         show_summary(Console(), given.output, manifest, seconds=seconds)
+
+
+def show_plan(given: BuildOptions, *, starting: float) -> None:
+    """Print what the build would take, by a sample of the dump.
+
+    Args:
+        starting: CPU seconds of this process so far; every worker of a build needs as many.
+
+    Raises:
+        DumpError: the dump cannot be read.
+        UsageError: a dump that is not here yet, or an option that does not go with a plan.
+    """
+    from pipelines.forecast.report import show_text_forecast
+    from pipelines.forecast.text import forecast_text
+
+    if given.dump.startswith("wiki:"):
+        raise UsageError(
+            "--plan measures a dump that is here: fetch it first, with python -m pipelines.download_dump"
+        )
+    if given.limit is not None:
+        raise UsageError("--plan is for the whole dump: leave out --limit")
+    options = {
+        "rules": rules_in_force(given.without_rule),
+        "skip_disambiguation": given.skip_disambiguation,
+        "allow_truncated": given.allow_truncated,
+    }
+    parts = find_parts(given.dump)
+    refuse_mixture(parts)
+    forecast = forecast_text(
+        parts,
+        describe=partial(describe, **options),  # type: ignore[arg-type]
+        build_text=build_text_corpus,
+        workers=given.workers or default_workers(),
+        text_index=given.index.kind,
+        sample=given.sample,
+        starting=starting,
+    )
+    if given.json:
+        print(to_json(forecast), end="")
+    else:
+        show_text_forecast(Console(), forecast)
 
 
 def _fetched(given: BuildOptions, console: Console) -> str:

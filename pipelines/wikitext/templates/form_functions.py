@@ -11,9 +11,11 @@ from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.templates.language_formats import (
     format_number,
     language_format,
+    languages_by_code,
     write_converted,
     write_date_in,
 )
+from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.registry import Renderer, TemplateCall, find_renderer
 
 __all__ = ["FUNCTIONS"]
@@ -208,6 +210,8 @@ def siecle(call: TemplateCall) -> str | None:
 
 
 def _ordinal(numeral: str, suffix: str) -> str:
+    if _ROMAN.fullmatch(numeral.upper()):
+        numeral = numeral.upper()
     if not _ROMAN.fullmatch(numeral):
         return numeral + suffix
     return numeral + (suffix or ("er" if numeral == "I" else "e"))
@@ -224,6 +228,12 @@ def _with_suffixes(arguments: list[str]) -> list[str]:
     return [
         numeral if numeral[-1:].islower() else _ordinal(numeral, "") for numeral in numerals
     ] or arguments[:1]
+
+
+def remarked(call: TemplateCall) -> str:
+    """The words that a remark is about; its first argument may be a date's day instead (``{{нет АИ|3|12|2010}}``)."""
+    words = call.get("1")
+    return "" if words.isdecimal() else words
 
 
 def incise(call: TemplateCall) -> str | None:
@@ -322,6 +332,32 @@ def _as_in_english(name: str) -> Renderer:
     return renderer
 
 
+def interlanguage(call: TemplateCall) -> str | None:
+    """``{{ill|Titel|en|Title}}`` and ``{{ill|en|Titel|Title}}`` -> ``[[Titel]]``, with the words in ``lt``."""
+    title, second = call.get("1"), call.get("2")
+    if second and call.get("3") and title.lower() in languages_by_code(call.site.language):
+        title = second
+    return link(title, call.get("lt", "label", "texto", "tekst", "text")) if title else None
+
+
+_DEGREES = re.compile(r"(\d{1,3})(?:/(\d{1,2}))?(?:/(\d{1,2}(?:\.\d+)?))?/([NSEW])")
+
+
+def coordinate(call: TemplateCall) -> str | None:
+    """``{{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}}`` -> ``48° 41′ 59″ N, 9° 2′ 2″ O``; else nothing."""
+    if not call.get("text"):
+        return ""
+    parts = []
+    for key in ("NS", "EW"):
+        match = _DEGREES.fullmatch(call.get(key))
+        if match is None:
+            return ""
+        signs = zip(match.groups()[:3], "°′″", strict=True)
+        shown = " ".join(f"{value}{sign}" for value, sign in signs if value)
+        parts.append(f"{shown} {match[4].replace('E', 'O')}")
+    return ", ".join(parts)
+
+
 FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "number": number,
     "date": date,
@@ -332,10 +368,13 @@ FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "siglo": siglo,
     "siècle": siecle,
     "incise": incise,
+    "remarked": remarked,
     "height": height,
     "old style": old_style,
     "substance": substance,
     "convert": converted,
+    "interlanguage": interlanguage,
+    "coordinate": coordinate,
     "bio": biography,
     "quote": lambda call: _as_in_english("quote")(call),
     "nihongo": lambda call: _as_in_english("nihongo")(call),
