@@ -81,7 +81,7 @@ _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _
 
 # A comment inside a tag, and tags there that only tell where text is included.
 _IN_TAG = re.compile(r"(<[A-Za-z][^<>\n]*)<(?:!--.{0,500}?--|/?(?:noinclude|onlyinclude))>", re.DOTALL)
-_MOST_IN_TAG, _LONGEST_TAG = 5, 300
+_MOST_IN_TAG, _LONGEST_TAG, _LONGEST_TERM = 5, 300, 300
 # An HTML heading that goes over several lines.
 _LONG_HEADING = re.compile(
     r"<h[1-6](?:\s[^<>]*)?>(?:(?!</h)[^\n]){0,300}\n(?:(?!</h).){0,300}?</h[1-6]", re.DOTALL
@@ -142,6 +142,12 @@ def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
     return (f"^({exponent[1]})", exponent.end()) if exponent else ("", start)
 
 
+def _in_term(text: str, position: int) -> bool:
+    """Return whether `position` lies on a line that begins with a semicolon, not far behind it."""
+    before = text.rfind("\n", max(0, position - _LONGEST_TERM), position)
+    return (before >= 0 or position < _LONGEST_TERM) and text[before + 1] == ";"
+
+
 class _Stripper:
     """One pass over one text."""
 
@@ -196,7 +202,7 @@ class _Stripper:
                         and self.needs_mending(name, start, done)
                     ):
                         return self.mend(pieces, done)
-                    if not opening and text[text.rfind("\n", 0, start) + 1] == ";":
+                    if not opening and _in_term(text, start):
                         # The colons of an element end no term of a definition.
                         close = text.find("<", end)
                         if text.startswith(f"</{name}", close) and ":" in text[end:close]:
