@@ -162,9 +162,17 @@ class _Conversion:
         return text
 
     def _spell(self, number: float, otherwise: str) -> str:
-        if number != int(number) or abs(number) >= 1e15:
+        if abs(number) >= 1e15:
             return otherwise
-        return spell_number(int(number), american=self.style.american) or otherwise
+        whole, point, decimals = otherwise.replace(",", "").replace(MINUS, "-").partition(".")
+        if not (whole.lstrip("-") or "0").isdecimal() or not (decimals or "0").isdecimal():
+            return otherwise
+        spelt = spell_number(int(whole.lstrip("-") or 0), american=self.style.american)
+        if not spelt:
+            return otherwise
+        digits = [spell_number(int(digit), american=self.style.american) or digit for digit in decimals]
+        sign = "minus " if number < 0 else ""
+        return sign + spelt + (" point " + " ".join(digits) if point else "")
 
     def _side(
         self,
@@ -284,10 +292,15 @@ class _Conversion:
             return [0] * len(numbers)
         if self.style.sigfig is not None:
             return [significant_places(number, self.style.sigfig) for number in numbers]
-        smallest = self.request.smaller[-1][1] if self.request.smaller else None
+        given = self.request.values
+        smallest = None
+        if self.request.smaller:
+            # A composite value is as precise as its smallest part.
+            last, smallest = self.request.smaller[-1]
+            given = [last]
         places = [
             default_places(value, total, number, self.request.unit, unit, smallest)
-            for value, total, number in zip(self.request.values, self._totals(), numbers, strict=True)
+            for value, total, number in zip(given, self._totals(), numbers, strict=True)
         ]
         return places if self.style.round_each else [max(places)] * len(places)
 

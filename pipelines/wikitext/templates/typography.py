@@ -88,6 +88,7 @@ def keys(call: TemplateCall) -> str:
 
 
 @template("tl", "tlx", "tlc", "tlp", "template link")
+@template("lts", "ti", "tic", "tlt", "ttl", "tl2", "tlu", "tl-r", "braces")
 def template_name(call: TemplateCall) -> str:
     """``{{tl|name}}`` -> ``{{name}}``, as text."""
     return f"&#123;&#123;{call.get('1')}&#125;&#125;"

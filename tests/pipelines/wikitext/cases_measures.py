@@ -206,4 +206,10 @@ CASES = [
     ("{{convert|47|kg|lb}}", "47 kilograms (104 lb)", []),
     ("{{convert|500|g|lb}}", "500 grams (1.1 lb)", []),
     ("{{convert|29|km2|sqmi}}", "29 square kilometres (11 sq mi)", []),
+    # A composite value is as precise as its smallest part; decimals are spelt, too.
+    ("{{convert|5|ft|8.5|in|m}}", "5 feet 8.5 inches (1.740 m)", []),
+    ("{{convert|5|ft|11+1/2|in|cm}}", "5 feet 11 1⁄2 inches (181.6 cm)", []),
+    ("{{convert|6|mi|km|spell=on}}", "six miles (nine point seven kilometres)", []),
+    ("{{convert|1.5|mi|km|spell=In}}", "One point five miles (2.4 km)", []),
+    ("{{convert|-5|C|F|spell=in}}", "minus five °C (23 °F)", []),
 ]
