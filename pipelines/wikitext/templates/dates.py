@@ -201,7 +201,7 @@ _MONTH_FIRST = re.compile(r"([A-Za-z]{3,9}) (\d{1,2}),? (\d{3,4})\Z")
 def shown_date(call: TemplateCall) -> str | None:
     """``{{date|1912-06-23|dmy}}`` -> ``23 June 1912``, ``{{dts|1912|6|23}}`` -> ``June 23, 1912``; else as it is."""
     arguments = call.positional()
-    if len(arguments) > 1 and arguments[0].isdecimal():
+    if len(arguments) > 1 and (arguments[0].isdecimal() or not arguments[0].strip("-")):
         day_first = (
             call.get("format").lower() == "dmy" if call.is_called("dts", "date table sorting") else True
         )

@@ -212,4 +212,10 @@ CASES = [
     ("{{convert|6|mi|km|spell=on}}", "six miles (nine point seven kilometres)", []),
     ("{{convert|1.5|mi|km|spell=In}}", "One point five miles (2.4 km)", []),
     ("{{convert|-5|C|F|spell=in}}", "minus five °C (23 °F)", []),
+    (
+        "{{height|ft=5|in=7+1/2}} {{height|ft=1|in=1|abbr=no}}",
+        "5 ft 7 1⁄2 in (1.71 m) 1 foot 1 inch (0.33 m)",
+        [],
+    ),
+    ("{{dts|--|5|3}} {{dts|1999|12}}", "May 3 December 1999", []),
 ]
