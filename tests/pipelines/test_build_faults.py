@@ -356,7 +356,7 @@ def test_of_two_builds_at_once_the_second_is_refused_and_what_stands_is_whole(tm
         assert {title.split()[0].lower() for title in rows(kc, "pages", "title")} <= possible
         assert len(rows(kc, "pages", "title")) == 300
         assert sorted(path.name for path in kc.iterdir()) == [
-            "image_links", "manifest.json", "pages", "paragraphs", "redirects", "sentences", "text_index"
+            "image_links", "manifest.json", "pages", "paragraphs", "redirects", "repeats", "sentences", "text_index"
         ]  # fmt: skip
         assert open_index(kc).search(["page"], k=1)[0]
     assert refused
