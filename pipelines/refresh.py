@@ -91,6 +91,8 @@ class RefreshOptions:
     """The wiki's table of page properties: a file, or auto, which fetches it (default: as the current snapshot)."""
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart."""
+    pronunciations: bool = False
+    """Keep how an article's subject is pronounced."""
     images: str | None = None
     """Media server's address or a folder of images: an image corpus is made (default: as the current one's)."""
     entities: bool = False
@@ -178,6 +180,7 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     if older is not None:
         _guard(read_manifest(older), manifest, most_loss, build.output)
         size, shared = share_tables(older, build.output)
+        share_files(older / "refresh", build.output / "refresh")
         watch.say(
             f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
         )
@@ -188,8 +191,11 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
                 build.output, engine=engine, console=watch.console, types=files_with_types(current)
             )
     with watch.step("index"):
-        watch.note("index: built anew; neither index deletes by page")
-        index_snapshot(build.output, given.index, engine=engine, console=watch.console)
+        if given.index.kind == "tantivy":
+            watch.note("index: the embedded one is built anew")
+        index_snapshot(
+            build.output, given.index, engine=engine, console=watch.console, older=older, tell=watch.say
+        )
         if older is not None:
             share_files(older / "text_index", build.output / "text_index")
     with watch.step("switch"):
@@ -236,6 +242,7 @@ def _is_current(found: DumpRun, given: RefreshOptions, manifest: Manifest) -> bo
         code_fingerprint="",
         rules=rules_in_force(given.without_rule),
         skip_disambiguation=given.skip_disambiguation,
+        pronunciations=given.pronunciations,
         page_props=Path() if given.page_props is not None else None,
     ).options()
     return (
@@ -250,6 +257,7 @@ def _plan(given: RefreshOptions, root: Root, dump: str, current: Path | None, wa
     make = {
         "rules": rules_in_force(given.without_rule),
         "skip_disambiguation": given.skip_disambiguation,
+        "pronunciations": given.pronunciations,
         "page_props": given.page_props,
         "keep": True,
     }
@@ -397,7 +405,8 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
         size = sum(part.size for part in find_parts(str(given.dump)))
         say("download", f"nothing: {given.dump}, {size / 1e6:,.1f} MB, is at hand")
     say("build", _describe_build(given, root, current))
-    say("index", f"{given.index.kind}, built anew")
+    by_page = given.index.kind == "elasticsearch" and current is not None
+    say("index", f"{given.index.kind}, {'by page where few differ, else' if by_page else 'built'} anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0
     free = shutil.disk_usage(_nearest(root.folder)).free
@@ -415,6 +424,7 @@ def _describe_build(given: RefreshOptions, root: Root, current: Path | None) -> 
         make = {
             "rules": rules_in_force(given.without_rule),
             "skip_disambiguation": given.skip_disambiguation,
+            "pronunciations": given.pronunciations,
             "page_props": given.page_props,
         }
         _, build = describe(given.dump, root.snapshots / "x", keep=True, **make)  # type: ignore[arg-type]
