@@ -6,7 +6,6 @@ PYTEST := $(PY) -m pytest
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 DUMP ?=
 DEMO ?= demo
-KC ?= kc
 # What each kind of work installs; the text corpus needs none of the heavy extras.
 DEMO_EXTRAS := demo
 LIGHT_EXTRAS := elasticsearch,serve,dev-light
@@ -71,8 +70,8 @@ bench: $(VENV)/.installed-bench  ## the whole build against bz2 decompression, t
 	$(PY) -m tests.bench.bench_extract --peers $(if $(DUMP),--dump '$(DUMP)')
 	$(PY) -m tests.bench.bench_hostile
 
-bench-text-index: $(VENV)/.installed-light  ## time both text indices (KC=kc TWEETS=a file of queries)
-	$(PY) -m tests.bench.bench_text_index --kc $(KC) --tweets $(TWEETS)
+bench-text-index: $(VENV)/.installed-light  ## time the text index on invented articles, beside tantivy
+	$(PY) -m tests.bench.bench_text_index --tantivy
 
 bench-planted: $(VENV)/.installed-test  ## show on planted data that experts, gate and mixture do their work
 	$(PY) -m tests.bench.bench_planted

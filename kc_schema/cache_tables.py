@@ -85,6 +85,7 @@ OPTIONAL = {
     "crop": pa.string(),
     "agreement": pa.float32(),
     "leak": pa.bool_(),
+    "wikidata_id": pa.string(),
 }
 """Further columns of hits that a build may write, fields of `kc_schema.hit.Hit`."""
 FEATURES = _schema(

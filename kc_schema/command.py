@@ -70,6 +70,9 @@ _EXTRAS = {
     "yaml": "training",
 }
 
+_PAGES = ("jinja2", "markupsafe", "safetensors")
+"""What two extras bring: each command names its own."""
+
 
 class _TerminatedError(KeyboardInterrupt):
     """SIGTERM, which ends a command as Ctrl-C does."""
@@ -217,6 +220,8 @@ class Command:
 
     def _extra_of(self, error: ModuleNotFoundError) -> str | None:
         package = (error.name or "").partition(".")[0]
+        if package in _PAGES and self.module.startswith("pipelines."):
+            return "serve"
         return self.extra if package == "torch" else _EXTRAS.get(package)
 
 

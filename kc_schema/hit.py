@@ -27,7 +27,7 @@ class Hit:
     section: str = ""
     """Text: headings above the paragraph, outermost first; empty in the introduction."""
     page_id: int = -1
-    """Images: the article; -1 where it is not given."""
+    """Images, entities: the article; -1 where it is not given."""
     url: str = ""
     """Images: where the image came from."""
     caption: str = ""
@@ -42,6 +42,8 @@ class Hit:
     """Cosine of the example's image and this evidence in the encoder's space, where it was asked for."""
     leak: bool | None = None
     """Whether this evidence gives the example itself away, where it was looked for."""
+    wikidata_id: str | None = None
+    """Item of the article in Wikidata, where the corpus knows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ VERBS: dict[str, Verb] = {
     "refresh": Verb("pipelines.refresh", "Bring a corpus up to date with the newest dump."),
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
     "entities": Verb("pipelines.build_entities", "Make the entities of a text corpus and their names."),
+    "types": Verb("pipelines.extract_types", "Make a table of what items are from a dump of Wikidata."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
     "attribution": Verb(
         "pipelines.write_attribution",
@@ -52,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "serve": Verb("pipelines.serve", "Answer questions to a corpus over HTTP."),
     "describe": Verb("pipelines.describe_dataset", "Describe a data set before evidence is sought for it."),
     "evidence": Verb("pipelines.build_retrieval_cache", "Find the evidence for every example of a data set."),
+    "explore": Verb("pipelines.explore", "Look at a corpus, a cache and a run in a browser."),
     "show": Verb("kc_schema.show", "Show examples of a retrieval cache with their evidence."),
     "export": Verb("kc_schema.export", "Write a retrieval cache in another project's format."),
     "demo-training": Verb("training.demo", "Train experts and their mixture on planted data."),

@@ -32,7 +32,7 @@ class IndexCommandOptions:
     kc: Path = Path("kc")
     """The snapshot's folder."""
     workers: Positive | None = None
-    """Threads (tantivy) or processes (elasticsearch). [default: one a core]"""
+    """Processes that index or load. [default: one a core]"""
     index: TextIndexOptions = field(default_factory=TextIndexOptions)
 
 
@@ -50,7 +50,7 @@ def index_snapshot(
     """Make the index of the snapshot in `kc` that is chosen, with progress on `console`.
 
     Args:
-        engine: its workers load a cluster; the embedded index takes as many threads.
+        engine: its workers load a cluster; the embedded index takes as many processes.
         place: the snapshot's place, where the caller has entered it already.
 
     Raises:
@@ -65,7 +65,7 @@ def index_snapshot(
     else:
         _tell(
             console,
-            "no text index is made (--text-index none): leave the option out for one inside the snapshot (tantivy), or"
+            "no text index is made (--text-index none): leave the option out for one inside the snapshot, or"
             " give --text-index elasticsearch and --elasticsearch-url URL",
         )
 

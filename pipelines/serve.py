@@ -26,6 +26,8 @@ from pipelines.text_index.options import SearchOptions
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from pipelines.service.application import Service
+
 EXAMPLES = """\
 python -m pipelines.serve --kc kc
 python -m pipelines.serve --kc corpora/simplewiki/current --port 9000
@@ -141,8 +143,16 @@ def serve(
     listen: ListenOptions,
     pictures: PictureOptions,
     greeting: Callable[[str], str],
+    prepare: Callable[[Service], None] = lambda _: None,
 ) -> None:
     """Open the corpus, say where it can be asked, and answer until stopped.
+
+    Args:
+        index: the corpus.
+        listen: where to listen.
+        pictures: how images are asked for.
+        greeting: takes the address; returns the line that tells of it.
+        prepare: takes the service before it listens.
 
     Raises:
         UserError: no corpus there, or the address cannot be had.
@@ -170,6 +180,7 @@ def serve(
     corpus = ServedCorpus(index, choice, tell=tell, switched=switched)
     try:
         service = Service(corpus, limits, metrics, fetcher)
+        prepare(service)
         app: ASGIApp = guarded(service, api_key=listen.key, hosts=_names(listen))
         with listen.listen() as listening:
             host = f"[{listen.host}]" if ":" in listen.host else listen.host
@@ -183,7 +194,7 @@ def serve(
                 limit_concurrency=4 * limits.open,
                 timeout_keep_alive=10,
                 timeout_graceful_shutdown=10,
-                h11_max_incomplete_event_size=64 << 10,
+                h11_max_incomplete_event_size=256 << 10,
             )
             uvicorn.Server(config).run(sockets=[listening])
     finally:

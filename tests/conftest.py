@@ -39,3 +39,14 @@ def demo_dump() -> Path:
     from pipelines.demo import find_dump
 
     return find_dump()
+
+
+@pytest.fixture(scope="session")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The invented corpus with its photographs, posts and run; INVENTED_CORPUS names a folder that has it already."""
+    ready = os.environ.get("INVENTED_CORPUS")
+    if ready:
+        return Path(ready)
+    from tests.invented_corpus import write_invented
+
+    return write_invented(tmp_path_factory.mktemp("invented"))

@@ -47,10 +47,10 @@ from pipelines.evidence.cluster_answers import ask_elsewhere
 from pipelines.evidence.corpora import Corpora
 from pipelines.evidence.crops import Cropper
 from pipelines.evidence.named_source import NamedSource
-from pipelines.evidence.options import CONTROL, IMAGE_SOURCES, RETRIEVED, Settings
+from pipelines.evidence.options import BUILT_IN, CONTROL, IMAGE_SOURCES, RETRIEVED, Settings
 from pipelines.evidence.queries import BATCH, QueryBatch, sentence_query
 from pipelines.evidence.refine import refine
-from pipelines.evidence.report import report_split
+from pipelines.evidence.report import gold_mentions, report_split
 from pipelines.evidence.sources import Source, SourceAnswer
 from pipelines.evidence.steps import BuildSteps
 
@@ -254,11 +254,23 @@ def _build_split(
     found = _collect(build, steps, sources, split, progress)
     kept = _choose(build, examples, found)
     for name, hits in kept.items():
-        writer.write_hits(name, split, hits, _optional_columns(name, settings))
+        columns = list(_optional_columns(name, settings))
+        if name in BUILT_IN and (identified := build.corpora.with_wikidata_ids(hits)) is not None:
+            hits, columns = identified, [*columns, "wikidata_id"]
+        writer.write_hits(name, split, hits, columns)
     if found.vectors:
         writer.write_features(split, _features(build, examples, pa.concat_tables(found.vectors), kept))
     queries, best = build.queries(examples), found.best_scores()
-    return report_split(examples, queries, kept, found.counts, leaks=settings.mark_leaks, best_scores=best)
+    names = {name for example in examples for name in gold_mentions(example)}
+    return report_split(
+        examples,
+        queries,
+        kept,
+        found.counts,
+        leaks=settings.mark_leaks,
+        best_scores=best,
+        covered=build.corpora.covered_names(names),
+    )
 
 
 class _Collected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,8 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kc_schema.attribution import text_rights
+from kc_schema.entity_tables import EntityError
+from kc_schema.hit import Hit
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
+from kc_schema.wikidata_ids import WikidataIds
+from pipelines.entities.lookup import EntityIndex
 from pipelines.evidence import EvidenceError
+from pipelines.evidence.entity_source import EntitySource
 from pipelines.evidence.options import IMAGE_SOURCES, Settings
 from pipelines.evidence.sources import RandomText, Source, TextSource
 from pipelines.text_index import TextIndex
@@ -77,6 +83,31 @@ class Corpora:
         return self.settings.needs("text") and self.text_index.with_apparatus
 
     @cached_property
+    def entities(self) -> EntityIndex:
+        """The entities of the text corpus and their names.
+
+        Raises:
+            kc_schema.snapshot.SnapshotError: no snapshot.
+            kc_schema.entity_tables.EntityError: no entities, or those of another state of it.
+        """
+        return EntityIndex(self.search.kc)
+
+    def covered_names(self, names: Iterable[str]) -> set[str] | None:
+        """Return those of some names that the corpus has an entity for; None where it has no entities."""
+        try:
+            return set(self.entities.aliases(names))
+        except (SnapshotError, EntityError):
+            return None
+
+    def with_wikidata_ids(self, hits: Mapping[str, Sequence[Hit]]) -> dict[str, list[Hit]] | None:
+        """Return hits with the Wikidata ids of their articles; None where the corpus at hand knows none."""
+        try:
+            ids = WikidataIds(self.text_snapshot)
+        except SnapshotError:
+            return None
+        return ids.add_to(hits) if ids.known else None
+
+    @cached_property
     def images(self) -> ImageCorpus:
         """The image corpus.
 
@@ -121,6 +152,8 @@ class Corpora:
         limits, seed = self.settings.sources[name], self.settings.seed
         if name == "text":
             return TextSource(self.text_index, limits.candidates)
+        if name == "entity":
+            return EntitySource(self.entities, self.text_snapshot, limits.candidates)
         if name == "random_text":
             return RandomText(self.text_snapshot, limits.k, seed, self.with_apparatus)
         from pipelines.evidence.image_sources import NearestImages, NearestToCrops, RandomImages
@@ -162,8 +195,10 @@ class Corpora:
         found: dict[str, str] = {}
         if self.settings.needs("text"):
             found["text"] = self.text_index.fingerprint
-        if self.settings.needs("random_text"):
-            own = self.text_snapshot.fingerprint
+        if self.settings.needs("random_text", "entity"):
+            own = (
+                self.entities.fingerprint if self.settings.needs("entity") else self.text_snapshot.fingerprint
+            )
             if found.setdefault("text", own) != own:
                 raise EvidenceError(
                     f"{self.search.kc}: the snapshot there is not the one that was loaded into the cluster; load it"

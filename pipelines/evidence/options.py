@@ -30,11 +30,11 @@ __all__ = [
     "with_defaults",
 ]
 
-TEXT_SOURCES = ("text", "random_text")
+TEXT_SOURCES = ("text", "entity", "random_text")
 """Sources that read the text corpus."""
 IMAGE_SOURCES = ("sentence_image", "image", "object", "random_image")
 """Sources that read the image corpus."""
-RETRIEVED = ("text", "sentence_image", "image", "object")
+RETRIEVED = ("text", "entity", "sentence_image", "image", "object")
 """Sources that ask a corpus about the example: what may be re-ranked and thinned out."""
 CONTROL = ("random_text", "random_image")
 """Sources of random evidence (the paper's Table 5)."""
@@ -143,7 +143,7 @@ class EvidenceOptions:
     """Which sources to ask, and what to keep of them. Numbers are for all sources, or for one: --k text=5."""
 
     sources: str
-    """What to ask, with commas: text, image, sentence_image, object, random_text, random_image; or as --evidence."""
+    """With commas: text, entity, image, sentence_image, object, random_text, random_image, or names of --evidence."""
     evidence: list[str] | None = None
     """NAME=FILE, evidence from elsewhere: JSONL or Parquet with example_id or image, and text; may be repeated."""
     k: list[str] | None = None

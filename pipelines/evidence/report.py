@@ -32,6 +32,7 @@ def report_split(
     *,
     leaks: bool,
     best_scores: Mapping[str, float] | None = None,
+    covered: set[str] | None = None,
 ) -> dict[str, Any]:
     """Return the report of a split, as JSON values.
 
@@ -42,11 +43,18 @@ def report_split(
         counts: source -> what was counted on the way (losses by reason, moves).
         leaks: whether hits that contain their query were looked for.
         best_scores: source -> the best score of all that it found, before anything was left out.
+        covered: gold mentions that are names of the corpus' entities; None where it has none.
     """
+    mentions = [name for example in examples for name in gold_mentions(example)]
+    named = (
+        {} if covered is None else {"gold mentions that are names": sum(name in covered for name in mentions)}
+    )
     return {
         "examples": len(examples),
         "examples with an image": sum(example.image is not None for example in examples),
         "empty queries": sum(not query.strip() for query in queries),
+        "gold mentions": len(mentions),
+        **named,
         "sources": {
             source: {
                 **_source(examples, by_example),
@@ -183,6 +191,9 @@ def show_report(console: Console, report: dict[str, Any]) -> None:
         most = ("\n".join(list(found["most frequent titles"])[:3]) for found in sources.values())
         table.add_row("most frequent titles", *most)
         console.print(table)
+        if (named := about.get("gold mentions that are names")) is not None:
+            line = f"gold mentions that are names of entities: {_share(named, about['gold mentions'])}"
+            console.print(line, highlight=False)
         _show_overlap(console, about)
 
 

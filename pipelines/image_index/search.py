@@ -91,6 +91,11 @@ class ImageIndex:
             images *= 4
         return [hits.get(query, []) for query in range(len(queries))]
 
+    def has(self, image: int) -> bool:
+        """Tell whether the corpus has the bytes of an image, or had them when it was built."""
+        record = self._records.fetch_all([image]).get(image)
+        return record is not None and record[0]["bytes"] > 0
+
     def content(self, image: int) -> bytes:
         """Return the bytes of an image as they were fetched.
 

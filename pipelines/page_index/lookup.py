@@ -141,6 +141,14 @@ class Pages:
             links_in_count=len(links),
         )
 
+    def some_title(self, share: float) -> str:
+        """Return the title of the page at a share, from 0 up to 1, of all pages; empty where there is none."""
+        count = len(self._pages)
+        if not count:
+            return ""
+        number = min(int(share * count), count - 1)
+        return str(self._pages.take([number])[number]["title"])
+
     def titles_of(self, page_ids: Iterable[int]) -> dict[int, str]:
         """Return page id -> title; ids that no page has are left out."""
         return {page: rows[0]["title"] for page, rows in self._pages.fetch_all(page_ids).items()}

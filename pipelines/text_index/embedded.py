@@ -1,35 +1,33 @@
-"""Searches the embedded index of a snapshot (tantivy). It writes nothing into the snapshot's folder."""
+"""Searches the embedded index of a snapshot. It writes nothing into the snapshot's folder."""
 
 from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow.feather as feather
-import tantivy
 
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, open_snapshot
 from kc_schema.store import Rows, checksum
-from pipelines.text_index.analysis import ANALYSER, analyser, foldable
-from pipelines.text_index.embedded_build import LOOKED_UP, TERMS, index_folder, index_step
+from pipelines.text_index.analysis import analyser, foldable
+from pipelines.text_index.block_max.files import open_arrays
+from pipelines.text_index.block_max.searcher import Searcher
+from pipelines.text_index.embedded_build import LOOKED_UP, index_folder, index_step
 from pipelines.text_index.protocol import TextIndexError, check_queries
-from pipelines.text_index.ranking import (
-    ScoredSentence,
-    best_paragraphs,
-    inverse_document_frequency,
-    rows_to_ask,
-)
+from pipelines.text_index.ranking import ScoredSentence, inverse_document_frequency
 
 __all__ = ["EmbeddedIndex"]
 
+_QUERIES_AT_ONCE = 64
+_HITS_AT_ONCE = 1 << 20
 _COLUMNS = {"paragraphs": ("title", "section", "text"), "sentences": ("text",)}
 
 
@@ -60,18 +58,17 @@ class EmbeddedIndex:
         steps = [index_step(snapshot, folder, with_apparatus=kept) for kept in (False, True)]
         self._with_apparatus = steps[0].result() is None
         step = steps[self._with_apparatus]
-        how = f"build it with: python -m pipelines.index_text --kc {kc}"
-        if step.result() is None:
+        self._remedy = f"build it with: python -m pipelines.index_text --kc {kc}"
+        description = step.result()
+        if description is None:
             what = (
                 "an index of another state of the snapshot or of another version, or a damaged one"
                 if folder.exists()
                 else "no text index"
             )
-            raise TextIndexError(f"{folder}: {what}; {how}")
+            raise TextIndexError(f"{folder}: {what}; {self._remedy}")
         try:
-            self._index = _open_terms(folder / TERMS)
-            self._index.register_tokenizer(ANALYSER, analyser())
-            self._searcher = self._index.searcher()
+            self.searcher = Searcher(open_arrays(folder, description.sizes), description.sizes)
             self._rows = {
                 table: Rows(
                     snapshot.files(table),
@@ -84,14 +81,16 @@ class EmbeddedIndex:
         except (OSError, ValueError) as error:
             self._check_unchanged()
             raise TextIndexError(
-                f"{folder}: cannot be opened ({error}); where it is damaged, move it away and {how}"
+                f"{folder}: cannot be opened ({error}); where it is damaged, move it away and {self._remedy}"
             ) from error
         if step.result() is None:
             raise self._changed()
         self._check_unchanged()
         self._analyser = analyser()
         self._max_document_frequency = max_document_frequency
-        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="text-index")
+        self._sentences = description.sentences
+        self._n_threads = threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self._n_threads, thread_name_prefix="text-index")
 
     @property
     def base(self) -> str:
@@ -123,15 +122,15 @@ class EmbeddedIndex:
     def term_weights(self, query: str) -> dict[str, float]:
         """See `TextIndex.term_weights`."""
         check_queries([query], 1)
-        sentences = self._searcher.num_docs
-        terms = self._without_frequent(Counter(self._analyser.analyze(foldable(query))))
+        words = self._words(query)
+        holding = self.searcher.holding(words)
         return {
-            term: n * inverse_document_frequency(sentences, self._searcher.doc_freq("text", term))
-            for term, n in terms.items()
+            word: n * inverse_document_frequency(self._sentences, holding.get(word, 0))
+            for word, n in words.items()
         }
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        found = list(self._threads.map(lambda query: self._best(query, k), queries))
+        found = self._best(queries, k)
         sentences = self._rows["sentences"].fetch(
             (hit.sentence_id for hits in found for hit in hits), self._threads.map
         )
@@ -189,53 +188,26 @@ class EmbeddedIndex:
     ) -> None:
         self.close()
 
-    def _best(self, text: str, k: int) -> list[ScoredSentence]:
-        """Return the best sentence of each of the best `k` paragraphs: asks for more until they are settled."""
-        query = self._query(text)
-        if query is None:
-            return []
-        limit = rows_to_ask(k)
-        while True:
-            limit = min(limit, max(1, self._searcher.num_docs))
-            hits = self._searcher.search(query, limit, count=False).hits
-            ids = self._searcher.fast_field_values("sentence_id", [address for _, address in hits])
-            found = [ScoredSentence(score, int(row or 0)) for (score, _), row in zip(hits, ids, strict=True)]
-            best = best_paragraphs(found, k, exhausted=len(hits) < limit or limit == self._searcher.num_docs)
-            if best is not None:
-                return best
-            limit *= 4
+    def _best(self, queries: Sequence[str], k: int) -> list[list[ScoredSentence]]:
+        """Return the best sentence of each of the best `k` paragraphs of every query."""
+        words = [self._words(query) for query in queries]
+        size = max(1, min(_QUERIES_AT_ONCE, -(-len(words) // self._n_threads), _HITS_AT_ONCE // k))
+        parts = [words[start : start + size] for start in range(0, len(words), size)]
+        # A thread of its own would only cost time where there is one part.
+        apply = map if len(parts) == 1 else self._threads.map
+        try:
+            return list(chain.from_iterable(apply(lambda part: self.searcher.search(part, k), parts)))
+        except ValueError as error:
+            raise TextIndexError(
+                f"{index_folder(self._kc)}: {error}; move it away and {self._remedy}"
+            ) from error
 
-    def _query(self, text: str) -> tantivy.Query | None:
-        """An OR of the distinct terms, each boosted by its frequency in the query, as Lucene weights them."""
-        frequencies = self._without_frequent(Counter(self._analyser.analyze(foldable(text))))
-        if not frequencies:
-            return None
-        terms = []
-        for term, frequency in frequencies.items():
-            query = tantivy.Query.term_query(self._index.schema, "text", term, index_option="freq")
-            terms.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, float(frequency))))
-        return tantivy.Query.boolean_query(terms)
-
-    def _without_frequent(self, frequencies: Counter[str]) -> Counter[str]:
+    def _words(self, text: str) -> Counter[str]:
+        """Return the words of a query with how often each stands there, without those that are too frequent."""
+        frequencies = Counter(self._analyser.analyze(foldable(text)))
         if self._max_document_frequency is None:
             return frequencies
-        most = math.floor(self._max_document_frequency * self._searcher.num_docs)
-        rare = Counter(
-            {term: n for term, n in frequencies.items() if self._searcher.doc_freq("text", term) <= most}
-        )
+        most = math.floor(self._max_document_frequency * self._sentences)
+        holding = self.searcher.holding(frequencies)
+        rare = Counter({word: n for word, n in frequencies.items() if holding.get(word, 0) <= most})
         return rare or frequencies
-
-
-def _open_terms(folder: Path) -> tantivy.Index:
-    """Open tantivy's index, which wants to write a lock file into its folder even for reading.
-
-    It gets a temporary folder of links, so that a finished corpus may lie where nobody can write; the files stay
-    mapped into memory when the links are gone.
-    """
-    with tempfile.TemporaryDirectory(prefix="text-index-") as links:
-        for path in folder.iterdir():
-            if path.suffix != ".lock":
-                (Path(links) / path.name).symlink_to(path.resolve())
-        index = tantivy.Index.open(links)
-        index.config_reader("manual")  # nobody may watch for commits: what was opened is searched
-        return index

@@ -42,7 +42,7 @@ class QueryError(TextIndexError, ValueError):
 
 
 class TextIndex(Protocol):
-    """A searchable text corpus: embedded (tantivy) or on Elasticsearch."""
+    """A searchable text corpus: embedded or on Elasticsearch."""
 
     @property
     def base(self) -> str:

@@ -14,21 +14,26 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
+from kc_schema.run_files import RunFilesError, open_run_files, spans
 from kc_schema.store import Place, PlaceBusyError
 from kc_schema.verify import verify
 from training import predict, report
 from training.checks import check_encoder
 from training.config import build_config, load_config
+from training.data.labels import entities
 from training.demo.planted import write_planted
 from training.devices import choose_precision
 from training.errors import TrainingError
 from training.experts import load_expert
 from training.fitting import NOTE, last_whole_checkpoint, note_checkpoint
-from training.mixture import load_mixture
+from training.gate import gate_features
+from training.mixture import load_gate, load_mixture
 from training.reporting.writing import write_report
 from training.run import main, run, steps_of
 from training.run_folder import Run, member_seeds, open_run
@@ -727,3 +732,46 @@ def test_an_encoder_that_cannot_be_had_is_told_within_seconds(finished):
     assert "xlm-roberta-large is not on this machine, and http://127.0.0.1:9 cannot be reached" in done.stderr
     assert done.stderr.count("\n") == 1
     assert time.monotonic() - begun < 30
+
+
+def test_who_only_looks_at_a_run_sees_what_it_says(finished):
+    run_files = open_run_files(finished / "run", open_cache(finished / "cache"))
+    fitted = open_run(finished / "run")
+    assert run_files.label_names == fitted.task.label_names
+    assert run_files.experts == {"baseline": None, "text": "text", "image": "image"}
+    verdicts = run_files.verdicts("test")
+    examples = fitted.cache.examples("test")
+    for name in run_files.variants:
+        found = fitted.distributions(name, 1, "test")
+        expected = [[fitted.task.label_names[label] for label in row] for row in found.by_example(found.best)]
+        shown = [next(v for v in verdicts[e.example_id] if v.variant == name) for e in examples]
+        assert [list(verdict.labels) for verdict in shown] == expected
+        gold = [entities(example.labels) for example in examples]
+        assert [verdict.right for verdict in shown] == [
+            entities(labels) == own for labels, own in zip(expected, gold, strict=True)
+        ]
+    for name in ("moe", "moe-text"):
+        gate = load_gate(fitted.mixture_folder(name, 1))
+        features = gate_features(fitted.cache, "test", fitted.config.mixtures[name].gate)
+        with torch.no_grad():
+            expected = gate(torch.from_numpy(features)).mean(2).numpy()
+        shown = [next(v for v in verdicts[e.example_id] if v.variant == name).weights for e in examples]
+        assert [[weight for _, weight in weights] for weights in shown] == [
+            pytest.approx(row.tolist(), abs=1e-5) for row in expected
+        ]
+        assert tuple(expert for expert, _ in shown[0]) == fitted.config.mixtures[name].experts
+    assert verdicts[examples[0].example_id][-1].variant == list(fitted.config.mixtures)[-1]
+
+
+def test_a_folder_that_holds_no_run_is_told(finished, tmp_path):
+    cache = open_cache(finished / "cache")
+    with pytest.raises(RunFilesError, match="is no run of"):
+        open_run_files(tmp_path, cache)
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(RunFilesError, match="not what"):
+        open_run_files(tmp_path, cache)
+
+
+@given(st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIES" for t in ("X", "Y"))]), max_size=8))
+def test_entities_are_read_as_seqeval_reads_them(labels):
+    assert spans(labels) == entities(labels)

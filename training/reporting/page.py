@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from kc_schema.templates import open_templates
 from training.reporting.cases import Case
 from training.reporting.figures import Figure
 from training.reporting.tables import Table
@@ -52,16 +53,7 @@ class ReportPage:
 
 
 def _template(name: str, *, autoescape: bool) -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    templates = open_templates(Path(__file__).parent, autoescape=autoescape)
     templates.filters |= {"text": _text, "block": _block}
     return templates.get_template(name)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,16 +23,24 @@ from rich.console import Console
 
 from kc_schema.command import Positive, options
 from kc_schema.image_manifest import ImageSource
+from kc_schema.image_tables import part_number
 from kc_schema.store import Step
 from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.archive import DownloadArchive, Kept, compact, write_archive_index
+from pipelines.image_index.fetching.image_sets import (
+    NOT_IN_SET,
+    SetImage,
+    is_image_set,
+    open_image_set,
+)
 from pipelines.image_index.fetching.politeness import HostGate, Limits, Stopped, remedy
 from pipelines.image_index.fetching.sources import (
     AGENT,
     NOT_SHARED,
     LocalFolder,
     Outcome,
+    check_content,
     download_image,
     open_folder,
 )
@@ -107,7 +117,7 @@ class FetchOptions:
     """Where images come from, and how they are asked for."""
 
     images: str = PUBLIC_SERVER
-    """A media server's address, a local mirror of one, or a flat folder."""
+    """A media server's address, a local mirror of one, a flat folder, or a set: Parquet with bytes by name or URL."""
     contact: Annotated[str, Parameter(show_default=False)] = ""
     """Your mail address or URL, for the User-Agent; the public server wants one."""
     limit: Positive | None = None
@@ -182,7 +192,9 @@ class Fetch:
         Raises:
             FetchError: there is no such folder, the address is none, or the server wants a contact.
         """
-        if not self.options.is_address:
+        if is_image_set(self.options.images):
+            open_image_set(self.options.images)
+        elif not self.options.is_address:
             self._folder()
         elif not self.is_current():
             from pipelines.image_index.fetching.transport import host_of
@@ -213,6 +225,8 @@ class Fetch:
                     for number in numbers:
                         run.fetch(number)
                     details = run.failures.details
+            elif is_image_set(self.options.images):
+                _SetRun(self, progress).read(numbers)
             else:
                 self._read_folder(numbers, progress)
         self._check_that_images_were_had(details)
@@ -392,6 +406,83 @@ def _open_server(
         credentials=credentials,
     )
     return gate, MediaServer(address, wiki, options.width, shared_only), transport
+
+
+class _SetRun:
+    """One run of the stage over a ready set of images: read once, its images go to the archives of their parts."""
+
+    def __init__(self, stage: Fetch, progress: Progress) -> None:
+        self._stage = stage
+        self._progress = progress
+        self._set = open_image_set(stage.options.images)
+        self._bits = stage.plan.part_bits
+
+    def read(self, numbers: Sequence[int]) -> None:
+        """Read the set for some parts, and record them.
+
+        Raises:
+            FetchError: the set cannot be read; what was had is kept.
+        """
+        layout, plan = self._stage.layout, self._stage.plan
+        rights = {number: self._stage.rights(number) for number in numbers}
+        with ExitStack() as stack:
+            archives = {
+                number: stack.enter_context(DownloadArchive(layout.archive(number))) for number in numbers
+            }
+            had = {
+                image
+                for archive in archives.values()
+                for image, kept in archive.outcomes.items()
+                if not kept.error
+            }
+            open_images = {
+                image
+                for number in numbers
+                for image, _ in read_planned(layout, number)
+                if image not in had and image not in rights[number].refused
+            }
+            shared_only, wiki = self._stage.shared_only, self._stage.wiki
+            broken: dict[int, Kept] = {}
+
+            def wanted(image: int, url: str) -> bool:
+                return image in open_images and not (shared_only and repository_of(url, wiki) == "wiki")
+
+            with ThreadPoolExecutor(self._stage.engine.workers, thread_name_prefix="set") as executor:
+                found = self._set.images(wanted, lambda _: None)
+                while some := list(itertools.islice(found, 256)):
+                    for one, outcome in zip(some, executor.map(self._check, some), strict=True):
+                        if outcome.error:
+                            broken[one.image] = Kept.of(outcome)
+                        elif one.image in open_images:
+                            open_images.remove(one.image)  # a set may have an image twice
+                            archives[part_number(one.image, self._bits)].add(one.image, outcome)
+                            self._progress.advance(size=len(outcome.content))
+            for number, archive in archives.items():
+                archive.sync()
+                known = _known_rows(layout, number, archive.outcomes)
+                rows, asked = _split(
+                    read_planned(layout, number),
+                    known,
+                    rights[number],
+                    retry_failed=self._stage.options.retry_failed,
+                )
+                lacking = Kept("", NOT_IN_SET, 0, 0, "", "", 0)
+                for image, file in asked.items():
+                    rows[image] = _record(image, file, broken.get(image, lacking))
+                failures = Counter(rows[image]["error"] for image in asked)
+                self._progress.advance(len(asked), failures=failures)
+                if archive.outcomes:
+                    write_archive_index(layout, number, archive.outcomes)
+                part = write_records(layout, number, list(rows.values()), wiki)
+                _step(layout, plan, number).finish(part)
+        for number in numbers:
+            if not layout.archive_index(number).exists():
+                layout.archive(number).unlink()
+
+    def _check(self, one: SetImage) -> Outcome:
+        if len(one.content) > self._stage.options.max_bytes:
+            return Outcome(one.url, "too many bytes")
+        return check_content(one.content, one.url)
 
 
 class _ServerRun:

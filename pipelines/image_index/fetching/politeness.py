@@ -19,6 +19,7 @@ _REMEDIES = {
     "not found": "give the address of the folder in which wikipedia/commons/... lies",
     "not in the shared repository": "give the address of the folder in which wikipedia/commons/... lies, or"
     " --repository all where the wiki's own files may be used",
+    "not in the image set": "give a set of this wiki's images, whose names or addresses are those of its files",
     "not in the folder": "give the folder of a mirror, or a flat one whose files are named as on the wiki",
     "not an image": "look at it in a browser: a page for logging in, or a notice?",
     "too many bytes": "give a larger --max-bytes",

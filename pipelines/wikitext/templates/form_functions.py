@@ -11,9 +11,11 @@ from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.templates.language_formats import (
     format_number,
     language_format,
+    languages_by_code,
     write_converted,
     write_date_in,
 )
+from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.registry import Renderer, TemplateCall, find_renderer
 
 __all__ = ["FUNCTIONS"]
@@ -52,6 +54,27 @@ def number(call: TemplateCall) -> str | None:
             raised = f"<sup>{power.replace('-', '−')}</sup>" if _POWER.fullmatch(power) else ""
             units.append(unit + raised)
     return " ".join(filter(None, (shown, "⋅".join(units))))
+
+
+# A number that is grouped already, as Italian writes it.
+_GROUPED = re.compile(r"[-−]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
+
+
+def misura(call: TemplateCall) -> str | None:
+    """``{{M|700|-|°C}}`` -> ``700 °C``, ``{{M|1,33|M|eV|e=3}}`` -> ``1,33×10<sup>3</sup> MeV``: value, prefix, unit."""
+    value, prefix, unit = [*call.positional(), "", "", ""][:3]
+    if not value:
+        return None
+    shown = value if _GROUPED.fullmatch(value) else _written(value, call.site.language)
+    if power := call.get("e"):
+        shown += f"×10<sup>{power}</sup>"
+    unit = prefix.strip("-") + unit.strip("-") if unit else prefix.strip("-")
+    return " ".join(filter(None, (shown, unit or call.get("u", "ul"))))
+
+
+def flag_with_name(call: TemplateCall) -> str:
+    """``{{bandiera|Francia|nome}}`` -> ``[[Francia]]``; without ``nome`` it shows the flag alone."""
+    return link(call.get("1")) if call.get("2") == "nome" or call.get("nome") else ""
 
 
 _POWER = re.compile(r"[-−]?\d{1,2}")
@@ -208,6 +231,8 @@ def siecle(call: TemplateCall) -> str | None:
 
 
 def _ordinal(numeral: str, suffix: str) -> str:
+    if _ROMAN.fullmatch(numeral.upper()):
+        numeral = numeral.upper()
     if not _ROMAN.fullmatch(numeral):
         return numeral + suffix
     return numeral + (suffix or ("er" if numeral == "I" else "e"))
@@ -224,6 +249,12 @@ def _with_suffixes(arguments: list[str]) -> list[str]:
     return [
         numeral if numeral[-1:].islower() else _ordinal(numeral, "") for numeral in numerals
     ] or arguments[:1]
+
+
+def remarked(call: TemplateCall) -> str:
+    """The words that a remark is about; its first argument may be a date's day instead (``{{нет АИ|3|12|2010}}``)."""
+    words = call.get("1")
+    return "" if words.isdecimal() else words
 
 
 def incise(call: TemplateCall) -> str | None:
@@ -278,6 +309,12 @@ def substance(call: TemplateCall) -> str | None:
     return "".join(shown) or None
 
 
+def nihongo(call: TemplateCall) -> str | None:
+    """A word with its Japanese: ``{{nihongo|dōga|動画,||film}}`` -> ``dōga (動画, film)``; commas are not doubled."""
+    call.arguments = {key: value.rstrip(" ,、") for key, value in call.arguments.items()}
+    return _as_in_english("nihongo")(call)
+
+
 def converted(call: TemplateCall) -> str | None:
     """A measurement in two units by their symbols, its numbers as the language writes them."""
     call.arguments["abbr"] = "on"
@@ -309,6 +346,7 @@ def biography(call: TemplateCall) -> str | None:
     nationality = call.get("NazionalitàNaturalizzato", "Nazionalità")
     said = call.get("FineIncipit") or " ".join(filter(None, (verb, listed, nationality) if listed else ()))
     behind = call.get("PostNazionalità")
+    name = f"{name} {call.get('PostCognome')}".rstrip()
     sentence = f"{name}{call.get('PostCognomeVirgola') and ', ' + call.get('PostCognomeVirgola')}"
     sentence += f" ({life})" if life else ""
     gap = "" if behind.startswith((",", ".")) else " "
@@ -322,8 +360,36 @@ def _as_in_english(name: str) -> Renderer:
     return renderer
 
 
+def interlanguage(call: TemplateCall) -> str | None:
+    """``{{ill|Titel|en|Title}}`` and ``{{ill|en|Titel|Title}}`` -> ``[[Titel]]``, with the words in ``lt``."""
+    title, second = call.get("1"), call.get("2")
+    if second and call.get("3") and title.lower() in languages_by_code(call.site.language):
+        title = second
+    return link(title, call.get("lt", "label", "texto", "tekst", "text")) if title else None
+
+
+_DEGREES = re.compile(r"(\d{1,3})(?:/(\d{1,2}))?(?:/(\d{1,2}(?:\.\d+)?))?/([NSEW])")
+
+
+def coordinate(call: TemplateCall) -> str | None:
+    """``{{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}}`` -> ``48° 41′ 59″ N, 9° 2′ 2″ O``; else nothing."""
+    if not call.get("text"):
+        return ""
+    parts = []
+    for key in ("NS", "EW"):
+        match = _DEGREES.fullmatch(call.get(key))
+        if match is None:
+            return ""
+        signs = zip(match.groups()[:3], "°′″", strict=True)
+        shown = " ".join(f"{value}{sign}" for value, sign in signs if value)
+        parts.append(f"{shown} {match[4].replace('E', 'O')}")
+    return ", ".join(parts)
+
+
 FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "number": number,
+    "misura": misura,
+    "flag with name": flag_with_name,
     "date": date,
     "year month day": year_first,
     "japanese birth": japanese_birth,
@@ -332,13 +398,16 @@ FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "siglo": siglo,
     "siècle": siecle,
     "incise": incise,
+    "remarked": remarked,
     "height": height,
     "old style": old_style,
     "substance": substance,
     "convert": converted,
+    "interlanguage": interlanguage,
+    "coordinate": coordinate,
     "bio": biography,
     "quote": lambda call: _as_in_english("quote")(call),
-    "nihongo": lambda call: _as_in_english("nihongo")(call),
+    "nihongo": nihongo,
     "frac": lambda call: _as_in_english("frac")(call),
 }
 """By the name that stands behind ``!`` in a form."""

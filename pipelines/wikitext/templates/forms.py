@@ -114,7 +114,7 @@ def _country_names(language: str) -> frozenset[str]:
 
 
 # A code with the year of an older flag: JPN1947.
-_CODE = re.compile(r"([A-Za-z]{3})\d{0,4}")
+_CODE = re.compile(r"([A-Za-z]{2}-[A-Z]{2}|[A-Za-z]{2,4}?)\d{0,4}")
 
 
 def country_renderer(language: str, name: str) -> Renderer | None:

@@ -74,11 +74,20 @@ def format_number(text: str, language: str) -> str:
     return _NUMBER.sub(write, text)
 
 
+def _without(field: str, pattern: str) -> str:
+    """Return the form of a date without one of its fields and what stands between it and the next."""
+    before, _, behind = pattern.partition(field)
+    if not before or "{" in behind:
+        return before + behind[behind.find("{") :]
+    return before[: before.rfind("}") + 1]
+
+
 def write_date_in(language: str, day: str, month: str, year: str) -> str:
     """Return a date as `language` writes it; the month by number or by name; what is missing is left out."""
     form = language_format(language)
     number = int(month) if month.isascii() and month.isdecimal() and len(month) < 3 else 0
-    name = form.date_months[number - 1] if 1 <= number <= 12 else month
+    months = form.date_months if day else form.months
+    name = months[number - 1] if 1 <= number <= 12 else month
     if not name:
         return year
     if day.isascii() and day.isdecimal():
@@ -87,14 +96,9 @@ def write_date_in(language: str, day: str, month: str, year: str) -> str:
         day = "1er"
     pattern = form.date
     if not year:
-        pattern = (
-            pattern[: pattern.index("{m}") + 3] if pattern.startswith("{d}") else pattern.replace("{y}年", "")
-        )
+        pattern = _without("{y}", pattern)
     if not day:
-        if pattern.startswith("{d}"):
-            pattern = pattern[pattern.index("{m}") :]
-        else:
-            pattern = pattern[: pattern.index("{m}") + 3]
+        pattern = _without("{d}", pattern)
     return pattern.replace("{d}", day).replace("{m}", name).replace("{y}", year).strip()
 
 

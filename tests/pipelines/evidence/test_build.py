@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from kc_schema.cache_writer import cache_place
 from kc_schema.hit import Hit
-from pipelines.evidence.build import BuildSteps
 from pipelines.evidence.sources import SourceAnswer
+from pipelines.evidence.steps import BuildSteps
 
 hits = st.builds(
     Hit,
@@ -28,12 +28,12 @@ hits = st.builds(
 @given(st.dictionaries(st.text(max_size=3), st.lists(hits, max_size=3)))
 def test_an_answer_that_was_kept_is_the_same(tmp_path_factory, found):
     with cache_place(tmp_path_factory.mktemp("cache")) as place:
-        steps = BuildSteps(place, "inputs")
+        steps = BuildSteps(place.folder, "inputs")
         first = steps.answer("train/text-00000", lambda: SourceAnswer(found, Counter(crops=2)))
         kept = steps.answer("train/text-00000", fail)
         assert first == kept == SourceAnswer(found, Counter(crops=2))
         # Other inputs decide another answer.
-        assert BuildSteps(place, "others").answer(
+        assert BuildSteps(place.folder, "others").answer(
             "train/text-00000", lambda: SourceAnswer({})
         ) == SourceAnswer({})
 

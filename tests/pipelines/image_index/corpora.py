@@ -96,6 +96,7 @@ def _record(image: int, place: int) -> dict[str, Any]:
         "sha256": "",
         "mime": "image/jpeg",
         "bytes": 1,
+        "repository": "commons",
     }
 
 

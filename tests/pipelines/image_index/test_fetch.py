@@ -56,7 +56,7 @@ def run(
     """Fetch, and return the records by file."""
     layout, plan = Layout(kc), plan_of(kc)
     with layout.place() as place, Engine(workers) as engine:
-        stage = Fetch(layout, plan, how, "wikipedia/en", engine, QUIET, limits, max_seconds=3.0)
+        stage = Fetch(layout, plan, how, "wikipedia/en", engine, QUIET, limits=limits, max_seconds=3.0)
         stage.check()
         if not stage.is_current():
             stage.run()
@@ -561,7 +561,7 @@ def rights_run(kc: Path, how: FetchOptions) -> dict[str, dict[str, object]]:
     layout = Layout(kc)
     plan = with_rights(plan_of(kc), how.repository)
     with layout.place(), Engine(1) as engine:
-        stage = Fetch(layout, plan, how, "wikipedia/en", engine, QUIET, FAST, max_seconds=3.0)
+        stage = Fetch(layout, plan, how, "wikipedia/en", engine, QUIET, limits=FAST, max_seconds=3.0)
         if not stage.is_current():
             stage.run()
     return records(kc, plan)

@@ -187,20 +187,35 @@ def test_an_index_of_another_analysis_is_refused(kc: Path) -> None:
 
 
 def test_a_damaged_index_is_one_clear_error(kc: Path) -> None:
-    meta = kc / "text_index" / "terms" / "meta.json"
-    meta.write_text("{" * meta.stat().st_size)
+    places = kc / "text_index" / "block_places.bin"
+    places.write_bytes(b"\x7f" * places.stat().st_size)
     with pytest.raises(TextIndexError, match=r"cannot be opened.*move it away and build it with") as raised:
         open_index(kc)
     assert "\n" not in str(raised.value)
 
 
 def test_an_index_that_lost_a_file_is_refused_and_built_again(kc: Path) -> None:
-    next((kc / "text_index" / "terms").glob("*.idx")).write_bytes(b"")
+    (kc / "text_index" / "sentences.bin").write_bytes(b"")
     with pytest.raises(TextIndexError, match="a damaged one; build it with"):
         open_index(kc)
     assert build_embedded_index(kc).seconds > 0
     with open_index(kc) as index:
         assert index.search(["cheddar"])[0]
+
+
+def test_an_index_of_an_earlier_version_is_refused_in_one_line_that_says_how_to_make_it_anew(
+    kc: Path,
+) -> None:
+    shutil.rmtree(kc / "text_index")
+    (kc / "text_index" / "terms").mkdir(parents=True)
+    (kc / "text_index" / "terms" / "meta.json").write_text("{}")
+    (kc / "text_index" / "index.json").write_text('{"fingerprint": "x", "result": {"sentences": 8}}')
+    with pytest.raises(
+        TextIndexError, match=r"another version.*build it with: python -m pipelines\.index_text"
+    ):
+        open_index(kc)
+    assert build_embedded_index(kc).sentences == 8
+    assert not (kc / "text_index" / "terms").exists()
 
 
 def test_a_part_that_lost_its_rows_is_named(kc: Path) -> None:
@@ -215,14 +230,18 @@ BUILD = """
 import sys
 from pathlib import Path
 from pipelines.text_index.embedded_build import build_embedded_index
-build_embedded_index(Path(sys.argv[1]), workers=2, progress=lambda done, total: print(done, flush=True))
+build_embedded_index(Path(sys.argv[1]), rows_per_unit=700, progress=lambda done, total: print(done, flush=True))
 """
 
 
-def test_a_build_that_is_killed_leaves_the_same_entries_when_run_again(tmp_path: Path) -> None:
+def files_of(kc: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (kc / "text_index").iterdir()}
+
+
+def test_a_build_that_is_killed_goes_on_and_gives_the_same_files(tmp_path: Path) -> None:
     pages = {f"Page {n}": [[f"Sentence number {n} about w{n % 97}." for _ in range(40)]] for n in range(150)}
     kc = write_snapshot(tmp_path / "kc", pages, rows_per_group=500)
-    for printed in (1, 2):
+    for printed in (1, 2, 4, 3):
         process = subprocess.Popen([sys.executable, "-c", BUILD, str(kc)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         for _ in range(printed):
@@ -231,13 +250,21 @@ def test_a_build_that_is_killed_leaves_the_same_entries_when_run_again(tmp_path:
         process.wait()
         process.stdout.close()
         assert not (kc / "text_index").exists()
-    assert build_embedded_index(kc).sentences == 6_000
+    records = sorted(path.name for path in (kc / ".work" / "text_index.steps").glob("*.json"))
+    assert records[:2] == ["lists-00000.json", "lists-00001.json"]
+    assert build_embedded_index(kc, rows_per_unit=700).sentences == 6_000
     assert {path.name for path in kc.iterdir()} == {"manifest.json", *TEXT_TABLES, "text_index"}
     undisturbed = write_snapshot(tmp_path / "undisturbed", pages, rows_per_group=500)
-    build_embedded_index(undisturbed)
-    queries = [f"number {n} about w{n % 97}" for n in range(0, 150, 7)]
-    with open_index(kc) as first, open_index(undisturbed) as second:
-        assert first.search(queries) == second.search(queries)
+    build_embedded_index(undisturbed, rows_per_unit=700)
+    assert files_of(kc) == files_of(undisturbed)
+
+
+def test_processes_make_the_same_files(tmp_path: Path) -> None:
+    pages = {f"Page {n}": [[f"Sentence {n} about w{n % 7} and v{n}." for _ in range(9)]] for n in range(60)}
+    for workers in (1, 2):
+        kc = write_snapshot(tmp_path / str(workers), pages, parts=3, rows_per_group=50)
+        build_embedded_index(kc, workers=workers, rows_per_unit=100)
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
 
 
 def test_a_folder_without_room_or_rights_is_one_clear_error(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kc_schema.store import Place
+from kc_schema.verify import verify
 from pipelines import search
 from pipelines.text_index import TextIndexError, open_index
 from pipelines.text_index.embedded_build import build_embedded_index
@@ -52,6 +53,18 @@ def test_of_two_at_once_one_makes_the_index_and_the_other_is_refused_or_finds_it
         )
     with open_index(kc) as index:
         assert index.search(["capital of Norway"])[0][0].title == "Oslo"
+
+
+def test_verify_finds_a_changed_byte_and_a_lost_file_of_the_index(kc):
+    build_embedded_index(kc)
+    before = verify(kc).counts
+    lists = kc / "text_index" / "sentences.bin"
+    data = bytearray(lists.read_bytes())
+    data[3] ^= 1
+    lists.write_bytes(data)
+    (kc / "text_index" / "holding.bin").unlink()
+    found = verify(kc).counts - before
+    assert found == {"checksum differs from the manifest": 1, "missing file": 1}
 
 
 def test_the_index_is_not_made_while_another_process_writes_the_snapshot(kc):

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.wikitext import ENGLISH_WIKIPEDIA, extract_article
 from pipelines.wikitext.data import read_table
+from pipelines.wikitext.templates.language_formats import language_format, write_date_in
 from pipelines.wikitext.templates.other_languages import find_renderer_on, template_kind_on
 from pipelines.wikitext.templates.registry import TemplateCall, normalise_template_name
 
@@ -88,6 +89,22 @@ SHOWN = [
      "（70歳没）"),
     ("zh", "{{le|甲|A|乙}} {{link-ja|丙|B}} {{CHN}} {{as of|2010|5}} {{en icon}} {{tsl|en|C}} {{bd|1950年|1月1日}}",
      "乙 丙 中华人民共和国 截至2010年5月 （英文） C （1950年1月1日－）"),
+    ("de", "{{DE-TH|#}}a {{DE-BY}} bei {{Coordinate|text=DMS|NS=48/41/59/N|EW=9/2/2/E}} {{Coordinate|NS=1/N|EW=2/E}}c",
+     "a Bayern bei 48° 41′ 59″ N, 9° 2′ 2″ O c"),
+    ("zh", "{{ill|en|甲|A}} {{illm|乙|en|B|lt=丙}} {{internal link helper|丁|D|lang-code=en}}", "甲 丙 丁"),
+    ("pt", "{{ill|Nome|en|Name|lt=o nome}} {{Flag|BRA}}", "o nome Brasil"),
+    ("it", "{{nihongo|''dōga eiga''|動画 映画,||film animato}} e {{nihongo||千代紙,|chiyogami}}",
+     "dōga eiga (動画 映画, film animato) e chiyogami (千代紙)"),
+    ("fr", "{{drapeau2|France}} [[France]] {{HMS|Victory}}", "France HMS Victory"),
+    ("it", "{{M|700|-|°C}}, {{M|61.000||km/h}}, {{m|1,17|M|eV}}, {{M|21088}}, {{M|3986005|e=8|-|-}}, "
+     "{{Exp|1,9|19}} anni, {{...}}", "700 °C, 61.000 km/h, 1,17 MeV, 21.088, 3.986.005×10^8, 1,9×10^19 anni, [...]"),
+    ("it", "{{bandiera|Francia|nome}}: {{bandiera|Italia}}a, {{NazNB|CA|FRG}}", "Francia: a, Germania Ovest"),
+    ("ru", "{{нет АИ|3|12|2010}}a {{уточнить|слова}} b", "a слова b"),
+    ("fr", "{{siècle|xvi}} {{formatnum:1234}}", "XVIe siècle 1 234"),
+    ("zh", "{{jpn|j=日本語|hg=にほんご|rm=nihongo}} {{kor|h=서울}}", "日语：日本語／にほんご nihongo 韩语：서울"),
+    ("bg", "{{formatnum:12345.6}} {{#time:j F Y|2001-05-03}}", "12 345,6 3 май 2001"),
+    ("he", "{{#time:j xg Y|2001-05-03}} {{formatnum:1234.5}}", "3 מאי 2001 1,234.5"),
+    ("el", "{{#time:j xg Y|2001-05-03}}", "3 Μαΐου 2001"),
     ("nl", "{{BEL}} {{en}} {{Feit|zin}} {{convert|1000|km|mi}}", "België (en) zin 1.000 km (620 mi)"),
 ]  # fmt: skip
 
@@ -184,14 +201,39 @@ def test_short_items_in_scripts_without_spaces_are_told_by_their_characters():
 
 def test_a_biography_keeps_its_lead_and_its_picture():
     bio = (
-        "{{Bio|Nome=Ada|Cognome=Rossi|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio|AnnoNascita=1900"
-        "|LuogoMorte=Milano|AnnoMorte=1950|Attività=pittrice|Attività2=poetessa|Nazionalità=italiana|Immagine=A.jpg}}"
+        "{{Bio|Nome=Ada|Cognome=Rossi|PostCognome=''detta'' Lia|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio"
+        "|AnnoNascita=1900|LuogoMorte=Milano|AnnoMorte=1950|Attività=pittrice|Attività2=poetessa|Nazionalità=italiana|Immagine=A.jpg}}"
     )
     article = extract("it", bio + "\nVisse a Roma.")
     assert article.paragraphs[0].text.startswith(
-        "Ada Rossi (Roma, 3 maggio 1900 – Milano, 1950) è stata una pittrice e poetessa italiana."
+        "Ada Rossi detta Lia (Roma, 3 maggio 1900 – Milano, 1950) è stata una pittrice e poetessa italiana."
     )
     assert [image.file for image in article.images] == ["A.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("language", "whole", "month", "day"),
+    [
+        ("en", "3 May 2001", "May 2001", "3 May"),
+        ("ru", "3 мая 2001", "май 2001", "3 мая"),
+        ("es", "3 de mayo de 2001", "mayo de 2001", "3 de mayo"),
+        ("hu", "2001. május 3.", "2001. május", "május 3."),
+        ("ja", "2001年5月3日", "2001年5月", "5月3日"),
+        ("lt", "2001 m. gegužės 3 d.", "2001 m. gegužė", "gegužės 3 d."),
+        ("sr", "3. мај 2001.", "мај 2001.", "3. мај"),
+    ],
+)
+def test_parts_of_dates_are_written_as_the_language_does(language, whole, month, day):
+    assert write_date_in(language, "3", "5", "2001") == whole
+    assert write_date_in(language, "", "5", "2001") == month
+    assert write_date_in(language, "3", "5", "") == day
+
+
+@pytest.mark.parametrize("language", [row[0] for row in read_table("language_formats")])
+def test_every_language_has_twelve_months(language):
+    form = language_format(language)
+    assert len(form.months) == len(form.date_months) == 12
+    assert all(field in form.date for field in ("{d}", "{m}", "{y}"))
 
 
 def test_unknown_templates_in_scripts_without_case_stand_alone_as_others_do():

@@ -1,0 +1,1 @@
+"""A corpus, a cache and a run to be looked at in a browser."""

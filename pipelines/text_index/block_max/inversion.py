@@ -1,0 +1,357 @@
+"""Builds the index in steps that survive a kill: words by unit, one vocabulary, lists by unit, everything joined.
+
+What a step makes depends on the snapshot alone, not on the number of workers: the same files, byte for byte. At no
+time more than one unit (a quarter of a million sentences), the vocabulary and some megabytes of lists are in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kc_schema.store import Part, Step, describe_part, fingerprint, write_atomically
+from pipelines.text_index.block_max.files import GROUP, Sizes, load_arrays, save_arrays
+from pipelines.text_index.block_max.inversion_kernels import (
+    code_vocabulary,
+    invert,
+    join_lists,
+    measure_lists,
+    numbers_of,
+)
+from pipelines.text_index.block_max.kernels import LONGEST_NUMBER
+from pipelines.text_index.block_max.scoring import norms
+from pipelines.text_index.block_max.tokens import (
+    SentenceUnit,
+    load_words,
+    read_sentences,
+    save_words,
+    split_into_words,
+)
+
+__all__ = ["Inversion", "invert_sentences", "map_here"]
+
+DENSE_SHARE = 0.03
+"""A word in more than this share of the sentences has a bound for every block."""
+_JOINED_BYTES = 48 << 20
+_PENDING_WORDS = 1 << 21
+
+Map = Callable[..., list[Any]]
+"""`Engine.map`, or what does the same in this process."""
+Done = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the first step says of a unit."""
+
+    file: Part
+    sentences: int
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """What the third step says of a unit."""
+
+    file: Part
+    sentences: int
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """What the second step says."""
+
+    file: Part
+    sizes: Sizes
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """A build of an index: where its steps keep what they make, and what decides it. It can be sent to workers."""
+
+    work: Path
+    """Folder of what is needed on the way only."""
+    inputs: str
+    """Fingerprint of the snapshot and of everything else that decides the words."""
+    dense_share: float = DENSE_SHARE
+
+    def words_step(self, unit: SentenceUnit) -> Step[_Words]:
+        """Return the step that splits the sentences of a unit into words."""
+        inputs = fingerprint(self.inputs, unit.number, unit.first_group, unit.groups)
+        return Step(self.work / f"words-{unit.number:05d}.json", inputs, _Words, self.work)
+
+    def vocabulary_step(self, words: Sequence[_Words]) -> Step[_Vocabulary]:
+        """Return the step that joins the units' vocabularies."""
+        return Step(
+            self.work / "vocabulary.json", fingerprint(words, self.dense_share), _Vocabulary, self.work
+        )
+
+    def lists_step(self, vocabulary: _Vocabulary, unit: SentenceUnit) -> Step[_Lists]:
+        """Return the step that inverts a unit."""
+        inputs = fingerprint(self.inputs, vocabulary, unit.number)
+        return Step(self.work / f"lists-{unit.number:05d}.json", inputs, _Lists, self.work)
+
+
+def invert_sentences(
+    inversion: Inversion, units: Sequence[SentenceUnit], folder: Path, apply: Map, done: Done = lambda _: None
+) -> Sizes:
+    """Write the index' arrays (`files.Arrays`) of all sentences of the units into `folder`.
+
+    Args:
+        inversion: where to work; what is finished there is not done again.
+        units: from `tokens.plan_units`.
+        apply: maps a step over the units.
+        done: is told how much is done, in fifths of a sentence: four when it is split into words.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    inversion.work.mkdir(parents=True, exist_ok=True)
+    tally = 0
+
+    def add(fifths: int) -> None:
+        nonlocal tally
+        tally += fifths
+        done(tally)
+
+    words = apply(
+        partial(_split, inversion),
+        units,
+        finished=lambda unit: inversion.words_step(unit).result(),
+        label="Words",
+        arrived=lambda result: add(4 * result.sentences),
+    )
+    add(4 * sum(unit.sentences for unit in words) - tally)  # what an earlier build has done is done, too
+    vocabulary = inversion.vocabulary_step(words).run(partial(_join_vocabularies, inversion, words))
+    sizes = vocabulary.sizes
+    lists = apply(
+        partial(_invert, inversion, vocabulary),
+        units,
+        finished=lambda unit: inversion.lists_step(vocabulary, unit).result(),
+        label="Lists",
+        arrived=lambda result: add(result.sentences),
+    )
+    add(5 * sizes.sentences - tally)
+    sizes = Sizes(sizes.sentences, sum(unit.blocks for unit in lists), sizes.terms, sizes.words, sizes.dense)
+    _write_vocabulary(inversion.work / vocabulary.file.file, folder)
+    _join(inversion, lists, sizes, folder)
+    return sizes
+
+
+def map_here(
+    step: Callable[[Any], Any],
+    items: Sequence[Any],
+    *,
+    finished: Callable[[Any], Any],
+    label: str,  # noqa: ARG001
+    arrived: Callable[[Any], None],
+) -> list[Any]:
+    """Do what `Engine.map` does in this process."""
+    results = []
+    for item in items:
+        result = finished(item)
+        if result is None:
+            result = step(item)
+            arrived(result)
+        results.append(result)
+    return results
+
+
+def _split(inversion: Inversion, unit: SentenceUnit) -> _Words:
+    def work() -> _Words:
+        found = split_into_words(read_sentences(unit))
+        path = inversion.work / f"words-{unit.number:05d}.arrow"
+        write_atomically(path, lambda temporary: save_words(temporary, found))
+        return _Words(describe_part(path, inversion.work, rows=0), len(found.counts), len(found.words))
+
+    return inversion.words_step(unit).run(work)
+
+
+def _join_vocabularies(inversion: Inversion, words: Sequence[_Words]) -> _Vocabulary:
+    """Number all words: those that most sentences hold first."""
+    joined = pa.table({"word": pa.array([], pa.large_binary()), "holding": pa.array([], pa.int64())})
+    pending: list[pa.Table] = []
+    for unit in words:
+        found = load_words(inversion.work / unit.file.file)
+        pending.append(
+            pa.table({"word": found.vocabulary, "holding": pa.array(found.holding.astype(np.int64))})
+        )
+        if sum(map(len, pending)) > _PENDING_WORDS:
+            joined, pending = _sum_up([joined, *pending]), []
+    joined = _sum_up([joined, *pending])
+    joined = joined.take(pc.sort_indices(joined["word"]))
+    holding = joined["holding"].to_numpy()
+    order = np.argsort(-holding, kind="stable")
+    numbers = np.empty(len(order), np.uint32)
+    numbers[order] = np.arange(len(order), dtype=np.uint32)
+    sentences = sum(unit.sentences for unit in words)
+    by_number = holding[order]
+    dense = int(np.searchsorted(-by_number, -inversion.dense_share * sentences, "left"))
+    path = inversion.work / "vocabulary.arrow"
+    arrays = {
+        "words": joined["word"].combine_chunks(),
+        "numbers": numbers,
+        "holding": by_number.astype(np.uint32),
+    }
+    write_atomically(path, lambda temporary: save_arrays(temporary, arrays))
+    sizes = Sizes(sentences, 0, len(numbers), sum(unit.words for unit in words), dense)
+    return _Vocabulary(describe_part(path, inversion.work, rows=0), sizes)
+
+
+def _sum_up(tables: Sequence[pa.Table]) -> pa.Table:
+    summed = pa.concat_tables(tables).group_by("word", use_threads=False).aggregate([("holding", "sum")])
+    return summed.select(["word", "holding_sum"]).rename_columns(["word", "holding"])
+
+
+def _bytes_of(words: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return the bytes of words, and where each begins, with one more for the end, without copying them."""
+    if not len(words):
+        return np.empty(0, np.uint8), np.zeros(1, np.int64)
+    _, places, data = words.buffers()
+    begins = np.frombuffer(places, np.int64)[words.offset : words.offset + len(words) + 1]
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), begins
+
+
+def _invert(inversion: Inversion, vocabulary: _Vocabulary, unit: SentenceUnit) -> _Lists:
+    def work() -> _Lists:
+        found = load_words(inversion.words_step(unit).folder / f"words-{unit.number:05d}.arrow")
+        everything = load_arrays(inversion.work / vocabulary.file.file)
+        numbers = numbers_of(
+            *_bytes_of(found.vocabulary), *_bytes_of(everything["words"]), everything["numbers"].to_numpy()
+        )
+        sizes = vocabulary.sizes
+        arrays = invert(
+            found.words.copy(),
+            found.counts,
+            found.sentences,
+            numbers,
+            norms(sizes.words, sizes.sentences),
+            sizes.dense,
+        )
+        path = inversion.work / f"lists-{unit.number:05d}.arrow"
+        named = dict(zip(_UNIT_ARRAYS, arrays, strict=True))
+        named["dense"] = named["dense"].ravel()
+        write_atomically(path, lambda temporary: save_arrays(temporary, named))
+        return _Lists(
+            describe_part(path, inversion.work, rows=0), len(found.counts), len(named["block_sentences"])
+        )
+
+    return inversion.lists_step(vocabulary, unit).run(work)
+
+
+_UNIT_ARRAYS = (
+    "sentences",
+    "block_places",
+    "block_sentences",
+    "dense",
+    "list_numbers",
+    "list_places",
+    "list_blocks",
+    "lists",
+)
+
+
+def _write_vocabulary(file: Path, folder: Path) -> None:
+    arrays = load_arrays(file)
+    coded, places = code_vocabulary(*_bytes_of(arrays["words"]), GROUP)
+    _write(folder, "vocabulary", (coded, np.zeros(LONGEST_NUMBER, np.uint8)))
+    places.tofile(folder / "vocabulary_places.bin")
+    arrays["numbers"].to_numpy().tofile(folder / "numbers.bin")
+    arrays["holding"].to_numpy().tofile(folder / "holding.bin")
+
+
+def _join(inversion: Inversion, lists: Sequence[_Lists], sizes: Sizes, folder: Path) -> None:
+    """Write what the units have made one behind the other."""
+    units = [
+        {name: array.to_numpy() for name, array in load_arrays(inversion.work / unit.file.file).items()}
+        for unit in lists
+    ]
+    padding = np.zeros(LONGEST_NUMBER, np.uint8)
+    _write(folder, "sentences", (*(unit["sentences"] for unit in units), padding))
+    _write(folder, "block_sentences", (unit["block_sentences"] for unit in units))
+    starts = np.cumsum([0, *(len(unit["sentences"]) for unit in units)])
+    places = (unit["block_places"][:-1] + start for unit, start in zip(units, starts, strict=False))
+    _write(folder, "block_places", (*places, starts[-1:]))
+    _write(
+        folder,
+        "dense",
+        (unit["dense"].reshape(sizes.dense, -1)[word] for word in range(sizes.dense) for unit in units),
+    )
+    places_of_lists = [np.zeros(1, np.int64)]
+    with (folder / "lists.bin").open("wb") as file:
+        for joined, ends in _joined_lists(units, sizes):
+            file.write(joined.data)
+            places_of_lists.append(ends + places_of_lists[-1][-1])
+        file.write(padding.data)
+    _write(folder, "list_places", places_of_lists)
+
+
+def _joined_lists(
+    units: Sequence[dict[str, npt.NDArray[Any]]], sizes: Sizes
+) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
+    """Yield the lists of some words one after the other, and where each ends."""
+    first_blocks = np.cumsum([0, *(len(unit["block_sentences"]) for unit in units)])
+    first = sizes.dense
+    for last in _word_ranges(units, sizes):
+        slices = [
+            _words_between(unit, first, last, int(block))
+            for unit, block in zip(units, first_blocks, strict=False)
+        ]
+        lengths = np.zeros(last - first, np.int64)
+        latest = np.zeros(last - first, np.int64)
+        for part in slices:
+            measure_lists(first, lengths, latest, *part)
+        ends = np.cumsum(lengths)
+        joined = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+        places = ends - lengths
+        latest[:] = 0
+        for part in slices:
+            join_lists(joined, first, places, latest, *part)
+        yield joined, ends
+        first = last
+
+
+def _words_between(unit: dict[str, npt.NDArray[Any]], first: int, last: int, block: int) -> tuple[Any, ...]:
+    """Return a unit's lists of the words from `first` up to `last`, as the kernels take them."""
+    start, end = np.searchsorted(unit["list_numbers"], (first, last))
+    places = unit["list_places"][start : end + 1]
+    return (
+        unit["list_numbers"][start:end],
+        places,
+        unit["list_blocks"][start:end],
+        unit["lists"][places[0] : places[-1]],
+        block,
+    )
+
+
+def _word_ranges(units: Sequence[dict[str, npt.NDArray[Any]]], sizes: Sizes) -> Iterator[int]:
+    """Yield the ends of ranges of words whose lists take some megabytes together."""
+    step = 1 << 12
+    bounds = np.arange(sizes.dense, sizes.terms + step, step)
+    bytes_before = np.zeros(len(bounds), np.int64)
+    for unit in units:
+        bytes_before += unit["list_places"][np.searchsorted(unit["list_numbers"], bounds)]
+    written = 0
+    for place in range(1, len(bounds)):
+        last = min(int(bounds[place]), sizes.terms)
+        is_last = last == sizes.terms
+        if is_last or bytes_before[min(place + 1, len(bounds) - 1)] - written > _JOINED_BYTES:
+            yield last
+            written = int(bytes_before[place])
+        if is_last:
+            return
+
+
+def _write(folder: Path, name: str, arrays: Iterator[Any] | Sequence[Any]) -> None:
+    with (folder / f"{name}.bin").open("wb") as file:
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).data)

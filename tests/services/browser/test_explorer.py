@@ -1,0 +1,247 @@
+"""The explorer in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.pipelines.image_index.conse import photographs
+from tests.services.corpus_service import RunningService
+
+pytestmark = [pytest.mark.service, pytest.mark.torch]
+
+QUESTION = "the striped cat at the quay"
+LOOK = f"/look?q={quote(QUESTION)}"
+EXAMPLE = "/examples/test/test-1"
+
+
+def test_search_marks_the_sentence_and_says_what_each_word_adds(page) -> None:
+    page.goto("/")
+    page.get_by_role("searchbox").fill(QUESTION)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/look?*")
+    first = page.locator(".hits > li").first
+    assert first.get_by_role("heading").inner_text() == "Marlow (cat)"
+    assert (
+        "Marlow is a striped cat that lives at the quay of Port Ellery."
+        in first.locator(".text").inner_text()
+    )
+    found = "".join(first.locator(".found").all_inner_texts())
+    assert found == "Marlow is a striped cat that lives at the quay of Port Ellery."
+    assert first.locator(".word").all_inner_texts() == ["striped", "cat", "at", "the", "quay"]
+    score, *shares = re.findall(r"\d+\.\d+", first.locator(".words").inner_text())
+    assert sum(map(float, shares)) == pytest.approx(float(score), abs=0.05)
+    images = page.locator(".pictures > li")
+    assert images.first.get_by_role("heading").inner_text() == "Marlow (cat)"
+    assert page.evaluate("document.querySelector('.pictures img').naturalWidth") > 50
+
+
+def test_an_anchor_leads_to_its_article_and_back_by_what_links_there(page) -> None:
+    page.goto(LOOK)
+    page.locator(".text").first.get_by_role("link", name="Port Ellery").click()
+    page.wait_for_url("**/article/Port_Ellery")
+    assert page.get_by_role("heading", level=1).inner_text() == "Port Ellery"
+    assert page.get_by_role("heading", name="History").is_visible()
+    page.locator("aside").get_by_role("link", name="Rowan Garden").click()
+    page.wait_for_url("**/article/Rowan%20Garden")
+    page.goto("/article/Marlow")
+    assert "redirected from Marlow" in page.locator(".bar").inner_text()
+
+
+def test_an_image_is_uploaded_and_its_address_can_be_shared(page, site: RunningService) -> None:
+    page.goto("/")
+    page.get_by_label("Or an image").set_input_files(photographs()["coffee"])
+    page.get_by_role("button", name="Find images like it").click()
+    page.wait_for_url("**/look?picture=*")
+    assert page.locator(".pictures h3").first.inner_text() == "Harbour Coffee"
+    assert page.evaluate("document.querySelector('img.asked').naturalWidth") > 50
+    assert site.get(page.url.removeprefix(site.address)).status == 200
+    page.locator(".pictures a").first.click()
+    page.wait_for_url("**/look?image=*")
+    assert page.locator(".pictures h3").first.inner_text() == "Harbour Coffee"
+
+
+def test_what_is_no_image_is_told(page, site: RunningService, tmp_path: Path) -> None:
+    (tmp_path / "no.png").write_bytes(b"no image")
+    answer = site.ask(
+        "POST", "/look",
+        b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nno\r\n--x--\r\n',
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    )  # fmt: skip
+    assert answer.status == 422
+    assert b"not an image" in answer.body
+
+
+def test_examples_are_stepped_through_under_a_filter(page) -> None:
+    page.goto("/examples")
+    assert page.locator(".lines li").count() == 7
+    page.get_by_label("Right").select_option("moe")
+    page.get_by_label("Wrong").select_option("baseline")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**right=moe&wrong=baseline")
+    chosen = page.locator(".lines li")
+    assert 0 < chosen.count() < 7
+    for line in chosen.all():
+        assert "✓ moe" in line.inner_text()
+        assert "✗ baseline" in line.inner_text()
+    count = chosen.count()
+    chosen.first.get_by_role("link").click()
+    page.wait_for_url("**/examples/test/**")
+    assert f"1 of {count} in test" in page.locator(".bar").inner_text()
+    seen = [page.url]
+    while page.locator("a[rel=next]").count():
+        page.keyboard.press("j")
+        page.wait_for_url(lambda url: url != seen[-1])
+        seen.append(page.url)
+    assert len(seen) == count
+    page.keyboard.press("k")
+    page.wait_for_url(seen[-2])
+
+
+def test_an_example_shows_gold_labels_weights_and_evidence_by_source(page) -> None:
+    page.goto(EXAMPLE)
+    assert page.locator("mark").all_inner_texts() == ["Marlow B-PER", "Port B-LOC", "Ellery I-LOC"]
+    head = page.locator("thead th").all_inner_texts()
+    assert head[:2] == ["word", "gold"]
+    assert [name.split()[0] for name in head[2:]] == ["baseline", "text", "image", "moe"]
+    weights = [float(x) for x in re.findall(r"\d\.\d\d", page.get_by_text("Weights in moe").inner_text())]
+    assert sum(weights) == pytest.approx(1, abs=0.02)
+    sources = page.locator(".sources h3").all_inner_texts()
+    assert [name.split()[0] for name in sources] == ["image", "random_text", "sentence_image", "text"]
+    assert page.evaluate("document.querySelector('.example img').naturalWidth") > 50
+
+
+@pytest.mark.parametrize("address", [LOOK, "/article/Port_Ellery", EXAMPLE, "/examples?label=PER"])
+def test_every_view_is_copied_as_json(page, site: RunningService, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Copy as JSON").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied == site.get(f"{address}{'&' if '?' in address else '?'}format=json").json
+
+
+def test_the_keyboard_is_enough(page) -> None:
+    page.goto("/article/Port_Ellery")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    page.keyboard.press("/")
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/look?*")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.hits h3 a')"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/article/**")
+
+
+@pytest.mark.parametrize("address", ["/", LOOK, "/article/Port_Ellery", "/examples", EXAMPLE])
+def test_a_telephone_shows_it_without_scrolling_sideways(page, address: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_dark_and_light(page) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(LOOK)
+        colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert colours == ["rgb(255, 255, 255)", "rgb(20, 24, 28)"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["<script>document.title='broken'</script>", '"><img src=x onerror="document.title=1">', "\u202eturned around",
+     "{{ 7 * 7 }}", "a\x00b", "name \u2066 isolate"],
+)  # fmt: skip
+def test_hostile_sentences_are_shown_as_they_are(page, query: str) -> None:
+    page.goto(f"/look?q={quote(query)}")
+    assert page.title().endswith("– knowledge corpus")
+    assert page.evaluate("document.querySelectorAll('main script, main img[src=x]').length") == 0
+    assert "49" not in page.get_by_role("heading", level=1).inner_text()
+
+
+def test_hostile_text_of_the_corpus_is_shown_as_it_is(page) -> None:
+    page.goto("/article/Odd_names")
+    assert "<script>document.title = 'broken'</script>" in page.locator("article").inner_text()
+    assert page.title() == "Odd names – knowledge corpus"
+
+
+def test_a_sentence_of_100_kilobytes_is_told_to_be_too_long(page, site: RunningService) -> None:
+    answer = site.get("/look?q=" + "word+" * 20_000)
+    assert answer.status == 422
+    assert b"100,000 characters; a sentence may have 10,000" in answer.body
+    assert b"word word" not in answer.body
+
+
+def test_missing_things_are_pages_too(page, site: RunningService) -> None:
+    for address in (
+        "/article/Nobody",
+        "/examples/test/none",
+        "/look?image=5",
+        "/look?picture=gone",
+        "/pictures/test/x",
+    ):
+        answer = site.get(address)
+        assert answer.status == 404, address
+        assert b"That did not work" in answer.body
+    for address in (
+        "/examples?split=none",
+        "/examples?right=nobody",
+        "/examples?leak=perhaps",
+        "/look?q=x&find=all",
+    ):
+        assert site.get(address).status == 422, address
+
+
+def test_pages_forbid_what_they_do_not_need(site: RunningService) -> None:
+    for address in ("/", LOOK, "/article/Nobody"):
+        policy = site.get(address).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core (MPL-2.0), from npm's registry."""
+    import subprocess
+
+    npm = shutil.which("npm")
+    if npm is None:
+        if os.environ.get("REQUIRE_SERVICES"):
+            pytest.fail("no npm here: apt-get install npm")
+        pytest.skip("no npm here: apt-get install npm")
+    folder = tmp_path_factory.mktemp("axe")
+    subprocess.run(
+        [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "axe-core@4.10.3"],
+        cwd=folder, check=True, timeout=300,
+    )  # fmt: skip
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_of_accessibility(page, axe: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    for address in ("/", LOOK, "/article/Port_Ellery", "/examples", EXAMPLE, "/article/Odd_names"):
+        page.goto(address)
+        page.evaluate(axe)  # by the debugger's way in, which the page's policy does not bind
+        found = page.evaluate("axe.run()")["violations"]
+        serious = [
+            (fault["id"], [node["target"] for node in fault["nodes"]][:3])
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], address
