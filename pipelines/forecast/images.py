@@ -16,6 +16,7 @@ from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.errors import BrokenImageError, FetchError
 from pipelines.image_index.fetching.fetch import FetchOptions, ask_server
+from pipelines.image_index.fetching.image_sets import is_image_set
 from pipelines.image_index.fetching.sources import Outcome, open_folder
 from pipelines.image_index.file_names import wiki_folder
 from pipelines.image_index.plan import IMAGES_PER_PART, drop_reason
@@ -75,9 +76,14 @@ def forecast_images(
     """Measure a sample of the images of a snapshot and return what its image corpus will take.
 
     Raises:
-        FetchError: no links to images that are wanted, or none of the sample could be had.
+        FetchError: no links to images that are wanted, none of the sample could be had, or a ready set of images.
         pipelines.image_index.EncoderError: the encoder cannot be had.
     """
+    if is_image_set(fetching.images):
+        raise FetchError(
+            f"--images {fetching.images}: --plan does not measure ready sets of images, which are read as fast as their"
+            " disk; give the address of a server or a folder of images"
+        )
     names = count_files(snapshot, fetching.types)
     if not names:
         raise FetchError(f"{snapshot.folder}: no links to images of the kinds that are wanted (--types)")

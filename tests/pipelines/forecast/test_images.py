@@ -87,3 +87,9 @@ def test_a_sample_of_which_nothing_is_there_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "none of a sample of 1 files could be had (not in the folder)" in error
     assert error.count("\n") == 1
+
+
+def test_a_ready_set_of_images_is_refused(tmp_path, capsys):
+    kc = write_snapshot(tmp_path / "kc", {"Page": ["Image.jpg"]})
+    assert main(["--kc", str(kc), "--images", "set.parquet", "--encoder", ENCODER, "--plan"]) == 1
+    assert "--plan does not measure ready sets" in capsys.readouterr().err
