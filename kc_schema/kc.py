@@ -43,6 +43,7 @@ VERBS: dict[str, Verb] = {
     "refresh": Verb("pipelines.refresh", "Bring a corpus up to date with the newest dump."),
     "diff": Verb("pipelines.report_changes", "Say what changed from one snapshot to another."),
     "entities": Verb("pipelines.build_entities", "Make the entities of a text corpus and their names."),
+    "types": Verb("pipelines.extract_types", "Make a table of what items are from a dump of Wikidata."),
     "build-images": Verb("pipelines.build_image_kc", "Build the image corpus of a text corpus."),
     "attribution": Verb(
         "pipelines.write_attribution",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.image_manifest import IMAGES, MANIFEST, read_image_manifest
 from kc_schema.retrieval_cache import CacheError, open_cache
 from kc_schema.snapshot import SnapshotError
@@ -55,7 +56,7 @@ def compare(path: Path, part: Part) -> tuple[str, str] | None:
 
 
 def damage_in_snapshot(kc: Path, checked: Counter[str]) -> Iterator[Damage]:
-    """Yield what differs in the text index and the image corpus of a snapshot, where it has them.
+    """Yield what differs in the text index, the entities and the image corpus of a snapshot, where it has them.
 
     Args:
         kc: the snapshot's folder.
@@ -65,6 +66,9 @@ def damage_in_snapshot(kc: Path, checked: Counter[str]) -> Iterator[Damage]:
     if record.is_file():
         remedy = f"remove {record.parent}, then python -m pipelines.index_text --kc {kc}"
         yield from differing(record, remedy, checked, "files of the text index")
+    if (kc / ENTITY_MANIFEST).is_file():
+        remedy = f"python -m pipelines.build_entities --kc {kc} --overwrite"
+        yield from differing(kc / ENTITY_MANIFEST, remedy, checked, "files of the entities")
     if (kc / IMAGES / MANIFEST).is_file():
         yield from _damage_in_images(kc, checked)
 

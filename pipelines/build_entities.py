@@ -28,6 +28,8 @@ class EntityOptions:
 
     kc: Path = Path("kc")
     """The corpus' folder."""
+    types: Path | None = None
+    """What items are: a table of Wikidata ids and types, as extract_types makes it."""
     workers: Positive | None = None
     """Worker processes (default: one a core of this machine)."""
     overwrite: bool = False
@@ -40,7 +42,11 @@ def run(given: EntityOptions, beam_arguments: list[str]) -> None:
     """Make the tables and print what they hold."""
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
         manifest = build_entities(
-            given.kc, engine=engine, console=Console(stderr=True), overwrite=given.overwrite
+            given.kc,
+            engine=engine,
+            console=Console(stderr=True),
+            overwrite=given.overwrite,
+            types=() if given.types is None else (given.types,),
         )
     if given.json:
         print(to_json(manifest), end="")

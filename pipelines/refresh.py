@@ -36,7 +36,7 @@ from pipelines.dump.download import (
 )
 from pipelines.dump.parts import dump_name, find_parts
 from pipelines.engine import Engine, default_workers
-from pipelines.entities.build import build_entities
+from pipelines.entities.build import build_entities, files_with_types
 from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
 from pipelines.snapshots.sharing import share_files, share_tables
@@ -184,7 +184,9 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     _add_images(given, build, current, engine, watch)
     if given.entities or (current is not None and (current / ENTITY_MANIFEST).is_file()):
         with watch.step("entities"):
-            build_entities(build.output, engine=engine, console=watch.console)
+            build_entities(
+                build.output, engine=engine, console=watch.console, types=files_with_types(current)
+            )
     with watch.step("index"):
         watch.note("index: built anew; neither index deletes by page")
         index_snapshot(build.output, given.index, engine=engine, console=watch.console)

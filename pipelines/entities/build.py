@@ -20,12 +20,14 @@ from kc_schema.entity_tables import (
     EntityManifest,
     read_entity_manifest,
 )
+from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, open_snapshot
 from kc_schema.store import (
     WORK,
     Part,
     Place,
     Step,
+    checksum,
     describe_part,
     explain_file_errors,
     fingerprint,
@@ -35,8 +37,9 @@ from pipelines.engine import Engine, Progress
 from pipelines.entities.gather import Gathered, gather_names, read_link_counts
 from pipelines.entities.merge import Numbers, count_links, merge_range, write_entities
 from pipelines.entities.titles import Titles, open_titles, write_titles
+from pipelines.entities.types import write_types
 
-__all__ = ["build_entities"]
+__all__ = ["build_entities", "files_with_types"]
 
 RECIPE = 1
 """Version of what is computed; raised when the same snapshot would give other tables."""
@@ -49,6 +52,12 @@ class _Build:
     kc: Path
     snapshot: str
     """The snapshot's fingerprint."""
+    types: str = ""
+    """Checksum of the files of types; empty without them."""
+
+    @property
+    def types_map(self) -> Path:
+        return self.work / "types.sqlite"
 
     @property
     def work(self) -> Path:
@@ -76,8 +85,14 @@ class _Merged:
     part: Part | None
 
 
-def build_entities(kc: Path, *, engine: Engine, console: Console, overwrite: bool = False) -> EntityManifest:
+def build_entities(
+    kc: Path, *, engine: Engine, console: Console, overwrite: bool = False, types: Sequence[Path] = ()
+) -> EntityManifest:
     """Make the entities of the corpus in `kc`, or go on with them; return their manifest.
+
+    Args:
+        overwrite: make them again, also where they are there.
+        types: tables of what items are, as `pipelines.entities.types` reads them.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished corpus there.
@@ -90,19 +105,45 @@ def build_entities(kc: Path, *, engine: Engine, console: Console, overwrite: boo
             place.manifest.unlink(missing_ok=True)
             shutil.rmtree(place.work / "entities", ignore_errors=True)
         snapshot = open_snapshot(kc)
-        build = _Build(kc, snapshot.fingerprint)
-        try:
-            manifest = read_entity_manifest(kc, build.snapshot)
-        except EntityError:
-            pass
-        else:
+        build = _Build(kc, snapshot.fingerprint, fingerprint(*map(checksum, types)) if types else "")
+        manifest = _find_finished(build)
+        if manifest is not None:
             console.print(f"{kc}: the entities are there already", highlight=False, soft_wrap=True)
             return manifest
         place.manifest.unlink(missing_ok=True)
+        if types:
+            _load_types(build, snapshot, types)
         manifest = _build(build, snapshot, engine, console)
         place.commit(manifest, [part for parts in manifest.tables.values() for part in parts])
         shutil.rmtree(build.work, ignore_errors=True)
     return manifest
+
+
+def files_with_types(kc: Path | None) -> list[Path]:
+    """Return the tables of entities from which another corpus can take the types; none where there are none."""
+    try:
+        if kc is not None:
+            manifest = read_entity_manifest(kc, open_snapshot(kc).fingerprint)
+            return [kc / part.file for part in manifest.tables["entities"]] if manifest.types else []
+    except UserError:
+        pass
+    return []
+
+
+def _find_finished(build: _Build) -> EntityManifest | None:
+    try:
+        manifest = read_entity_manifest(build.kc, build.snapshot)
+    except EntityError:
+        return None
+    return manifest if build.types in ("", manifest.types) else None
+
+
+def _load_types(build: _Build, snapshot: Snapshot, types: Sequence[Path]) -> None:
+    def work() -> Part:
+        write_types(snapshot, types, build.types_map)
+        return describe_part(build.types_map, build.kc, rows=0)
+
+    Step(build.record("types"), build.inputs("types", build.types), Part, build.kc).run(work)
 
 
 def _build(build: _Build, snapshot: Snapshot, engine: Engine, console: Console) -> EntityManifest:
@@ -138,7 +179,7 @@ def _build(build: _Build, snapshot: Snapshot, engine: Engine, console: Console) 
         drops.update(one.drops)
     counts.update({name: sum(part.rows for part in parts) for name, parts in tables.items()})
     return EntityManifest(
-        build.snapshot, "", tables, dict(sorted(counts.items())), dict(sorted(drops.items()))
+        build.snapshot, build.types, tables, dict(sorted(counts.items())), dict(sorted(drops.items()))
     )
 
 
@@ -239,7 +280,12 @@ def _write_all_entities(build: _Build, snapshot: Snapshot, engine: Engine, conso
 
 
 def _entity_step(build: _Build, pages: _Pages) -> Step[Part]:
-    return Step(build.record(f"entities/{pages.number:05d}"), build.inputs("entities", pages), Part, build.kc)
+    return Step(
+        build.record(f"entities/{pages.number:05d}"),
+        build.inputs("entities", pages, build.types),
+        Part,
+        build.kc,
+    )
 
 
 def _entities(build: _Build, pages: _Pages) -> Part:
@@ -247,7 +293,8 @@ def _entities(build: _Build, pages: _Pages) -> Part:
         path = build.kc / "entities" / f"part-{pages.number:05d}.parquet"
         links = np.load(_counts_path(build), mmap_mode="r")[pages.first : pages.first + pages.pages.rows]
         images = None if pages.images is None else build.kc / pages.images.file
-        write_entities(build.kc / pages.pages.file, images, np.array(links), None, path)
+        types = build.types_map if build.types else None
+        write_entities(build.kc / pages.pages.file, images, np.array(links), types, path)
         return describe_part(path, build.kc)
 
     with explain_file_errors(build.kc):

@@ -16,6 +16,7 @@ from kc_schema.anchors import strip
 from kc_schema.entity_tables import ALIASES, ENTITIES
 from kc_schema.store import replacing
 from pipelines.entities.gather import GATHERED, read_range
+from pipelines.entities.types import types_of
 
 __all__ = ["count_links", "merge_range", "write_entities"]
 
@@ -77,16 +78,14 @@ def count_links(page_ids: Numbers, counted: Iterable[tuple[Numbers, Numbers]]) -
     return total
 
 
-def write_entities(
-    pages: Path, images: Path | None, links: Numbers, types: Sequence[list[str] | None] | None, path: Path
-) -> None:
+def write_entities(pages: Path, images: Path | None, links: Numbers, types: Path | None, path: Path) -> None:
     """Write the entities of one part of the table of pages to `path`.
 
     Args:
         pages: the part.
         images: the part of the table of image links that holds the same pages, where there is one.
         links: of every page, in order, how many anchors lead to it.
-        types: of every page, in order, what it is; None where nothing is known of any.
+        types: the map of types (`pipelines.entities.types`), where there is one.
     """
     with pq.ParquetFile(pages) as file:
         wanted = ["page_id", "title", "wikidata_id", "disambiguation", "introduction", "page_image"]
@@ -97,6 +96,7 @@ def write_entities(
     chosen = table["page_image"].to_pylist() if "page_image" in there else nothing
     ids = table["page_id"].to_pylist()
     lengths = [len(strip(text).strip()) for text in table["introduction"].to_pylist()]
+    items = table["wikidata_id"].to_pylist() if "wikidata_id" in there else []
     columns = {
         "page_id": ids,
         "title": table["title"],
@@ -105,7 +105,7 @@ def write_entities(
         "in_links": links,
         "introduction_length": lengths,
         "image": [own or first.get(page_id) for own, page_id in zip(chosen, ids, strict=True)],
-        "types": types if types is not None else nothing,
+        "types": nothing if types is None or not items else types_of(types, items),
     }
     arrays = [_array(columns[field.name], field.type) for field in ENTITIES]
     _write(path, pa.table(arrays, schema=ENTITIES), ENTITIES_PER_GROUP, ["page_id"])

@@ -80,7 +80,8 @@ def write_hashes(build: Build, number: int, paragraphs: Path, sentences: Path) -
 def text_hashes(texts: pa.Array) -> Numbers:
     """Return 64 bits of BLAKE2b of every text: two different texts of a corpus hardly ever share them."""
     blake2b = hashlib.blake2b
-    digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts.to_pylist()]
+    encoded = texts.cast(pa.binary()).to_pylist()
+    digests = [blake2b(text, digest_size=8).digest() for text in encoded]
     return np.frombuffer(b"".join(digests), "<u8")
 
 

@@ -17,13 +17,21 @@ _ENDS = ":.։ 　"
 _SPACES = re.compile(r"\s+")
 
 
-@lru_cache(maxsize=4096)
+_LONGEST_HEADING = 100
+"""Characters; what is longer names no such section, and is not kept in memory either."""
+
+
 def apparatus_in(heading: str, language: str) -> str | None:
     """Return what of the section below `heading` is apparatus: `SECTION`, `LISTS` or None.
 
     The names are those of the table ``apparatus_sections`` for the wiki's language, alone or several joined
     ("Notes and references").
     """
+    return None if len(heading) > _LONGEST_HEADING else _apparatus_in(heading, language)
+
+
+@lru_cache(maxsize=4096)
+def _apparatus_in(heading: str, language: str) -> str | None:
     names, joints = _names(language.partition("-")[0])
     heading = _SPACES.sub(" ", heading).strip(_ENDS).lower()
     if heading in names:

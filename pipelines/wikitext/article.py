@@ -84,13 +84,13 @@ class _Extraction:
 
     def expand(self, text: str) -> str:
         """Take out tags and templates; templates may bring tags."""
-        text = strip_tags(text, self.collect)
+        text = strip_tags(text, self.collect, self.site.language)
         self.literal = self.literal or marks.JOINER in text
         if "{|" in text:
             # Before the calls inside them are expanded for nothing.
             text = remove_tables(text, self.collect_from_table, outer_calls(text))
         expanded, brought_tags = self.expansion.expand(text)
-        return strip_tags(expanded, self.collect) if brought_tags else expanded
+        return strip_tags(expanded, self.collect, self.site.language) if brought_tags else expanded
 
     def collect(self, name: str, body: str) -> None:
         """Take the image links of a gallery, an image map or an HTML table."""

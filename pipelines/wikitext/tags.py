@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from pipelines.wikitext import marks
 from pipelines.wikitext.character_references import decode_entities
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.templates.formulas import plain_formula
 
 __all__ = ["Collector", "strip_tags"]
@@ -132,15 +134,15 @@ def _mend(text: str) -> str:
     return text
 
 
-def strip_tags(text: str, collect: Collector) -> str:
+def strip_tags(text: str, collect: Collector, language: str = "en") -> str:
     """Return `text` without comments, footnotes and tags; blocks are marked, literal text is protected.
 
-    `collect` gets what holds pictures. Tags that MediaWiki does not know, and tags that are never closed where
-    they must be, stay as the text that they are.
+    `collect` gets what holds pictures; quotations get the signs of `language`. Tags that MediaWiki does not know, and
+    tags that are never closed where they must be, stay as the text that they are.
     """
     if "<" not in text:
         return text
-    return _Stripper(_mend(text), collect).run()
+    return _Stripper(_mend(text), collect, language).run()
 
 
 def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
@@ -159,12 +161,20 @@ def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
     return (f"^({exponent[1]})", exponent.end()) if exponent else ("", start)
 
 
+@cache
+def _quotation_signs(language: str) -> tuple[str, str]:
+    """Return the signs around a quotation on a page in `language`."""
+    rows = read_table("quotation_signs")
+    return next(((opening, closing) for of, opening, closing in rows if of == language), ('"', '"'))
+
+
 class _Stripper:
     """One pass over one text."""
 
-    def __init__(self, text: str, collect: Collector) -> None:
+    def __init__(self, text: str, collect: Collector, language: str) -> None:
         self.text = text
         self.collect = collect
+        self.language = language
         self.never_closed: set[str] = set()
         self.tables: dict[int, int] | None = None
 
@@ -198,12 +208,12 @@ class _Stripper:
                     closing = _CLOSING.get(name)
                     if closing is None:
                         continue
-                    replacement = closing
+                    replacement = closing if name != "q" else _quotation_signs(self.language)[1]
                 else:
                     opening = _OPENING.get(name)
                     if opening is None:
                         continue
-                    replacement = opening
+                    replacement = opening if name != "q" else _quotation_signs(self.language)[0]
                     if name in _BEFORE_SCRIPT and start:
                         before = text[start - 1]
                         if before == ">" and done == start:
@@ -263,7 +273,7 @@ class _Stripper:
                 self.collect(name, body)
             return marks.BREAK
         if name == "poem":
-            lines = strip_tags(_VERSE_INDENTATION.sub("", body.strip("\n")), self.collect)
+            lines = strip_tags(_VERSE_INDENTATION.sub("", body.strip("\n")), self.collect, self.language)
             return marks.QUOTE + lines.replace("\n", marks.NEWLINE) + marks.QUOTE_END
         if name in _PREFORMATTED:
             body = re.sub(r"</?nowiki>", "", body, flags=re.IGNORECASE) if name == "pre" else body

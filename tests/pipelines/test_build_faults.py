@@ -188,7 +188,7 @@ def test_a_build_leaves_neither_processes_nor_folders(demo_dump, tmp_path):
     wait_until_alone(process)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert sorted(path.name for path in (tmp_path / "kc").iterdir()) == [
-        "image_links", "manifest.json", "pages", "paragraphs", "redirects", "sentences"
+        "image_links", "manifest.json", "pages", "paragraphs", "redirects", "repeats", "sentences"
     ]  # fmt: skip
 
 

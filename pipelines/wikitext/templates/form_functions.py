@@ -56,6 +56,27 @@ def number(call: TemplateCall) -> str | None:
     return " ".join(filter(None, (shown, "⋅".join(units))))
 
 
+# A number that is grouped already, as Italian writes it.
+_GROUPED = re.compile(r"[-−]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
+
+
+def misura(call: TemplateCall) -> str | None:
+    """``{{M|700|-|°C}}`` -> ``700 °C``, ``{{M|1,33|M|eV|e=3}}`` -> ``1,33×10<sup>3</sup> MeV``: value, prefix, unit."""
+    value, prefix, unit = [*call.positional(), "", "", ""][:3]
+    if not value:
+        return None
+    shown = value if _GROUPED.fullmatch(value) else _written(value, call.site.language)
+    if power := call.get("e"):
+        shown += f"×10<sup>{power}</sup>"
+    unit = prefix.strip("-") + unit.strip("-") if unit else prefix.strip("-")
+    return " ".join(filter(None, (shown, unit or call.get("u", "ul"))))
+
+
+def flag_with_name(call: TemplateCall) -> str:
+    """``{{bandiera|Francia|nome}}`` -> ``[[Francia]]``; without ``nome`` it shows the flag alone."""
+    return link(call.get("1")) if call.get("2") == "nome" or call.get("nome") else ""
+
+
 _POWER = re.compile(r"[-−]?\d{1,2}")
 
 
@@ -288,6 +309,12 @@ def substance(call: TemplateCall) -> str | None:
     return "".join(shown) or None
 
 
+def nihongo(call: TemplateCall) -> str | None:
+    """A word with its Japanese: ``{{nihongo|dōga|動画,||film}}`` -> ``dōga (動画, film)``; commas are not doubled."""
+    call.arguments = {key: value.rstrip(" ,、") for key, value in call.arguments.items()}
+    return _as_in_english("nihongo")(call)
+
+
 def converted(call: TemplateCall) -> str | None:
     """A measurement in two units by their symbols, its numbers as the language writes them."""
     call.arguments["abbr"] = "on"
@@ -319,6 +346,7 @@ def biography(call: TemplateCall) -> str | None:
     nationality = call.get("NazionalitàNaturalizzato", "Nazionalità")
     said = call.get("FineIncipit") or " ".join(filter(None, (verb, listed, nationality) if listed else ()))
     behind = call.get("PostNazionalità")
+    name = f"{name} {call.get('PostCognome')}".rstrip()
     sentence = f"{name}{call.get('PostCognomeVirgola') and ', ' + call.get('PostCognomeVirgola')}"
     sentence += f" ({life})" if life else ""
     gap = "" if behind.startswith((",", ".")) else " "
@@ -360,6 +388,8 @@ def coordinate(call: TemplateCall) -> str | None:
 
 FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "number": number,
+    "misura": misura,
+    "flag with name": flag_with_name,
     "date": date,
     "year month day": year_first,
     "japanese birth": japanese_birth,
@@ -377,7 +407,7 @@ FUNCTIONS: dict[str, Callable[[TemplateCall], str | None]] = {
     "coordinate": coordinate,
     "bio": biography,
     "quote": lambda call: _as_in_english("quote")(call),
-    "nihongo": lambda call: _as_in_english("nihongo")(call),
+    "nihongo": nihongo,
     "frac": lambda call: _as_in_english("frac")(call),
 }
 """By the name that stands behind ``!`` in a form."""

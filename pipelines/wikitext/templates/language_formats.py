@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from pipelines.wikitext.data import read_table
+from pipelines.wikitext.data import read_column, read_table
 from pipelines.wikitext.templates.markup import link
 
 __all__ = [
@@ -119,8 +119,11 @@ def language_name(wiki: str, code: str) -> str:
 
 @cache
 def languages_by_code(wiki: str) -> dict[str, str]:
-    """Return the codes of the languages that the wiki in the language `wiki` names, by themselves."""
-    return {code: code for code in _languages(wiki)}
+    """Return the codes of the languages that the wiki in the language `wiki` names, by themselves.
+
+    Where it is not known what a wiki calls them, they are those of the English one.
+    """
+    return {code: code for code in _languages(wiki) or read_column("languages")}
 
 
 @cache

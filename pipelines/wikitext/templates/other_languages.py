@@ -80,9 +80,9 @@ def _templates(language: str) -> tuple[dict[str, str], list[_Family]]:
     parts = {"@": languages_by_code(language), "%": languages_by_name(language), "*": None}
     names: dict[str, str] = {}
     families: list[_Family] = []
-    for code, written, form in read_table("templates_by_language"):
-        if code != language:
-            continue
+    rows = [row for row in read_table("templates_by_language") if row[0] in (language, "*")]
+    # The language's own rows come first.
+    for _, written, form in sorted(rows, key=lambda row: row[0] == "*"):
         for name in map(normalise_template_name, written.split("|")):
             part = next((sign for sign in parts if sign in name), None)
             if part is None:

@@ -20,6 +20,7 @@ from rich.console import Console
 from kc_schema.anchors import Anchor, parse, render
 from kc_schema.entity_tables import ENTITY_TABLES, EntityError, fold_name
 from kc_schema.snapshot import open_snapshot
+from kc_schema.verify import verify
 from pipelines.build_entities import main
 from pipelines.entities import titles
 from pipelines.entities.build import build_entities
@@ -164,6 +165,20 @@ def test_entities_that_are_missing_stale_or_damaged_are_said(tmp_path, corpus, c
         EntityIndex(kc)
     assert main(["--kc", str(kc), "--workers", "1"]) == 0
     assert EntityIndex(kc).candidates("c")[0].title == "C"
+
+
+def test_verify_reads_every_byte_of_the_entities(tmp_path):
+    kc = write_snapshot(tmp_path / "kc", {"A": [["<e: B> b </e>."]], "B": [["A page."]]})
+    entities(kc)
+    assert not verify(kc).counts
+    assert verify(kc).checked["files of the entities"] == 2
+    path = kc / "aliases" / "part-00000.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    found = verify(kc)
+    assert found.counts == {"checksum differs from the manifest": 1}
+    assert any("build_entities" in remedy for remedy in found.remedies)
 
 
 SURFACES = st.text(st.sampled_from("aAbBßİ ſﬁ<\\e:/é\t"), max_size=5)

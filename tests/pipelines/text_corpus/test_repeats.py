@@ -47,8 +47,8 @@ def expected(kc):
 
 
 @pytest.mark.parametrize("at_once", [1 << 22, 7])
-@pytest.mark.parametrize("unit_bytes", [None, 1500])
-def test_repeats_are_those_of_all_parts(tmp_path, monkeypatch, unit_bytes, at_once):
+@pytest.mark.parametrize("pages_per_part", [None, 8])
+def test_repeats_are_those_of_all_parts(tmp_path, monkeypatch, pages_per_part, at_once):
     monkeypatch.setattr(repeats, "HASHES_AT_ONCE", at_once)
     draws = random.Random(1)
     words = ["red", "green", "blue"]
@@ -58,7 +58,7 @@ def test_repeats_are_those_of_all_parts(tmp_path, monkeypatch, unit_bytes, at_on
         for n in range(60)
     ]
     pages = [page(n, text) for n, text in enumerate(texts, start=1)]
-    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes)
+    manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", pages_per_part=pages_per_part)
     pairs, counts = expected(tmp_path / "kc")
     assert rows(tmp_path / "kc", "repeats") == pairs
     assert manifest.counts["repeats"] == len(pairs) > 100
@@ -72,9 +72,9 @@ def test_repeats_are_those_of_all_parts(tmp_path, monkeypatch, unit_bytes, at_on
 
 def test_files_do_not_depend_on_how_many_are_looked_at_together(tmp_path, monkeypatch):
     dump = write_dump(tmp_path / "dump.xml", villages(40))
-    build(dump, tmp_path / "one", unit_bytes=2000)
+    build(dump, tmp_path / "one", pages_per_part=4)
     monkeypatch.setattr(repeats, "HASHES_AT_ONCE", 5)
-    build(dump, tmp_path / "other", unit_bytes=2000)
+    build(dump, tmp_path / "other", pages_per_part=4)
     assert files(tmp_path / "one") == files(tmp_path / "other")
 
 
@@ -85,10 +85,10 @@ def test_a_corpus_without_repeats_has_no_such_table(tmp_path):
     assert not (tmp_path / "kc" / "repeats").exists()
 
 
-@pytest.mark.parametrize("unit_bytes", [None, 1500])
-def test_a_search_shows_a_text_once_and_the_rest_of_its_results_are_others(tmp_path, unit_bytes):
+@pytest.mark.parametrize("pages_per_part", [None, 8])
+def test_a_search_shows_a_text_once_and_the_rest_of_its_results_are_others(tmp_path, pages_per_part):
     pages = [*villages(60), page(99, "Hills of the north are where a village is found.")]
-    build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes)
+    build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", pages_per_part=pages_per_part)
     for with_apparatus in (False, True):
         statistics = build_embedded_index(tmp_path / "kc", with_apparatus=with_apparatus)
         assert statistics.sentences == 62

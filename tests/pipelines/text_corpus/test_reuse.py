@@ -9,6 +9,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from kc_schema.snapshot import read_manifest
 from pipelines.build_text_kc import describe
 from pipelines.text_corpus.changed_redirects import _differences
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP
@@ -136,6 +137,30 @@ def test_a_dump_out_of_order_with_pages_twice(tmp_path, pages_per_part):
     old = dump(tmp_path, OLD, "20260101", pages_per_stream=3)
     new = dump(tmp_path, shuffled, pages_per_stream=2)
     assert compare(tmp_path, old, new, unit_bytes=500, pages_per_part=pages_per_part) >= 1
+
+
+@pytest.mark.parametrize("pages_per_part", [None, 4])
+def test_repeats_and_apparatus_are_those_of_a_full_build(tmp_path, pages_per_part):
+    def page(number, more=""):
+        words = (
+            f"Village {number}. It lies in the north. {more}\n== References ==\n* A book of {more}, and more.\n"
+            "* It lies in the north."
+        )
+        return DumpPage(f"Village {number}", words, page_id=number)
+
+    old = dump(tmp_path, [page(number) for number in range(1, 30)], "20260101")
+    changed = [
+        page(1, "A mill stands there."),
+        *(page(number) for number in range(3, 30)),
+        page(40, "A mill."),
+    ]
+    changed[0] = replace(changed[0], revision_id=5000)
+    assert compare(tmp_path, old, dump(tmp_path, changed), pages_per_part=pages_per_part) == 27
+    manifest = read_manifest(tmp_path / "refreshed")
+    assert manifest.counts["apparatus paragraphs"] == 58
+    assert manifest.counts["repeats"] > 80
+    assert manifest.repeated[0].text == "It lies in the north."
+    assert manifest.repeated[0].count == 58
 
 
 def inodes(kc, table):

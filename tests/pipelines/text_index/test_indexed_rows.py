@@ -4,9 +4,12 @@ import dataclasses
 
 import pytest
 
+from kc_schema.retrieval_cache import Example
 from kc_schema.snapshot import open_snapshot, read_manifest, write_manifest
 from kc_schema.tables import paragraph_id
-from pipelines import index_text
+from pipelines import index_text, refresh
+from pipelines.evidence.queries import QueryBatch
+from pipelines.evidence.sources import RandomText
 from pipelines.text_index import open_index
 from pipelines.text_index.embedded_build import build_embedded_index
 from pipelines.text_index.indexed_rows import count_indexed, indexed_batches
@@ -27,7 +30,7 @@ PAGES = [DumpPage(f"Ada {number}", ADA.format(number), page_id=number) for numbe
 @pytest.fixture(scope="module")
 def kc(tmp_path_factory):
     folder = tmp_path_factory.mktemp("apparatus")
-    build(write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES), folder / "kc", unit_bytes=2000)
+    build(write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES), folder / "kc", pages_per_part=8)
     return folder / "kc"
 
 
@@ -91,3 +94,32 @@ def test_an_index_that_does_not_hold_what_the_manifest_counts_is_refused(kc, tmp
 def test_without_an_index_the_option_is_refused(kc, capsys):
     assert index_text.main(["--kc", str(kc), "--text-index", "none", "--with-apparatus"]) == 2
     assert "--with-apparatus goes with an index" in capsys.readouterr().err
+
+
+def test_a_refresh_carries_the_option(tmp_path):
+    dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", PAGES[:3])
+    options = ["--root", str(tmp_path / "root"), "--dump", str(dump), "--workers", "1"]
+    for more, with_apparatus in ((["--with-apparatus"], True), ([], False)):
+        assert refresh.main([*options, *more]) == 0
+        with open_index(tmp_path / "root" / "current") as index:
+            keys = [hit.key for hit in index.search(["Toole and the engine"])[0]]
+            assert index.with_apparatus is with_apparatus
+        assert any("Toole" in key for key in keys) is with_apparatus
+
+
+def test_chance_draws_what_a_search_may_find_and_no_text_twice(tmp_path):
+    pages = [
+        DumpPage(f"Ada {n}", f"Ada wrote.\n\nIt ran {n % 4}.\n== Notes ==\nA note, of {n}.", page_id=n)
+        for n in range(1, 30)
+    ]
+    build(write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages), tmp_path / "kc")
+    snapshot = open_snapshot(tmp_path / "kc")
+    examples = [Example(f"e{n}", tokens=["Ada"], labels=["O"]) for n in range(40)]
+    batch = QueryBatch("test", 0, examples, ["Ada"] * len(examples), [None] * len(examples))
+    drawn = RandomText(snapshot, 6, seed=0).ask(batch).hits
+    for hits in drawn.values():
+        texts = [hit.key for hit in hits]
+        assert sorted(texts) == ["Ada wrote.", "It ran 0.", "It ran 1.", "It ran 2.", "It ran 3."]
+    drawn = RandomText(snapshot, 6, seed=0, with_apparatus=True).ask(batch).hits
+    assert any("note" in hit.key for hits in drawn.values() for hit in hits)
+    assert all(len({hit.key for hit in hits}) == 6 for hits in drawn.values())

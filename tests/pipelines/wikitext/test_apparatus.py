@@ -83,6 +83,7 @@ def test_headings_of_apparatus(heading, language):
         ("See also", "de"),
         ("References", "sv"),
         ("Literatur in Österreich", "de"),
+        ("Notes" + 100 * " and notes", "en"),
     ],
 )
 def test_other_headings_are_none(heading, language):

@@ -93,10 +93,23 @@ SHOWN = [
      "a Bayern bei 48° 41′ 59″ N, 9° 2′ 2″ O c"),
     ("zh", "{{ill|en|甲|A}} {{illm|乙|en|B|lt=丙}} {{internal link helper|丁|D|lang-code=en}}", "甲 丙 丁"),
     ("pt", "{{ill|Nome|en|Name|lt=o nome}} {{Flag|BRA}}", "o nome Brasil"),
+    ("it", "{{nihongo|''dōga eiga''|動画 映画,||film animato}} e {{nihongo||千代紙,|chiyogami}}",
+     "dōga eiga (動画 映画, film animato) e chiyogami (千代紙)"),
+    ("fr", "{{drapeau2|France}} [[France]] {{HMS|Victory}}", "France HMS Victory"),
+    ("it", "{{M|700|-|°C}}, {{M|61.000||km/h}}, {{m|1,17|M|eV}}, {{M|21088}}, {{M|3986005|e=8|-|-}}, "
+     "{{Exp|1,9|19}} anni, {{...}}", "700 °C, 61.000 km/h, 1,17 MeV, 21.088, 3.986.005×10^8, 1,9×10^19 anni, [...]"),
+    ("it", "{{bandiera|Francia|nome}}: {{bandiera|Italia}}a, {{NazNB|CA|FRG}}", "Francia: a, Germania Ovest"),
     ("ru", "{{нет АИ|3|12|2010}}a {{уточнить|слова}} b", "a слова b"),
     ("fr", "{{siècle|xvi}} {{formatnum:1234}}", "XVIe siècle 1 234"),
     ("zh", "{{jpn|j=日本語|hg=にほんご|rm=nihongo}} {{kor|h=서울}}", "日语：日本語／にほんご nihongo 韩语：서울"),
     ("bg", "{{formatnum:12345.6}} {{#time:j F Y|2001-05-03}}", "12 345,6 3 май 2001"),
+    ("sv", "(på {{lang-en|the house}}, {{langx|la|domus}})", "(på the house, domus)"),
+    ("uk", "{{lang-pl|Lwów}} {{lang-de|Lemberg}}", "Lwów Lemberg"),
+    ("de", "<q>Wort</q> und <q class='a'>zwei</q>", "„Wort“ und „zwei“"),
+    ("fr", "le <q>mot</q>", "le «mot»"),
+    ("ja", "<q>日本</q>です", "「日本」です"),
+    ("sv", "<q>ord</q> {{lang|en|<q>one</q>}}", "”ord” ”one”"),
+    ("xx", "<q>a</q>", '"a"'),
     ("he", "{{#time:j xg Y|2001-05-03}} {{formatnum:1234.5}}", "3 מאי 2001 1,234.5"),
     ("el", "{{#time:j xg Y|2001-05-03}}", "3 Μαΐου 2001"),
     ("nl", "{{BEL}} {{en}} {{Feit|zin}} {{convert|1000|km|mi}}", "België (en) zin 1.000 km (620 mi)"),
@@ -195,12 +208,12 @@ def test_short_items_in_scripts_without_spaces_are_told_by_their_characters():
 
 def test_a_biography_keeps_its_lead_and_its_picture():
     bio = (
-        "{{Bio|Nome=Ada|Cognome=Rossi|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio|AnnoNascita=1900"
-        "|LuogoMorte=Milano|AnnoMorte=1950|Attività=pittrice|Attività2=poetessa|Nazionalità=italiana|Immagine=A.jpg}}"
+        "{{Bio|Nome=Ada|Cognome=Rossi|PostCognome=''detta'' Lia|Sesso=F|LuogoNascita=Roma|GiornoMeseNascita=3 maggio"
+        "|AnnoNascita=1900|LuogoMorte=Milano|AnnoMorte=1950|Attività=pittrice|Attività2=poetessa|Nazionalità=italiana|Immagine=A.jpg}}"
     )
     article = extract("it", bio + "\nVisse a Roma.")
     assert article.paragraphs[0].text.startswith(
-        "Ada Rossi (Roma, 3 maggio 1900 – Milano, 1950) è stata una pittrice e poetessa italiana."
+        "Ada Rossi detta Lia (Roma, 3 maggio 1900 – Milano, 1950) è stata una pittrice e poetessa italiana."
     )
     assert [image.file for image in article.images] == ["A.jpg"]
 

@@ -303,7 +303,7 @@ def test_a_text_is_loaded_once_and_apparatus_only_where_it_is_asked_for(
     text = "Ada {0} wrote programs. All of them ran.\n== References ==\n* Toole: Ada and her {0} programs.\n"
     pages = [DumpPage(f"Ada {page}", text.format(page), page_id=page) for page in range(1, 60)]
     dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages)
-    build(dump, tmp_path / "kc", unit_bytes=2000)
+    build(dump, tmp_path / "kc", pages_per_part=8)
     for with_apparatus, paragraphs in ((False, 59), (True, 2 * 59), (False, 59)):
         done = load(tmp_path / "kc", node.url, prefix, with_apparatus=with_apparatus)
         # "All of them ran." stands on every page, and is loaded once.
