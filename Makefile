@@ -7,7 +7,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 DUMP ?=
 DEMO ?= demo
 # What each kind of work installs; the text corpus needs none of the heavy extras.
-DEMO_EXTRAS := demo
+DEMO_EXTRAS := demo,serve
 LIGHT_EXTRAS := elasticsearch,serve,dev-light
 BENCH_EXTRAS := demo,bench
 TRAINING_EXTRAS := training,small-encoder

@@ -54,6 +54,7 @@ VERBS: dict[str, Verb] = {
     "describe": Verb("pipelines.describe_dataset", "Describe a data set before evidence is sought for it."),
     "evidence": Verb("pipelines.build_retrieval_cache", "Find the evidence for every example of a data set."),
     "explore": Verb("pipelines.explore", "Look at a corpus, a cache and a run in a browser."),
+    "report": Verb("pipelines.report", "Write the report of a snapshot or of a retrieval cache as a page."),
     "show": Verb("kc_schema.show", "Show examples of a retrieval cache with their evidence."),
     "export": Verb("kc_schema.export", "Write a retrieval cache in another project's format."),
     "demo-training": Verb("training.demo", "Train experts and their mixture on planted data."),

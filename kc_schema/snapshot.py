@@ -6,6 +6,7 @@ no time stamps: the same dump and options give the same bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "Snapshot",
     "SnapshotError",
     "checksum",
+    "folder_behind",
     "has_manifest",
     "open_snapshot",
     "read_manifest",
@@ -88,6 +90,15 @@ class _Format:
     format: int
 
 
+def folder_behind(path: Path | str) -> Path:
+    """Return the folder that a name such as ``current`` leads to now.
+
+    What is opened under it stays one snapshot when the name leads to the next one.
+    """
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def has_manifest(folder: Path) -> bool:
     """Tell whether `folder` holds a finished snapshot."""
     return (folder / MANIFEST).is_file()
@@ -147,12 +158,12 @@ class Snapshot:
 
 
 def open_snapshot(folder: Path | str) -> Snapshot:
-    """Open the snapshot in `folder`; its parts must be there with the sizes of the manifest.
+    """Open the snapshot in `folder`, or that it leads to now; its parts must be there with the manifest's sizes.
 
     Raises:
         SnapshotError: no snapshot, a part that is missing or has another size.
     """
-    folder = Path(folder)
+    folder = folder_behind(folder)
     manifest = read_manifest(folder)
     for name in TEXT_TABLES:
         if name not in manifest.tables:

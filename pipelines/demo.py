@@ -65,6 +65,8 @@ def run(given: CorpusDemoOptions) -> int:
         status = run_printed(command)
         if status:
             return status
+    explore = shlex.join(["-m", "pipelines.explore", "--kc", kc])
+    print(f"\nLook at it in a browser: {sys.executable} {explore}")
     return 0
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, options, printable
 from kc_schema.store import Place
 from pipelines.engine import Engine, Progress, default_workers
+from pipelines.text_index.connection import Tell
 from pipelines.text_index.options import TextIndexOptions
 
 EXAMPLES = """\
@@ -45,13 +46,22 @@ def run(given: IndexCommandOptions, beam_arguments: list[str]) -> None:
 
 
 def index_snapshot(
-    kc: Path, chosen: TextIndexOptions, *, engine: Engine, console: Console, place: Place | None = None
+    kc: Path,
+    chosen: TextIndexOptions,
+    *,
+    engine: Engine,
+    console: Console,
+    place: Place | None = None,
+    older: Path | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Make the index of the snapshot in `kc` that is chosen, with progress on `console`.
 
     Args:
         engine: its workers load a cluster; the embedded index takes as many processes.
         place: the snapshot's place, where the caller has entered it already.
+        older: a snapshot that a cluster may hold already: its index is updated, where that is cheaper.
+        tell: takes lines of what is done with a cluster; they are shown on `console` by default.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -61,7 +71,7 @@ def index_snapshot(
     if chosen.kind == "tantivy":
         _build_embedded(kc, chosen, engine.workers, console, place)
     elif chosen.kind == "elasticsearch":
-        _load_cluster(kc, chosen, engine, console)
+        _load_cluster(kc, chosen, engine, console, older, tell or (lambda line: _tell(console, line)))
     else:
         _tell(
             console,
@@ -91,7 +101,9 @@ def _build_embedded(
     _tell(console, f"{index_folder(kc)}: {done}")
 
 
-def _load_cluster(kc: Path, chosen: TextIndexOptions, engine: Engine, console: Console) -> None:
+def _load_cluster(
+    kc: Path, chosen: TextIndexOptions, engine: Engine, console: Console, older: Path | None, tell: Tell
+) -> None:
     from pipelines.text_index.load import load_snapshot
 
     connection = chosen.cluster.connection()
@@ -106,15 +118,16 @@ def _load_cluster(kc: Path, chosen: TextIndexOptions, engine: Engine, console: C
             shards=chosen.shards,
             replicas=chosen.replicas,
             with_apparatus=chosen.with_apparatus,
+            older=older,
             progress=lambda done, total: progress.show(done, total=total),
-            tell=lambda line: _tell(console, line),
+            tell=tell,
         )
     size = f"{statistics.sentences:,} sentences, {statistics.paragraphs:,} paragraphs"
     what = f"loaded {statistics.loaded:,} documents" if statistics.loaded else "was loaded already"
     indices = ", ".join(statistics.indices)
-    _tell(console, f"{connection.url}: {what} in {statistics.seconds:,.1f} s: {size} in {indices}")
+    tell(f"{connection.url}: {what} in {statistics.seconds:,.1f} s: {size} in {indices}")
     if statistics.retired:
-        _tell(console, f"{connection.url}: deleted {', '.join(statistics.retired)}")
+        tell(f"{connection.url}: deleted {', '.join(statistics.retired)}")
 
 
 def _tell(console: Console, line: str) -> None:

@@ -178,6 +178,7 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     if older is not None:
         _guard(read_manifest(older), manifest, most_loss, build.output)
         size, shared = share_tables(older, build.output)
+        share_files(older / "refresh", build.output / "refresh")
         watch.say(
             f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
         )
@@ -188,8 +189,11 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
                 build.output, engine=engine, console=watch.console, types=files_with_types(current)
             )
     with watch.step("index"):
-        watch.note("index: built anew; neither index deletes by page")
-        index_snapshot(build.output, given.index, engine=engine, console=watch.console)
+        if given.index.kind == "tantivy":
+            watch.note("index: the embedded one is built anew")
+        index_snapshot(
+            build.output, given.index, engine=engine, console=watch.console, older=older, tell=watch.say
+        )
         if older is not None:
             share_files(older / "text_index", build.output / "text_index")
     with watch.step("switch"):
@@ -397,7 +401,8 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
         size = sum(part.size for part in find_parts(str(given.dump)))
         say("download", f"nothing: {given.dump}, {size / 1e6:,.1f} MB, is at hand")
     say("build", _describe_build(given, root, current))
-    say("index", f"{given.index.kind}, built anew")
+    by_page = given.index.kind == "elasticsearch" and current is not None
+    say("index", f"{given.index.kind}, {'by page where few differ, else' if by_page else 'built'} anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0
     free = shutil.disk_usage(_nearest(root.folder)).free

@@ -125,7 +125,8 @@ class Place:
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _remove_temporary_files(self) -> None:
-        found = [path for path in self.folder.glob(TEMPORARY) if path.name[1:].startswith(self.manifest.name)]
+        own = tuple(f".{name}." for name in (self.manifest.name, *self.owns))
+        found = [path for path in self.folder.glob(TEMPORARY) if path.name.startswith(own)]
         for name in self.owns:
             found += (self.folder / name).rglob(TEMPORARY)
         for path in found:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kc_schema.hit import Hit
 from kc_schema.image_manifest import EncoderDescription, read_image_manifest
 from kc_schema.image_tables import part_number
-from kc_schema.snapshot import SnapshotError
+from kc_schema.snapshot import SnapshotError, folder_behind
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetching.archive import PartContent
 from pipelines.image_index.layout import Layout, Row
@@ -168,7 +168,7 @@ def open_index(kc: Path | str) -> ImageIndex:
     Raises:
         ImageIndexError: there is none, it cannot be read, or faiss is not installed.
     """
-    layout = Layout(Path(kc))
+    layout = Layout(folder_behind(kc))
     description = read_description(layout)
     if description is None:
         command = f"python -m pipelines.build_image_kc --kc {kc}"

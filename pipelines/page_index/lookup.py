@@ -8,12 +8,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from kc_schema.anchors import targets
+from kc_schema.errors import UserError
 from kc_schema.image_tables import image_id
 from kc_schema.snapshot import Snapshot
 from kc_schema.store.rows import Row, Rows
 from pipelines.page_index.build import build_page_index, find_page_index
-from pipelines.page_index.layout import FOLDER, rows_of, title_id
+from pipelines.page_index.layout import FOLDER, PageIndexManifest, rows_of, title_id
 
 __all__ = ["LinkingPage", "PageContent", "PageImage", "PageParagraph", "Pages", "open_pages"]
 
@@ -82,6 +89,8 @@ class Pages:
     """Looks pages up; safe to use from several threads."""
 
     snapshot: Snapshot
+    _folder: Path
+    _manifest: PageIndexManifest
     _titles: Rows
     _redirects: Rows
     _links: Rows
@@ -140,6 +149,40 @@ class Pages:
             links_in=self._linking(links[:MOST_LISTED]),
             links_in_count=len(links),
         )
+
+    def links_in_counts(self) -> npt.NDArray[np.int64]:
+        """Return for every page how many pages link to it, in no particular order.
+
+        Raises:
+            UserError: a table cannot be read.
+        """
+        ids = [
+            self._column("titles", number, pages=True)
+            for number in range(len(self._manifest.parts["titles"]))
+        ]
+        pages = np.sort(np.concatenate(ids))
+        counts = np.zeros(len(pages), np.int64)
+        for number in range(len(self._manifest.parts["links"])):
+            linked, found = np.unique(self._column("links", number), return_counts=True)
+            places = np.searchsorted(pages, linked)
+            there = places < len(pages)
+            there[there] = pages[places[there]] == linked[there]
+            counts[places[there]] = found[there]
+        return counts
+
+    def _column(self, table: str, number: int, *, pages: bool = False) -> npt.NDArray[np.int64]:
+        """Return the ids of titles in a part of a table; with `pages` those of pages alone, not of redirects."""
+        path = self._folder / self._manifest.parts[table][number].file
+        try:
+            found = pq.read_table(path, columns=["title_id", "page_id"])
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(
+                f"{path}: cannot be read ({error}); remove the folder to have it made again"
+            ) from error
+        if pages:
+            found = found.filter(pc.greater_equal(found["page_id"], 0))
+        ids: npt.NDArray[np.int64] = found["title_id"].to_numpy()
+        return ids
 
     def some_title(self, share: float) -> str:
         """Return the title of the page at a share, from 0 up to 1, of all pages; empty where there is none."""
@@ -210,6 +253,8 @@ def open_pages(snapshot: Snapshot, tell: Callable[[str], None] = lambda _: None)
 
     return Pages(
         snapshot,
+        folder,
+        manifest,
         rows_of(folder, manifest, "titles", ["title", "page_id", "to_title"]),
         rows_of(folder, manifest, "redirects", ["from_title"]),
         rows_of(folder, manifest, "links", ["page_id", "anchors"]),

@@ -38,16 +38,18 @@ _ANSWER = ["errors", "items.*._id", "items.*.status", "items.*.error"]
 
 
 class Record(NamedTuple):
-    """One document of a bulk request."""
+    """One document of a bulk request, which is sent or deleted."""
 
     record_id: int
-    source: bytes
-    """JSON without line breaks."""
+    source: bytes | None
+    """JSON without line breaks; None deletes the document."""
 
     @property
-    def action(self) -> bytes:
-        """The line in front of the document; the id makes a repeated request harmless."""
-        return b'{"index":{"_id":"%d"}}' % self.record_id
+    def lines(self) -> list[bytes]:
+        """Its lines in a request; the id makes a repeated request harmless."""
+        if self.source is None:
+            return [b'{"delete":{"_id":"%d"}}' % self.record_id]
+        return [b'{"index":{"_id":"%d"}}' % self.record_id, self.source]
 
 
 def records(table: str, batch: pa.RecordBatch) -> Iterator[Record]:
@@ -70,7 +72,7 @@ def requests(rows: Iterable[Record], size: int = REQUEST_BYTES) -> Iterator[list
     filled = 0
     for record in rows:
         request.append(record)
-        filled += len(record.source) + 40
+        filled += len(record.source or b"") + 40
         if filled >= size:
             yield request
             request, filled = [], 0
@@ -136,7 +138,7 @@ def _attempt(
     client: Elasticsearch, connection: Connection, index: str, request: list[Record]
 ) -> tuple[list[Record], str]:
     """Send a request once; return the documents that must be sent again, and why."""
-    lines = [line for record in request for line in (record.action, record.source)]
+    lines = [line for record in request for line in record.lines]
     try:
         answer = client.bulk(index=index, operations=lines, filter_path=_ANSWER)  # type: ignore[arg-type]
     except Exception as error:
@@ -176,10 +178,12 @@ def _refused(
     left: list[Record] = []
     reason = ""
     for record, item in zip(request, items, strict=True):
-        result = item["index"]
+        [result] = item.values()
         error = result.get("error")
         if error is None and result["status"] in (200, 201):
             continue
+        if error is None and record.source is None and result["status"] == 404:
+            continue  # deleted before
         error = error if isinstance(error, dict) else {"reason": str(error)}
         reason = f"{error.get('type', 'error')}: {error.get('reason', '')}"
         if "flood-stage" in reason or "read-only-allow-delete" in reason:

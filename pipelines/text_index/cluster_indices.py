@@ -59,7 +59,8 @@ class ClusterIndices:
         """Tell whether the snapshot was loaded to its end, and every document is still there."""
         for table in TABLES:
             mapping = self._mapping(names.index(table))
-            if mapping is None or mapping.get("_meta", {}).get("complete") is not True:
+            meta = (mapping or {}).get("_meta", {})
+            if meta.get("complete") is not True or meta.get("fingerprint") != snapshot.fingerprint:
                 return False
             if self.count(names.index(table)) != _documents(names, snapshot, table):
                 return False
@@ -71,8 +72,15 @@ class ClusterIndices:
         Raises:
             TextIndexError: a name is taken by something else, or the cluster has no place for a shard.
         """
+        self._refuse_indices_in_place_of_aliases(names)
         for table in TABLES:
-            self._refuse_index_in_place_of_alias(alias(names.prefix, table))
+            meta = self._meta(names.index(table))
+            if (
+                "updated_from" in meta
+                or meta.get("fingerprint", snapshot.fingerprint) != snapshot.fingerprint
+            ):
+                # A clone of an older index that no update has finished holds what no load would delete.
+                self.ask(partial(self.client.indices.delete, index=names.index(table)))
         wanted = shards or shards_for(_documents(names, snapshot, "sentences"))
         for table in TABLES:
             self._make(
@@ -80,6 +88,40 @@ class ClusterIndices:
                 {**mappings(table), "_meta": _description(names, snapshot, complete=False)},
                 loading_settings(wanted),
             )
+        return self._make_record(names)
+
+    def can_update(self, names: Generation, older: Snapshot) -> bool:
+        """Tell whether the indices are clones of an older snapshot's, or are not there and can become such."""
+        found = [self._meta(names.index(table)) for table in TABLES]
+        return all(
+            not meta or older.fingerprint in (meta.get("updated_from"), meta.get("fingerprint"))
+            for meta in found
+        )
+
+    def clone(
+        self, names: Generation, snapshot: Snapshot, older_names: Generation, older: Snapshot
+    ) -> dict[str, str]:
+        """Make the indices as clones of an older snapshot's, where they are not yet; return the UUID of each.
+
+        Raises:
+            TextIndexError: a name is taken by something else, or the cluster has no place for a shard.
+        """
+        self._refuse_indices_in_place_of_aliases(names)
+        meta = {**_description(names, snapshot, complete=False), "updated_from": older.fingerprint}
+        for table in TABLES:
+            source, target = older_names.index(table), names.index(table)
+            if self._mapping(target) is None:
+                self._block_writes(source, True)
+                self.ask(partial(self._clone, source, target))
+                self._wait_for_primaries(target)
+            # A clone says of itself what its source does, and so is not taken for complete.
+            self.ask(partial(self.client.indices.put_mapping, index=target, meta=meta))
+            self._block_writes(source, None)
+            self._check_mapping(target, mappings(table))
+        return self._make_record(names)
+
+    def _make_record(self, names: Generation) -> dict[str, str]:
+        """Make the index that lists finished parts; return the UUIDs of the others by table."""
         record: dict[str, Any] = {
             "dynamic": "strict",
             "properties": {"index_uuid": {"type": "keyword"}, "rows": {"type": "long"}},
@@ -177,6 +219,31 @@ class ClusterIndices:
             if error.error != "resource_already_exists_exception":
                 raise
 
+    def _clone(self, source: str, target: str) -> None:
+        from elasticsearch import BadRequestError
+
+        fixed = ("number_of_shards", "codec", "similarity")  # those of the source
+        filling = {name: value for name, value in loading_settings(1).items() if name not in fixed}
+        settings = {"index": {**filling, "auto_expand_replicas": "false", "blocks.write": None}}
+        try:
+            self.client.indices.clone(
+                index=source, target=target, settings=settings, wait_for_active_shards="0"
+            )
+        except BadRequestError as error:
+            # Made by a request whose answer was lost.
+            if error.error != "resource_already_exists_exception":
+                raise
+
+    def _block_writes(self, index: str, blocked: bool | None) -> None:
+        """Let an index take no writes, as the source of a clone must; None lets it take them again."""
+        settings = {"index.blocks.write": blocked}
+        self.ask(lambda: self.client.indices.put_settings(index=index, settings=settings))
+
+    def _meta(self, index: str) -> dict[str, Any]:
+        """Return what an index says of itself; nothing where it is not there."""
+        found: dict[str, Any] = (self._mapping(index) or {}).get("_meta", {})
+        return found
+
     def _check_mapping(self, index: str, wanted: dict[str, Any]) -> None:
         there = self._mapping(index) or {}
         for name in ("dynamic", "properties"):
@@ -200,6 +267,10 @@ class ClusterIndices:
     def _uuid(self, index: str) -> str:
         answer = self.ask(lambda: self.client.indices.get_settings(index=index, name="index.uuid"))
         return str(answer[index]["settings"]["index"]["uuid"])
+
+    def _refuse_indices_in_place_of_aliases(self, names: Generation) -> None:
+        for table in TABLES:
+            self._refuse_index_in_place_of_alias(alias(names.prefix, table))
 
     def _refuse_index_in_place_of_alias(self, name: str) -> None:
         answer = self.ask(lambda: self.client.indices.get(index=name, ignore_unavailable=True).body)

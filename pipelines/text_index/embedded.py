@@ -15,7 +15,7 @@ import pyarrow.feather as feather
 
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
-from kc_schema.snapshot import MANIFEST, Snapshot, open_snapshot
+from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, open_snapshot
 from kc_schema.store import Rows, checksum
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
@@ -55,7 +55,7 @@ class EmbeddedIndex:
             kc_schema.snapshot.SnapshotError: no finished snapshot there.
             TextIndexError: no index there, or one of another snapshot or version.
         """
-        self._kc = Path(kc)
+        self._kc = folder_behind(kc)
         self._seen: tuple[int, ...] = ()
         snapshot = open_snapshot(self._kc)
         self._fingerprint = snapshot.fingerprint

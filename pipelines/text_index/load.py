@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from kc_schema.snapshot import Snapshot, open_snapshot
+from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
 from pipelines.engine import Engine, RunError
 from pipelines.text_index.bulk import IN_FLIGHT, REQUEST_BYTES, Record, records, send_all
+from pipelines.text_index.changes import changed_ranges, changed_records, count_changed_pages, rows_between
 from pipelines.text_index.cluster_indices import ClusterIndices
 from pipelines.text_index.connection import Connection, RetryPolicy, Tell, repeat
 from pipelines.text_index.indexed_rows import LeftOut, count_indexed, left_out_files
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadStatistics", "PartLoad", "load_part", "load_snapshot"]
 
+MOST_CHANGED = 0.3
+"""Share of changed pages up to which an older index is cloned and updated (docs/performance.md)."""
 _BATCH_ROWS = 4096
 _MOST_ATTEMPTS = 10
 """Times that a part is sent before its node, which dies each time, is given up."""
@@ -48,11 +51,22 @@ class LoadStatistics:
     sentences: int
     paragraphs: int
     loaded: int
-    """Documents that this run sent; less than all where an earlier one was stopped, 0 where all was there."""
+    """Documents that this run sent or deleted; less than all where an earlier one was stopped or where an older
+    snapshot's index was updated, 0 where all was there."""
     seconds: float
     indices: tuple[str, ...]
     retired: tuple[str, ...]
     """Indices of older snapshots that were deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class OlderRows:
+    """The rows of an older snapshot in a range of ids, ``first <= id < end``, that an index is a clone of."""
+
+    first: int
+    end: int
+    paths: tuple[str, ...]
+    left_out: LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +80,15 @@ class PartLoad:
     file: str
     """The part's path inside the snapshot, which names it in the record of finished parts."""
     path: str
+    """Empty where an older snapshot alone has rows in a range of ids."""
     documents: int
     """How many of its rows are loaded."""
     policy: RetryPolicy
     request_bytes: int = REQUEST_BYTES
     left_out: LeftOut = field(default_factory=LeftOut)
     """What tells which of its rows are not loaded."""
+    older: OlderRows | None = None
+    """The rows that the index holds in place of the part's, where it is an older snapshot's."""
 
     def __str__(self) -> str:
         return self.path
@@ -95,6 +112,7 @@ def load_snapshot(
     shards: int | None = None,
     replicas: int | None = None,
     with_apparatus: bool = False,
+    older: Path | None = None,
     policy: RetryPolicy | None = None,
     request_bytes: int = REQUEST_BYTES,
     progress: Progress | None = None,
@@ -110,10 +128,11 @@ def load_snapshot(
         shards: primary shards of the sentences; None takes one for every 50 million.
         replicas: copies of a finished index; None keeps one where there is another node for it.
         with_apparatus: whether sections of references, notes and links are loaded, too.
+        older: a snapshot that may be in the cluster: what differs from it is sent, where that is cheaper.
         policy: how patiently refused requests are repeated.
         request_bytes: size of a bulk request.
         progress: is called with the documents done and all.
-        tell: takes a line where the cluster is waited for.
+        tell: takes a line where the cluster is waited for, and one that says whether an index was updated.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -128,12 +147,19 @@ def load_snapshot(
     try:
         indices = ClusterIndices(client, connection, policy, tell)
         if not indices.is_complete(names, snapshot):
-            uuids = indices.prepare(names, snapshot, shards)
-            parts = _parts(snapshot, connection, names, uuids, policy, request_bytes)
+            before = _updatable(indices, snapshot, names, older, tell)
+            if before is None:
+                uuids = indices.prepare(names, snapshot, shards)
+                parts = _parts(snapshot, connection, names, uuids, policy, request_bytes)
+            else:
+                old_names = generation(before, prefix, with_apparatus=with_apparatus)
+                uuids = indices.clone(names, snapshot, old_names, before)
+                parts = _changed_parts(snapshot, before, connection, names, uuids, policy, request_bytes)
             recorded = indices.recorded(names, [part.file for part in parts])
             waiting = [part for part in parts if recorded.get(part.file) != part.index_uuid]
-            loaded = sum(part.documents for part in waiting)
-            _load_parts(engine, waiting, _Watch(indices, names, snapshot, loaded, progress, tell).look)
+            left = sum(part.documents for part in waiting)
+            watch = _Watch(indices, names, snapshot, left, progress, tell)
+            loaded = sum(_load_parts(engine, waiting, watch.look))
             _check_snapshot(snapshot)
             indices.complete(names, snapshot, replicas)
         retired = _switch(indices, names, keep)
@@ -149,6 +175,76 @@ def load_snapshot(
         indices=tuple(names.index(table) for table in TABLES),
         retired=tuple(retired),
     )
+
+
+def _updatable(
+    indices: ClusterIndices, snapshot: Snapshot, names: Generation, older: Path | None, tell: Tell
+) -> Snapshot | None:
+    """Return the older snapshot, where it is cheaper to update its indices than to load all; say which is done."""
+    if older is None:
+        return None
+    try:
+        before = open_snapshot(older)
+    except SnapshotError:
+        return None
+    manifests = (before.manifest, snapshot.manifest)
+    if manifests[0].versions != manifests[1].versions:
+        reason = "the extractor or its libraries have changed"
+    elif not indices.is_complete(
+        generation(before, names.prefix, with_apparatus=names.with_apparatus), before
+    ) or not indices.can_update(names, before):
+        reason = f"the cluster has no index of {older.name} to start from"
+    else:
+        changed, pages = count_changed_pages(before, snapshot), max(1, snapshot.manifest.rows("pages"))
+        differ = f"{changed:,} of {pages:,} pages differ from {older.name}"
+        if changed <= MOST_CHANGED * pages:
+            tell(f"{indices.connection.url}: updated by page: {differ}")
+            return before
+        reason = f"{differ}, more than {100 * MOST_CHANGED:g}%"
+    tell(f"{indices.connection.url}: loaded anew: {reason}")
+    return None
+
+
+def _changed_parts(
+    snapshot: Snapshot,
+    before: Snapshot,
+    connection: Connection,
+    names: Generation,
+    uuids: dict[str, str],
+    policy: RetryPolicy,
+    request_bytes: int,
+) -> list[PartLoad]:
+    """Return the ranges of both tables in which the snapshots differ."""
+    parts = []
+    left_out = partial(left_out_files, with_apparatus=names.with_apparatus)
+    for table in TABLES:
+        for found in changed_ranges(before, snapshot, table):
+            [newer] = found.newer or (None,)
+            unindexed = [left_out(before, table, part=part.file) for part in found.older]
+            older = OlderRows(
+                found.first,
+                found.end,
+                tuple(str((before.folder / part.file).resolve()) for part in found.older),
+                LeftOut(
+                    tuple(dict.fromkeys(path for files in unindexed for path in files.paragraphs)),
+                    tuple(dict.fromkeys(path for files in unindexed for path in files.repeats)),
+                ),
+            )
+            load = PartLoad(
+                connection,
+                names,
+                uuids[table],
+                table,
+                newer.file if newer is not None else f"{table}/gone",
+                str((snapshot.folder / newer.file).resolve()) if newer is not None else "",
+                newer.rows if newer is not None else 0,
+                policy,
+                request_bytes,
+                left_out(snapshot, table, part=newer.file) if newer is not None else LeftOut(),
+                older,
+            )
+            parts.append(load)
+    return parts
 
 
 def _parts(
@@ -192,14 +288,14 @@ def _documents(snapshot: Snapshot, names: Generation) -> int:
     return sum(count_indexed(snapshot, table, with_apparatus=names.with_apparatus) for table in TABLES)
 
 
-def _load_parts(engine: Engine, parts: list[PartLoad], look: Callable[[], None]) -> None:
-    """Load `parts` on all workers of the engine.
+def _load_parts(engine: Engine, parts: list[PartLoad], look: Callable[[], None]) -> list[int]:
+    """Load `parts` on all workers of the engine; return how many documents were sent for each.
 
     Raises:
         TextIndexError: a worker's, or one that says how the pipeline failed.
     """
     try:
-        engine.map(load_part, parts, finished=_finished_rows, label="Load", look=look)
+        return engine.map(load_part, parts, finished=_finished_rows, label="Load", look=look)
     except RunError as error:
         raise TextIndexError(f"{error}; what is loaded stays, the same command goes on") from error
 
@@ -258,7 +354,7 @@ class _Watch:
 
 
 def load_part(part: PartLoad) -> int:
-    """Load one part and record it as done; return its number of documents.
+    """Load one part and record it as done; return the number of documents that were sent or deleted.
 
     Raises:
         TextIndexError: a document is refused, the index was replaced, or the cluster stays out of reach.
@@ -269,11 +365,11 @@ def load_part(part: PartLoad) -> int:
         for _ in range(_MOST_ATTEMPTS):
             before = _primary_state(client, part, index)
             rows = _rows(part)
-            send_all(client, part.connection, index, rows, policy=part.policy, size=part.request_bytes)
+            sent = send_all(client, part.connection, index, rows, policy=part.policy, size=part.request_bytes)
             repeat(lambda: _flush(client, index), part.connection, part.policy)
             if _primary_state(client, part, index) == before:
-                _record_part(client, part)
-                return part.documents
+                _record_part(client, part, sent)
+                return sent
     finally:
         client.close()
     raise TextIndexError(
@@ -284,9 +380,20 @@ def load_part(part: PartLoad) -> int:
 
 def _rows(part: PartLoad) -> Iterator[Record]:
     """Yield the documents of a part, read a few thousand rows at a time."""
+    if part.older is not None:
+        yield from _changes(part, part.older)
+        return
     with pq.ParquetFile(part.path) as file:
         for batch in part.left_out.filter(file.iter_batches(batch_size=_BATCH_ROWS)):
             yield from records(part.table, batch)
+
+
+def _changes(part: PartLoad, older: OlderRows) -> Iterator[Record]:
+    """Yield what makes of the older rows of a range of ids those of the part."""
+    files = (part.path,) if part.path else ()
+    before = rows_between(part.table, older.paths, older.left_out, older.first, older.end)
+    after = rows_between(part.table, files, part.left_out, older.first, older.end)
+    yield from changed_records(part.table, before, after)
 
 
 def _primary_state(client: Elasticsearch, part: PartLoad, index: str) -> _PrimaryState:
@@ -322,13 +429,13 @@ def _flush(client: Elasticsearch, index: str) -> None:
         raise Unreachable(f"{shards['successful']} of {shards['total']} shards were flushed")
 
 
-def _record_part(client: Elasticsearch, part: PartLoad) -> None:
+def _record_part(client: Elasticsearch, part: PartLoad, sent: int) -> None:
     """Write down that a part is done; this index's translog is synchronous."""
     repeat(
         lambda: client.index(
             index=part.generation.progress,
             id=part.file,
-            document={"index_uuid": part.index_uuid, "rows": part.documents},
+            document={"index_uuid": part.index_uuid, "rows": sent},
         ),
         part.connection,
         part.policy,

@@ -26,7 +26,8 @@ from tests.bench.bench_build import DECOMPRESS, PR_SET_CHILD_SUBREAPER, default_
 _PAGE = re.compile(rb"<page>.*?</page>", re.DOTALL)
 _REVISION = re.compile(rb"(<revision>\s*<id>)(\d+)")
 _SHA1 = re.compile(rb"<sha1>\w+</sha1>")
-_ADDED = b"\n\nA new sentence stands here about [[Alan Turing]]."
+_TEXT = re.compile(rb"<text[^>]*[^/]>")
+_ADDED = b"A new sentence stands here about [[Alan Turing]].\n\n"
 
 
 def change_pages(source: Path, target: Path, share: float, *, newest: bool = False) -> tuple[int, int]:
@@ -48,11 +49,11 @@ def change_pages(source: Path, target: Path, share: float, *, newest: bool = Fal
         pages += 1
         page = found[0]
         chosen = pages > first if newest else draw.random() < share
-        if not chosen or b"</text>" not in page:
+        if not chosen or b"<redirect" in page or _TEXT.search(page) is None:
             return page
         changed += 1
         page = _REVISION.sub(lambda at: b"%b%d" % (at[1], int(at[2]) + 10**9), page, count=1)
-        page = page.replace(b"</text>", _ADDED + b"</text>")
+        page = _TEXT.sub(lambda at: at[0] + _ADDED, page, count=1)
         digest = hashlib.sha1(page).hexdigest()[:31].encode()
         return _SHA1.sub(b"<sha1>%b</sha1>" % digest, page)
 

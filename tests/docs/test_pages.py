@@ -87,3 +87,14 @@ def test_a_page_works_from_top_to_bottom(page, stage, tmp_path, monkeypatch):
             assert done.returncode == expected, (
                 f"{where}:\n{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
             )
+
+
+def test_pictures_are_there_small_and_shown():
+    shown = {
+        (page.parent / found).resolve()
+        for page in pages()
+        for found in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    there = {path.resolve() for path in (ROOT / "docs").rglob("*.png")}
+    assert shown == there
+    assert all(path.stat().st_size < 60_000 for path in there)

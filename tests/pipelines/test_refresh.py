@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from pipelines.refresh import main
 from pipelines.report_changes import main as report_changes
 from pipelines.snapshots.root import Root, parse_share
 from pipelines.text_corpus.reuse import count_reused
-from pipelines.text_index import TextIndexError
+from pipelines.text_index import TextIndexError, open_index
 from tests.corpus_builder import build, files, rows
 from tests.dump_writer import DumpPage, compress, dump_pieces, noise, redirect_page
 from tests.services.dump_server import dump_server
@@ -172,6 +175,50 @@ def test_snapshots_make_room_and_open_readers_keep_their_files(served, tmp_path)
         assert not first.exists()
         assert reader.read().num_rows > 0
     assert [path.name for path in (root / "snapshots").iterdir()] == [(root / "current").resolve().name]
+
+
+def test_a_reader_that_is_open_answers_from_the_corpus_that_it_opened(served, tmp_path):
+    """Behind the last step, too; whoever opens then gets the new one."""
+    root = tmp_path / "root"
+    query = ["Page 3 was there"]
+    assert refresh(served, root) == 0
+    add_newer(served)
+    with open_index(root / "current") as index:
+        assert refresh(served, root) == 0
+        # The first look at the tables comes behind the switch.
+        assert "was there" in index.search(query)[0][0].text
+        shutil.rmtree(next((root / "snapshots").glob("testwiki-20260101-*")))
+        with pytest.raises(TextIndexError, match="open it again"):
+            index.search(query)
+    with open_index(root / "current") as index:
+        assert "is here" in index.search(["Page 3 is here"])[0][0].text
+
+
+def test_current_leads_to_a_whole_snapshot_at_every_moment(tmp_path, full):
+    root = Root(tmp_path)
+    snapshots = []
+    for day in ("20260101", "20260201"):
+        snapshots.append(tmp_path / "snapshots" / day)
+        shutil.copytree(full / day, snapshots[-1])
+    root.switch(snapshots[0])
+    names = {read_manifest(path).dump["name"] for path in snapshots}
+    seen = set()
+    done = threading.Event()
+
+    def look():
+        while not done.is_set():
+            current = root.current()
+            assert current is not None
+            seen.add(read_manifest(root.link).dump["name"])
+
+    with ThreadPoolExecutor(2) as threads:
+        readers = [threads.submit(look) for _ in range(2)]
+        for turn in range(300):
+            root.switch(snapshots[turn % 2])
+        done.set()
+        for reader in readers:
+            reader.result()
+    assert seen == names
 
 
 def test_a_dump_that_lost_much_is_refused_and_taken_when_asked(served, tmp_path, capsys):

@@ -1,6 +1,12 @@
 """The image corpus follows a refresh: only new images are had and encoded, and files that stay are shared."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +22,7 @@ from tests.dump_writer import DumpPage, write_dump
 from tests.services.media_server import draw, encode_as
 
 pytestmark = pytest.mark.torch
+ROOT = Path(__file__).resolve().parents[2]
 ENCODER = "tests.pipelines.image_index.encoders:random_projection"
 
 
@@ -24,9 +31,13 @@ def page(number):
     return DumpPage(title, f"'''{title}''' is here. [[File:{number}.jpg|thumb|Of {number}]]", number)
 
 
+def arguments(root, dump, *options):
+    common = ["--root", str(root), "--dump", str(dump), "--text-index", "none", "--workers", "1"]
+    return [*common, "--encoder", ENCODER, "--device", "cpu", *options]
+
+
 def refresh(root, dump, *options):
-    arguments = ["--root", str(root), "--dump", str(dump), "--text-index", "none", "--workers", "1"]
-    return main([*arguments, "--encoder", ENCODER, "--device", "cpu", *options])
+    return main(arguments(root, dump, *options))
 
 
 def image_tables(kc):
@@ -88,3 +99,49 @@ def test_images_that_stay_are_one_file(tmp_path):
     for name in ("records", "embeddings"):
         for path in (second / name).iterdir():
             assert path.samefile(first / name / path.name)
+
+
+def kill_when(root, dump, happened):
+    """Begin a refresh in a process and kill it, with all of its processes, when something has happened."""
+    command = [sys.executable, "-m", "pipelines.refresh", *arguments(root, dump)]
+    run = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
+    while run.poll() is None and not happened():
+        time.sleep(0.002)
+    killed = run.poll() is None
+    if killed:
+        os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    return killed
+
+
+def test_killed_in_the_images_it_goes_on(tmp_path):
+    """Copying older images, fetching, indexing: the old corpus answers meanwhile, and the end is the same."""
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for number in range(1, 31):
+        (mirror / f"{number}.jpg").write_bytes(encode_as(draw(number), "JPEG"))
+    old = write_dump(tmp_path / "testwiki-20260101-pages-articles.xml.bz2", [page(n) for n in range(1, 29)])
+    new = write_dump(tmp_path / "testwiki-20260201-pages-articles.xml.bz2", [page(n) for n in range(2, 31)])
+    root = tmp_path / "root"
+    assert refresh(root, old, "--images", str(mirror)) == 0
+    first = (root / "current").resolve()
+    before = image_tables(first)
+
+    def newer(pattern):
+        return [path for path in (root / "snapshots").glob(f"*/{pattern}") if first not in path.parents]
+
+    log = root / "refresh.log"
+    assert kill_when(root, new, lambda: log.read_text().count("images: begins") == 2)
+    assert (root / "current").resolve() == first
+    for moment in ("images/.work/planned/*", "images/index.faiss"):
+        kill_when(root, new, lambda moment=moment: newer(moment))
+        assert image_tables(first) == before
+    assert refresh(root, new) == 0
+    assert (root / "current").resolve() != first
+    assert refresh(tmp_path / "full", new, "--images", str(mirror)) == 0
+    found, expected = image_tables(root / "current"), image_tables(tmp_path / "full" / "current")
+    assert {name for name in found if found[name] != expected[name]} <= {"embeddings/part-00000.parquet"}
+    manifest = json.loads((root / "current" / "images" / "manifest.json").read_text())
+    assert manifest["counts"]["images"] == 29
+    assert not list(root.rglob(".images.seed"))
+    assert not list(root.rglob("*.tmp"))

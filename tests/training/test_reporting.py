@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from kc_schema.charts import Figure, bar_chart, line_chart
 from kc_schema.retrieval_cache import Example, Hit
 from training.data.labels import RelationSet, TagSet
 from training.distributions import Distributions
 from training.errors import TrainingError
 from training.evaluation.scores import LabelScore, Scores
 from training.reporting.cases import choose_cases
-from training.reporting.figures import Figure, bar_chart, line_chart
 from training.reporting.page import ReportPage
 from training.reporting.paper import paper_expert, paper_label, paper_marginal, paper_mixture
 from training.reporting.results import Results, SeedScores, Variant, as_written, read_results

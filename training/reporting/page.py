@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from kc_schema.charts import Figure
 from kc_schema.templates import open_templates
 from training.reporting.cases import Case
-from training.reporting.figures import Figure
 from training.reporting.tables import Table
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from kc_schema.charts import Figure
 from kc_schema.retrieval_cache import SPEED
 from kc_schema.store import read_json, write_json, write_text
 from training.errors import TrainingError
 from training.evaluation.statistics import calibration
 from training.experts import Speed, read_fit
 from training.reporting.cases import Case, choose_cases
-from training.reporting.figures import Figure
 from training.reporting.page import ReportPage
 from training.reporting.results import Results, SeedScores, Variant, read_results
 from training.reporting.tables import build_tables

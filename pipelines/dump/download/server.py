@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
-import random
 import re
 import threading
 import time
@@ -18,6 +16,7 @@ import urllib3
 from requests.utils import get_auth_from_url
 
 from kc_schema.errors import UsageError, UserError
+from pipelines.waiting import random_delay, retry_after
 
 __all__ = ["PUBLIC_SERVER", "DownloadError", "DumpServer", "Politeness", "RunGoneError"]
 
@@ -225,7 +224,7 @@ class DumpServer:
             if status not in _REFUSALS and status < 500:
                 advice = "read its policy and correct --contact" if status in (401, 403) else "correct --base"
                 raise DownloadError(f"{self.url(path)}: the server refuses ({status}); {advice}")
-            wait = _retry_after(response.headers.get("Retry-After")) if status in _REFUSALS else None
+            wait = retry_after(response.headers.get("Retry-After")) if status in _REFUSALS else None
             failures = self._failed(failures, path, f"it answers {status}", wait)
 
     def _failed(self, failures: int, path: str, reason: str, wait: float | None = None) -> int:
@@ -250,8 +249,7 @@ class DumpServer:
                 " again later, it goes on where this one was"
             )
         if wait is None:
-            longest = min(self.politeness.longest_delay, self.politeness.first_delay * 2.0 ** (failures - 1))
-            wait = random.uniform(0.0, longest)
+            wait = random_delay(failures, self.politeness.first_delay, self.politeness.longest_delay)
         with self._lock:
             self._paused_until = max(self._paused_until, time.monotonic() + wait)
         return failures
@@ -296,14 +294,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, (urllib3.exceptions.ProtocolError, requests.exceptions.ChunkedEncodingError)):
         return "the connection was cut"
     return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After``, which names seconds or a date (RFC 9110, section 10.2.3)."""
-    value = (value or "").strip()
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipelines.image_index.errors import FetchError
+from pipelines.waiting import random_delay
 
 __all__ = ["HostGate", "Limits", "Stopped", "remedy"]
 
@@ -51,9 +51,9 @@ class Limits:
     same_failures_in_a_row: int = 200
     """Images that fail in the same way before the run ends: then it is no property of the images."""
 
-    def delay(self, attempt: int) -> float:
-        """Return the seconds to wait before another attempt: exponential, with full jitter."""
-        return random.uniform(0.0, min(self.longest_delay, self.first_delay * 2.0**attempt))
+    def delay(self, failures: int) -> float:
+        """Return the seconds to wait after so many failures in a row."""
+        return random_delay(failures, self.first_delay, self.longest_delay)
 
 
 class Stopped(FetchError):  # noqa: N818 - the end of a run, not a defect
@@ -147,7 +147,7 @@ class HostGate:
                 " --megabits-per-second if it refuses again"
             )
             self._check()
-        self.pause(self.limits.delay(refusals - 1) if retry_after is None else retry_after)
+        self.pause(self.limits.delay(refusals) if retry_after is None else retry_after)
 
     def unanswered(self) -> None:
         """Take note of an image for which the host gave no answer, however often it was asked.

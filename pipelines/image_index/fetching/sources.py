@@ -171,7 +171,7 @@ def _ask(url: str, transport: Asking) -> tuple[Answer | None, str, str]:
         failures += 1
         if failures >= limits.attempts:
             break
-        gate.sleep(limits.delay(failures - 1))
+        gate.sleep(limits.delay(failures))
     if last is None and reason in ("no connection", "timeout"):
         gate.unanswered()
     return last, reason, ""

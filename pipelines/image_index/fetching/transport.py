@@ -6,13 +6,11 @@ connection stands, so no later change of the name can help it. Heads and bodies 
 
 from __future__ import annotations
 
-import email.utils
 import http.cookiejar
 import ipaddress
 import os
 import socket
 import threading
-import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,13 +27,13 @@ from urllib3.util import Url, parse_url
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.politeness import HostGate
 from pipelines.image_index.fetching.sources import AGENT, Answer, TransportError
+from pipelines.waiting import retry_after
 
 __all__ = [
     "Credentials",
     "Transport",
     "forbids_learning",
     "host_of",
-    "retry_after",
     "split_credentials",
 ]
 
@@ -214,20 +212,6 @@ def host_of(url: str) -> str:
         raise FetchError(f"{url}: not an address with a host")
     default = {"http": 80, "https": 443}.get(parts.scheme or "")
     return parts.host if parts.port in (None, default) else f"{parts.host}:{parts.port}"
-
-
-def retry_after(value: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After``, which names seconds or a date (RFC 9110, section 10.2.3)."""
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-        return max(0.0, date.timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
 
 
 def forbids_learning(robots_tag: str) -> bool:

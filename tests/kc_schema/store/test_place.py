@@ -97,8 +97,11 @@ def test_a_killed_writer_leaves_the_place_free_and_its_temporary_files_go(tmp_pa
     stranger = tmp_path / "other" / ".notes.tmp"
     stranger.parent.mkdir()
     stranger.touch()
+    half = tmp_path / ".index.bin.17-abcdef.tmp"
+    half.touch()
     with place(tmp_path):
         assert list((tmp_path / "pages").iterdir()) == []
+    assert not half.exists()
     assert stranger.exists()
 
 

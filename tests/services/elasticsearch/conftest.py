@@ -74,10 +74,12 @@ class ThisProcess:
         *,
         look: Callable[[], None],
         **_: object,
-    ) -> None:
+    ) -> list[int]:
+        sent = []
         for part in parts:
-            step(part)
+            sent.append(step(part))
             look()
+        return sent
 
 
 def load(kc: Path, url: str, prefix: str, **options: object) -> LoadStatistics:

@@ -1,4 +1,4 @@
-"""The figures of a report: numbers that are drawn as inline SVG, each with its number as the mark's title.
+"""The charts of reports: numbers that are drawn as inline SVG, each with its number as the mark's title.
 
 All text goes through `markupsafe`, which escapes what is put into a mark.
 """
@@ -109,7 +109,7 @@ def bar_chart(bars: Mapping[str, float], y_label: str, x_label: str = "") -> Mar
 
 def _lying_bars(bars: Mapping[str, float], label: str, top: float) -> Markup:
     """Return bars from left to right, each with its name in front and its number behind."""
-    left = 12 + 6 * min(max(map(len, bars)), _LONGEST)
+    left = 18 + 6 * min(max(map(len, bars)), _LONGEST)
     width = _WIDTH - left - 50
     marks = [_text(left, _TOP, label, "start")]
     for number, (name, value) in enumerate(bars.items()):
@@ -118,13 +118,20 @@ def _lying_bars(bars: Mapping[str, float], label: str, top: float) -> Markup:
         length = round(value / top * width, 1)
         marks.append(_text(left - 6, y + 11, shown, "end"))
         marks.append(_bar(left, y, length, _ROW - 4, name, value))
-        marks.append(_text(left + length + 5, y + 11, f"{value:.3g}", "start"))
+        marks.append(_text(left + length + 5, y + 11, _shown(value), "start"))
     return _svg(marks, _TOP + 12 + len(bars) * _ROW)
 
 
 def _bar(x: float, y: float, width: float, height: float, name: str, value: float) -> Markup:
     bar = Markup('<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}: {:.4g}</title></rect>')
     return bar.format(x, y, width, height, _COLOURS[0], name, value)
+
+
+def _shown(value: float) -> str:
+    """Return a number in a few characters: three digits, of thousands all, of millions three."""
+    if abs(value) >= 999_500:
+        return f"{value / 1e6:,.3g}M" if abs(value) < 999.5e6 else f"{value / 1e9:,.3g}G"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
@@ -152,10 +159,10 @@ def _axes(
     ]
     for share in (0, 0.5, 1):
         y = base - share * (base - _TOP)
-        marks.append(_text(_LEFT - 6, y + 4, f"{low_y + share * (high_y - low_y):.3g}", "end"))
+        marks.append(_text(_LEFT - 6, y + 4, _shown(low_y + share * (high_y - low_y)), "end"))
         if x_numbers:
             x = _LEFT + share * (_WIDTH - _LEFT - 10)
-            marks.append(_text(x, base + 14, f"{low_x + share * (high_x - low_x):.3g}", "middle"))
+            marks.append(_text(x, base + 14, _shown(low_x + share * (high_x - low_x)), "middle"))
     return marks
 
 

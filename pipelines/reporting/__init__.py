@@ -1,0 +1,1 @@
+"""Reports: one page, whole in itself, of a snapshot or of a retrieval cache."""

@@ -1,0 +1,62 @@
+"""A report as it is made, and as a page that needs no other file; its template lies beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kc_schema.charts import Figure
+from kc_schema.templates import open_templates
+
+__all__ = ["ReportDocument", "ReportSection", "ReportTable"]
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table; numbers are whole, floats or text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str | int | float, ...]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """A part of a report under a heading."""
+
+    title: str
+    text: str = ""
+    tables: Sequence[ReportTable] = ()
+    figures: Sequence[Figure] = ()
+    quotations: Sequence[tuple[str, str]] = ()
+    """Title and text of paragraphs."""
+
+    @property
+    def anchor(self) -> str:
+        """The title as it stands in a link of the page."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+
+
+@dataclass(frozen=True)
+class ReportDocument:
+    """A whole report."""
+
+    title: str
+    about: Sequence[str]
+    """Lines that say what it is of."""
+    sections: Sequence[ReportSection]
+
+    def html(self) -> str:
+        """Return the page."""
+        templates = open_templates(Path(__file__).parent)
+        templates.filters |= {"number": _number, "is_number": lambda value: not isinstance(value, str)}
+        return templates.get_template("report.html.j2").render(page=self)
+
+
+def _number(value: str | int | float) -> str:
+    """Return a cell as it is shown."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
