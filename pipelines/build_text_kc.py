@@ -12,7 +12,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class BuildOptions:
     """Keep what can be read of a dump that is cut off, and count the loss."""
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart; they are kept and marked otherwise."""
+    pronunciations: bool = False
+    """Keep how an article's subject is pronounced, in leads and elsewhere; it is left out otherwise."""
     without_rule: tuple[str, ...] = ()
     """Keep what a rule leaves out: no_words, coordinates, citation_rest, one_word, short_item, numbered_line,
     bold_heading, formula, or all; repeatable."""
@@ -108,6 +110,7 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
             rules=rules_in_force(given.without_rule),
             skip_disambiguation=given.skip_disambiguation,
             allow_truncated=given.allow_truncated,
+            pronunciations=given.pronunciations,
             limit=given.limit,
             page_props=given.page_props,
         )
@@ -188,6 +191,7 @@ def describe(
     rules: frozenset[str] = frozenset(RULES),
     skip_disambiguation: bool = False,
     allow_truncated: bool = False,
+    pronunciations: bool = False,
     limit: int | None = None,
     page_props: str | None = None,
     keep: bool = False,
@@ -214,12 +218,13 @@ def describe(
     props = find_page_props(page_props, parts) if page_props is not None else None
     build = Build(
         output=output.absolute(),
-        site=read_site(parts),
+        site=replace(read_site(parts), pronunciations=pronunciations),
         dump_fingerprint=dump_fingerprint(parts),
         code_fingerprint=code_fingerprint(),
         rules=rules,
         skip_disambiguation=skip_disambiguation,
         allow_truncated=allow_truncated,
+        pronunciations=pronunciations,
         limit=limit,
         page_props=props,
         page_props_fingerprint=file_fingerprint([props]) if props is not None else "",

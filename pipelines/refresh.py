@@ -91,6 +91,8 @@ class RefreshOptions:
     """The wiki's table of page properties: a file, or auto, which fetches it (default: as the current snapshot)."""
     skip_disambiguation: bool = False
     """Leave out pages that only tell articles of one name apart."""
+    pronunciations: bool = False
+    """Keep how an article's subject is pronounced."""
     images: str | None = None
     """Media server's address or a folder of images: an image corpus is made (default: as the current one's)."""
     entities: bool = False
@@ -240,6 +242,7 @@ def _is_current(found: DumpRun, given: RefreshOptions, manifest: Manifest) -> bo
         code_fingerprint="",
         rules=rules_in_force(given.without_rule),
         skip_disambiguation=given.skip_disambiguation,
+        pronunciations=given.pronunciations,
         page_props=Path() if given.page_props is not None else None,
     ).options()
     return (
@@ -254,6 +257,7 @@ def _plan(given: RefreshOptions, root: Root, dump: str, current: Path | None, wa
     make = {
         "rules": rules_in_force(given.without_rule),
         "skip_disambiguation": given.skip_disambiguation,
+        "pronunciations": given.pronunciations,
         "page_props": given.page_props,
         "keep": True,
     }
@@ -420,6 +424,7 @@ def _describe_build(given: RefreshOptions, root: Root, current: Path | None) -> 
         make = {
             "rules": rules_in_force(given.without_rule),
             "skip_disambiguation": given.skip_disambiguation,
+            "pronunciations": given.pronunciations,
             "page_props": given.page_props,
         }
         _, build = describe(given.dump, root.snapshots / "x", keep=True, **make)  # type: ignore[arg-type]

@@ -44,6 +44,8 @@ class Build:
     """Names of the rules that are in force (`RULES`)."""
     skip_disambiguation: bool = False
     allow_truncated: bool = False
+    pronunciations: bool = False
+    """Whether pronunciations of an article's subject are kept."""
     limit: int | None = None
     """How many articles are taken, the first ones of the dump; None for all."""
     page_props: Path | None = None
@@ -74,6 +76,8 @@ class Build:
         }
         if self.page_props is not None:
             options["page_props"] = self.page_props_fingerprint
+        if self.pronunciations:
+            options["pronunciations"] = True
         return options if self.limit is None else {**options, "limit": self.limit}
 
     def fingerprint(self, *inputs: Any) -> str:

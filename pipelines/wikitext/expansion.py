@@ -44,7 +44,7 @@ _FOOTNOTE_KINDS = frozenset(("citation", "reference"))
 
 # The argument of an editor's remark that holds the words it is about, and boxes whose text is the remark itself.
 _HELD_TEXT = re.compile(r"\|\s*text\s*=")
-_BOXES = frozenset(("ambox", "mbox", "ombox", "notice", "multiple issues", "article issues"))
+_BOXES = frozenset(("fix", "ambox", "mbox", "ombox", "notice", "multiple issues", "article issues"))
 
 
 class _Silent(NamedTuple):

@@ -66,6 +66,8 @@ class Site:
     """Namespace number by name and alias, in lower case with spaces; the article namespace is ``""``."""
     date: datetime.date | None = None
     """The dump's date, against which ages are reckoned; None where it is not known."""
+    pronunciations: bool = False
+    """Whether the pronunciations of an article's subject are kept, which are left out otherwise."""
 
     def normalise_title(self, title: str) -> str:
         """Return `title` as anchors hold it: underscores, first letter by the site's rule, no section."""

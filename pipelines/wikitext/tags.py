@@ -58,6 +58,8 @@ _SIGNS = "-−–&{"
 # An exponent of several terms: "n+1".
 _EXPONENT = re.compile(r"((?:''[A-Za-z]''|\d+)(?:\s?(?:[-+−–/]|&minus;)\s?(?:''[A-Za-z]''|\d+)){1,3})</sup>")
 # Behind these a number is raised or set low by a sign.
+# Tags within others, and those of headings.
+_MAY_NEED_MENDING = frozenset(("noinclude", "onlyinclude", *(f"h{level}" for level in range(1, 7))))
 _BEFORE_SCRIPT = {"sup": "0123456789)", "sub": "0123456789"}
 # A number, or a single letter in italics, that is all of a superscript or subscript. One with a plus is no power but
 # how much more a measurement may be.
@@ -81,21 +83,14 @@ _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _
 
 # A comment inside a tag, and tags there that only tell where text is included.
 _IN_TAG = re.compile(r"(<[A-Za-z][^<>\n]*)<(?:!--.{0,500}?--|/?(?:noinclude|onlyinclude))>", re.DOTALL)
-_MOST_IN_TAG = 5
+_MOST_IN_TAG, _LONGEST_TAG, _LONGEST_TERM = 5, 300, 300
 # An HTML heading that goes over several lines.
 _LONG_HEADING = re.compile(
-    r"(?<=<h)[1-6](?:\s[^<>]*)?>(?:(?!</h)[^\n]){0,300}\n(?:(?!</h).){0,300}?</h[1-6]", re.DOTALL
+    r"<h[1-6](?:\s[^<>]*)?>(?:(?!</h)[^\n]){0,300}\n(?:(?!</h).){0,300}?</h[1-6]", re.DOTALL
 )
-# A line of a definition with an element, whose colons end no term.
-_TERM = re.compile(r"^;[^\n]*<[^\n]*$", re.MULTILINE)
-_ELEMENT = re.compile(r"<([a-z]+)(?:\s[^<>]*)?>[^<>:]*:[^<>]*</\1>", re.IGNORECASE)
-
 # A tag as far as an angle bracket inside a quoted value, and the rest of that value.
 _SIGN_IN_QUOTES = re.compile(
     r"""(<[A-Za-z][^<>"]*(?:"[^<>"]*"[^<>"]*)*="[^<>"\n]*)([<>][^"\n]{0,500}")(?=[\s/>])"""
-)
-_SIGN_IN_SINGLE_QUOTES = re.compile(
-    r"""(<[A-Za-z][A-Za-z0-9]*\s[^<>'"\n]*='[^<>'\n]*)([<>][^'\n]{0,500}')(?=[\s/>])"""
 )
 
 
@@ -103,35 +98,23 @@ def _without_angles(tag: re.Match[str]) -> str:
     return tag[1] + tag[2].replace("<", "").replace(">", "")
 
 
-def _without_colons(term: re.Match[str]) -> str:
-    """Keep the colons of the elements in a definition's line from ending its term."""
-    return _ELEMENT.sub(_hide_colons, term[0])
-
-
-def _hide_colons(element: re.Match[str]) -> str:
-    opening, sign, content = element[0].partition(">")
-    return opening + sign + content.replace(":", marks.COLON)
-
-
 def _on_one_line(heading: re.Match[str]) -> str:
     return heading[0].replace("\n", " ")
 
 
 def _mend(text: str) -> str:
-    """Return `text` with its rarer tags written as the usual ones are, so that one pattern finds all."""
-    text = _SIGN_IN_QUOTES.sub(_without_angles, text)
-    if "='" in text:
-        text = _SIGN_IN_SINGLE_QUOTES.sub(_without_angles, text)
-    if "<!--" in text or "include>" in text:
-        for _ in range(_MOST_IN_TAG):
-            text, found = _IN_TAG.subn(r"\1", text)
-            if not found:
-                break
-    if "<h" in text:
-        text = _LONG_HEADING.sub(_on_one_line, text)
-    if "\n;" in text or text[0] == ";":
-        text = _TERM.sub(_without_colons, text)
-    return text
+    """Return `text` with comments within tags and headings over several lines written as the usual ones are."""
+    for _ in range(_MOST_IN_TAG):
+        text, found = _IN_TAG.subn(r"\1", text)
+        if not found:
+            break
+    return _LONG_HEADING.sub(_on_one_line, text)
+
+
+def _stands_in_tag(text: str, position: int, done: int) -> bool:
+    """Return whether `position` lies between the angle brackets of a tag that begins behind `done`."""
+    opening = text.rfind("<", max(done, position - _LONGEST_TAG), position)
+    return opening >= 0 and text.rfind(">", opening, position) < 0 and text[opening + 1].isalpha()
 
 
 def strip_tags(text: str, collect: Collector, language: str = "en") -> str:
@@ -142,7 +125,7 @@ def strip_tags(text: str, collect: Collector, language: str = "en") -> str:
     """
     if "<" not in text:
         return text
-    return _Stripper(_mend(text), collect, language).run()
+    return _Stripper(_SIGN_IN_QUOTES.sub(_without_angles, text), collect, language).run()
 
 
 def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
@@ -161,6 +144,12 @@ def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
     return (f"^({exponent[1]})", exponent.end()) if exponent else ("", start)
 
 
+def _in_term(text: str, position: int) -> bool:
+    """Return whether `position` lies on a line that begins with a semicolon, not far behind it."""
+    before = text.rfind("\n", max(0, position - _LONGEST_TERM), position)
+    return (before >= 0 or position < _LONGEST_TERM) and text[before + 1] == ";"
+
+
 @cache
 def _quotation_signs(language: str) -> tuple[str, str]:
     """Return the signs around a quotation on a page in `language`."""
@@ -174,6 +163,7 @@ class _Stripper:
     def __init__(self, text: str, collect: Collector, language: str) -> None:
         self.text = text
         self.collect = collect
+        self.mended = False
         self.language = language
         self.never_closed: set[str] = set()
         self.tables: dict[int, int] | None = None
@@ -191,6 +181,8 @@ class _Stripper:
                 if text[start + 1] == "r":
                     end = tag.end()
                     replacement = marks.REMOVED
+                elif _stands_in_tag(text, start, done) and not self.mended:
+                    return self.mend(pieces, done)
                 else:
                     start, end = self.comment(start, done)
                     replacement = ""
@@ -214,6 +206,19 @@ class _Stripper:
                     if opening is None:
                         continue
                     replacement = opening if name != "q" else _quotation_signs(self.language)[0]
+                    if (
+                        name in _MAY_NEED_MENDING
+                        and not self.mended
+                        and self.needs_mending(name, start, done)
+                    ):
+                        return self.mend(pieces, done)
+                    if not opening and _in_term(text, start):
+                        # The colons of an element end no term of a definition.
+                        close = text.find("<", end)
+                        if text.startswith(f"</{name}", close) and ":" in text[end:close]:
+                            pieces += (text[done:start], text[end:close].replace(":", marks.COLON))
+                            done = close
+                            continue
                     if name in _BEFORE_SCRIPT and start:
                         before = text[start - 1]
                         if before == ">" and done == start:
@@ -230,6 +235,18 @@ class _Stripper:
             done = end
         pieces.append(text[done:])
         return "".join(pieces)
+
+    def needs_mending(self, name: str, start: int, done: int) -> bool:
+        """Return whether the tag at `start` stands within another, or begins a heading over several lines."""
+        if name[0] == "h":
+            return _LONG_HEADING.match(self.text, start) is not None
+        return _stands_in_tag(self.text, start, done)
+
+    def mend(self, pieces: list[str], done: int) -> str:
+        """Return what `pieces` and the text behind `done` leave, the rarer tags of the latter mended."""
+        rest = _Stripper(_mend(self.text[done:]), self.collect, self.language)
+        rest.mended = True
+        return "".join((*pieces, rest.run()))
 
     def comment(self, start: int, done: int) -> tuple[int, int]:
         """Return the span of the comment at `start`: with its line where it, and others, stand alone there."""

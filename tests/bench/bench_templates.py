@@ -29,9 +29,9 @@ _TEXT = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
 
 
 def pages(folder: Path) -> Iterator[tuple[str, str]]:
-    """Gives title and wikitext of every article revision in the dumps in `folder`."""
-    for path in sorted(folder.iterdir()):
-        data = bz2.decompress(path.read_bytes()) if path.suffix == ".bz2" else path.read_bytes()
+    """Gives title and wikitext of every article revision in the English dumps in `folder`."""
+    for path in sorted(folder.glob("enwiki*.bz2")):
+        data = bz2.decompress(path.read_bytes())
         for page in _PAGE.finditer(data.decode("utf-8")):
             title = _TITLE.search(page[1])
             if "<ns>0</ns>" not in page[1] or title is None:

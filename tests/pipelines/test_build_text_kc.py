@@ -219,6 +219,20 @@ def test_disambiguation_pages_are_marked_or_left_out(tmp_path):
     assert manifest.drops["pages"] == {"disambiguation": 1}
 
 
+def test_pronunciations_are_left_out_or_kept(tmp_path):
+    page = DumpPage("Ulm", "Ulm ({{IPA|de|ʊlm}}) is a city on the river Danube in Germany.")
+    dump = write_dump(tmp_path / "dump.xml", [page])
+    build(dump, tmp_path / "without")
+    assert rows(tmp_path / "without", "sentences", "text") == [
+        "Ulm is a city on the river Danube in Germany."
+    ]
+    manifest = build(dump, tmp_path / "with", pronunciations=True)
+    assert rows(tmp_path / "with", "sentences", "text") == [
+        "Ulm (German: [ʊlm]) is a city on the river Danube in Germany."
+    ]
+    assert manifest.options["pronunciations"] is True
+
+
 def test_another_wiki_is_read_by_its_site_information(tmp_path):
     page = DumpPage(
         "Österreich",

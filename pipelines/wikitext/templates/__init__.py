@@ -28,6 +28,7 @@ from pipelines.wikitext.templates import (  # noqa: F401
     sciences,
     ships,
     sports,
+    strings,
     typography,
     works,
 )

@@ -87,7 +87,7 @@ def birth_year_and_age(call: TemplateCall) -> str | None:
     return f"{text} (age {years})" if text and years else text or None
 
 
-@template("death date and age", "death-date and age", "dda")
+@template("death date and age", "death-date and age", "dda", "d-da", "ddaa")
 def death_date_and_age(call: TemplateCall) -> str | None:
     """``{{death date and age|1954|6|7|1912|6|23}}`` -> ``June 7, 1954 (aged 41)``."""
     arguments = call.positional()

@@ -46,6 +46,7 @@ _JOINS = {
     "s": (" / ", "", " / "),
     "(or)": (" (", ")", " or "),
     "semicolon": ("; ", "", "; "),
+    "comma in brackets": (" (", ")", ", "),
 }
 
 
@@ -59,7 +60,24 @@ def convert(call: TemplateCall) -> str | None:
     if not style.commas:
         request.values = [replace(value, shown=value.shown.replace(",", "")) for value in request.values]
     adjective = call.get("adj").lower()
+    if style.display == "x" and request.rest:
+        # The words around the result keep their spaces.
+        words = [call.arguments[str(number)] for number in range(1, len(call.positional()) + 1)]
+        request.rest = words[-len(request.rest) :]
     return _Conversion(request, style, adjective).text()
+
+
+@template("hands", "hand", "hh")
+def hands(call: TemplateCall) -> str | None:
+    """``{{hands|15.2}}`` -> ``15.2 [[Hand (unit)|hands]] (62 inches, 157 cm)``: a horse's height."""
+    words = [word for word in call.positional()[:2] if word]
+    arguments = [words[0], "to", words[1]] if len(words) == 2 else words
+    request = read_request([*arguments, "hand", "in cm"], american=False) if words else None
+    if request is None:
+        return None
+    style = replace(read_style(call), display="comma in brackets")
+    shown = _Conversion(request, style, "").text()
+    return shown and shown.replace(" hands", f" {link('Hand (unit)', 'hands')}", 1)
 
 
 def _as_given(arguments: list[str]) -> str | None:
@@ -144,9 +162,17 @@ class _Conversion:
         return text
 
     def _spell(self, number: float, otherwise: str) -> str:
-        if number != int(number) or abs(number) >= 1e15:
+        if abs(number) >= 1e15:
             return otherwise
-        return spell_number(int(number), american=self.style.american) or otherwise
+        whole, point, decimals = otherwise.replace(",", "").replace(MINUS, "-").partition(".")
+        if not (whole.lstrip("-") or "0").isdecimal() or not (decimals or "0").isdecimal():
+            return otherwise
+        spelt = spell_number(int(whole.lstrip("-") or 0), american=self.style.american)
+        if not spelt:
+            return otherwise
+        digits = [spell_number(int(digit), american=self.style.american) or digit for digit in decimals]
+        sign = "minus " if number < 0 else ""
+        return sign + spelt + (" point " + " ".join(digits) if point else "")
 
     def _side(
         self,
@@ -266,10 +292,15 @@ class _Conversion:
             return [0] * len(numbers)
         if self.style.sigfig is not None:
             return [significant_places(number, self.style.sigfig) for number in numbers]
-        smallest = self.request.smaller[-1][1] if self.request.smaller else None
+        given = self.request.values
+        smallest = None
+        if self.request.smaller:
+            # A composite value is as precise as its smallest part.
+            last, smallest = self.request.smaller[-1]
+            given = [last]
         places = [
             default_places(value, total, number, self.request.unit, unit, smallest)
-            for value, total, number in zip(self.request.values, self._totals(), numbers, strict=True)
+            for value, total, number in zip(given, self._totals(), numbers, strict=True)
         ]
         return places if self.style.round_each else [max(places)] * len(places)
 

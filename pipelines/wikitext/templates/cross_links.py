@@ -90,6 +90,13 @@ def link_to_redirect(call: TemplateCall) -> str | None:
     return link(target, call.get("2")) if target else None
 
 
+@template("flag+link", "flag link+", "flagg link")
+def flag_and_link(call: TemplateCall) -> str | None:
+    """``{{flag+link|Football in|Spain}}`` -> ``[[Football in Spain|Spain]]``."""
+    before, country = call.get("1"), call.get("2")
+    return link(f"{before} {country}", country) if before and country else None
+
+
 @template("vanchor", "visible anchor", "vanchors")
 def visible_anchor(call: TemplateCall) -> str:
     """``{{vanchor|phalanx|other name}}`` -> ``phalanx``; ``text=`` shows something else."""

@@ -132,14 +132,14 @@ def _with_dates(label: str, call: TemplateCall) -> str:
 
 @template("née", "nee")
 def nee(call: TemplateCall) -> str:
-    """``{{née|Kaplan}}`` -> ``née Kaplan``."""
-    return f"née {call.get('1')}".rstrip()
+    """``{{née|Kaplan}}`` -> ``[[Birth name|née]] Kaplan``."""
+    return f"{link('Birth name#Maiden and married names', 'née')} {call.get('1')}".rstrip()
 
 
 @template("né")
 def ne(call: TemplateCall) -> str:
-    """``{{né|Kaplan}}`` -> ``né Kaplan``."""
-    return f"né {call.get('1')}".rstrip()
+    """``{{né|Kaplan}}`` -> ``[[Birth name|né]] Kaplan``."""
+    return f"{link('Birth name#Maiden and married names', 'né')} {call.get('1')}".rstrip()
 
 
 @template("marriage")
@@ -167,14 +167,17 @@ def marriage(call: TemplateCall) -> str:
 def old_style_date(call: TemplateCall) -> str | None:
     """``{{OldStyleDate|February 2|1905|January 20}}`` -> ``February 2 [O.S. January 20] 1905``."""
     day, year, old = call.get("1"), call.get("2"), call.get("3")
-    return f"{day} &#91;O.S. {old}&#93; {year}".rstrip() if day and old else None
+    return f"{day} &#91;{_OLD_STYLE} {old}&#93; {year}".rstrip() if day and old else None
+
+
+_OLD_STYLE = link("Old Style and New Style dates", "O.S.")
 
 
 @template("OldStyleDateNY")
 def old_style_new_year(call: TemplateCall) -> str | None:
     """``{{OldStyleDateNY|February 2|January 20}}`` -> ``February 2 [O.S. January 20]``."""
     day, old = call.get("1"), call.get("2")
-    return f"{day} &#91;O.S. {old}&#93;" if day and old else None
+    return f"{day} &#91;{_OLD_STYLE} {old}&#93;" if day and old else None
 
 
 # "1990s", "19th century": what {{decade}}-like links are made of.
@@ -198,7 +201,7 @@ _MONTH_FIRST = re.compile(r"([A-Za-z]{3,9}) (\d{1,2}),? (\d{3,4})\Z")
 def shown_date(call: TemplateCall) -> str | None:
     """``{{date|1912-06-23|dmy}}`` -> ``23 June 1912``, ``{{dts|1912|6|23}}`` -> ``June 23, 1912``; else as it is."""
     arguments = call.positional()
-    if len(arguments) > 1 and arguments[0].isdecimal():
+    if len(arguments) > 1 and (arguments[0].isdecimal() or not arguments[0].strip("-")):
         day_first = (
             call.get("format").lower() == "dmy" if call.is_called("dts", "date table sorting") else True
         )

@@ -60,6 +60,13 @@ def us_patent(call: TemplateCall) -> str | None:
     return call.get("2", default=f"U.S. patent {shown}")
 
 
+@template("US patent application", "US Patent Application")
+def us_patent_application(call: TemplateCall) -> str | None:
+    """``{{US patent application|20050000001}}`` -> ``U.S. patent application 20050000001``."""
+    number = call.get("1")
+    return call.get("2", default=f"U.S. patent application {number}") if number else None
+
+
 @template("patent", "patent link")
 def patent(call: TemplateCall) -> str | None:
     """``{{patent|EP|123456}}`` -> ``EP 123456``."""
@@ -93,10 +100,11 @@ _register_conventions()
 
 @template("USC", "usc", "USCSub", "USCSub2", "United States Code", "UnitedStatesCode", "USCSub3")
 def united_states_code(call: TemplateCall) -> str | None:
-    """``{{USC|18|3553|a}}`` -> ``18 U.S.C. § 3553(a)``."""
+    """``{{USC|18|3553|a}}`` -> ``[[Title 18 of the United States Code|18 U.S.C.]] § 3553(a)``."""
     title, section, *rest = [*call.positional(), "", ""]
     parts = "".join(f"({part})" for part in rest if part)
-    return f"{title} U.S.C. § {section}{parts}" if title and section else None
+    code = link(f"Title {title} of the United States Code", f"{title} U.S.C.")
+    return f"{code} § {section}{parts}" if title and section else None
 
 
 @template("USCFR", "CFR", "CodeFedReg")
@@ -108,9 +116,9 @@ def federal_regulations(call: TemplateCall) -> str | None:
 
 @template("USStat", "usstat", "UsStat")
 def statutes_at_large(call: TemplateCall) -> str | None:
-    """``{{USStat|50|664}}`` -> ``50 Stat. 664``."""
+    """``{{USStat|50|664}}`` -> ``50 [[United States Statutes at Large|Stat.]] 664``."""
     volume, page = call.get("1"), call.get("2")
-    return f"{volume} Stat. {page}" if volume and page else None
+    return f"{volume} {link('United States Statutes at Large', 'Stat.')} {page}" if volume and page else None
 
 
 @template("USPL", "USPublicLaw", "UsPL")
@@ -122,14 +130,15 @@ def public_law(call: TemplateCall) -> str | None:
 
 @template("ussc", "USSC", "UsBill", "USBill", "scite")
 def supreme_court(call: TemplateCall) -> str | None:
-    """``{{ussc|410|113|1973}}`` -> ``410 U.S. 113 (1973)``, with the name in front where it is given."""
+    """``{{ussc|410|113|1973}}`` -> ``410 [[United States Reports|U.S.]] 113 (1973)``, behind a name that is given."""
     if call.is_called("UsBill", "USBill"):
         return f"{call.get('2')} {call.get('3')}".strip() or None
     volume, page = call.get("volume", "1"), call.get("page", "2")
     year, name = call.get("year", "3"), call.get("name", "litigants")
     if not volume or not page:
         return None
-    text = f"{volume} U.S. {page}" + (f" ({year})" if year else "")
+    reports = link("United States Reports", "U.S.")
+    text = f"{volume} {reports} {page}" + (f" ({year})" if year else "")
     return f"{name if '[' in name else link(plain(name), italic(name))}, {text}" if name else text
 
 

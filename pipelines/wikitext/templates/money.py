@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from pipelines.wikitext.data import read_table
+from pipelines.wikitext.data import read_pairs, read_table
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.numerals import parse_number, round_half_up, write_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
@@ -29,6 +30,21 @@ def _amount(call: TemplateCall, key: str) -> str:
     return write_number(number) if number is not None else call.get(key)
 
 
+_YES = frozenset(("y", "yes", "on", "1", "true"))
+_NO = frozenset(("n", "no", "off", "0", "false"))
+
+
+@cache
+def _articles() -> dict[str, str]:
+    return read_pairs("currency_articles")
+
+
+def _linked(sign: str) -> str:
+    """Return a currency's sign as a link to its article, if that is known."""
+    article = _articles().get(sign.strip(), "")
+    return sign.replace(sign.strip(), link(article, sign.strip())) if article else sign
+
+
 def _register_currencies() -> dict[str, str]:
     """Register the templates of single currencies; return the signs by code of a country's currency."""
     by_country: dict[str, str] = {}
@@ -38,11 +54,15 @@ def _register_currencies() -> dict[str, str]:
             continue
 
         def sum_before(call: TemplateCall, sign: str = sign) -> str:
-            """``{{US$|2 billion}}`` -> ``US$2 billion``; without a sum the sign alone."""
+            """``{{US$|2 billion}}`` -> ``US$2 billion``; without a sum the sign alone; ``link=yes`` links it."""
+            if call.get("link", "lk").lower() in _YES:
+                return f"{_linked(sign)}{call.get('1')}".rstrip()
             return sign.rstrip() if not call.get("1") else f"{sign}{call.get('1')}"
 
         def sum_behind(call: TemplateCall, sign: str = sign) -> str:
-            """``{{PLN|5}}`` -> ``5 zł``."""
+            """``{{PLN|5}}`` -> ``5 zł``; ``link=yes`` links the sign."""
+            if call.get("link", "lk").lower() in _YES:
+                return f"{call.get('1')} {_linked(sign)}".strip()
             return f"{call.get('1')} {sign}".strip()
 
         def sum_given(call: TemplateCall, sign: str = sign) -> str | None:
@@ -80,14 +100,14 @@ def pounds(call: TemplateCall) -> str:
 
 @template("currency", "money")
 def currency(call: TemplateCall) -> str | None:
-    """``{{currency|1000|EUR}}`` -> ``€1,000``."""
+    """``{{currency|1000|EUR}}`` -> ``[[Euro|€]]1,000``; ``linked=no`` has the sign alone."""
     amount, code = call.get("amount", "1"), call.get("type", "2", default="USD").upper()
     number = parse_number(amount)
     shown = write_number(number) if number is not None else amount
     if not shown:
         return None
-    sign = _BY_CODE.get(code, f"{code} ")
-    return f"{'$' if code == 'USD' else sign}{shown}"
+    sign = "$" if code == "USD" else _BY_CODE.get(code, f"{code} ")
+    return f"{sign if call.get('linked').lower() in _NO else _linked(sign)}{shown}"
 
 
 @template("inflation")

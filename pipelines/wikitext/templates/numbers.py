@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pipelines.wikitext.templates.conversion_values import read_value
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.numerals import (
     MINUS,
@@ -259,16 +260,16 @@ def height(call: TemplateCall) -> str | None:
             f"{call.get('m', 'meters')} {metre}" if metres is not None else f"{call.get('cm')} {centimetre}"
         )
         return f"{shown} ({feet} ft {inches} in)"
-    feet_given = parse_number(call.get("ft", "feet", default="0"))
-    inches_given = parse_number(call.get("in", "inch", default="0"))
-    if feet_given is None or inches_given is None or not 0 < feet_given + inches_given < 10000:
+    feet_given = read_value(call.get("ft", "feet", default="0"))
+    inches_given = read_value(call.get("in", "inch", default="0"))
+    if feet_given is None or inches_given is None or not 0 < feet_given.number + inches_given.number < 10000:
         return None
-    total = float(feet_given) * 0.3048 + float(inches_given) * 0.0254
-    foot = ("foot" if feet_given == 1 else "feet") if in_words else "ft"
-    inch = ("inch" if inches_given == 1 else "inches") if in_words else "in"
-    shown = f"{call.get('ft', 'feet')} {foot}" if call.get("ft", "feet") else ""
+    total = feet_given.number * 0.3048 + inches_given.number * 0.0254
+    foot = ("foot" if feet_given.number == 1 else "feet") if in_words else "ft"
+    inch = ("inch" if inches_given.number == 1 else "inches") if in_words else "in"
+    shown = f"{feet_given.shown} {foot}" if call.get("ft", "feet") else ""
     if call.get("in", "inch"):
-        shown = f"{shown} {call.get('in', 'inch')} {inch}".lstrip()
+        shown = f"{shown} {inches_given.shown} {inch}".lstrip()
     return f"{shown} ({total:.2f} m)"
 
 

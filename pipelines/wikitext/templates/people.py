@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.templates.markup import link
 from pipelines.wikitext.templates.numerals import ordinal
 from pipelines.wikitext.templates.registry import TemplateCall, template
@@ -9,11 +12,48 @@ from pipelines.wikitext.templates.registry import TemplateCall, template
 __all__: list[str] = []
 
 
+@cache
+def _articles_of_letters() -> dict[tuple[str, str], str]:
+    """Return the articles of letters behind names, by country (empty where it does not count) and letters."""
+    return {(country, letters): article for country, letters, article in read_table("post_nominals")}
+
+
 @template("post-nominals", "postnominals", "post nominals", "post-nominal", "postnom", "post-noms")
 def post_nominals(call: TemplateCall) -> str:
-    """``{{post-nominals|country=GBR|OBE|FRS}}`` -> ``OBE FRS``."""
+    """``{{post-nominals|country=GBR|OBE|FRS}}`` -> ``[[Order of the British Empire|OBE]] FRS``, where known."""
+    articles = _articles_of_letters()
+    country = call.get("country").upper()
     letters = [letter for letter in call.positional() if letter]
-    return f"{' '.join(letters)}" if letters else ""
+    if letters and not country and letters[0] in _COUNTRIES:
+        country = letters.pop(0)
+    separator = call.get("sep", default=" ").replace(",", ", ")
+    return separator.join(
+        link(articles.get((country, letter)) or articles.get(("", letter), ""), letter) for letter in letters
+    )
+
+
+# Codes of countries that older calls have as their first argument.
+_COUNTRIES = frozenset(("GBR", "CAN", "AUS", "NZL", "JAM", "IRL", "IND", "PAK", "NGA", "BRB"))
+
+
+@template("constlk")
+def constituency(call: TemplateCall) -> str | None:
+    """``{{constlk|Harrow East}}`` -> ``Harrow East``: the words of a link whose article the page does not name."""
+    return call.get("2", "1") or None
+
+
+@template("lbc")
+def lifeboat_class(call: TemplateCall) -> str | None:
+    """``{{lbc|Arun}}`` -> ``[[Arun-class lifeboat|Arun-class]]``."""
+    name = call.get("1")
+    return link(f"{name}-class lifeboat", f"{name}-class") if name else None
+
+
+@template("lbb")
+def lifeboat(call: TemplateCall) -> str | None:
+    """``{{lbb|Severn}}`` -> ``[[Severn-class lifeboat|Severn]]``."""
+    name = call.get("1")
+    return link(f"{name}-class lifeboat", name) if name else None
 
 
 @template("pre-nominals")

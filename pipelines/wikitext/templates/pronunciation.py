@@ -1,14 +1,14 @@
 """Pronunciations: those of the subject are dropped, sounds that a text speaks of are kept.
 
 A sentence that says ``is pronounced`` before the template needs what follows; a bracket in a lead reads best
-without it.
+without it. A build can keep them all (`Site.pronunciations`).
 """
 
 from __future__ import annotations
 
 import re
 
-from pipelines.wikitext.templates.languages import is_language_code
+from pipelines.wikitext.templates.languages import is_language_code, language_name
 from pipelines.wikitext.templates.markup import italic, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
@@ -32,7 +32,21 @@ _WORDS_ABOUT = frozenset(
 
 
 def _spoken_of(call: TemplateCall) -> bool:
-    return _SPEAKS_OF_IT.search(call.before.replace("'", "").replace("(", "")) is not None
+    return (
+        call.site.pronunciations
+        or _SPEAKS_OF_IT.search(call.before.replace("'", "").replace("(", "")) is not None
+    )
+
+
+def _label(call: TemplateCall, code: str, choice: str) -> str:
+    """Return the words before a pronunciation where all are kept: ``German: ``, ``pronounced ``, ``locally ``."""
+    if not call.site.pronunciations or (call.before and _SPEAKS_OF_IT.search(call.before)):
+        return ""
+    words = {"pron": "pronounced ", "local": "locally ", "none": "", "-": ""}
+    if choice in words:
+        return words[choice]
+    name = language_name(code)
+    return f"{name}: " if name else ""
 
 
 @template("IPA", "IPA-all", "IPAall")
@@ -45,7 +59,7 @@ def ipa(call: TemplateCall) -> str:
     if second and first in ("all", "generic", "mul", "und"):
         return second
     if second and is_language_code(first):
-        return f"&#91;{second}&#93;" if _spoken_of(call) else ""
+        return f"{_label(call, first, call.get('3'))}&#91;{second}&#93;" if _spoken_of(call) else ""
     return first
 
 
@@ -58,7 +72,8 @@ def ipa_of_language(call: TemplateCall) -> str:
     if call.arguments.get("2", "x").strip() and not _spoken_of(call):
         return ""
     sound = call.get("1")
-    return f"&#91;{sound}&#93;" if sound else ""
+    label = "" if call.arguments.get("2") == "" else _label(call, call.name[len("IPA-") :], call.get("2"))
+    return f"{label}&#91;{sound}&#93;" if sound else ""
 
 
 @template("respell", "pronunciation respelling")
@@ -74,7 +89,10 @@ def ipa_in_pieces(call: TemplateCall) -> str:
         return ""
     pieces = [_CODES.get(piece, piece) for piece in call.positional() if piece.lower() not in _WORDS_ABOUT]
     sound = "".join(pieces)
-    return f"/{sound}/" if sound else ""
+    label = next(
+        (choice for choice in call.positional() if choice.lower() in ("pron", "local", "lang")), "none"
+    )
+    return f"{_label(call, call.name[len('IPAc-') :], label.lower())}/{sound}/" if sound else ""
 
 
 @template("audio")

@@ -41,7 +41,7 @@ def _record(wins: str, losses: str, ties: str) -> str:
     return "–".join(filter(None, (wins, losses, ties)))
 
 
-@template("winning percentage", "winpct", "winning pct", "win pct", "winning%")
+@template("winning percentage", "winperc", "winpct", "winning pct", "win pct", "winning%")
 def winning_percentage(call: TemplateCall) -> str | None:
     """``{{winning percentage|30|20}}`` -> ``.600``, ``|record=y`` -> ``30–20 (.600)``; a tie is half a win."""
     wins, losses = parse_number(call.get("1")), parse_number(call.get("2"))

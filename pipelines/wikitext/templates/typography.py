@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pipelines.wikitext.data import read_column, read_table
-from pipelines.wikitext.templates.markup import plain
+from pipelines.wikitext.templates.markup import link, plain
 from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
+
+_YES = frozenset(("y", "yes", "1", "true"))
 
 
 def _register_signs() -> None:
@@ -86,6 +88,7 @@ def keys(call: TemplateCall) -> str:
 
 
 @template("tl", "tlx", "tlc", "tlp", "template link")
+@template("lts", "ti", "tic", "tlt", "ttl", "tl2", "tlu", "tl-r", "braces")
 def template_name(call: TemplateCall) -> str:
     """``{{tl|name}}`` -> ``{{name}}``, as text."""
     return f"&#123;&#123;{call.get('1')}&#125;&#125;"
@@ -136,14 +139,19 @@ def stacked(call: TemplateCall) -> str:
     return (f"<sub>{below}</sub>" if below else "") + (f"<sup>{above}</sup>" if above else "")
 
 
-@template(
-    "abbr", "abbrv", "tooltip", "hover title", "abbrlink", "h:title", "define", "hover", "hint", "explainer"
-)
+@template("abbr", "abbrv", "tooltip", "hover title", "h:title", "define", "hover", "hint", "explainer")
 def abbreviation(call: TemplateCall) -> str:
     """``{{abbr|cf.|compare}}`` -> ``cf.``; the explanation shows under the pointer alone."""
     if call.name.lower() in ("h:title", "hover title", "hover"):
         return call.get("2", "1")
     return call.get("1")
+
+
+@template("abbrlink", "abbr link", "abbrl")
+def linked_abbreviation(call: TemplateCall) -> str | None:
+    """``{{abbrlink|WHO|World Health Organization}}`` -> ``[[World Health Organization|WHO]]``."""
+    shown = call.get("1")
+    return link(plain(call.get("2", default=shown)), shown) if shown else None
 
 
 @template("abbreviation", "initialism")
@@ -154,11 +162,17 @@ def spelt_abbreviation(call: TemplateCall) -> str:
 
 @template("sic", "sic.", "sics")
 def sic(call: TemplateCall) -> str:
-    """``{{sic}}`` -> ``[sic]``, ``{{sic|wrong|spel|ling}}`` -> ``wrongspelling [sic]``, hidden with ``hide=y``."""
-    words = "".join(call.positional())
-    if call.get("hide").lower() in ("y", "yes", "1"):
+    """``{{sic}}`` -> ``[sic]``, ``{{sic|wrong|spel|ling}}`` -> ``wrongspelling [sic]``, hidden with ``hide=y``.
+
+    The word is a link to its article unless ``nolink=y``; ``{{sic|?|word}}`` asks: ``word [sic?]``.
+    """
+    pieces = call.positional()
+    doubt = "?" if pieces and pieces[0] == "?" else ""
+    words = "".join(pieces[1:] if doubt else pieces)
+    if call.get("hide").lower() in _YES:
         return words
-    return f"{words} [sic]" if words else "[sic]"
+    mark = "sic" if call.get("nolink").lower() in _YES else link("Sic", "sic")
+    return f"{words} &#91;{mark}{doubt}&#93;".lstrip()
 
 
 @template("sic hide", "sichide", "sic2 hide")

@@ -41,6 +41,14 @@ def le_mans(call: TemplateCall) -> str | None:
     return link(f"{year} 24 Hours of Le Mans", call.get("2", default=year)) if year else None
 
 
+@template("based on", "basedon")
+def based_on(call: TemplateCall) -> str | None:
+    """``{{based on|''Dune''|Frank Herbert}}`` -> ``''Dune'' by Frank Herbert``; several authors are joined."""
+    title, *authors = [argument for argument in call.positional() if argument] or [""]
+    names = f"{', '.join(authors[:-1])} and {authors[-1]}" if len(authors) > 1 else "".join(authors)
+    return f"{title} by {names}" if title and names else title or None
+
+
 _ORBITERS = {
     "099": "Challenger",
     "101": "Enterprise",

@@ -91,4 +91,70 @@ CASES = [
     ("a {{#if:x|{{{!}}\n{{!}} b\n{{!}}}}}", "a", []),
     # A name may have a colon before its namespace.
     ("{{:Template:nowrap|a}} {{Template:Nowrap|b}} {{ template : no_wrap |c}}", "a b c", []),
+    # Links that templates print.
+    (
+        "{{post-noms|GBR|KCB|XYZ}} {{post-nominals|country=CAN|CC|OOnt|sep=,}}",
+        "KCB XYZ CC, OOnt",
+        [("KCB", "Order_of_the_Bath"), ("CC", "Order_of_Canada"), ("OOnt", "Order_of_Ontario")],
+    ),
+    (
+        "{{née|Kaplan}} {{sic|?|word}} {{sic|a|nolink=y}}",
+        "née Kaplan word [sic?] a [sic]",
+        [("née", "Birth_name"), ("sic", "Sic")],
+    ),
+    (
+        "{{currency|5|EUR}} {{GBP|5|link=yes}} {{GBP|5}} {{currency|5|JPY|linked=no}}",
+        "€5 £5 £5 ¥5",
+        [("€", "Euro"), ("£", "Pound_sterling")],
+    ),
+    ("{{abbrlink|WHO|World Health Organization}}", "WHO", [("WHO", "World_Health_Organization")]),
+    (
+        "{{Lbb|Severn}} {{Lbc|Arun}} {{lbs|Moelfre}} {{constlk|Harrow East}}",
+        "Severn Arun-class Moelfre Harrow East",
+        [
+            ("Severn", "Severn-class_lifeboat"),
+            ("Arun-class", "Arun-class_lifeboat"),
+            ("Moelfre", "Moelfre_Lifeboat_Station"),
+        ],
+    ),
+    (
+        "{{flag+link|Football in|Spain}} {{cr19|IND}}",
+        "Spain India",
+        [("Spain", "Football_in_Spain"), ("India", "India_national_under-19_cricket_team")],
+    ),
+    (
+        "{{hands|15.2}} {{hh|14|15.1}}",
+        "15.2 hands (62 inches, 157 cm) 14 to 15.1 hands (56 to 61 inches, 142 to 155 cm)",
+        [("hands", "Hand_(unit)"), ("hands", "Hand_(unit)")],
+    ),
+    ("{{convert|5|m|ft|disp=x| – |.}}", "5 metres – 16 ft.", []),
+    # Pieces of strings and counted nouns.
+    (
+        "{{plural|3|page}} {{plural|1|person|people}} {{plural form|2|city}} {{pluralize|fox|2}}",
+        "3 pages 1 person cities 2 foxes",
+        [],
+    ),
+    (
+        "{{first word|a b}}{{last word|c d}} {{str left|abc|2}} {{str mid|abcde|2|3}} {{str right|abc|1}} "
+        "{{str len|abc}}",
+        "ad ab bcd bc 3",
+        [],
+    ),
+    (
+        "{{title case|the lord of the rings}} {{replace|a-b|-|+}} {{digits|a1b2}} {{max|1|3|2}} "
+        "{{multiply|2|3}} {{sum|1|2.5}}",
+        "The Lord of the Rings a+b 12 3 6 3.5",
+        [],
+    ),
+    (
+        "{{no spam|a|b.c}} {{parity|4|x|y}} {{p2|a|b}} {{2x|ab}} {{title year|nomatch=none}}",
+        "a@b.c x b abab none",
+        [],
+    ),
+    ("a {{fix|text=citation needed}} b {{d-da|3 May 2000|3 May 1950}}", "a b 3 May 2000", []),
+    (
+        "{{based on|''Dune''|Frank Herbert}} {{winperc|3|1}} {{own}}",
+        "Dune by Frank Herbert .750 Own work",
+        [],
+    ),
 ]

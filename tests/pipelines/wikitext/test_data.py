@@ -49,4 +49,4 @@ def test_names_are_spelled_as_on_the_wiki_and_found_by_the_registry():
     assert ("USD|usd", "US$", "before") in data.read_table("currencies")
     assert normalise_template_name("USD") == "uSD"
     assert find_renderer(normalise_template_name("USD")) is not None
-    assert currency(TemplateCall("currency", {"1": "5", "2": "gbp"})) == "£5"
+    assert currency(TemplateCall("currency", {"1": "5", "2": "gbp", "linked": "no"})) == "£5"

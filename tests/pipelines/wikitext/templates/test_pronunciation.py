@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from pipelines.wikitext import extract_article
+from pipelines.wikitext.site import ENGLISH_WIKIPEDIA
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,21 @@ from pipelines.wikitext import extract_article
 )
 def test_a_pronunciation_stays_where_the_sentence_speaks_of_it(wikitext, text):
     assert extract_article(wikitext, title="Page").paragraphs[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("'''Ark''' ({{IPAc-en|ˈ|ɑː|k}} {{respell|ARK}}; ''Arca'') is.", "Ark (/ˈɑːk/ ARK; Arca) is."),
+        ("'''Ulm''' ({{IPA|de|ʊlm|lang|Ulm.ogg}}) is.", "Ulm (German: [ʊlm]) is."),
+        (
+            "'''Ulm''' ({{IPA-de|ʊlm|local}}, {{IPAc-en|lang|ʊ|l|m}}) is.",
+            "Ulm (locally [ʊlm], English: /ʊlm/) is.",
+        ),
+        ("It is pronounced {{IPA|de|ʊlm}}.", "It is pronounced [ʊlm]."),
+        ("Oui (pronounced {{IPA-fr|wi|}}) is.", "Oui (pronounced [wi]) is."),
+    ],
+)
+def test_a_site_that_keeps_pronunciations_shows_them(wikitext, text):
+    site = replace(ENGLISH_WIKIPEDIA, pronunciations=True)
+    assert extract_article(wikitext, title="Page", site=site).paragraphs[0].text == text
