@@ -245,6 +245,10 @@ class PageProps:
         counts = {
             "wikidata ids": sum(value is not None for value in columns["wikidata_id"]),
             "page images": sum(value is not None for value in columns["page_image"]),
+            "page images that are not free": sum(
+                chosen is not None and chosen != free
+                for chosen, free in zip(columns["page_image"], columns["page_image_free"], strict=True)
+            ),
             "disambiguations": sum(columns["disambiguation"]),
         }
         return pages, Counter(counts)

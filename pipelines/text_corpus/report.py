@@ -81,8 +81,9 @@ _COUNTS = {
     "repeats": "sentences that say what another says",
     "wikidata ids": "articles with a Wikidata id",
     "page images": "articles with an image of the wiki's choice",
+    "page images that are not free": "of these, not free",
 }
-_ONLY_WITH_PAGE_PROPS = ("wikidata ids", "page images")
+_ONLY_WITH_PAGE_PROPS = ("wikidata ids", "page images", "page images that are not free")
 
 
 def _drops(manifest: Manifest) -> RenderableType:

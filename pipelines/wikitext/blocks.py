@@ -42,7 +42,7 @@ _EMPHASISED = re.compile(r"(?<!')'{2,3}(?!')[^'\n]+'{2,3}(?!')")
 # A line that is bold from its first to its last word; a colon may stand behind.
 _UNSEEN = f"[{marks.REMOVED}{marks.JOINER}{marks.BREAK}]*"
 _BOLD_LINE = re.compile(
-    rf"{_UNSEEN}(?:'{{3}}|'{{5}})(?!')(?:[^'\n]|'{{1,2}}(?!'))+(?:'{{3}}|'{{5}})\s*:?\s*{_UNSEEN}"
+    rf"{_UNSEEN}(?:'{{3}}|'{{5}})(?!')(?:[^'\n]|'{{1,2}}(?!'))+(?:'{{3}}|'{{5}})\s*(?::\s*)?{_UNSEEN}"
 )
 
 

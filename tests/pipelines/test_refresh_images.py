@@ -6,20 +6,33 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 pytest.importorskip("open_clip")
 pytest.importorskip("faiss")
 
+from kc_schema.image_manifest import read_image_manifest
+from kc_schema.snapshot import open_snapshot
+from pipelines.engine import Engine
 from pipelines.image_index.encoding import image_vectors
+from pipelines.image_index.encoding.encode import EncodeOptions
+from pipelines.image_index.fetching.fetch import FetchOptions
+from pipelines.image_index.licences.stage import LicenceOptions
+from pipelines.image_index.stages import build_image_corpus
+from pipelines.image_index.vector_index.build import IndexOptions
 from pipelines.refresh import main
+from pipelines.snapshots.images import refresh_images
 from tests.dump_writer import DumpPage, write_dump
+from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as
+from tests.services.wiki_api import wiki_api
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +112,36 @@ def test_images_that_stay_are_one_file(tmp_path):
     for name in ("records", "embeddings"):
         for path in (second / name).iterdir():
             assert path.samefile(first / name / path.name)
+
+
+def test_licences_are_carried_along(tmp_path, monkeypatch):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for number in range(1, 6):
+        (mirror / f"{number}.jpg").write_bytes(encode_as(draw(number), "JPEG"))
+    said = {f"{number}.jpg": {"License": "cc0" if number % 2 else "cc-by-nc-2.0"} for number in range(1, 6)}
+    old = write_snapshot(tmp_path / "old", {"Page": ["1.jpg", "2.jpg", "3.jpg"]})
+    new = write_snapshot(tmp_path / "new", {"Page": ["2.jpg", "3.jpg", "4.jpg", "5.jpg"]})
+    with wiki_api(said) as api:
+        monkeypatch.setattr(
+            "pipelines.snapshots.images.LicenceOptions",
+            partial(LicenceOptions, commons_api=api.url, seconds_between_requests=0),
+        )
+        fetching = FetchOptions(images=str(mirror), private_addresses=True)
+        encoding = EncodeOptions(encoder=ENCODER, device="cpu")
+        with Engine(1) as engine:
+            first = LicenceOptions(licences=("cc0",), commons_api=api.url, seconds_between_requests=0)
+            make = {"encoding": encoding, "engine": engine, "console": Console(quiet=True)}
+            build_image_corpus(
+                open_snapshot(old), fetching=fetching, indexing=IndexOptions(), licensing=first, **make
+            )
+            refresh_images(new, old, fetching=fetching, **make)
+    manifest = read_image_manifest(new)
+    assert manifest.source.licences == ("cc0",)
+    assert manifest.rows("licences") == 4
+    assert manifest.drops["images"] == {"licence other": 2}
+    assert manifest.counts["images encoded"] == 2
+    assert sorted(api.requests[-1]) == ["File:4.jpg", "File:5.jpg"]
 
 
 def kill_when(root, dump, happened):

@@ -12,6 +12,7 @@ from tests.corpus_builder import all_rows, build, files, rows
 from tests.dump_writer import DumpPage, redirect_page, write_dump
 from tests.sql_writer import table_text, write_page_props
 
+COUNTED = ("wikidata ids", "page images", "page images that are not free", "disambiguations")
 ADDED = ("wikidata_id", "page_image", "page_image_free")
 PAGES = [
     DumpPage("Ada Lovelace", "'''Ada Lovelace''' wrote a program for the [[Analytical Engine]].", 10),
@@ -50,9 +51,10 @@ def test_pages_get_what_the_wiki_says_of_them(tmp_path, dump, props, unit_bytes)
         (30, "Q193", "Unfree.png", "Free.png", False),
         (50, None, None, None, False),
     ]
-    assert {name: manifest.counts[name] for name in ("wikidata ids", "page images", "disambiguations")} == {
+    assert {name: manifest.counts[name] for name in COUNTED} == {
         "wikidata ids": 3,
         "page images": 2,
+        "page images that are not free": 1,
         "disambiguations": 1,
     }
 
