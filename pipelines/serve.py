@@ -86,10 +86,16 @@ class ListenOptions:
         Raises:
             UserError: the address or the port cannot be had.
         """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        # asyncio sends small answers at once (TCP_NODELAY) only where a socket names its protocol.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-            return socket.create_server((self.host, self.port), family=family, backlog=1024)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self.host, self.port))
+            listening.listen(1024)
+            return listening
         except OSError as error:
+            listening.close()
             what = (
                 "is taken; give another"
                 if error.errno == errno.EADDRINUSE

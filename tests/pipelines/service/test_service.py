@@ -258,6 +258,12 @@ def test_a_taken_port_and_a_missing_corpus_are_one_line(
     assert "no such folder; build one with" in capsys.readouterr().err
 
 
+def test_small_answers_are_sent_at_once() -> None:
+    # asyncio sets TCP_NODELAY by the protocol of the listening socket; without it every answer may wait 40 ms.
+    with serve.ListenOptions(port=0).listen() as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
 def test_it_is_killed_and_started_again_and_ends_when_asked(kc: Path) -> None:
     service = start_service("--kc", kc)
     before = service.get("/search?q=town").json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from kc_schema.hit import Hit
 from pipelines.demo import find_dump
 from pipelines.text_index import open_index
+from pipelines.text_index.analysis import find_terms
 from pipelines.text_index.embedded_build import build_embedded_index
+from pipelines.text_index.ranking import contributions
 from tests.corpus_builder import build
 from tests.services.elasticsearch.conftest import load
 from tests.services.elasticsearch.node import Node
@@ -70,3 +73,17 @@ def test_the_top_ten_of_real_tweets_agree(node: Node, kc: Path) -> None:
     print(f"{agreeing} of {len(tweets)} tweets have the same ten paragraphs")
     assert len(tweets) > 700
     assert agreeing >= 0.95 * len(tweets)
+
+
+def test_words_weigh_the_same_and_what_they_add_sums_to_the_score(node: Node, kc: Path) -> None:
+    load(kc, node.url, "weights", request_bytes=1 << 20)
+    query = "Who killed Achilles with an arrow, and who with a spear? unheardof"
+    with open_index(node.url, index_prefix="weights") as cluster, open_index(kc) as embedded:
+        weights = cluster.term_weights(query)
+        assert weights == pytest.approx(embedded.term_weights(query), rel=1e-4)
+        for hit in cluster.search([query], 5)[0]:
+            terms = Counter(term.term for term in find_terms(hit.key))
+            assert sum(contributions(weights, terms, hit.score).values()) == pytest.approx(
+                hit.score, rel=1e-5
+            )
+        assert cluster.term_weights("!!!") == {}
