@@ -20,6 +20,7 @@ from rich.table import Table
 from kc_schema.command import Command, Positive, options
 from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import open_snapshot
+from kc_schema.store import to_json
 from pipelines.engine import Engine, default_workers
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
@@ -32,6 +33,7 @@ python -m pipelines.build_image_kc --contact you@example.org --limit 200
 python -m pipelines.build_image_kc --images /data/mirror --device cuda
 python -m pipelines.build_image_kc --stage licences --contact you@example.org
 python -m pipelines.build_image_kc --licences cc0,cc-by,cc-by-sa,public-domain --contact you@example.org
+python -m pipelines.build_image_kc --images /data/mirror --plan
 python -m pipelines.build_image_kc --stage index --index IVF4096,SQfp16
 
 The same command goes on after a stop. Options of Apache Beam may follow.
@@ -52,8 +54,10 @@ class ImageCorpusOptions:
     """Run this stage alone."""
     workers: Annotated[Positive | None, Parameter(show_default=lambda _: "one a core")] = None
     """Processes that decode, check and index."""
+    plan: Annotated[bool, Parameter(show_default=False)] = False
+    """Ask for a sample of the images, encode it, and print what the build will take; nothing is built."""
     json: Annotated[bool, Parameter(show_default=False)] = False
-    """Print the manifest instead of the summary tables."""
+    """Print the manifest (with --plan the estimates) instead of tables."""
     fetching: Annotated[FetchOptions, Parameter(group=Group("Fetch", sort_key=1))] = field(
         default_factory=FetchOptions
     )
@@ -69,7 +73,10 @@ class ImageCorpusOptions:
 
 
 def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
-    """Build the image corpus and print what it holds."""
+    """Build the image corpus and print what it holds; or say what that would take."""
+    if given.plan:
+        show_plan(given)
+        return
     stages = (given.stage,) if given.stage else STAGES
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
         if "encode" in stages:
@@ -88,6 +95,23 @@ def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
         print(manifest.to_json(), end="")
     else:
         show_summary(Console(), given.kc, manifest)
+
+
+def show_plan(given: ImageCorpusOptions) -> None:
+    """Print what the build would take.
+
+    Raises:
+        UserError: no snapshot, no images or no encoder to measure.
+    """
+    from pipelines.forecast.images import forecast_images
+    from pipelines.forecast.report import show_image_forecast
+
+    workers = given.workers or default_workers()
+    forecast = forecast_images(open_snapshot(given.kc), given.fetching, given.encoding, workers=workers)
+    if given.json:
+        print(to_json(forecast), end="")
+    else:
+        show_image_forecast(Console(), forecast)
 
 
 def show_summary(console: Console, kc: Path, manifest: ImageManifest) -> None:

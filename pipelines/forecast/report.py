@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -11,7 +12,10 @@ from rich.table import Table
 from pipelines.forecast.estimate import Estimate
 from pipelines.forecast.text import TextForecast
 
-__all__ = ["bytes_of", "count_of", "show_text_forecast", "time_of"]
+if TYPE_CHECKING:  # the image extra is no part of a plan for text
+    from pipelines.forecast.images import ImageForecast
+
+__all__ = ["bytes_of", "count_of", "show_image_forecast", "show_text_forecast", "time_of"]
 
 Spelling = Callable[[float], str]
 
@@ -27,7 +31,7 @@ def show_text_forecast(console: Console, forecast: TextForecast) -> None:
     grid = _grid("The build", "what", "estimate", "nine times of ten between")
     grid.add_row("work units", f"{forecast.work_units:,}", "")
     _row(grid, "CPU", forecast.cpu_seconds, time_of)
-    workers = f"{forecast.workers} worker{'s' if forecast.workers > 1 else ''}"
+    workers = f"{forecast.workers} worker{_plural(forecast.workers)}"
     _row(grid, f"time with {workers}", forecast.wall_seconds, time_of)
     for name, size in forecast.disk_bytes.items():
         _row(grid, _DISK[name], size, bytes_of)
@@ -49,6 +53,35 @@ def show_text_forecast(console: Console, forecast: TextForecast) -> None:
     cluster.add_row("primary shards", f"{forecast.elasticsearch.shards:,}", "")
     _row(cluster, "loading with two cores", forecast.elasticsearch.loading_seconds, time_of)
     console.print(grid, steps, rows, cluster)
+
+
+def show_image_forecast(console: Console, forecast: ImageForecast) -> None:
+    """Print what a build of the image corpus will take."""
+    console.print(
+        f"\n{forecast.files:,} files in {forecast.parts:,} parts, measured on {forecast.sample} of them; encoder"
+        f" {forecast.encoder} on {forecast.device}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    grid = _grid("The build", "what", "estimate", "nine times of ten between")
+    _row(grid, "images", forecast.images, count_of)
+    _row(grid, "network, within the limits given", forecast.network_seconds, time_of)
+    _row(grid, "CPU: decoding", forecast.decode_seconds, time_of)
+    _row(grid, "GPU: encoding" if forecast.gpu_seconds else "CPU: encoding", forecast.encode_seconds, time_of)
+    _row(grid, f"CPU: the index {forecast.index}", forecast.index_seconds, time_of)
+    _row(
+        grid,
+        f"time with {forecast.workers} worker{_plural(forecast.workers)}",
+        forecast.wall_seconds,
+        time_of,
+    )
+    for name, size in forecast.disk_bytes.items():
+        _row(grid, f"disk: {name}", size, bytes_of)
+    console.print(grid)
+
+
+def _plural(count: int) -> str:
+    return "s" if count > 1 else ""
 
 
 _DISK = {

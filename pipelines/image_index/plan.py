@@ -24,7 +24,7 @@ from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
 from pipelines.wikitext.page_images import is_interface_icon
 
-__all__ = ["IMAGES_PER_PART", "Plan", "make_plan", "read_planned", "with_rights"]
+__all__ = ["IMAGES_PER_PART", "Plan", "drop_reason", "make_plan", "read_planned", "with_rights"]
 
 IMAGES_PER_PART = 8192
 """Images of a part, on average: what is done again at most after a kill."""
@@ -143,7 +143,7 @@ def _article_rows(
     for batch in snapshot.batches("image_links", ["page_id", "file", "caption", "place"]):
         for link in batch.to_pylist():
             counts["links"] += 1
-            reason = _drop_reason(link["file"], kinds)
+            reason = drop_reason(link["file"], kinds)
             while page is not None and page["page_id"] < link["page_id"]:
                 page = next(pages, None)
             if reason is None and (page is None or page["page_id"] != link["page_id"]):
@@ -159,7 +159,8 @@ def _page_rows(snapshot: Snapshot) -> Iterator[Row]:
         yield from batch.to_pylist()
 
 
-def _drop_reason(file: str, kinds: frozenset[str]) -> str | None:
+def drop_reason(file: str, kinds: frozenset[str]) -> str | None:
+    """Return why a link to a file does not count; None where it does."""
     if is_interface_icon(file):
         return "interface icon"
     problem = name_problem(file)

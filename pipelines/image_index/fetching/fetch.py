@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter, Token
@@ -47,9 +48,22 @@ from pipelines.image_index.file_names import KINDS, PUBLIC_SERVER, MediaServer, 
 from pipelines.image_index.layout import FetchedPart, Layout, Row, read_records, write_records
 from pipelines.image_index.plan import Plan, read_planned
 
-__all__ = ["Fetch", "FetchOptions", "Refused", "Rights", "fetched_parts", "nothing_refused", "user_agent"]
+if TYPE_CHECKING:
+    from pipelines.image_index.fetching.transport import Transport
+
+__all__ = [
+    "Fetch",
+    "FetchOptions",
+    "Refused",
+    "Rights",
+    "ask_server",
+    "fetched_parts",
+    "nothing_refused",
+    "user_agent",
+]
 
 _PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
+_MOST_SECONDS = 120.0
 _CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
 
 
@@ -169,7 +183,7 @@ class Fetch:
     """Gives the images of a part that are not wanted for their licence, with the reason."""
     limits: Limits | None = None
     """What the options do not say of the connections; by default `Limits` with what they say."""
-    max_seconds: float = 120.0
+    max_seconds: float = _MOST_SECONDS
     """Longest time that one answer may take."""
 
     def check(self) -> None:
@@ -373,6 +387,27 @@ def _read_part(
     return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values()), wiki))
 
 
+def _open_server(
+    options: FetchOptions, wiki: str, limits: Limits, shared_only: bool, *, max_seconds: float
+) -> tuple[HostGate, MediaServer, Transport]:
+    """Return how a server is asked: within which limits, for which addresses, over which connections."""
+    from pipelines.image_index.fetching.transport import Transport, host_of, split_credentials
+
+    address, credentials = split_credentials(options.images.rstrip("/"))
+    host = host_of(address)
+    gate = HostGate(host, limits)
+    transport = Transport(
+        gate,
+        [host, *(host_of(name if "://" in name else f"http://{name}") for name in options.redirect_host)],
+        user_agent=user_agent(host, options.contact),
+        max_bytes=options.max_bytes,
+        max_seconds=max_seconds,
+        private_addresses=options.private_addresses,
+        credentials=credentials,
+    )
+    return gate, MediaServer(address, wiki, options.width, shared_only), transport
+
+
 class _SetRun:
     """One run of the stage over a ready set of images: read once, its images go to the archives of their parts."""
 
@@ -454,24 +489,12 @@ class _ServerRun:
     """One run of the stage against a server, over its connections."""
 
     def __init__(self, stage: Fetch, progress: Progress) -> None:
-        from pipelines.image_index.fetching.transport import Transport, host_of, split_credentials
-
         options = stage.options
         self._stage = stage
         self._progress = progress
         self._limits = stage.limits or Limits(options.connections, options.megabits_per_second)
-        address, credentials = split_credentials(options.images.rstrip("/"))
-        self._server = MediaServer(address, stage.wiki, options.width, stage.shared_only)
-        host = host_of(address)
-        self._gate = HostGate(host, self._limits)
-        self._transport = Transport(
-            self._gate,
-            [host, *(host_of(name if "://" in name else f"http://{name}") for name in options.redirect_host)],
-            user_agent=user_agent(host, options.contact),
-            max_bytes=options.max_bytes,
-            max_seconds=stage.max_seconds,
-            private_addresses=options.private_addresses,
-            credentials=credentials,
+        self._gate, self._server, self._transport = _open_server(
+            options, stage.wiki, self._limits, stage.shared_only, max_seconds=stage.max_seconds
         )
         self._executor = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="fetch")
         self._waiting: dict[Future[Outcome], int] = {}
@@ -551,6 +574,31 @@ class _ServerRun:
         for future, image in self._waiting.items():
             if not future.cancelled() and future.exception() is None and not future.result().error:
                 archive.add(image, future.result())
+
+
+def ask_server(files: Sequence[str], options: FetchOptions, wiki: str) -> tuple[list[Outcome], list[float]]:
+    """Ask a server for some files, one after the other, and keep nothing; return what came and the seconds it took.
+
+    Args:
+        wiki: folder of the wiki's own files on the server.
+
+    Raises:
+        FetchError: the address is none, or the server wants a contact.
+        Stopped: nothing more may be asked of the server.
+    """
+    limits = Limits(options.connections, options.megabits_per_second)
+    _, server, transport = _open_server(
+        options, wiki, limits, options.repository == "commons", max_seconds=_MOST_SECONDS
+    )
+    outcomes, seconds = [], []
+    try:
+        for file in files:
+            began = time.monotonic()
+            outcomes.append(download_image(file, server, transport))
+            seconds.append(time.monotonic() - began)
+    finally:
+        transport.close()
+    return outcomes, seconds
 
 
 class _SameFailures:
