@@ -48,6 +48,12 @@ UNIT_TABLES: Mapping[str, pa.Schema] = {
 }
 """The tables as work units leave them: plain text, and in the last column its anchors with unresolved titles."""
 
+_LOOKED_UP = {"paragraphs": ("paragraph_id", "title", "section"), "sentences": ("sentence_id",)}
+"""Columns of the snapshot's tables that a search reads row by row, beside the texts: values as they are."""
+_PAGE_BYTES = 8192
+_ROWS_LOOKED_AT = 8
+"""Rows between two looks at the size of a page."""
+
 ROWS_PER_GROUP = {
     "pages": 4096,
     "redirects": 1 << 16,
@@ -80,12 +86,17 @@ def open_writer(
     """Open a Parquet file of `table` for writing."""
     schema = schemas[table]
     names = schema.names
+    # In a snapshot a search decompresses a page for a row, not a row group.
+    looked_up = _LOOKED_UP.get(table, ()) if schemas is TEXT_TABLES else ()
+    pages = {"data_page_size": _PAGE_BYTES, "write_batch_size": _ROWS_LOOKED_AT} if looked_up else {}
+    coded = [name for name in names if name not in looked_up]
     return pq.ParquetWriter(
         path,
         schema,
         compression=compression,
-        use_dictionary=[name for name in _DICTIONARY if name in names],
-        column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in names},
+        use_dictionary=[name for name in _DICTIONARY if name in coded],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in coded},
+        **pages,
         write_statistics=[name for name in names if name in _DELTA or name == "from_title"],
     )
 

@@ -15,12 +15,19 @@ import pyarrow.feather as feather
 
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
-from kc_schema.snapshot import MANIFEST, folder_behind, open_snapshot
+from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, open_snapshot
 from kc_schema.store import Rows, checksum
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
-from pipelines.text_index.embedded_build import LOOKED_UP, index_folder, index_step
+from pipelines.text_index.embedded_build import (
+    LOOKED_UP,
+    PAGES_FILE,
+    ROW_GROUPS_FILE,
+    index_folder,
+    index_step,
+)
+from pipelines.text_index.page_rows import PageRows
 from pipelines.text_index.protocol import TextIndexError, check_queries
 from pipelines.text_index.ranking import ScoredSentence, inverse_document_frequency
 
@@ -28,7 +35,6 @@ __all__ = ["EmbeddedIndex"]
 
 _QUERIES_AT_ONCE = 64
 _HITS_AT_ONCE = 1 << 20
-_COLUMNS = {"paragraphs": ("title", "section", "text"), "sentences": ("text",)}
 
 
 class EmbeddedIndex:
@@ -69,15 +75,7 @@ class EmbeddedIndex:
             raise TextIndexError(f"{folder}: {what}; {self._remedy}")
         try:
             self.searcher = Searcher(open_arrays(folder, description.sizes), description.sizes)
-            self._rows = {
-                table: Rows(
-                    snapshot.files(table),
-                    _COLUMNS[table],
-                    key=key,
-                    groups=feather.read_table(folder / f"{table}.arrow"),
-                )
-                for table, key in LOOKED_UP.items()
-            }
+            self._rows = {table: _open_rows(snapshot, folder, table) for table in LOOKED_UP}
         except (OSError, ValueError) as error:
             self._check_unchanged()
             raise TextIndexError(
@@ -131,12 +129,8 @@ class EmbeddedIndex:
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = self._best(queries, k)
-        sentences = self._rows["sentences"].fetch(
-            (hit.sentence_id for hits in found for hit in hits), self._threads.map
-        )
-        paragraphs = self._rows["paragraphs"].fetch(
-            (hit.paragraph_id for hits in found for hit in hits), self._threads.map
-        )
+        sentences = self._rows["sentences"].fetch(hit.sentence_id for hits in found for hit in hits)
+        paragraphs = self._rows["paragraphs"].fetch(hit.paragraph_id for hits in found for hit in hits)
         return [
             [
                 Hit(
@@ -211,3 +205,12 @@ class EmbeddedIndex:
         holding = self.searcher.holding(frequencies)
         rare = Counter({word: n for word, n in frequencies.items() if holding.get(word, 0) <= most})
         return rare or frequencies
+
+
+def _open_rows(snapshot: Snapshot, folder: Path, table: str) -> PageRows | Rows:
+    files, columns, key = snapshot.files(table), LOOKED_UP[table], f"{table[:-1]}_id"
+    pages = folder / PAGES_FILE.format(table)
+    if pages.exists():
+        return PageRows(files, columns, key=key, pages=feather.read_table(pages))
+    groups = feather.read_table(folder / ROW_GROUPS_FILE.format(table))
+    return Rows(files, columns, key=key, groups=groups)

@@ -27,11 +27,14 @@ from pipelines.text_index.block_max.files import Sizes
 from pipelines.text_index.block_max.inversion import Inversion, invert_sentences, map_here
 from pipelines.text_index.block_max.tokens import ROWS_PER_UNIT, plan_units
 from pipelines.text_index.indexed_rows import count_indexed, left_out_files
+from pipelines.text_index.page_rows import list_pages
 from pipelines.text_index.protocol import Progress, TextIndexError
 
 __all__ = [
     "FOLDER",
     "LOOKED_UP",
+    "PAGES_FILE",
+    "ROW_GROUPS_FILE",
     "EmbeddedDescription",
     "IndexStatistics",
     "build_embedded_index",
@@ -41,10 +44,14 @@ __all__ = [
 
 FOLDER = "text_index"
 """Folder of the index inside a snapshot."""
-FORMAT = 3
+FORMAT = 4
 DESCRIPTION = "index.json"
-LOOKED_UP = {"paragraphs": "paragraph_id", "sentences": "sentence_id"}
-"""The tables that a search reads, with their keys; the folder has a list of the row groups of each."""
+LOOKED_UP = {"paragraphs": ("title", "section", "text"), "sentences": ("text",)}
+"""The tables that a search reads, with the columns that it wants of a row."""
+PAGES_FILE = "{}_pages.arrow"
+"""File of the folder that says where the pages of a table's columns are (`page_rows.PAGES`)."""
+ROW_GROUPS_FILE = "{}.arrow"
+"""In its place, for tables of earlier versions: which row group holds which ids."""
 
 _STEPS = f"{FOLDER}.steps"
 
@@ -181,9 +188,12 @@ class _Build:
     def _write(self, folder: Path, steps: Path) -> EmbeddedDescription:
         """Fill `folder` with the whole index."""
         snapshot = self.snapshot
-        for table, key in LOOKED_UP.items():
-            groups = list_row_groups(snapshot.files(table), key)
-            write_atomically(folder / f"{table}.arrow", partial(feather.write_feather, groups))
+        for table, columns in LOOKED_UP.items():
+            tables, key = snapshot.files(table), f"{table[:-1]}_id"
+            pages = list_pages(tables, key, columns)
+            name = PAGES_FILE if pages is not None else ROW_GROUPS_FILE
+            listed = list_row_groups(tables, key) if pages is None else pages
+            write_atomically(folder / name.format(table), partial(feather.write_feather, listed))
         step = index_step(snapshot, folder, with_apparatus=self.with_apparatus)
         parts = {snapshot.folder / part.file: part.file for part in snapshot.manifest.tables["sentences"]}
         units = plan_units(

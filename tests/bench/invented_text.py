@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Manifest, Part, checksum, open_snapshot, write_manifest
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SENTENCES_PER_PARAGRAPH, TEXT_TABLES
-from pipelines.text_corpus.part_files import ROWS_PER_GROUP, open_writer
+from pipelines.text_corpus.part_files import write_rows
 from pipelines.text_index.analysis import analyser, foldable
 
 SENTENCES_PER_PART = 250_000
@@ -230,8 +230,7 @@ def write_corpus(folder: Path, sentences: int, *, seed: int = 0) -> Path:
         for table, rows in _rows(articles, texts, pages + 1).items():
             path = folder / table / f"part-{number:05d}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open_writer(path, table, fingerprint="invented") as writer:
-                writer.write_table(rows, row_group_size=ROWS_PER_GROUP[table])
+            write_rows(path, table, rows)
             relative = path.relative_to(folder).as_posix()
             tables[table].append(Part(relative, len(rows), path.stat().st_size, checksum(path)))
         pages += int(articles.article[-1]) + 1

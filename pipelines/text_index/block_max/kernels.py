@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["BLOCK", "LONGEST_NUMBER", "WINDOW", "find_terms", "search_windows"]
+__all__ = ["BLOCK", "LONGEST_NUMBER", "WINDOW", "bounds_of_string", "find_terms", "search_windows"]
 
 BLOCK = 8
 """Sentences of a block."""
@@ -424,6 +424,27 @@ def _needed(kept, k, score, scale, words):
     if kept < k or scale == 0:
         return least
     return max(np.int64(np.floor(score * (1 - 5.2e-5) * scale)) - words, least)
+
+
+@_compiled
+def bounds_of_string(page, number):
+    """Return where a string of a page of plain values begins and ends; -1, -1 where the page is too short."""
+    place = 0
+    while place + 4 <= len(page):
+        size = (
+            np.int64(page[place])
+            | np.int64(page[place + 1]) << 8
+            | np.int64(page[place + 2]) << 16
+            | np.int64(page[place + 3]) << 24
+        )
+        place += 4
+        if place + size > len(page):
+            break
+        if number == 0:
+            return place, place + size
+        number -= 1
+        place += size
+    return -1, -1
 
 
 @_compiled
