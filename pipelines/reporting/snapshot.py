@@ -81,13 +81,13 @@ def _about(snapshot: Snapshot) -> list[str]:
 def _holdings(snapshot: Snapshot) -> ReportSection:
     manifest = snapshot.manifest
     tables: list[Cells] = [
-        (name, len(parts), sum(p.rows for p in parts), round(sum(p.bytes for p in parts) / 1e6, 2))
+        (name, len(parts), sum(p.rows for p in parts), round(sum(p.bytes for p in parts) / 1e6, 4))
         for name, parts in manifest.tables.items()
     ]
     for name in ("text_index", "page_index", "images"):
         size = sum(path.stat().st_size for path in (snapshot.folder / name).rglob("*") if path.is_file())
         if size:
-            tables.append((name, "", "", round(size / 1e6, 2)))
+            tables.append((name, "", "", round(size / 1e6, 4)))
     return ReportSection(
         "What there is",
         tables=[
@@ -200,7 +200,7 @@ def _index_tables(description: IndexDescription) -> list[ReportTable]:
         ("encoder", description.encoder.name),
         ("kind", f"{description.kind}, {description.factory}"),
         ("vectors", description.vectors),
-        ("MB", round(description.bytes / 1e6, 2)),
+        ("MB", round(description.bytes / 1e6, 4)),
     ]
     kinds = [kind for kind in description.recall if kind not in ("at", "queries")]
     rows: list[Cells] = []

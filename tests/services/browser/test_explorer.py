@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -65,6 +66,39 @@ def test_an_image_is_uploaded_and_its_address_can_be_shared(page, site: RunningS
     page.locator(".pictures a").first.click()
     page.wait_for_url("**/look?image=*")
     assert page.locator(".pictures h3").first.inner_text() == "Harbour Coffee"
+
+
+def test_an_image_is_dropped_anywhere_on_the_first_page(page) -> None:
+    page.goto("/")
+    content = base64.b64encode(photographs()["coffee"].read_bytes()).decode()
+    page.evaluate(
+        """content => {
+            const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], "dropped.png", {type: "image/png"}));
+            document.querySelector("h1").dispatchEvent(
+                new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data}));
+        }""",
+        content,
+    )
+    page.wait_for_url("**/look?picture=*")
+    assert page.locator(".pictures h3").first.inner_text() == "Harbour Coffee"
+
+
+def test_pages_work_without_scripts(browser, site: RunningService) -> None:
+    context = browser.new_context(base_url=site.address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("searchbox").fill(QUESTION)
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Port Ellery").first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Port Ellery"
+    page.goto(EXAMPLE)
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url("**/test-2**")
+    page.get_by_role("link", name="As JSON").click()
+    page.wait_for_url("**format=json")
+    context.close()
 
 
 def test_what_is_no_image_is_told(page, site: RunningService, tmp_path: Path) -> None:
