@@ -115,7 +115,8 @@ def build_entities(
             _load_types(build, snapshot, types)
         manifest = _build(build, snapshot, engine, console)
         place.commit(manifest, [part for parts in manifest.tables.values() for part in parts])
-        shutil.rmtree(build.work, ignore_errors=True)
+        # The corpus is finished: nothing of an unfinished build of its own can lie there.
+        place.remove_work()
     return manifest
 
 
