@@ -35,8 +35,6 @@ _DOCUMENTS_PER_REQUEST = 256
 _REQUESTS_AT_ONCE = 4
 _POLICY = RetryPolicy(first_seconds=0.2, most_seconds=5.0, give_up_seconds=30.0)
 _GONE = "index_not_found_exception"
-# What is read of an answer; a filter leaves out lists that are empty, so that the status stands for each.
-_FOUND = ["responses.status", "responses.error", "responses.hits.hits.sort"]
 _ORDER = [{"_score": "desc"}, {"sentence_id": "asc"}]
 
 Result = TypeVar("Result")
@@ -225,7 +223,7 @@ class ElasticsearchIndex:
             lines = [line for question in waiting for line in question.request(self._indices["sentences"])]
             answers = self._ask(
                 lambda lines=lines: self._client.msearch(  # type: ignore[misc]
-                    searches=lines, search_type="dfs_query_then_fetch", filter_path=_FOUND
+                    searches=lines, search_type="dfs_query_then_fetch"
                 )["responses"]
             )
             refused = [
@@ -241,7 +239,7 @@ class ElasticsearchIndex:
     def _take(self, question: _Question, answer: dict[str, Any]) -> str | None:
         """Give an answer to its question; return the reason where the cluster refused for now."""
         if (error := answer.get("error")) is None:
-            question.take(answer.get("hits", {}).get("hits", []))
+            question.take(answer["hits"]["hits"])
             return None
         causes = [error, *error.get("root_cause", []), error.get("caused_by", {})]
         reason = "; ".join(
