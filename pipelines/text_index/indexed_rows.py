@@ -16,7 +16,7 @@ from kc_schema.snapshot import Snapshot
 from kc_schema.store import list_row_groups
 from kc_schema.tables import APPARATUS
 
-__all__ = ["LeftOut", "count_indexed", "indexed_batches", "left_out_files"]
+__all__ = ["LeftOut", "count_indexed", "left_out_files"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -90,21 +90,6 @@ def _files(snapshot: Snapshot, table: str, part: str | None) -> tuple[str, ...]:
     if part is not None and (name := Path(part).name) in paragraphs:
         files = [path for path in files if path.name == name]
     return tuple(str(path.resolve()) for path in files)
-
-
-def indexed_batches(
-    snapshot: Snapshot,
-    table: str,
-    columns: Sequence[str],
-    *,
-    with_apparatus: bool,
-    rows: int = 1 << 14,
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of ``paragraphs`` or ``sentences`` that an index holds, in order, at most `rows` at a time."""
-    left_out = left_out_files(snapshot, table, with_apparatus=with_apparatus)
-    read = list(dict.fromkeys([*columns, *left_out.columns()]))
-    for batch in left_out.filter(snapshot.batches(table, read, rows=rows)):
-        yield batch.select(list(columns))
 
 
 class _ListedIds:

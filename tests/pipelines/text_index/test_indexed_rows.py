@@ -12,7 +12,7 @@ from pipelines.evidence.queries import QueryBatch
 from pipelines.evidence.sources import RandomText
 from pipelines.text_index import open_index
 from pipelines.text_index.embedded_build import build_embedded_index
-from pipelines.text_index.indexed_rows import count_indexed, indexed_batches
+from pipelines.text_index.indexed_rows import count_indexed, left_out_files
 from tests.corpus_builder import build
 from tests.dump_writer import DumpPage, write_dump
 
@@ -65,17 +65,18 @@ def test_the_default_index_leaves_apparatus_out_and_an_option_keeps_it(kc, capsy
 def test_rows_are_left_out_whatever_the_size_of_a_batch(kc, table, rows):
     snapshot = open_snapshot(kc)
     key = f"{table[:-1]}_id"
-    left = [
-        value
-        for batch in indexed_batches(snapshot, table, [key], with_apparatus=False, rows=rows)
-        for value in batch[0].to_pylist()
-    ]
+
+    def batches(with_apparatus):
+        left_out = left_out_files(snapshot, table, with_apparatus=with_apparatus)
+        return left_out.filter(snapshot.batches(table, [key, *left_out.columns()], rows=rows))
+
+    left = [value for batch in batches(False) for value in batch[0].to_pylist()]
     bits = 28 if table == "sentences" else 16
     assert {(value >> bits, (value >> (bits - 16)) % (1 << 16)) for value in left} == {
         (page, position) for page in range(1, 40) for position in (0, 3)
     }
     assert len(left) == count_indexed(snapshot, table, with_apparatus=False) == 78
-    everything = indexed_batches(snapshot, table, [key], with_apparatus=True, rows=rows)
+    everything = batches(True)
     assert sum(map(len, everything)) == count_indexed(snapshot, table, with_apparatus=True) == 156
 
 
