@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -151,6 +152,16 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _holder(file: TextIO) -> str:
+    """Return who holds a lock, as its file says; whoever has just taken it writes that a moment later."""
+    for pause in (0.0, 0.05, 0.2, 0.5):
+        time.sleep(pause)
+        file.seek(0)
+        if holder := " ".join(file.read(200).split()):
+            return holder
+    return ""
+
+
 def _take_lock(path: Path, what: str) -> TextIO:
     """Return the open file `path`, which no other process can lock until it is closed or this process ends.
 
@@ -164,8 +175,7 @@ def _take_lock(path: Path, what: str) -> TextIO:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = " ".join(file.read(200).split())
+            holder = _holder(file)
             file.close()
             by = f" ({holder})" if holder else ""
             raise PlaceBusyError(
