@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def write_types(snapshot: Snapshot, files: Sequence[Path], path: Path) -> None:
             connection.execute("BEGIN")
             connection.execute("CREATE TABLE types (item INTEGER PRIMARY KEY, types TEXT NOT NULL)")
             rows = (row for file in files for row in read_types(file))
-            for some in _batches(rows):
+            for some in iter(lambda: list(islice(rows, _ROWS_AT_A_TIME)), []):
                 numbers = np.array([_number(item) for item, _ in some], np.int64)
                 places = np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)
                 kept = np.flatnonzero(wanted[places] == numbers).tolist()
@@ -129,14 +130,3 @@ def _number(item: str) -> int:
     return (
         int(digits) if item[:1] == "Q" and digits.isascii() and digits.isdigit() and len(digits) < 19 else -1
     )
-
-
-def _batches(rows: Iterable[tuple[str, list[str]]]) -> Iterator[list[tuple[str, list[str]]]]:
-    some: list[tuple[str, list[str]]] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == _ROWS_AT_A_TIME:
-            yield some
-            some = []
-    if some:
-        yield some

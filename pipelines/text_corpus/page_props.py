@@ -40,7 +40,6 @@ _COLUMNS = {
 """Properties that are taken, and the columns of the map that hold them."""
 _NAMES = tuple(_COLUMNS.values())
 _ITEM = re.compile(rb"Q[1-9][0-9]{0,18}")
-_ROWS_AT_A_TIME = 1 << 14
 _CACHE_KIB = 65_536
 _MAPPED_BYTES = 1 << 34
 
@@ -137,8 +136,7 @@ def _load(path: Path, build: Build, console: Console) -> LoadedProps:
             # A page's properties stand together; where they do not, the later ones are added.
             known = ", ".join(f"{name} = coalesce({name}, excluded.{name})" for name in _NAMES)
             insert = f"INSERT INTO props VALUES (?{', ?' * len(_NAMES)}) ON CONFLICT (page_id) DO UPDATE SET {known}"
-            for some in _batches(_pages(rows, drops)):
-                connection.executemany(insert, some)
+            connection.executemany(insert, _pages(rows, drops))
             connection.execute("COMMIT")
             (pages,) = connection.execute("SELECT count(*) FROM props").fetchone()
         finally:
@@ -185,17 +183,6 @@ def _read(column: str, value: Value, drops: Counter[str]) -> str | int | None:
         drops["image with a name that no file can have"] += 1
         return None
     return file
-
-
-def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    some: list[_Row] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == _ROWS_AT_A_TIME:
-            yield some
-            some = []
-    if some:
-        yield some
 
 
 class PageProps:

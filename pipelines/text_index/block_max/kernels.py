@@ -176,6 +176,46 @@ def _score_block(data, place, end, sentence, slots, terms, weights, norms, k, sc
 
 
 @_compiled
+def _score_for(
+    query,
+    block,
+    data,
+    block_places,
+    block_sentences,
+    slots,
+    terms,
+    weights,
+    query_places,
+    norms,
+    k,
+    scores,
+    sentences,
+    kept,
+    worst,
+    work,
+):
+    """Score a block for one of several queries and count it; return False where the block is damaged."""
+    first, last = query_places[query], query_places[query + 1]
+    work[query] += 1
+    kept[query], worst[query] = _score_block(
+        data,
+        block_places[block],
+        block_places[block + 1],
+        block_sentences[block],
+        slots[query],
+        terms[first:last],
+        weights[first:last],
+        norms,
+        k,
+        scores[query],
+        sentences[query],
+        kept[query],
+        worst[query],
+    )
+    return kept[query] >= 0
+
+
+@_compiled
 def _add_dense(sums, bounds, weight):
     for place in range(len(sums)):
         sums[place] += np.uint16((np.uint32(bounds[place]) * np.uint32(weight)) >> np.uint32(8))
@@ -340,23 +380,24 @@ def search_windows(
                             later_sums[query, n_later[query]] = sums[place]
                             n_later[query] += 1
                             continue
-                        work[query] += 1
-                        kept[query], worst[query] = _score_block(
+                        if not _score_for(
+                            query,
+                            block,
                             data,
-                            block_places[block],
-                            block_places[block + 1],
-                            block_sentences[block],
-                            slots[query],
-                            query_terms[first:last],
-                            query_weights[first:last],
+                            block_places,
+                            block_sentences,
+                            slots,
+                            query_terms,
+                            query_weights,
+                            query_places,
                             norms,
                             k,
-                            scores[query],
-                            sentences[query],
-                            kept[query],
-                            worst[query],
-                        )
-                        if kept[query] < 0:
+                            scores,
+                            sentences,
+                            kept,
+                            worst,
+                            work,
+                        ):
                             return False
                         needed = _needed(kept[query], k, scores[query, worst[query]], scales[query], words)
     for query in range(queries):
@@ -367,24 +408,24 @@ def search_windows(
             score = scores[query, worst[query]]
             if later_sums[query, place] < _needed(kept[query], k, score, scales[query], last - first):
                 break
-            block = later_blocks[query, place]
-            work[query] += 1
-            kept[query], worst[query] = _score_block(
+            if not _score_for(
+                query,
+                later_blocks[query, place],
                 data,
-                block_places[block],
-                block_places[block + 1],
-                block_sentences[block],
-                slots[query],
-                query_terms[first:last],
-                query_weights[first:last],
+                block_places,
+                block_sentences,
+                slots,
+                query_terms,
+                query_weights,
+                query_places,
                 norms,
                 k,
-                scores[query],
-                sentences[query],
-                kept[query],
-                worst[query],
-            )
-            if kept[query] < 0:
+                scores,
+                sentences,
+                kept,
+                worst,
+                work,
+            ):
                 return False
     return True
 

@@ -180,7 +180,7 @@ def answering():
 
 def test_a_flink_cluster_without_a_job_server_is_one_line_that_says_what_to_do(answering, tmp_path, capfd):
     there = ["--runner=FlinkRunner", f"--flink_master={answering}", f"--jar_cache_dir={tmp_path}"]
-    url = f"http://{answering}/job-server.jar"
+    url = f"http://{answering}/gone"
     cases = {
         (f"--flink_job_server_jar={url}",): f"not at {url}: HTTP Error 404: Not Found",
         (f"--flink_job_server_jar={tmp_path}/none.jar",): "none.jar",
