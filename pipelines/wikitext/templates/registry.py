@@ -132,7 +132,7 @@ def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
 def find_renderer(name: str) -> Renderer | None:
     """Return the renderer of the template with the normalised name `name`, if there is one.
 
-    Names are told apart by every letter but the first: ``{{FV}}`` names a ship and ``{{fv}}`` finds fault with a source.
+    Every letter but the first counts: ``{{FV}}`` names a ship, ``{{fv}}`` finds fault with a source.
     """
     renderer = _RENDERERS.get(resolve_spelling(name))
     if renderer is not None:
