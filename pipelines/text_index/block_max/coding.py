@@ -9,6 +9,8 @@ Python, so that threads work side by side.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -50,7 +52,8 @@ SIZED = 255
 """The frequencies of such an entry take more bytes than its byte can say."""
 
 compiled = njit(cache=True, nogil=True, boundscheck=False)
-lean = njit(cache=True, nogil=True, boundscheck=False, _nrt=False)
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+lean = njit(cache=True, nogil=True, boundscheck=False, **_UNCOUNTED)
 """For functions that make no arrays: without counting references to those they are given, a search takes half the
 time."""
 

@@ -287,11 +287,11 @@ def _join(inversion: Inversion, lists: Sequence[_Lists], sizes: Sizes, folder: P
         {name: array.to_numpy() for name, array in load_arrays(inversion.work / unit.file.file).items()}
         for unit in lists
     ]
-    for name, places in (("blocks", "block_places"), ("identities", "identity_places")):
+    for name, begins in (("blocks", "block_places"), ("identities", "identity_places")):
         _write(folder, name, (*(unit[name] for unit in units), _PADDING))
         starts = np.cumsum([0, *(len(unit[name]) for unit in units)])
-        moved = (unit[places] + start for unit, start in zip(units, starts, strict=False))
-        _write(folder, places, (*moved, starts[-1:]))
+        moved = (unit[begins] + start for unit, start in zip(units, starts, strict=False))
+        _write(folder, begins, (*moved, starts[-1:]))
     rows = (unit["dense"].reshape(sizes.dense, -1)[word] for word in range(sizes.dense) for unit in units)
     _write(folder, "dense", rows)
     _join_common(units, sizes.common, folder)
