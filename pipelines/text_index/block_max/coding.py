@@ -16,6 +16,7 @@ from numba import njit
 
 __all__ = [
     "BLOCK",
+    "EMPTY",
     "LEVELS",
     "MANY",
     "SENTENCE_BITS",
@@ -46,6 +47,8 @@ SENTENCE_BITS = 12
 """`kc_schema.tables.SENTENCES_PER_PARAGRAPH` as a power of two."""
 LEVELS = np.array([24, 38, 46, 54, 62, *range(70, 159, 4), 166, 176, 192], np.uint8)
 """Bounds that five bits can name; most sentences' lie where they are close together."""
+EMPTY = 255
+"""Length class of a slot without a sentence, at the end of a unit of the build: no sentence is so long."""
 MANY = 248
 """From here on, an entry's byte says that several sentences of the block hold the word, or one more than once."""
 SIZED = 255

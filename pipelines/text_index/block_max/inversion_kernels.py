@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.text_index.block_max.coding import (
     BLOCK,
+    EMPTY,
     LEVELS,
     MANY,
     SENTENCE_BITS,
@@ -90,7 +91,7 @@ def invert(words, counts, sentences, numbers, norms, n_dense, n_common):
         lists: as in `files.Arrays`, without sizes; the first block of each counts from the unit's first one.
     """
     blocks = -(-len(counts) // (BLOCK * STRETCH)) * STRETCH
-    lengths = np.zeros(blocks * BLOCK, np.uint8)
+    lengths = np.full(blocks * BLOCK, EMPTY, np.uint8)
     for slot in range(len(counts)):
         lengths[slot] = length_class(np.int64(counts[slot]))
     identities, identity_places = _identities(sentences, blocks)
@@ -279,7 +280,7 @@ def _identities(sentences, blocks):
         places[group] = place
         first = group * SLOTS_PER_IDENTITY
         last = min(first + SLOTS_PER_IDENTITY, len(sentences))
-        place = write_number(data, place, sentences[first] if first < last else 0)
+        place = write_number(data, place, sentences[first] if first < last else sentences[-1] + 1)
         breaks = place
         data[breaks : breaks + SLOTS_PER_IDENTITY // 8] = 0
         place += SLOTS_PER_IDENTITY // 8

@@ -69,10 +69,11 @@ def assert_same(found, expected, k):
     st.integers(1, 12),
     st.sampled_from([3, 8, 20, 1000]),
     st.sampled_from([0.03, 0.3, 2.0]),
+    st.sampled_from([0.004, 0.1, 2.0]),
 )
-@example([(4096, "")], ["the"], 3, 8, 0.03)
-def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, dense_share):
-    searcher = index(corpus, unit_size=unit_size, dense_share=dense_share)
+@example([(4096, "")], ["the"], 3, 8, 0.03, 0.004)
+def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, dense_share, common_share):
+    searcher = index(corpus, unit_size=unit_size, dense_share=dense_share, common_share=common_share)
     asked = [words(query) for query in queries]
     for found, query in zip(searcher.search(asked, k), asked, strict=True):
         assert_same(found, by_definition(corpus, query, k), k)
@@ -82,8 +83,14 @@ def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, de
 @given(CORPORA, QUERIES, st.integers(1, 6))
 def test_cutting_into_units_and_dense_words_change_nothing(corpus, query, k):
     found = [
-        index(corpus, unit_size=size, dense_share=share).search([words(query)], k)
-        for size, share in ((1000, 2.0), (5, 2.0), (8, 0.1), (1000, 0.0))
+        index(corpus, unit_size=size, dense_share=dense, common_share=common).search([words(query)], k)
+        for size, dense, common in (
+            (1000, 2.0, 2.0),
+            (5, 2.0, 2.0),
+            (8, 0.1, 0.1),
+            (8, 2.0, 0.1),
+            (1000, 0.0, 0.0),
+        )
     ]
     assert all(other == found[0] for other in found)
 
