@@ -39,7 +39,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "open file with links": lambda n: "[[File:a.jpg|thumb|" + "[[a]] [b] " * n,
     "links in templates": lambda n: "{{nowrap|" + "[[a [[b]] " * n + "}}",
     "single brackets": lambda n: "[" * n + "a" + "]" * n,
-    "terms": lambda n: ";a:b\n" * n,
+    "short terms": lambda n: ";a:b\n" * n,
     "brackets in a term": lambda n: ";" + "[http://a " * n,
     "links in a term": lambda n: ";" + "[[a:b]] " * n,
     "elements in a term": lambda n: ";" + "<b>a: " * n,
