@@ -73,9 +73,15 @@ def _different(
     return [one[key] for key in one if key not in other], [other[key] for key in other if key not in one]
 
 
-def changed_ranges(older: Snapshot, newer: Snapshot, table: str) -> list[ChangedRange]:
-    """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same."""
-    deciding = ("paragraphs", "repeats") if table == "sentences" else ()
+def changed_ranges(
+    older: Snapshot, newer: Snapshot, table: str, *, rows_alone: bool = False
+) -> list[ChangedRange]:
+    """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same.
+
+    Args:
+        rows_alone: whether parts with the same rows are the same also where not the same rows of them are indexed.
+    """
+    deciding = ("paragraphs", "repeats") if table == "sentences" and not rows_alone else ()
     one, other = _different(older, newer, table, deciding)
     before = [(part, *_bounds(older.folder / part.file, table)) for part in one if part.rows]
     after = [(part, *_bounds(newer.folder / part.file, table)) for part in other if part.rows]

@@ -20,7 +20,7 @@ from kc_schema.store import Rows, checksum
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
-from pipelines.text_index.embedded_build import (
+from pipelines.text_index.embedded_files import (
     LOOKED_UP,
     PAGES_FILE,
     ROW_GROUPS_FILE,
