@@ -21,6 +21,7 @@ from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
     "FORMAT",
+    "LostText",
     "Manifest",
     "Part",
     "RepeatedText",
@@ -52,6 +53,16 @@ class RepeatedText:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class LostText:
+    """An example of what a build leaves out."""
+
+    title: str
+    """Of the page."""
+    text: str
+    """How what was lost of it begins; empty where the page itself was, or nothing is known of it."""
+
+
 @dataclass(slots=True)
 class Manifest:
     """What a snapshot holds and where it comes from."""
@@ -69,6 +80,8 @@ class Manifest:
     """Pages, paragraphs, sentences, anchors, ... that were read and kept."""
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (pages, paragraphs, ...), then by reason."""
+    lost: dict[str, dict[str, list[LostText]]] = field(default_factory=dict)
+    """A few examples of it, in the same order, for most reasons."""
     templates: dict[str, Any] = field(default_factory=dict)
     """``rendered`` (a count), ``dropped`` by kind; ``unknown`` by name, the most frequent ones, and in
     ``unknown_examples`` the first page that calls each."""

@@ -9,16 +9,19 @@ from pathlib import Path
 from kc_schema.charts import Figure
 from kc_schema.templates import open_templates
 
-__all__ = ["ReportDocument", "ReportSection", "ReportTable"]
+__all__ = ["Cell", "ReportDocument", "ReportSection", "ReportTable"]
+
+Cell = str | int | float | tuple[str, ...]
+"""Of a table; a tuple's texts stand one below the other."""
 
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table; numbers are whole, floats or text."""
+    """A table."""
 
     title: str
     columns: tuple[str, ...]
-    rows: Sequence[tuple[str | int | float, ...]]
+    rows: Sequence[tuple[Cell, ...]]
     note: str = ""
 
 
@@ -51,7 +54,7 @@ class ReportDocument:
     def html(self) -> str:
         """Return the page."""
         templates = open_templates(Path(__file__).parent)
-        templates.filters |= {"number": _number, "is_number": lambda value: not isinstance(value, str)}
+        templates.filters |= {"number": _number, "is_number": lambda value: isinstance(value, int | float)}
         return templates.get_template("report.html.j2").render(page=self)
 
 

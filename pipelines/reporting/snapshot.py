@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from kc_schema.anchors import strip
 from kc_schema.charts import Figure
 from kc_schema.image_manifest import ImageManifest, read_image_manifest
-from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
+from kc_schema.snapshot import LostText, Snapshot, SnapshotError, open_snapshot
 from kc_schema.store import Rows
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.served import IndexDescription, read_description
 from pipelines.page_index import open_pages
 from pipelines.reporting.distributions import count_values, image_types, measure_text
-from pipelines.reporting.document import ReportDocument, ReportSection, ReportTable
+from pipelines.reporting.document import Cell, ReportDocument, ReportSection, ReportTable
 from pipelines.snapshots.changes import compare_snapshots
 from pipelines.snapshots.root import Root
 from pipelines.snapshots.watching import RefreshRun, read_last_run
@@ -28,7 +28,7 @@ __all__ = ["report_snapshot"]
 _UNKNOWN_SHOWN = 50
 _EXAMPLES = 3
 _PARAGRAPHS = 10
-Cells = tuple[str | int | float, ...]
+Cells = tuple[Cell, ...]
 
 
 def report_snapshot(
@@ -134,17 +134,22 @@ def _counted(title: str, counts: Counter[str]) -> list[Figure]:
 
 def _losses(snapshot: Snapshot) -> ReportSection:
     manifest = snapshot.manifest
-    examples = manifest.templates.get("examples", {})
     rows: list[Cells] = [
-        (what, reason, count, "; ".join(examples.get(reason, ()) if what == "pages" else ()))
+        (what, reason, count, _lost(manifest.lost.get(what, {}).get(reason, ())))
         for what, reasons in manifest.drops.items()
         for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])
     ]
     return ReportSection(
         "What was left out",
-        "Nothing was." if not rows else "A build keeps the first examples of pages that it leaves out.",
+        "Nothing was."
+        if not rows
+        else "Examples are drawn from all pages: which page, and how that begins which was lost of it.",
         [ReportTable("", ("what", "reason", "how many", "examples"), rows)] if rows else (),
     )
+
+
+def _lost(examples: Sequence[LostText]) -> tuple[str, ...]:
+    return tuple(f"{found.title}: {found.text}" if found.text else found.title for found in examples)
 
 
 def _templates(snapshot: Snapshot) -> ReportSection:
@@ -189,7 +194,7 @@ def _failed_images(layout: Layout, manifest: ImageManifest) -> list[Cells]:
             if error and len(examples.setdefault(error, [])) < _EXAMPLES:
                 examples[error].append(file)
     return [
-        (what, reason, count, "; ".join(examples.get(reason, ())))
+        (what, reason, count, tuple(examples.get(reason, ())))
         for what, reasons in manifest.drops.items()
         for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])
     ]
@@ -259,7 +264,7 @@ def _changes(old: Snapshot, new: Snapshot) -> ReportSection:
         counts.append((name, before, after, after - before))
     changes = compare_snapshots(old, new)
     rows: list[Cells] = [
-        (what, kind, change.count, "; ".join(change.examples[:_EXAMPLES]))
+        (what, kind, change.count, tuple(change.examples[:_EXAMPLES]))
         for what, kinds in changes.changes.items()
         for kind, change in kinds.items()
     ]

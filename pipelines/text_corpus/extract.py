@@ -222,7 +222,7 @@ def _append_page(
     counts = statistics.counts
     counts["pages"] += 1
     if isinstance(page, Page) and page.namespace != 0:
-        statistics.drop("pages", "other namespace")
+        statistics.drop("pages", "other namespace", example=page.title)
         return False
     if isinstance(page, Page) and page.older_revisions:
         statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
@@ -241,7 +241,7 @@ def _append_page(
             statistics.drop("pages", f"content model {page.model}", example=page.title)
             return False
     if pages.props is not None and build.skip_disambiguation and pages.props.is_disambiguation(page.page_id):
-        statistics.drop("pages", "disambiguation")
+        statistics.drop("pages", "disambiguation", example=page.title)
         return False
     if isinstance(page, UnchangedPage):
         statistics.add(Statistics.unpack(page.statistics))
@@ -275,7 +275,7 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
         article.disambiguation and pages.props is None
     ):  # else the wiki itself says so, when anchors are resolved
         if build.skip_disambiguation:
-            statistics.drop("pages", "disambiguation")
+            statistics.drop("pages", "disambiguation", example=page.title)
             return False
         counts["disambiguations"] += 1
     counts["articles"] += 1
@@ -302,7 +302,7 @@ def _append_redirect(rows: NewRows, page: Page, target: str, build: Build, stati
     if not to_title:
         statistics.drop("redirects", "no target", example=page.title)
     elif site.namespaces.get(namespace, 0) != 0:
-        statistics.drop("redirects", "target in another namespace")
+        statistics.drop("redirects", "target in another namespace", example=page.title, text=target)
     elif "#" in page.title or not (is_normalised(from_title) and is_normalised(to_title)):
         statistics.drop("redirects", "title that no page can have", example=page.title)
     else:

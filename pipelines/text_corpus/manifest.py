@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kc_schema.snapshot import Manifest
+from kc_schema.snapshot import LostText, Manifest
 from kc_schema.store import Part
 from kc_schema.tables import TEXT_TABLES
 from pipelines.dump.parts import DumpFile, dump_date, dump_name
@@ -84,7 +84,7 @@ def describe_build(
     tables: dict[str, list[Part]] = {table: [] for table in TEXT_TABLES}
     tables["redirects"] = list(redirects.parts)
     statistics = Statistics.merge(unit.statistics for unit in units)
-    statistics.drops.setdefault("redirects", Counter()).update(redirects.drops)
+    statistics.add(redirects.lost)
     if props is not None:
         statistics.drops["page properties"] = Counter(props.drops)
     counts = statistics.counts
@@ -110,6 +110,13 @@ def describe_build(
         tables=tables,
         counts=dict(sorted(counts.items())),
         drops={what: dict(sorted(by.items())) for what, by in sorted(statistics.drops.items()) if by},
+        lost={
+            what: {
+                reason: [LostText(title, text) for _, title, text in found]
+                for reason, found in sorted(reasons.items())
+            }
+            for what, reasons in sorted(statistics.lost.items())
+        },
         templates={
             "rendered": statistics.templates_rendered,
             "dropped": dict(sorted(statistics.templates_dropped.items())),
@@ -119,7 +126,10 @@ def describe_build(
             },
             "unknown_total": sum(count for _, count in unknown) + statistics.unknown_rarer,
             "unknown_names": len(unknown),
-            "examples": dict(sorted(statistics.examples.items())),
+            "examples": {
+                reason: [title for _, title, _ in found]
+                for reason, found in sorted(statistics.lost.get("pages", {}).items())
+            },
         },
         repeated=list(repeats.most_frequent),
     )

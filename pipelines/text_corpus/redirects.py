@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from kc_schema.store import Part, Step, describe_part, explain_file_errors, repl
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.part_files import part_path, write_rows
+from pipelines.text_corpus.statistics import EXAMPLES_PER_REASON, Statistics
 
 __all__ = [
     "JoinedRedirects",
@@ -48,7 +48,7 @@ class JoinedRedirects:
     """The redirect map (`RedirectTable`), in the working folder."""
     parts: tuple[Part, ...]
     """The snapshot's table."""
-    drops: Counter[str]
+    lost: Statistics
     """How many were left out, by reason."""
 
 
@@ -70,7 +70,7 @@ def join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:
 
 def _join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:
     path = build.work / "redirects.sqlite"
-    drops = build_redirect_table([build.output / part.file for part in found], path)
+    lost = build_redirect_table([build.output / part.file for part in found], path)
     parts = []
     table = RedirectTable(path)
     for number, rows in enumerate(_cut(table.rows(ROWS_PER_FETCH))):
@@ -80,7 +80,7 @@ def _join_redirects(build: Build, found: Sequence[Part]) -> JoinedRedirects:
             write_rows(temporary, "redirects", pa.table(columns, schema=TEXT_TABLES["redirects"]))
         parts.append(describe_part(part, build.output))
     table.close()
-    return JoinedRedirects(describe_part(path, build.output, rows=0), tuple(parts), drops)
+    return JoinedRedirects(describe_part(path, build.output, rows=0), tuple(parts), lost)
 
 
 def title_hash(title: str) -> int:
@@ -105,13 +105,13 @@ def _cut(fetched: Iterable[list[tuple[str, str]]]) -> Iterator[list[tuple[str, s
         yield part
 
 
-def build_redirect_table(parts: Iterable[Path], path: Path) -> Counter[str]:
+def build_redirect_table(parts: Iterable[Path], path: Path) -> Statistics:
     """Write the redirects of all `parts` to the database `path`, chains followed to their end.
 
     Of two redirects with one title the first stays. Redirects that lead in a cycle are left out.
 
     Returns:
-        What was left out, by reason.
+        What was left out, by reason, with examples.
     """
     with replacing(path) as temporary:
         connection = sqlite3.connect(temporary, isolation_level=None)
@@ -120,15 +120,16 @@ def build_redirect_table(parts: Iterable[Path], path: Path) -> Counter[str]:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute("BEGIN")
-            drops = _load(connection, parts)
-            drops += _follow_chains(connection)
+            lost = Statistics()
+            _load(connection, parts, lost)
+            _follow_chains(connection, lost)
             connection.execute("COMMIT")
         finally:
             connection.close()
-    return drops
+    return lost
 
 
-def _load(connection: sqlite3.Connection, parts: Iterable[Path]) -> Counter[str]:
+def _load(connection: sqlite3.Connection, parts: Iterable[Path], lost: Statistics) -> None:
     connection.execute("CREATE TABLE found (number INTEGER PRIMARY KEY, from_title TEXT, to_title TEXT)")
     for part in parts:
         with pq.ParquetFile(part) as file:
@@ -144,11 +145,26 @@ def _load(connection: sqlite3.Connection, parts: Iterable[Path]) -> Counter[str]
     )
     (found,) = connection.execute("SELECT count(*) FROM found").fetchone()
     (kept,) = connection.execute("SELECT count(*) FROM redirects").fetchone()
+    if found > kept:
+        _count(
+            connection,
+            lost,
+            "title seen before",
+            "SELECT from_title, '' FROM found GROUP BY from_title HAVING count(*) > 1 ORDER BY from_title",
+            found - kept,
+        )
     connection.execute("DROP TABLE found")
-    return Counter({"title seen before": found - kept}) if found > kept else Counter()
 
 
-def _follow_chains(connection: sqlite3.Connection) -> Counter[str]:
+def _count(connection: sqlite3.Connection, lost: Statistics, reason: str, query: str, count: int) -> None:
+    """Count redirects that are left out; the first that the query gives are the examples, with where they lead."""
+    examples = connection.execute(f"{query} LIMIT {EXAMPLES_PER_REASON}").fetchall()
+    for title, target in examples:
+        lost.drop("redirects", reason, 0, example=title, text=target)
+    lost.drop("redirects", reason, count)
+
+
+def _follow_chains(connection: sqlite3.Connection, lost: Statistics) -> None:
     """Double the step of every chain until each redirect leads to its end; what is left then goes round."""
     connection.execute(
         "CREATE TEMP TABLE chains AS SELECT one.from_title AS from_title"
@@ -172,12 +188,15 @@ def _follow_chains(connection: sqlite3.Connection) -> Counter[str]:
         "CREATE TEMP TABLE circles AS SELECT from_title FROM chains JOIN redirects USING (from_title)"
         " WHERE to_title IN (SELECT from_title FROM redirects)"
     )
-    circular = connection.execute(
-        "DELETE FROM redirects WHERE from_title IN (SELECT from_title FROM circles)"
-    ).rowcount
+    (circular,) = connection.execute("SELECT count(*) FROM circles").fetchone()
+    if circular:
+        query = (
+            "SELECT from_title, to_title FROM redirects JOIN circles USING (from_title) ORDER BY from_title"
+        )
+        _count(connection, lost, "leads in a circle", query, circular)
+        connection.execute("DELETE FROM redirects WHERE from_title IN (SELECT from_title FROM circles)")
     connection.execute("DROP TABLE circles")
     connection.execute("DROP TABLE chains")
-    return Counter({"leads in a circle": circular}) if circular > 0 else Counter()
 
 
 class RedirectTable:

@@ -73,7 +73,12 @@ def append_article(
     position = 0
     for paragraph, line in zip(article.paragraphs, line_reasons(article.paragraphs), strict=True):
         if position == PARAGRAPHS_PER_PAGE:
-            statistics.drop("paragraphs", f"more than {PARAGRAPHS_PER_PAGE} on one page", example=page.title)
+            statistics.drop(
+                "paragraphs",
+                f"more than {PARAGRAPHS_PER_PAGE} on one page",
+                example=page.title,
+                text=paragraph.text,
+            )
             continue
         position += _append_paragraph(rows, page, position, paragraph, line, rules, language, statistics)
     for place, image in enumerate(article.images):
@@ -107,7 +112,7 @@ def _append_paragraph(
     text = paragraph.text
     reason = line if line in rules else fragment_reason(text, paragraph.kind)
     if reason is not None and reason in rules:
-        statistics.drop("paragraphs", reason)
+        statistics.drop("paragraphs", reason, example=page.title, text=text)
         return False
     kept: list[str] = []
     for start, end in split_sentences(text, paragraph.anchors, language):
@@ -118,13 +123,18 @@ def _append_paragraph(
             if reason is None and is_formula(sentence):
                 reason = "formula"
         if reason is not None and reason in rules:
-            statistics.drop("sentences", reason)
+            statistics.drop("sentences", reason, example=page.title, text=sentence)
         elif len(kept) == SENTENCES_PER_PARAGRAPH:
-            statistics.drop("sentences", f"more than {SENTENCES_PER_PARAGRAPH} in one paragraph")
+            statistics.drop(
+                "sentences",
+                f"more than {SENTENCES_PER_PARAGRAPH} in one paragraph",
+                example=page.title,
+                text=sentence,
+            )
         else:
             kept.append(sentence)
     if not kept:
-        statistics.drop("paragraphs", "no sentence left")
+        statistics.drop("paragraphs", "no sentence left", example=page.title, text=text)
         return False
     if paragraph.kind == APPARATUS:
         statistics.counts["apparatus paragraphs"] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +12,15 @@ from typing import Any
 import msgspec
 
 EXAMPLES_PER_REASON = 3
+EXAMPLE_CHARACTERS = 100
+"""Of a lost text as much is kept as an example."""
 UNKNOWN_NAMES_KEPT = 50_000
 """Names of unknown templates that are counted one by one, so that no dump can fill the memory with them."""
 LONGEST_NAME = 255
 """Bytes of a title, and so of a template's name: what is longer names no template."""
+
+Lost = tuple[int, str, str]
+"""An example of a loss: its rank, the title of its page, and how the text begins; only a page has none."""
 
 
 @dataclass(slots=True)
@@ -24,8 +31,9 @@ class Statistics:
     """What was read: pages, articles, redirects, disambiguations, ..."""
     drops: dict[str, Counter[str]] = field(default_factory=dict)
     """What was left out: by what it is (pages, redirects, paragraphs, ...), then by reason."""
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    """For every reason by which pages were left out, the first few of them."""
+    lost: dict[str, dict[str, list[Lost]]] = field(default_factory=dict)
+    """Of everything that was left out, a few examples by reason, one a page at most: those of the least rank. A rank is
+    a checksum, so they are drawn from all pages as if by chance, and are the same in whatever order pages are read."""
     templates_rendered: int = 0
     templates_dropped: Counter[str] = field(default_factory=Counter)
     templates_unknown: Counter[str] = field(default_factory=Counter)
@@ -34,13 +42,24 @@ class Statistics:
     unknown_rarer: int = 0
     """Calls of unknown templates whose names were too many to be counted one by one; the rarest go first."""
 
-    def drop(self, what: str, reason: str, count: int = 1, *, example: str | None = None) -> None:
-        """Count something that is left out; `example` names it."""
+    def drop(
+        self, what: str, reason: str, count: int = 1, *, example: str | None = None, text: str = ""
+    ) -> None:
+        """Count something that is left out; `example` names it or its page, `text` is what was lost of the page."""
         self.drops.setdefault(what, Counter())[reason] += count
         if example is not None:
-            examples = self.examples.setdefault(reason, [])
-            if len(examples) < EXAMPLES_PER_REASON:
-                examples.append(example)
+            rank = zlib.crc32(f"{reason}\0{example}".encode("utf-8", "surrogatepass"))
+            self._keep(what, reason, (rank, example, text[:EXAMPLE_CHARACTERS]))
+
+    def _keep(self, what: str, reason: str, found: Lost) -> None:
+        kept = self.lost.setdefault(what, {}).setdefault(reason, [])
+        if len(kept) == EXAMPLES_PER_REASON and found[0] > kept[-1][0]:
+            return
+        # Of several losses on one page the first is the example.
+        if any(found[:2] == (rank, title) for rank, title, _ in kept):
+            return
+        insort(kept, found)
+        del kept[EXAMPLES_PER_REASON:]
 
     def count_unknown(self, templates: Mapping[str, int], page: str) -> None:
         """Count the unknown templates that a page calls."""
@@ -63,9 +82,10 @@ class Statistics:
         self.counts.update(value.counts)
         for what, by in value.drops.items():
             self.drops.setdefault(what, Counter()).update(by)
-        for reason, examples in value.examples.items():
-            known = self.examples.setdefault(reason, [])
-            known.extend(examples[: EXAMPLES_PER_REASON - len(known)])
+        for what, reasons in value.lost.items():
+            for reason, found in reasons.items():
+                for rank, title, text in found:
+                    self._keep(what, reason, (rank, title, text))
         self.templates_rendered += value.templates_rendered
         self.templates_dropped.update(value.templates_dropped)
         self.templates_unknown.update(value.templates_unknown)
@@ -78,7 +98,7 @@ class Statistics:
         values: list[Any] = [
             self.counts,
             self.drops,
-            self.examples,
+            self.lost,
             self.templates_rendered,
             self.templates_dropped,
             self.templates_unknown,

@@ -21,6 +21,7 @@ from pipelines.wikitext.templates.registry import (
     Renderer,
     TemplateCall,
     normalise_template_name,
+    resolve_spelling,
 )
 
 __all__ = ["Expansion"]
@@ -171,7 +172,7 @@ class Expansion:
 
     def _action(self, written: str) -> tuple[str, _Action]:
         """Return the normalised name of a call and what to do with it."""
-        name = _normalise(written, self.site)
+        name = resolve_spelling(_normalise(written, self.site))
         action: _Action = find_renderer_on(self.site.language, name)
         if action is None:
             kind = template_kind_on(self.site.language, name)

@@ -119,7 +119,7 @@ class Site:
 
     @cached_property
     def _namespace_numbers(self) -> dict[str, int]:
-        numbers = _namespace_names("")
+        numbers = {**_namespace_names(""), **_namespace_names(self.language)}
         numbers.update((name, FILES) for name in _grammar(self.language).file_words)
         numbers.update((name.lower(), number) for name, number in self.namespaces.items() if name)
         return numbers

@@ -7,7 +7,7 @@ import time
 import pytest
 from rich.console import Console
 
-from kc_schema.snapshot import open_snapshot
+from kc_schema.snapshot import LostText, open_snapshot
 from kc_schema.store import Place, PlaceBusyError
 from pipelines import build_text_kc
 from pipelines.dump.errors import DumpError
@@ -188,6 +188,21 @@ def test_every_loss_has_a_reason_and_a_count(tmp_path):
     assert manifest.counts["pages read"] == 7
     assert manifest.counts["articles"] == 1
     assert manifest.templates["examples"]["text deleted"] == ["Gone"]
+    assert manifest.lost["pages"]["other namespace"] == [LostText("Talk:Alan Turing", "")]
+    assert manifest.lost["redirects"] == {
+        "leads in a circle": [LostText("Self", "Self")],
+        "target in another namespace": [LostText("Help me", "Wikipedia:Help")],
+    }
+
+
+def test_of_every_lost_text_the_beginning_is_kept_as_an_example(tmp_path):
+    text = "'''It''' is. 12 34 {0}.\n\n1990 {0}\n\n2000\n\n== References ==\nIbid. It is {0}."
+    pages = [DumpPage(f"Page {number}", text.format(number)) for number in range(1, 40)]
+    lost = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc").lost
+    found = lost["paragraphs"]["no_words"]
+    assert len(found) == 3
+    assert all(example.text == f"1990 {example.title.removeprefix('Page ')}" for example in found)
+    assert [example.text for example in lost["sentences"]["citation_rest"]] == ["Ibid."] * 3
 
 
 def test_a_page_that_breaks_the_extractor_is_dropped_by_name(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pipelines.wikitext.data import read_table
 from pipelines.wikitext.marks import REMOVED
 from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 
@@ -26,6 +27,7 @@ __all__ = [
     "find_renderer",
     "normalise_template_name",
     "registered_names",
+    "resolve_spelling",
     "template",
     "template_family",
 ]
@@ -80,8 +82,13 @@ _FAMILIES: dict[str, Renderer] = {}
 
 def normalise_template_name(name: str) -> str:
     """Return a template's name as the registry holds it: single spaces, the first letter in lower case."""
-    name = " ".join(name.replace("_", " ").split())
-    return name[:1].lower() + name[1:]
+    return _lower_first(" ".join(name.replace("_", " ").split()))
+
+
+def _lower_first(name: str) -> str:
+    """Return `name` with its first letter in lower case, where that is one letter, as MediaWiki compares it."""
+    first = name[:1].lower()
+    return first + name[1:] if len(first) == 1 else name
 
 
 def template(*names: str) -> Callable[[Renderer], Renderer]:
@@ -104,18 +111,18 @@ def template(*names: str) -> Callable[[Renderer], Renderer]:
 def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
     """Register the decorated renderer for all templates whose names begin with one of `beginnings`.
 
-    That is for families with a member for every language or script (``lang-de``, ``script/Hebrew``); the
-    beginning is compared in lower case, and a template of its own name comes first.
+    That is for families with a member for every language or script (``lang-de``, ``script/Hebrew``); a template of
+    its own name comes first.
 
     Raises:
         ValueError: another renderer has one of the beginnings.
     """
 
     def register(renderer: Renderer) -> Renderer:
-        for beginning in beginnings:
-            if beginning.lower() in _FAMILIES:
+        for beginning in map(_lower_first, beginnings):
+            if beginning in _FAMILIES:
                 raise ValueError(f"two renderers for the templates {beginning!r}...")
-            _FAMILIES[beginning.lower()] = renderer
+            _FAMILIES[beginning] = renderer
         return renderer
 
     return register
@@ -125,24 +132,29 @@ def template_family(*beginnings: str) -> Callable[[Renderer], Renderer]:
 def find_renderer(name: str) -> Renderer | None:
     """Return the renderer of the template with the normalised name `name`, if there is one.
 
-    Longer names that differ from a registered one in case alone (``Citation Needed``) are its redirects; short
-    ones are not, for ``{{FV}}`` names a ship and ``{{fv}}`` finds fault with a source.
+    Every letter but the first counts: ``{{FV}}`` names a ship, ``{{fv}}`` finds fault with a source.
     """
-    renderer = _RENDERERS.get(name)
+    renderer = _RENDERERS.get(resolve_spelling(name))
     if renderer is not None:
         return renderer
-    lowered = name.lower()
-    if len(name) > 4 and (renderer := _lowered_renderers().get(lowered)) is not None:
-        return renderer
     for beginning, member in _FAMILIES.items():
-        if lowered.startswith(beginning):
+        if name.startswith(beginning):
             return member
     return None
 
 
+def resolve_spelling(name: str) -> str:
+    """Return the name under which the template `name`, normalised, is registered: itself, or what it redirects to."""
+    return name if name in _RENDERERS else _spellings().get(name, name)
+
+
 @lru_cache(maxsize=1)
-def _lowered_renderers() -> dict[str, Renderer]:
-    return {name.lower(): renderer for name, renderer in _RENDERERS.items()}
+def _spellings() -> dict[str, str]:
+    return {
+        normalise_template_name(spelling): normalise_template_name(template_name)
+        for template_name, spellings in read_table("template_spellings")
+        for spelling in spellings.split("|")
+    }
 
 
 def registered_names() -> list[str]:

@@ -29,7 +29,7 @@ from tests.dump_writer import DumpPage, write_dump
 ADA = "'''Ada''' met [[Charles]] and [[Charles|him]] again. {{Unheard}} She wrote.\n\n== Later ==\nIt rained."
 CHARLES = (
     "'''Charles''' knew [[Ada <b>]]. <nowiki><script>alert(1)</script></nowiki> is text.\n"
-    "[[File:A.jpg|thumb|Him]]"
+    "[[File:A.jpg|thumb|Him]]\n\n<nowiki><script>alert(2)</script></nowiki>"
 )
 SEA = "The sea is wide. {{Unheard}} {{Unseen}} See [[Charles]].\n[[File:B.PNG|thumb|It]]"
 PAGES = [
@@ -86,6 +86,9 @@ def test_its_numbers_are_those_of_the_tables(kc: Path) -> None:
     assert measured["pages that link to a page"][1:3] == (len(titles), round(float(np.mean(into)), 2))
     drops = {(what, reason): count for what, reason, count, _ in found["What was left out"].tables[0].rows}
     assert drops == {(w, r): n for w, reasons in manifest.drops.items() for r, n in reasons.items()}
+    examples = {(row[0], row[1]): row[3] for row in found["What was left out"].tables[0].rows}
+    assert examples["pages", "other namespace"] == ("Talk:Sea",)
+    assert examples["paragraphs", "one_word"] == ("Charles: <script>alert(2)</script>",)
     unknown = table(found["Templates"], "Unknown, the most frequent")
     assert unknown[0][:2] == ("Unheard", 2)
     assert unknown[1][:2] == ("Unseen", 1)
@@ -121,6 +124,7 @@ def test_the_page_is_whole_in_itself_and_text_stays_text(kc: Path, tmp_path: Pat
     assert links.tags["script"] == 0
     assert all(address.startswith("#") for address in links.addresses)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "Charles: &lt;script&gt;alert(2)&lt;/script&gt;" in page
     for start in range(links.tags["svg"]):
         svg = page.split("<svg")[start + 1].partition("</svg>")[0]
         ElementTree.fromstring(f"<svg{svg}</svg>")

@@ -16,11 +16,11 @@ def write_part(path, pairs):
 
 def resolve(tmp_path, *parts):
     paths = [write_part(tmp_path / f"{number}.parquet", pairs) for number, pairs in enumerate(parts)]
-    drops = build_redirect_table(paths, tmp_path / "redirects.sqlite")
+    lost = build_redirect_table(paths, tmp_path / "redirects.sqlite")
     table = RedirectTable(tmp_path / "redirects.sqlite")
     rows = [row for rows in table.rows(2) for row in rows]
     table.close()
-    return rows, dict(drops)
+    return rows, dict(lost.drops.get("redirects", {}))
 
 
 def test_chains_are_followed_over_parts(tmp_path):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
-from kc_schema.snapshot import read_manifest
+from kc_schema.snapshot import LostText, read_manifest
 from pipelines.build_text_kc import describe
 from pipelines.text_corpus.changed_redirects import _differences
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP
@@ -31,7 +31,7 @@ def picture(file):
 
 OLD = [
     DumpPage("Ada", text("Ada", "Engine", "Old name", "Target"), 1),
-    DumpPage("Bob", picture("Bob.jpg") + text("Bob", "Ada", "Nobody"), 2),
+    DumpPage("Bob", picture("Bob.jpg") + text("Bob", "Ada", "Nobody") + "\n\n1 + 1 = 2\n\n1990", 2),
     DumpPage("Changed", text("Changed", "Ada"), 3),
     DumpPage("Moved", text("Moved", "Bob"), 4),
     DumpPage("Gone", text("Gone", "Bob"), 5),
@@ -109,6 +109,9 @@ def test_everything_that_can_happen_to_a_page(tmp_path, unit_bytes, pages_per_st
     new = dump(tmp_path, newer(OLD), pages_per_stream=pages_per_stream)
     # Ada, Bob and Mercury stand as they were; a redirect that changed touches the first two.
     assert compare(tmp_path, old, new, unit_bytes=unit_bytes, pages_per_part=4) == 3
+    assert read_manifest(tmp_path / "refreshed").lost["paragraphs"]["formula"] == [
+        LostText("Bob", "1 + 1 = 2")
+    ]
     found = dict(rows(tmp_path / "refreshed", "pages", "title", "introduction"))
     assert "<e: Changed> engine </e>" in found["Ada"]
     assert "<e: Old_name> old name </e>" in found["Ada"]

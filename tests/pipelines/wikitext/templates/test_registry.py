@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.wikitext import extract_article
+from pipelines.wikitext.data import read_table
+from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates import (
     find_renderer,
     normalise_template_name,
@@ -38,8 +41,47 @@ def test_no_renderer(name: str) -> None:
     assert find_renderer(name) is None
 
 
-def test_redirects_that_differ_in_case() -> None:
-    assert find_renderer("interlanguage Link") is find_renderer("interlanguage link")
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("{{start date|2001|2|3}}", "February 3, 2001"),
+        ("{{Start date|2001|2|3}}", "February 3, 2001"),
+        ("{{Start Date|2001|2|3}}", "February 3, 2001"),  # a redirect
+        ("{{start-date|3 February 2001}}", "3 February 2001"),  # a template of its own
+        ("{{ start_date |2001|2|3}}", "February 3, 2001"),
+        ("{{Template:Start__date|2001|2|3}}", "February 3, 2001"),
+        ("{{template: start date|2001|2|3}}", "February 3, 2001"),
+        ("{{:Template:Start date|2001|2|3}}", "February 3, 2001"),
+        ("{{TM:Start date|2001|2|3}}", "February 3, 2001"),
+        ("{{START DATE|2001|2|3}}", ""),
+        ("{{startdaTe|2001|2|3}}", ""),
+        ("{{nowrap|x}}", "x"),
+        ("{{NoWrap|x}}", "x"),
+        ("{{nOWRAP|x}}", "x"),
+        ("{{noWRap|x}}", ""),
+        ("{{CONVERT|1|km}}", ""),
+        ("{{ipa-de|a}}", ""),
+    ],
+)
+def test_every_letter_but_the_first_counts(written: str, shown: str) -> None:
+    article = extract_article(f"It is {written} so", title="Page")
+    assert article.paragraphs[0].text == f"It is {shown} so".replace("  ", " ")
+    assert bool(article.unknown_templates) is not bool(shown)
+
+
+@pytest.mark.parametrize("language", ["ru", "zh", "zh-classical"])
+def test_the_short_name_of_the_template_namespace_where_the_wiki_has_one(language: str) -> None:
+    site = Site(language=language)
+    assert extract_article("{{T:lang|en|word}} x", title="Page", site=site).paragraphs[0].text == "word x"
+
+
+def test_further_spellings_lead_to_renderers() -> None:
+    rows = read_table("template_spellings")
+    names = set(registered_names())
+    assert [name for name, _ in rows if normalise_template_name(name) not in names] == []
+    spellings = [normalise_template_name(spelling) for _, cell in rows for spelling in cell.split("|")]
+    assert sorted(set(spellings)) == sorted(spellings), "a spelling of two templates"
+    assert [spelling for spelling in spellings if spelling in names] == []
 
 
 def test_what_is_rendered_is_not_dropped() -> None:
