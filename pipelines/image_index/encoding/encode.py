@@ -115,8 +115,8 @@ class Encode:
         known = kept_encoder(self._layout) == self._encoder.describe()
         return known and len(encoded_parts(self._layout, fetched, self._encoder.fingerprint)) == len(fetched)
 
-    def run(self) -> None:
-        """Encode.
+    def run(self) -> int:
+        """Encode; return how many images were.
 
         Raises:
             EncoderError: the embeddings that are there are another encoder's.
@@ -130,7 +130,7 @@ class Encode:
             _check_encoder(layout, encoder)
         write_json(layout.work / _ENCODER, encoder.describe())
         if not pending:
-            return
+            return 0
         repeated = _repeated(layout, fetched)
         shared = _shared_vectors(layout, current, repeated)
         planned = _plan_items(layout, pending, encoder, repeated, shared)
@@ -143,6 +143,7 @@ class Encode:
                 _step(layout, number, fetched[number], encoder.fingerprint).finish(part)
                 progress.advance(part.part.rows + sum(part.failed.values()) - len(found))
         remove_vectors(layout)
+        return progress.fresh
 
     @functools.cached_property
     def _encoder(self) -> Encoder:
