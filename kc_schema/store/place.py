@@ -74,6 +74,24 @@ class Place:
     ) -> None:
         self._unlock()
 
+    def check_free(self) -> None:
+        """Refuse early where another process is writing; nothing is written here, and nobody is kept out by it.
+
+        Raises:
+            PlaceBusyError: another process is.
+        """
+        import fcntl
+
+        try:
+            file = (self.folder / LOCK).open()
+        except OSError:
+            return  # nobody writes there, or what is wrong is said by whoever enters
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _busy(file, self.folder, self._what) from None
+
     def has_manifest(self) -> bool:
         """Tell whether something finished stands here."""
         return self.manifest.is_file()
@@ -162,6 +180,12 @@ def _holder(file: TextIO) -> str:
     return ""
 
 
+def _busy(file: TextIO, folder: Path, what: str) -> PlaceBusyError:
+    holder = _holder(file)
+    by = f" ({holder})" if holder else ""
+    return PlaceBusyError(f"{folder}: another {what}{by} is writing there; wait for it or stop it")
+
+
 def _take_lock(path: Path, what: str) -> TextIO:
     """Return the open file `path`, which no other process can lock until it is closed or this process ends.
 
@@ -175,12 +199,8 @@ def _take_lock(path: Path, what: str) -> TextIO:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _holder(file)
-            file.close()
-            by = f" ({holder})" if holder else ""
-            raise PlaceBusyError(
-                f"{path.parent}: another {what}{by} is writing there; wait for it or stop it"
-            ) from None
+            with file:
+                raise _busy(file, path.parent, what) from None
         except BaseException:
             file.close()
             raise
