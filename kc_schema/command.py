@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -52,6 +52,7 @@ _OUT_OF_MEMORY = (
 _EXTRAS = {
     "elasticsearch": "elasticsearch",
     "faiss": "image",
+    "obstore": "storage",
     "open_clip": "image",
     "PIL": "image",
     "requests": "image",
@@ -189,7 +190,7 @@ class Command:
             command, bound, unknown, _ = app.parse_known_args(arguments)
             if unknown and not self.beam:
                 app.parse_args(arguments, exit_on_error=False, print_error=False)
-            given = command(*bound.args, **bound.kwargs)
+            given = _with_addresses(command(*bound.args, **bound.kwargs))
         except CycloptsError as error:
             error.verbose = False
             if isinstance(error, UnknownOptionError) and not unknown:
@@ -309,6 +310,23 @@ def _shown_default(value: object) -> str | None:
     if isinstance(value, (list, tuple)):
         return ",".join(str(item) for item in value)
     return str(value) or '""'
+
+
+def _with_addresses(given: Any) -> Any:
+    """Return options with every path that is an address of object storage as such, nested ones too."""
+    if isinstance(given, Path) and str(given).startswith(("s3:/", "gs:/")):
+        from kc_schema.store import as_path
+
+        return as_path(given)
+    if type(given) in (tuple, list):
+        return type(given)(_with_addresses(item) for item in given)
+    if is_dataclass(given) and not isinstance(given, type):
+        values = {field.name: getattr(given, field.name) for field in fields(given) if field.init}
+        changed = {name: _with_addresses(value) for name, value in values.items()}
+        return replace(
+            given, **{name: changed[name] for name in changed if changed[name] is not values[name]}
+        )
+    return given
 
 
 def _end_of_options(arguments: list[str]) -> int:

@@ -150,6 +150,23 @@ def test_the_light_commands_start_without_the_heavy_extras(command):
         todo += [".".join(name.split(".")[:n]) for n in range(1, name.count(".") + 1)]
 
 
+def test_one_module_alone_knows_the_library_of_object_storage():
+    knowing = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for module in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        if module.split(".")[0] in {"obstore", "boto3", "fsspec", "s3fs", "gcsfs"}
+    }
+    assert knowing == {"kc_schema.store.object_storage"}
+
+
 def test_no_two_public_names_are_the_same():
     homes = {}
     for name, path in MODULES.items():

@@ -1,43 +1,60 @@
-"""Work on disk that survives a kill: the one floor on which everything stands that writes.
+"""Work on disk, or in object storage, that survives a kill: the one floor on which everything stands that writes.
 
 A `Place` is a folder with one writer; a `Step` is work whose result is kept for its inputs; a `Part` is a
-file with its rows and checksum; `Rows` reads rows of parts by id. Nothing else locks, renames or says "done".
+file with its rows and checksum; `Rows` reads rows of parts by id. Nothing else locks, renames or says "done". All of
+it takes paths of this machine and addresses of object storage (`as_path`); nothing else knows about the latter.
 """
 
 from __future__ import annotations
 
+from kc_schema.store.byte_ranges import ByteRanges
 from kc_schema.store.files import (
     Part,
     checksum,
     describe_part,
     explain_file_errors,
     fingerprint,
+    local_copy,
     parts_listed,
     read_json,
+    remove,
     replacing,
     to_json,
     write_atomically,
     write_json,
     write_text,
 )
+from kc_schema.store.object_path import ObjectPath, as_path, is_address
+from kc_schema.store.object_storage import ObjectStorageError
+from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
 from kc_schema.store.rows import Rows, list_row_groups
 from kc_schema.store.step import Step
 
 __all__ = [
     "WORK",
+    "ByteRanges",
+    "ObjectPath",
+    "ObjectStorageError",
     "Part",
     "Place",
     "PlaceBusyError",
     "Rows",
     "Step",
+    "as_path",
     "checksum",
     "describe_part",
     "explain_file_errors",
     "fingerprint",
+    "is_address",
     "list_row_groups",
+    "local_copy",
+    "open_parquet",
     "parts_listed",
+    "read_footer",
     "read_json",
+    "read_parquet",
+    "remove",
     "replacing",
     "to_json",
     "write_atomically",

@@ -8,15 +8,19 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
 from kc_schema.errors import UserError
+from kc_schema.store.local_copies import copy_of_folder, temporary_file
+from kc_schema.store.object_path import ObjectPath, as_path
+from kc_schema.store.object_storage import ObjectStorageError
 
 __all__ = [
     "TEMPORARY",
@@ -26,8 +30,10 @@ __all__ = [
     "explain_file_errors",
     "fingerprint",
     "from_plain",
+    "local_copy",
     "parts_listed",
     "read_json",
+    "remove",
     "replacing",
     "to_json",
     "write_atomically",
@@ -67,9 +73,9 @@ def checksum(path: Path) -> str:
 def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
     """Return what a manifest in `folder` says of the file `path`; `rows` comes from its Parquet footer by default."""
     if rows is None:
-        import pyarrow.parquet as pq
+        from kc_schema.store.parquet import read_footer
 
-        rows = pq.read_metadata(path).num_rows
+        rows = read_footer(path).num_rows
     return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
 
 
@@ -104,8 +110,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A process that is killed leaves either the old file or the new one at `path`, and perhaps a temporary file,
     which the next `Place` at this folder removes. Several processes may write the same file at once; the last
-    one wins.
+    one wins. In object storage the temporary path is one of this machine, and what was written there is uploaded.
     """
+    if isinstance(path, ObjectPath):
+        with temporary_file(path.name) as temporary:
+            yield temporary
+            path.upload(temporary)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
     try:
@@ -125,8 +136,44 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
 
 
+def remove(path: Path, *, ignore_errors: bool = False) -> None:
+    """Remove a file, or a folder with all that is in it; what is not there is none to remove."""
+    if isinstance(path, ObjectPath):
+        path.remove_all()
+    elif path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def local_copy(path: Path, *, sha256: str | None = None) -> Path:
+    """Return a path of this machine for a file, or a folder with all that is in it; fetched where it lies elsewhere.
+
+    Args:
+        sha256: what the bytes of a file must add up to, where it is fetched.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        UserError: it is damaged, or larger than all local copies may be.
+    """
+    if not isinstance(path, ObjectPath):
+        return path
+    try:
+        copy = path.local()
+    except IsADirectoryError:
+        return copy_of_folder(path.address)
+    if sha256 is not None and (found := checksum(copy)) != sha256:
+        raise UserError(
+            f"{path}: its SHA-256 is {found}, listed {sha256}; the object is damaged, make it again"
+        )
+    return copy
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` in UTF-8, atomically."""
+    if isinstance(path, ObjectPath):
+        path.write_text(text)
+        return
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -178,6 +225,8 @@ def explain_file_errors(folder: Path | str, remedy: str = "") -> Iterator[None]:
     """
     try:
         yield
+    except ObjectStorageError:
+        raise
     except OSError as error:
         if error.errno == errno.ENOMEM:
             raise MemoryError(str(error)) from error
@@ -192,8 +241,8 @@ def _plain(value: Any) -> Any:
 
 
 def _spell(value: Any) -> Any:
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
+    if isinstance(value, PurePath):
+        return str(value)
     raise NotImplementedError(f"{type(value).__name__} has no JSON form")
 
 
@@ -202,5 +251,5 @@ def _special(kind: Any, value: Any) -> Any:
     if plain is Counter:
         return Counter(msgspec.convert(value, dict[get_args(kind)[0], int]))  # type: ignore[misc]
     if isinstance(plain, type) and issubclass(plain, Path):
-        return plain(value)
+        return as_path(value)
     raise NotImplementedError(f"{plain} cannot be read from JSON")

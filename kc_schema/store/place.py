@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from kc_schema.errors import UserError
-from kc_schema.store.files import TEMPORARY, Part, explain_file_errors, write_json
+from kc_schema.store.files import TEMPORARY, Part, explain_file_errors, remove, write_json
+from kc_schema.store.lease import Lease, LeaseHeldError
+from kc_schema.store.object_path import ObjectPath, as_path, remove_objects
 
 __all__ = ["WORK", "Place", "PlaceBusyError"]
 
@@ -25,6 +26,16 @@ class PlaceBusyError(UserError):
     """Another process writes there now."""
 
 
+class _Lock(Protocol):
+    """The right to be the one that writes somewhere."""
+
+    def check(self) -> None:
+        """Raise an error if it is lost."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
 class Place:
     """A folder opened for writing: locked first, then cleared of what a killed process was just writing.
 
@@ -34,7 +45,8 @@ class Place:
             result = Step(place.work / "pages.json", fingerprint(dump), Pages, place.folder).run(write_pages)
             place.commit(manifest, result.parts)
 
-    The manifest is written last: without it the folder holds nothing finished.
+    The manifest is written last: without it the folder holds nothing finished. In object storage the lock is a
+    `kc_schema.store.lease.Lease`.
     """
 
     def __init__(
@@ -47,11 +59,11 @@ class Place:
             what: what may be writing there, for messages.
             manifest: name of the file that is written last.
         """
-        self.folder = Path(folder)
+        self.folder = as_path(folder)
         self.owns = (*owns, WORK)
         self.manifest = self.folder / manifest
         self._what = what
-        self._lock: TextIO | None = None
+        self._lock: _Lock | None = None
 
     @property
     def work(self) -> Path:
@@ -82,15 +94,18 @@ class Place:
         """
         import fcntl
 
+        if isinstance(self.folder, ObjectPath):
+            return  # a lease is looked at by whoever enters
+        path = self.folder / LOCK
         try:
-            file = (self.folder / LOCK).open()
+            file = path.open()
         except OSError:
             return  # nobody writes there, or what is wrong is said by whoever enters
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise _busy(file, self.folder, self._what) from None
+                raise _busy(path, self._what, _holder(file)) from None
 
     def has_manifest(self) -> bool:
         """Tell whether something finished stands here."""
@@ -110,7 +125,7 @@ class Place:
         self._check_held()
         self.manifest.unlink(missing_ok=True)
         for name in self.owns:
-            _remove(self.folder / name)
+            remove(self.folder / name)
 
     def commit(self, manifest: Any, parts: Iterable[Part | str]) -> None:
         """Write the manifest, then remove every file that belongs to this place and is not listed.
@@ -131,6 +146,9 @@ class Place:
             if name == WORK:
                 continue
             top = self.folder / name
+            if isinstance(top, ObjectPath):
+                remove_objects([path for path in top.files() if path not in listed])
+                continue
             for path in sorted(top.rglob("*"), reverse=True) if top.is_dir() else [top]:
                 if path.is_dir() and not path.is_symlink():
                     if not any(path.iterdir()):
@@ -141,33 +159,44 @@ class Place:
     def remove_work(self) -> None:
         """Remove what was needed on the way only."""
         self._check_held()
-        shutil.rmtree(self.work, ignore_errors=True)
+        remove(self.work, ignore_errors=True)
 
     def _remove_temporary_files(self) -> None:
+        if isinstance(self.folder, ObjectPath):
+            return  # what is being written there is nowhere to be seen
         own = tuple(f".{name}." for name in (self.manifest.name, *self.owns))
         found = [path for path in self.folder.glob(TEMPORARY) if path.name.startswith(own)]
         for name in self.owns:
             found += (self.folder / name).rglob(TEMPORARY)
         for path in found:
-            _remove(path)
+            remove(path)
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            # Removed while it is held: whoever waits for the old file finds that its name is gone.
-            (self.folder / LOCK).unlink(missing_ok=True)
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def _check_held(self) -> None:
         if self._lock is None:
             raise RuntimeError(f"{self.folder}: the place is not locked")
+        self._lock.check()
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+class _FileLock:
+    """An open file that no other process can lock; the system takes the lock away when the process ends."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
+        self._file = file
+
+    def check(self) -> None:
+        """Do nothing: it cannot be lost."""
+
+    def release(self) -> None:
+        """Give the lock back."""
+        # Removed while it is held: whoever waits for the old file finds that its name is gone.
+        self._path.unlink(missing_ok=True)
+        self._file.close()
 
 
 def _holder(file: TextIO) -> str:
@@ -180,18 +209,26 @@ def _holder(file: TextIO) -> str:
     return ""
 
 
-def _busy(file: TextIO, folder: Path, what: str) -> PlaceBusyError:
-    holder = _holder(file)
-    by = f" ({holder})" if holder else ""
-    return PlaceBusyError(f"{folder}: another {what}{by} is writing there; wait for it or stop it")
-
-
-def _take_lock(path: Path, what: str) -> TextIO:
-    """Return the open file `path`, which no other process can lock until it is closed or this process ends.
+def _take_lock(path: Path, what: str) -> _Lock:
+    """Return the lock `path`, which no other process can have until it is released or this process ends.
 
     Raises:
         PlaceBusyError: another process has it.
     """
+    if not isinstance(path, ObjectPath):
+        return _lock_file(path, what)
+    try:
+        return Lease(path)
+    except LeaseHeldError as error:
+        raise _busy(path, what, str(error)) from None
+
+
+def _busy(path: Path, what: str, holder: str) -> PlaceBusyError:
+    by = f" ({holder})" if holder else ""
+    return PlaceBusyError(f"{path.parent}: another {what}{by} is writing there; wait for it or stop it")
+
+
+def _lock_file(path: Path, what: str) -> _FileLock:
     import fcntl  # not on every system; those who only read must not need it
 
     while True:
@@ -199,8 +236,9 @@ def _take_lock(path: Path, what: str) -> TextIO:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with file:
-                raise _busy(file, path.parent, what) from None
+            holder = _holder(file)
+            file.close()
+            raise _busy(path, what, holder) from None
         except BaseException:
             file.close()
             raise
@@ -210,7 +248,7 @@ def _take_lock(path: Path, what: str) -> TextIO:
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
                 file.flush()
-                return file
+                return _FileLock(path, file)
         except FileNotFoundError:
             pass
         file.close()

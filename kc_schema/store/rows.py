@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.errors import UserError
+from kc_schema.store.parquet import open_parquet, read_footer
 
 __all__ = ["ROW_GROUPS", "Row", "Rows", "list_row_groups"]
 
@@ -242,7 +243,7 @@ class Rows:
         path = self._files[part]
         columns = list(dict.fromkeys([*([self._key] if self._key else []), *self._columns]))
         try:
-            with pq.ParquetFile(path, metadata=self._footer(part)) as file:
+            with open_parquet(path, metadata=self._footer(part)) as file:
                 table = file.read_row_group(group, columns=columns, use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise UserError(f"{path}: row group {group} cannot be read: {error}") from error
@@ -273,7 +274,7 @@ _NONE: Ids = np.empty(0, np.int64)
 
 def _read_footer(path: Path) -> pq.FileMetaData:
     try:
-        return pq.read_metadata(path)
+        return read_footer(path)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: cannot be read ({error}); build it again") from error
 

@@ -17,6 +17,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from kc_schema.errors import UserError
+from kc_schema.store import ObjectPath
+
 __all__ = ["TIMINGS", "Measured", "StageTime", "Usage", "measure", "note_usage", "read_timings", "timed"]
 
 TIMINGS = "timings.jsonl"
@@ -112,8 +115,8 @@ def timed(folder: Path, stage: str, unit: str = "") -> Iterator[StageTime]:
     found.worker_memory = max((usage.memory for usage in _workers.values()), default=0)
     found.processes = len(_workers)
     # Figures are no reason for a build to fail.
-    with suppress(OSError), (folder / TIMINGS).open("ab") as file:
-        file.write(msgspec.json.encode(found) + b"\n")
+    with suppress(OSError, UserError):
+        _append(folder / TIMINGS, msgspec.json.encode(found) + b"\n")
 
 
 def read_timings(folder: Path) -> list[StageTime]:
@@ -121,13 +124,21 @@ def read_timings(folder: Path) -> list[StageTime]:
     found: dict[str, StageTime] = {}
     try:
         lines = (folder / TIMINGS).read_bytes().splitlines()
-    except OSError:
+    except (OSError, UserError):
         return []
     for line in lines:
         with suppress(msgspec.MsgspecError):  # the end of a process that was killed, or of a full disk
             time_of = msgspec.json.decode(line, type=StageTime)
             found[time_of.stage] = time_of
     return sorted(found.values(), key=lambda time_of: time_of.began)
+
+
+def _append(path: Path, line: bytes) -> None:
+    if isinstance(path, ObjectPath):  # of which only the whole can be written
+        path.write_bytes((path.read_bytes() if path.is_file() else b"") + line)
+        return
+    with path.open("ab") as file:
+        file.write(line)
 
 
 def _forget_peak() -> None:

@@ -113,7 +113,10 @@ def build_entities(
         place.manifest.unlink(missing_ok=True)
         if types:
             _load_types(build, snapshot, types)
-        with timed(kc, "entities", "names") as time_of:
+        with (
+            engine.writing(kc, partial(console.print, highlight=False, markup=False, soft_wrap=True)),
+            timed(kc, "entities", "names") as time_of,
+        ):
             manifest = _build(build, snapshot, engine, console)
             time_of.done = manifest.counts.get("aliases", 0)
         place.commit(manifest, [part for parts in manifest.tables.values() for part in parts])

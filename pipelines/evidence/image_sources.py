@@ -68,7 +68,7 @@ class ImageCorpus:
             EvidenceError: it is another one than that which made the index.
         """
         made_by = self.index.encoder
-        if encoder.fingerprint != made_by.fingerprint:
+        if not encoder.describe().same_space(made_by):
             raise EvidenceError(
                 f"{self.layout.images}: the index was made by the encoder {made_by.name} (weights"
                 f" {made_by.weights_sha256[:12]}), and {encoder.name} (weights {encoder.weights_sha256[:12]})"

@@ -105,6 +105,10 @@ class ImageIndex:
         record = self._records.fetch_all([image]).get(image)
         if record is None:
             raise ImageIndexError(f"{self._layout.images}: no image {image}")
+        if not record[0]["bytes"]:
+            raise ImageIndexError(
+                f"{self._layout.images}: image {image}: its vector is known, its bytes are not"
+            )
         try:
             return PartContent(self._layout, part_number(image, self._part_bits)).read(record[0])
         except OSError as error:

@@ -18,6 +18,7 @@ from pipelines.wikitext.site import ENGLISH_WIKIPEDIA, Site
 from pipelines.wikitext.switches import is_disambiguation, strip_switches
 from pipelines.wikitext.tags import strip_tags
 from pipelines.wikitext.template_calls import outer_calls
+from pipelines.wikitext.terms import split_terms
 from pipelines.wikitext.tidying import tidy
 from pipelines.wikitext.variants import read_variants
 from pipelines.wikitext.wikitables import remove_tables
@@ -84,7 +85,7 @@ class _Extraction:
 
     def expand(self, text: str) -> str:
         """Take out tags and templates; templates may bring tags."""
-        text = strip_tags(text, self.collect, self.site.language)
+        text = split_terms(strip_tags(text, self.collect, self.site.language))
         self.literal = self.literal or marks.JOINER in text
         if "{|" in text:
             # Before the calls inside them are expanded for nothing.

@@ -78,7 +78,7 @@ class _Reader:
             first = line[:1]
             bold = False
             if "''" in line:
-                if first == ";":
+                if first == ";" and line[1:2] != marks.JOINER:
                     line = _EMPHASISED.sub(_without_colons, line)
                 bold = _BOLD_LINE.fullmatch(line) is not None
                 line = strip_emphasis(line)
@@ -87,7 +87,10 @@ class _Reader:
                     self.end_paragraph()
                 lines.append(line)
             elif not line or line.isspace():
-                self.end_paragraph()
+                if first == " " and self.preformatted:
+                    lines.append("")
+                else:
+                    self.end_paragraph()
             elif first in "*#:;":
                 self.end_paragraph()
                 self.list_item(line)
@@ -116,6 +119,8 @@ class _Reader:
 
     def end_paragraph(self) -> None:
         lines = self.lines
+        while lines and not lines[-1]:
+            lines.pop()
         if lines:
             separator = marks.NEWLINE if self.preformatted else " "
             if len(lines) > 1:
@@ -137,7 +142,8 @@ class _Reader:
         assert bullets is not None
         text = line[bullets.end() :].strip()
         if bullets[0][-1] == ";":
-            definition = _DEFINITION.match(text)
+            # A term that stands so in the wikitext was looked at there.
+            definition = None if text[:1] == marks.JOINER else _DEFINITION.match(text)
             if definition:
                 self.blocks.append((definition[1].strip(), LIST, 1))
                 text = text[definition.end() :].strip()

@@ -31,6 +31,8 @@ pair with what the template prints. They live only while the calls of templates 
 then, so that the characters of anchors are free for them."""
 ITALIC = "\x1f"
 """Where italics begin and end in what a renderer prints. On the wiki that is a tag: it pairs with no apostrophes."""
+ELEMENT, ELEMENT_END = "\x1c", "\x1d"
+"""Around an element on a line of a definition list, until the term is told from the definition."""
 OVER = JOINER
 """LaTeX's ``\\over`` until its group ends; it lives only inside the text of one formula."""
 

@@ -14,6 +14,7 @@ from pipelines.wikitext import marks
 from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.data import read_table
 from pipelines.wikitext.templates.formulas import plain_formula
+from pipelines.wikitext.terms import has_terms, stands_in_term
 
 __all__ = ["Collector", "strip_tags"]
 
@@ -33,6 +34,7 @@ _TABLE = re.compile(r"<(/?)table(?:[\s/][^<>]*)?>", re.IGNORECASE)
 
 _INLINE = """abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q rb rbc rp rt rtc ruby s samp small
 span strike strong sub sup time tt u var wbr noinclude onlyinclude section languages translate tvar"""
+_VOID = frozenset(("br", "hr", "wbr", "section", "languages", "onlyinclude", "noinclude"))
 _BLOCKS = "caption center div dl hr ol p table tbody td tfoot th thead tr ul"
 _ITEMS = "dd dt li"
 
@@ -81,9 +83,13 @@ _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
 
+_NOWIKI_IN_PRE = re.compile(r"<nowiki>(.*?)</nowiki>", re.IGNORECASE | re.DOTALL)
+_INLINE_CODE = re.compile(r"\binline\b|\benclose\s*=\s*[\"']?none")
+# A line across a poem.
+_RULE = re.compile("^-{4,}", re.MULTILINE)
 # A comment inside a tag, and tags there that only tell where text is included.
 _IN_TAG = re.compile(r"(<[A-Za-z][^<>\n]*)<(?:!--.{0,500}?--|/?(?:noinclude|onlyinclude))>", re.DOTALL)
-_MOST_IN_TAG, _LONGEST_TAG, _LONGEST_TERM = 5, 300, 300
+_MOST_IN_TAG, _LONGEST_TAG = 5, 300
 # An HTML heading that goes over several lines.
 _LONG_HEADING = re.compile(
     r"<h[1-6](?:\s[^<>]*)?>(?:(?!</h)[^\n]){0,300}\n(?:(?!</h).){0,300}?</h[1-6]", re.DOTALL
@@ -144,12 +150,6 @@ def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
     return (f"^({exponent[1]})", exponent.end()) if exponent else ("", start)
 
 
-def _in_term(text: str, position: int) -> bool:
-    """Return whether `position` lies on a line that begins with a semicolon, not far behind it."""
-    before = text.rfind("\n", max(0, position - _LONGEST_TERM), position)
-    return (before >= 0 or position < _LONGEST_TERM) and text[before + 1] == ";"
-
-
 @cache
 def _quotation_signs(language: str) -> tuple[str, str]:
     """Return the signs around a quotation on a page in `language`."""
@@ -164,7 +164,10 @@ class _Stripper:
         self.text = text
         self.collect = collect
         self.mended = False
+        self.terms = has_terms(text)
         self.language = language
+        self.keeps_lines = False
+        """Whether line breaks within ``<nowiki>`` stay."""
         self.never_closed: set[str] = set()
         self.tables: dict[int, int] | None = None
 
@@ -190,7 +193,12 @@ class _Stripper:
                 end = tag.end()
                 name = name.lower()
                 if name in _EXTENSIONS:
+                    if slash and name != "pre":
+                        continue
                     if slash:
+                        # The end of an element that was never begun.
+                        pieces.append(text[done:start])
+                        done = end
                         continue
                     body_end, end = self.body(name, attributes, end)
                     if end < 0:
@@ -201,6 +209,8 @@ class _Stripper:
                     if closing is None:
                         continue
                     replacement = closing if name != "q" else _quotation_signs(self.language)[1]
+                    if self.terms and name not in _VOID and stands_in_term(text, start):
+                        replacement = marks.ELEMENT_END + replacement
                 else:
                     opening = _OPENING.get(name)
                     if opening is None:
@@ -212,19 +222,14 @@ class _Stripper:
                         and self.needs_mending(name, start, done)
                     ):
                         return self.mend(pieces, done)
-                    if not opening and _in_term(text, start):
-                        # The colons of an element end no term of a definition.
-                        close = text.find("<", end)
-                        if text.startswith(f"</{name}", close) and ":" in text[end:close]:
-                            pieces += (text[done:start], text[end:close].replace(":", marks.COLON))
-                            done = close
-                            continue
                     if name in _BEFORE_SCRIPT and start:
                         before = text[start - 1]
                         if before == ">" and done == start:
                             # A superscript that stands at a subscript, or the other way round.
                             before = next((piece[-1] for piece in reversed(pieces[-3:]) if piece), ">")
                         replacement, end = _script(text, end, name, before)
+                    elif self.terms and name not in _VOID and stands_in_term(text, start):
+                        replacement += marks.ELEMENT
                     if name == "table":
                         end = self.table(start, end)
                     elif attributes and _HIDDEN.search(attributes):
@@ -290,14 +295,19 @@ class _Stripper:
                 self.collect(name, body)
             return marks.BREAK
         if name == "poem":
-            lines = strip_tags(_VERSE_INDENTATION.sub("", body.strip("\n")), self.collect, self.language)
+            verses = _Stripper(_VERSE_INDENTATION.sub("", body.strip("\n")), self.collect, self.language)
+            verses.keeps_lines = True
+            lines = _RULE.sub("", verses.run())
             return marks.QUOTE + lines.replace("\n", marks.NEWLINE) + marks.QUOTE_END
         if name in _PREFORMATTED:
-            body = re.sub(r"</?nowiki>", "", body, flags=re.IGNORECASE) if name == "pre" else body
-            protected = marks.protect_lines(decode_entities(body.strip("\n")))
-            return protected if "inline" in attributes else marks.BREAK + protected + marks.BREAK
+            body = _NOWIKI_IN_PRE.sub(r"\1", body) if name == "pre" else body
+            body = body.strip("\n")
+            # Code shows as it is typed.
+            protected = marks.protect_lines(decode_entities(body) if name == "pre" else body)
+            return protected if _INLINE_CODE.search(attributes) else marks.BREAK + protected + marks.BREAK
         if name == "nowiki":
-            return marks.protect(decode_entities(body))
+            body = decode_entities(body)
+            return marks.protect_lines(body) if self.keeps_lines else marks.protect(body)
         if name == "math":
             return marks.protect(plain_formula(decode_entities(body)))
         return marks.protect(decode_entities(body).strip().replace("->", "→"))

@@ -141,11 +141,13 @@ def _register_reductions() -> None:
 _register_reductions()
 
 
-@template("p1", "p2", "p3", "1x", "2x")
+@template("p1", "p2", "p3", "1x", "2x", "3x", "echo")
 def one_of_several(call: TemplateCall) -> str:
-    """``{{p2|a|b}}`` -> ``b``; ``{{2x|a}}`` -> ``aa``."""
-    if call.name in ("1x", "2x"):
-        return call.get("1") * int(call.name[0])
+    """``{{p2|a|b}}`` -> ``b``; ``{{2x|a}}`` -> ``aa``, white space included."""
+    if call.name == "echo":
+        return call.arguments.get("1", "")
+    if call.name[1] == "x":
+        return call.arguments.get("1", "") * int(call.name[0])
     return call.get(call.name[1])
 
 

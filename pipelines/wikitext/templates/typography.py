@@ -46,7 +46,12 @@ def spaces(_call: TemplateCall) -> str:
 @template(*read_column("dresses"))
 def dressed(call: TemplateCall) -> str:
     """``{{nowrap|3 km}}`` -> ``3 km``; size, colour, weight and line breaks do not change the words."""
-    return call.get("1", "text", "content")
+    text = call.get("1", "text", "content")
+    written = call.arguments.get("1", "")
+    if text and written[:1] == " " and call.before and not call.before[-1:].isspace():
+        # White space in the argument shows, as on the wiki.
+        text = " " + text
+    return text + " " if text and written[-1:] == " " else text
 
 
 @template(
@@ -236,13 +241,13 @@ def guillemets(call: TemplateCall) -> str:
     return f"«{call.get('1')}»"
 
 
-@template("bracket", "bra-ket", "brackets", "square bracket", "sqb")
+@template("bracket", "brackets", "square bracket", "sqb")
 def brackets(call: TemplateCall) -> str:
     """``{{bracket|text}}`` -> ``[text]``."""
     return f"&#91;{call.get('1')}&#93;"
 
 
-@template("bra", "ket", "braket")
+@template("bra", "ket", "braket", "bra-ket")
 def quantum_state(call: TemplateCall) -> str:
     """``{{ket|0}}`` -> ``|0⟩``."""
     text = call.get("1")

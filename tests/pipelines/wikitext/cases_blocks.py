@@ -111,4 +111,21 @@ CASES = [
     # A heading's tags may stand on several lines.
     ("<h2>a\nb</h2>\nc", "c", []),
     ('a\n<h3 class="x">b <i>c</i>\nd</h3>e', "a ¶ e", []),
+    # The colon that ends a term stands in no link, address, element or call.
+    (";[[Help:Lists]]: how to", "Help:Lists\nhow to", []),
+    (";[[Talk:A|B: C]] D: E", "B: C D\nE", []),
+    (";[http://example.org Part one: the sea]: a book", "Part one: the sea\na book", []),
+    (";http://example.org/a:b : an address", "http://example.org/a:b\nan address", []),
+    (";news:comp.lang: a group", "news:comp.lang\na group", []),
+    (";{{nowrap|ratio 3:1}}: of gold", "ratio 3:1\nof gold", []),
+    (";{{lang|fr|Le roi: une vie}}: a novel", "Le roi: une vie\na novel", []),
+    (";a <b>b: <i>c:</i> d:</b>: e", "a b: c: d:\ne", []),
+    (";a</b> b : c", "a b\nc", []),
+    (";<div>a:b</div>", "a:b", []),
+    ("*;a: b\n*;''c: d'': e", "a\nb ¶ c: d\ne", []),
+    (";a {{nowrap|b\n: c", "a {{nowrap|b\nc", []),
+    ("{{1x|;a:b}}", "a\nb", []),
+    ("<pre>\n; mov: a\n</pre>", "; mov: a", []),
+    # A line of spaces goes on preformatted text.
+    (" a\n \n b\n\n c\n \nd", "a\n\nb ¶ c ¶ d", []),
 ]

@@ -110,4 +110,17 @@ CASES = [
     ('a<ref name="x"<!-- b\nc -->>d</ref> e', "a e", []),
     ("a<ref name='a>b'>c</ref> d", "a d", []),
     ("a <b <!-- c", "a <b", []),
+    # Line breaks of a poem stay within nowiki; a line across it shows no hyphens.
+    ("<poem>\na\n<nowiki>''b''\n[[c]]</nowiki>\n</poem>", "a\n''b''\n[[c]]", []),
+    ("<poem>\na\n----\nb\n</poem>", "a\n\nb", []),
+    # In preformatted text only whole pairs of nowiki vanish.
+    ("<pre>a <nowiki> b</pre>", "a <nowiki> b", []),
+    ("<pre>a <nowiki>''b''</nowiki></pre>", "a ''b''", []),
+    ("a</pre> b", "a b", []),
+    # Code shows as it is typed.
+    ("<syntaxhighlight lang='c'>a &amp;&amp; b</syntaxhighlight>", "a &amp;&amp; b", []),
+    ("Call <source lang='c' enclose='none'>f(x)</source> now.", "Call f(x) now.", []),
+    # White space in an argument shows.
+    ("word{{small| (x)}} and{{nowrap| so on }}forth", "word (x) and so on forth", []),
+    ("{{echo|a }}{{1x| b}}", "a b", []),
 ]

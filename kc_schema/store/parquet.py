@@ -1,0 +1,40 @@
+"""Parquet files opened where they lie: of an object, footer and row groups are fetched by ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from kc_schema.store.object_files import ObjectReader
+from kc_schema.store.object_path import ObjectPath
+
+__all__ = ["open_parquet", "read_footer", "read_parquet"]
+
+
+def open_parquet(path: Path, *, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Return a Parquet file opened for reading; `metadata` is its footer, where that was read before.
+
+    Of an object in storage, only the row groups and columns that are asked for are fetched.
+
+    Raises:
+        OSError: the file cannot be opened.
+        pyarrow.ArrowException: it is no Parquet.
+    """
+    return pq.ParquetFile(_source(path), metadata=metadata, pre_buffer=isinstance(path, ObjectPath))
+
+
+def read_footer(path: Path) -> pq.FileMetaData:
+    """Return the footer of a Parquet file; errors as of `open_parquet`."""
+    return pq.read_metadata(_source(path))
+
+
+def read_parquet(path: Path, *, columns: list[str] | None = None) -> Any:
+    """Return the whole table of a Parquet file, or some columns of it; errors as of `open_parquet`."""
+    with open_parquet(path) as file:
+        return file.read(columns=columns)
+
+
+def _source(path: Path) -> Any:
+    return ObjectReader(path.address) if isinstance(path, ObjectPath) else path
