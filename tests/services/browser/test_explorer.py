@@ -42,7 +42,7 @@ def test_search_marks_the_sentence_and_says_what_each_word_adds(page) -> None:
     assert sum(map(float, shares)) == pytest.approx(float(score), abs=0.05)
     images = page.locator(".pictures > li")
     assert images.first.get_by_role("heading").inner_text() == "Marlow (cat)"
-    assert page.evaluate("document.querySelector('.pictures img').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('.pictures img').naturalWidth > 50")
 
 
 def test_an_anchor_leads_to_its_article_and_back_by_what_links_there(page) -> None:
@@ -63,7 +63,7 @@ def test_an_image_is_uploaded_and_its_address_can_be_shared(page, site: RunningS
     page.get_by_role("button", name="Find images like it").click()
     page.wait_for_url("**/look?picture=*")
     assert page.locator(".pictures h3").first.inner_text() == "Harbour Coffee"
-    assert page.evaluate("document.querySelector('img.asked').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('img.asked').naturalWidth > 50")
     assert site.get(page.url.removeprefix(site.address)).status == 200
     page.locator(".pictures a").first.click()
     page.wait_for_url("**/look?image=*")
@@ -150,7 +150,7 @@ def test_an_example_shows_gold_labels_weights_and_evidence_by_source(page) -> No
     assert sum(weights) == pytest.approx(1, abs=0.02)
     sources = page.locator(".sources h3").all_inner_texts()
     assert [name.split()[0] for name in sources] == ["image", "random_text", "sentence_image", "text"]
-    assert page.evaluate("document.querySelector('.example img').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('.example img').naturalWidth > 50")
 
 
 @pytest.mark.parametrize("address", [LOOK, "/article/Port_Ellery", EXAMPLE, "/examples?label=PER"])
@@ -279,7 +279,7 @@ def test_a_relation_is_shown_with_its_entities_and_what_every_expert_says(
         assert [(name, float(weight)) for name, weight in shown] == [
             (name, pytest.approx(weight, abs=0.006)) for name, weight in said[-1].weights
         ]
-    assert page.evaluate("document.querySelector('.example img').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('.example img').naturalWidth > 50")
 
 
 def test_seeds_that_disagree_are_seen(relation_page, invented: Path) -> None:
