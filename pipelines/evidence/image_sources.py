@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageCorpus", "NearestImages", "NearestToCrops", "RandomImages", "with_agreement"]
 
 
-_COLUMNS = {"records": ["file"], "articles": ["title", "introduction"], "embeddings": ["vector"]}
+_COLUMNS = {"records": ["file"], "articles": ["page_id", "title", "introduction"], "embeddings": ["vector"]}
 
 
 class ImageCorpus:
@@ -184,7 +184,10 @@ class RandomImages:
                 article = shown[draw_distinct(f"{key}\narticle\n{name}\n{image}", 1, len(shown))[0]]
                 text = article["introduction"].strip("\n")
                 file = records[image][0]["file"]
-                hits[name].append(Hit(len(hits[name]), 0.0, file, article["title"], text, image))
+                page = article["page_id"]
+                hits[name].append(
+                    Hit(len(hits[name]), 0.0, file, article["title"], text, image, page_id=page)
+                )
         return SourceAnswer(hits, counts)
 
 
