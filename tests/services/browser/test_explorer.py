@@ -143,7 +143,8 @@ def test_examples_are_stepped_through_under_a_filter(page) -> None:
 def test_an_example_shows_gold_labels_weights_and_evidence_by_source(page) -> None:
     page.goto(EXAMPLE)
     assert page.locator(".sentence mark").all_inner_texts() == ["Marlow B-PER", "Port B-LOC", "Ellery I-LOC"]
-    head = page.locator("thead th").all_inner_texts()
+    said = page.get_by_role("region", name="What the experts say")
+    head = said.locator("thead th").all_inner_texts()
     assert head[:2] == ["word", "gold"]
     assert [name.split()[0] for name in head[2:]] == ["baseline", "text", "image", "moe"]
     weights = [float(x) for x in re.findall(r"\d\.\d\d", page.get_by_text("Weights in moe").inner_text())]
