@@ -15,7 +15,7 @@ from rich.console import Console
 
 from kc_schema.command import Command, Positive, options, printable
 from kc_schema.store import Place
-from pipelines.engine import Engine, Progress, default_workers
+from pipelines.engine import Engine, Progress, default_workers, timed
 from pipelines.text_index.connection import Tell
 from pipelines.text_index.options import TextIndexOptions
 
@@ -93,7 +93,10 @@ def _build_embedded(
     from pipelines.text_index.embedded_build import build_embedded_index
     from pipelines.text_index.embedded_files import index_folder
 
-    with Progress(console, "Index", 0, unit="sentences") as progress:
+    with (
+        timed(kc, "index", "sentences") as time_of,
+        Progress(console, "Index", 0, unit="sentences") as progress,
+    ):
         statistics = build_embedded_index(
             kc,
             workers=workers,
@@ -103,6 +106,7 @@ def _build_embedded(
             older=older,
             tell=tell,
         )
+        time_of.done = statistics.sentences if statistics.seconds else 0
     size = f"{statistics.sentences:,} sentences, {statistics.bytes / 1e6:,.1f} MB"
     if statistics.seconds:
         taken = f" ({statistics.taken:,} sentences as before)" if statistics.taken else ""
@@ -119,7 +123,10 @@ def _load_cluster(
 
     connection = chosen.cluster.connection()
     assert connection is not None, "TextIndexOptions.check comes first"
-    with Progress(console, "Load", 0, unit="documents") as progress:
+    with (
+        timed(kc, "load", "documents") as time_of,
+        Progress(console, "Load", 0, unit="documents") as progress,
+    ):
         statistics = load_snapshot(
             kc,
             connection,
@@ -133,6 +140,7 @@ def _load_cluster(
             progress=lambda done, total: progress.show(done, total=total),
             tell=tell,
         )
+        time_of.done = statistics.loaded
     size = f"{statistics.sentences:,} sentences, {statistics.paragraphs:,} paragraphs"
     what = f"loaded {statistics.loaded:,} documents" if statistics.loaded else "was loaded already"
     indices = ", ".join(statistics.indices)
