@@ -125,6 +125,12 @@ class BuildProgress:
     ) -> None:
         self._bar.__exit__(kind, error, trace)
 
+    @property
+    def fresh(self) -> int:
+        """How many pages of work units were read that are finished now and were not at the beginning."""
+        self._note_finished()
+        return self._pages - self._pages_at_start
+
     def look(self) -> None:
         """Look how far the workers are and show it."""
         self._note_finished()

@@ -52,9 +52,9 @@ class Arrays(NamedTuple):
     """
 
     blocks: Bytes
-    """Of every block, the length class (`scoring`) of each of its sentences (`coding.EMPTY` without one), a byte for every dense word with a bit for
-    each sentence that holds it, and, ascending, 8 times the word plus the sentence where a dense word stands once more
-    (twice where it stands three times), as differences to the one before."""
+    """Of every block, the length class (`scoring`) of each of its sentences, `coding.EMPTY` where there is none; a byte
+    for every dense word with a bit for each sentence that holds it; and, ascending, 8 times the word plus the sentence
+    where a dense word stands once more (twice where it stands three times), as differences to the one before."""
     block_places: npt.NDArray[np.int64]
     """Where each block begins there; one more for the end."""
     identities: Bytes

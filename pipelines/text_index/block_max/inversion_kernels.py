@@ -26,6 +26,8 @@ from pipelines.text_index.block_max.coding import (
 __all__ = [
     "code_vocabulary",
     "count_holding",
+    "decode_vocabulary",
+    "gather_words",
     "invert",
     "join_lists",
     "lay_out_lists",
@@ -372,3 +374,63 @@ def code_vocabulary(words, places, group):
             place += 1
     group_places[len(group_places) - 1] = place
     return coded[:place], group_places
+
+
+@compiled
+def decode_vocabulary(coded, places, group, count):
+    """Return the bytes of `count` coded words (`code_vocabulary`), and where each begins; one more for the end."""
+    begins = np.zeros(count + 1, np.int64)
+    place = np.int64(0)
+    for word in range(count):
+        shared, place = read_number(coded, place)
+        rest, place = read_number(coded, place)
+        begins[word + 1] = begins[word] + shared + rest
+        place += rest
+    words = np.empty(begins[count], np.uint8)
+    for start in range(0, count, group):
+        place = places[start // group]
+        for word in range(start, min(start + group, count)):
+            shared, place = read_number(coded, place)
+            rest, place = read_number(coded, place)
+            at = begins[word]
+            if shared:
+                words[at : at + shared] = words[begins[word - 1] : begins[word - 1] + shared]
+            words[at + shared : at + shared + rest] = coded[place : place + rest]
+            place += rest
+    return words, begins
+
+
+@compiled
+def gather_words(sources, counts, words, other_counts, other_words):
+    """Return the counts and words of all sentences of a unit.
+
+    Args:
+        sources: for each sentence which one of those in `counts` and `words` it is; -1 for the next other one.
+        counts, words: of known sentences; a negative count is one of no words.
+        other_counts, other_words: of the others, in their order.
+    """
+    begins = np.zeros(len(counts), np.int64)
+    place = np.int64(0)
+    for known in range(len(counts)):
+        begins[known] = place
+        place += max(counts[known], 0)
+    all_counts = np.empty(len(sources), np.uint32)
+    size = len(other_words)
+    for sentence in range(len(sources)):
+        if sources[sentence] >= 0:
+            size += counts[sources[sentence]]
+    all_words = np.empty(size, np.uint32)
+    at = other = other_at = 0
+    for sentence in range(len(sources)):
+        if sources[sentence] >= 0:
+            count = np.int64(counts[sources[sentence]])
+            begin = begins[sources[sentence]]
+            all_words[at : at + count] = words[begin : begin + count]
+        else:
+            count = np.int64(other_counts[other])
+            all_words[at : at + count] = other_words[other_at : other_at + count]
+            other += 1
+            other_at += count
+        all_counts[sentence] = count
+        at += count
+    return all_counts, all_words
