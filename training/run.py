@@ -163,7 +163,14 @@ def _mix(
         inputs={
             "mixture": as_mapping(mixture),
             "seed": seed,
-            "files": run.feature_checksums(splits),
+            "files": {
+                **run.feature_checksums(splits),
+                **{
+                    name: checksum
+                    for source in (mixture.gate.types if mixture.kind == "gate" else ())
+                    for name, checksum in run.evidence_checksums(source, splits).items()
+                },
+            },
             "convention": config.evaluation.convention,
         },
         needs=members,

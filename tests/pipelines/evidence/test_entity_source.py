@@ -171,3 +171,35 @@ def test_the_longest_names_are_found(text: str, names: list[str], found: list[st
     alias = Alias(1, 1, 1.0, 1.0, False, False, False)
     spans = find_mentions(text.split(), {name: [alias] for name in names})
     assert [span.name for span in spans] == found
+
+
+def test_evidence_says_of_what_types_its_articles_are(corpus: Path, tmp_path: Path) -> None:
+    import shutil
+
+    kc = tmp_path / "kc"
+    shutil.copytree(corpus, kc)
+    (tmp_path / "types.tsv").write_text("Q308\tplanet\nQ15869\thuman,singer\n")
+    made = ["--kc", str(kc), "--workers", "1"]
+    assert build_entities([*made, "--types", str(tmp_path / "types.tsv"), "--overwrite"]) == 0
+    data = write_data(tmp_path / "data", [("Mercury sang with his band", "B-PER O O O O")])
+    given = [
+        "--kc",
+        str(kc),
+        "--dataset",
+        "jsonl",
+        "--data",
+        str(data),
+        "--sources",
+        "text,entity,random_text",
+    ]
+    assert build_cache([*given, "--output", str(tmp_path / "cache")]) == 0
+    cache = open_cache(tmp_path / "cache", verify=True)
+    for source in ("text", "entity", "random_text"):
+        hits = [hit for own in cache.hits(source, "test").values() for hit in own]
+        known = {"Freddie Mercury": ("human", "singer"), "Mercury (planet)": ("planet",)}
+        assert hits, source
+        assert {hit.title: hit.types for hit in hits} == {hit.title: known.get(hit.title) for hit in hits}
+    assert "types" in cache.manifest["snapshots"]
+    (tmp_path / "types.tsv").write_text("Q308\tworld\n")
+    assert build_entities([*made, "--types", str(tmp_path / "types.tsv"), "--overwrite"]) == 0
+    assert build_cache([*given, "--output", str(tmp_path / "cache")]) == 1, "it was made from other types"
