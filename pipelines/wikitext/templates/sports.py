@@ -102,5 +102,14 @@ def country_in_song_contest(call: TemplateCall) -> str | None:
 @template("captain", "med", "gold", "silver", "bronze")
 def event(call: TemplateCall) -> str:
     """``{{goal|45}}`` -> ``45'``: the minutes; medals and cards without words say nothing."""
-    minutes = [argument for argument in call.positional() if argument and argument[0].isdecimal()]
-    return ", ".join(f"{minute}'" for minute in minutes)
+    arguments = call.positional()
+    if call.name == "sent off":
+        # The first tells how many yellow cards there were.
+        arguments = arguments[1:]
+    shown: list[str] = []
+    for argument in arguments:
+        if argument and argument[0].isdecimal():
+            shown.append(f"{argument}'")
+        elif argument and shown and call.name in ("goal", "goals scored", "og"):
+            shown[-1] += f" ({argument})"
+    return ", ".join(shown)
