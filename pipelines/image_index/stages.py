@@ -169,6 +169,14 @@ def _given_vectors(
     stages: Sequence[str],
 ) -> GivenVectors:
     """Take the vectors that are given, and return which images they spare; or which were spared before."""
+    if (
+        vectors is not None
+        and not vectors.embeddings
+        and (vectors.embeddings_encoder or vectors.embeddings_sha256)
+    ):
+        raise UsageError(
+            "--embeddings-encoder and --embeddings-sha256 say who made --embeddings FILE: give it, too"
+        )
     if vectors is not None and vectors.embeddings:
         if "fetch" not in stages:
             raise UsageError(

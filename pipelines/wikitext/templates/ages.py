@@ -132,7 +132,7 @@ def age(call: TemplateCall) -> str | None:
     return _years_between(start, _today(call)) or None
 
 
-@template("death date and given age", "death year and given age")
+@template("death date and given age", "death-date and given age", "death year and given age")
 def death_date_and_given_age(call: TemplateCall) -> str | None:
     """``{{death date and given age|2009|1|1|99}}`` -> ``January 1, 2009 (aged 99)``."""
     arguments = call.positional()

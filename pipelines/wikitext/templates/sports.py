@@ -30,6 +30,17 @@ def _register_seasons() -> None:
 
 _register_seasons()
 
+
+@template("NFL playoff year")
+def playoffs(call: TemplateCall) -> str | None:
+    """``{{NFL playoff year|1999}}`` -> ``[[1999–2000 NFL playoffs|1999]]``."""
+    year = call.get("1")
+    if len(year) != 4 or not year.isdecimal():
+        return None
+    following = "2000" if year == "1999" else f"{(int(year) + 1) % 100:02}"
+    return link(f"{year}–{following} NFL playoffs", year)
+
+
 # Templates that link a team's season: name -> what follows the team in the title.
 _TEAMS = {
     "cfb link": "football team",

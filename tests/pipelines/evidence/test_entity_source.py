@@ -10,11 +10,10 @@ from kc_schema.retrieval_cache import open_cache
 from kc_schema.tables import paragraph_id
 from pipelines.build_entities import main as build_entities
 from pipelines.build_retrieval_cache import main as build_cache
-from pipelines.build_text_kc import main as build_text
 from pipelines.entities.lookup import Alias
 from pipelines.evidence.entity_source import find_mentions
-from tests.dump_writer import DumpPage, redirect_page, write_dump
-from tests.sql_writer import write_page_props
+from tests.dump_writer import DumpPage, redirect_page
+from tests.entity_corpora import entity_corpus
 
 PLANET = (
     "'''Mercury''' is the smallest planet, and the nearest one to the Sun; its orbit takes eighty-eight days."
@@ -48,25 +47,8 @@ PAGES = [
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("kc")
-    dump = write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES)
-    write_page_props(
-        folder / "testwiki-20250101-page_props.sql.gz",
-        {1: {"wikibase_item": "Q308"}, 2: {"wikibase_item": "Q15869"}, 3: {"disambiguation": ""}},
-    )
-    arguments = [
-        "--dump",
-        str(dump),
-        "--output",
-        str(folder / "kc"),
-        "--workers",
-        "1",
-        "--page-props",
-        "auto",
-    ]
-    assert build_text(arguments) == 0
-    assert build_entities(["--kc", str(folder / "kc"), "--workers", "1"]) == 0
-    return folder / "kc"
+    properties = {1: {"wikibase_item": "Q308"}, 2: {"wikibase_item": "Q15869"}, 3: {"disambiguation": ""}}
+    return entity_corpus(tmp_path_factory.mktemp("kc"), PAGES, properties, indexed=True)
 
 
 def write_data(folder: Path, sentences: Sequence[tuple[str, str]]) -> Path:

@@ -333,6 +333,8 @@ def test_files_that_disagree_and_stages_without_fetching_are_refused(
     assert build(kc, one, *NOWHERE, "--stage", "encode") == 2
     assert "without --stage, or with --stage fetch" in capsys.readouterr().err
     assert build(kc, one, *NOWHERE, "--plan") == 2
+    assert main(["--kc", str(kc), *NOWHERE, "--embeddings-encoder", "x"]) == 2
+    assert "give it, too" in capsys.readouterr().err
     assert main(["--kc", str(kc), *NOWHERE]) == 1
     assert "give --embeddings FILE" in capsys.readouterr().err
 

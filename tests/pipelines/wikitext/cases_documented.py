@@ -428,4 +428,10 @@ CASES = [
     ("{{US$|1.5 million|long=no}} {{NFL Year|2000}}", "$1.5 million 2000", [("2000", "2000_NFL_season")]),
     ("{{val|1.5|-|2.5|u=km}}, {{val|2.8|-|3.2|e=21|u=kg}}", "1.5–2.5 km, (2.8–3.2)×10^21 kg", []),
     ("{{convert|6|ft|2|in|m|2|adj=on}} {{cvt|250|cc|cuin}}", "6-foot-2-inch (1.88 m) 250 cc (15 cu in)", []),
+    (
+        "{{NFL playoff year|1999}} {{splitspan|a|b}} {{bxtn|x}}",
+        "1999 a b x",
+        [("1999", "1999–2000_NFL_playoffs")],
+    ),
+    ("{{`}}{{;}} {{nowiki|y}}", "`; y", []),
 ]
