@@ -8,10 +8,10 @@ DUMP ?=
 DEMO ?= demo
 # What each kind of work installs; the text corpus needs none of the heavy extras.
 DEMO_EXTRAS := demo,serve
-LIGHT_EXTRAS := elasticsearch,serve,dev-light
+LIGHT_EXTRAS := elasticsearch,serve,storage,dev-light
 BENCH_EXTRAS := demo,bench
 TRAINING_EXTRAS := training,small-encoder
-TEST_EXTRAS := elasticsearch,image,training,explore,serve,dev
+TEST_EXTRAS := elasticsearch,image,training,explore,serve,storage,dev
 
 .PHONY: help setup demo demo-training test test-light test-slow lint format bench bench-text-index bench-planted constraints clean
 

@@ -102,7 +102,7 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         raise UsageError("--sample goes with --plan")
     started = time.monotonic()
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
-        given.index.check(lambda line: console.print(printable(line), markup=False, soft_wrap=True))
+        given.index.check(partial(_tell, console))
         dump = _fetched(given, console) if given.dump.startswith("wiki:") else given.dump
         parts, build = describe(
             dump,
@@ -114,7 +114,7 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
             limit=given.limit,
             page_props=given.page_props,
         )
-        with open_place(build) as place:
+        with open_place(build) as place, engine.writing(place.folder, partial(_tell, console)):
             manifest = find_finished(place, build, console, overwrite=given.overwrite)
             seconds = None
             if manifest is None:
@@ -125,6 +125,10 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         print(manifest.to_json(), end="")
     else:
         show_summary(Console(), given.output, manifest, seconds=seconds)
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_plan(given: BuildOptions, *, starting: float) -> None:

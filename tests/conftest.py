@@ -1,9 +1,16 @@
 """What all tests share: real data, and their order: what takes longest begins first."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.services.object_storage import ObjectStorage
 
 # Before anything imports torch or the hub's client, which read these once: several test processes share the cores,
 # sums do not depend on their number, and a model that is not there is an error at once.
@@ -50,3 +57,25 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.invented_corpus import write_invented
 
     return write_invented(tmp_path_factory.mktemp("invented"))
+
+
+@pytest.fixture(scope="session")
+def running_object_storage() -> Iterator[ObjectStorage]:
+    """A real S3 server, shared by the tests of one process."""
+    from tests.services.object_storage import object_storage
+
+    with object_storage() as storage:
+        yield storage
+
+
+@pytest.fixture
+def object_storage(
+    running_object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ObjectStorage]:
+    """The server with a bucket of the test's own, without faults; this process may write there."""
+    storage = running_object_storage
+    storage.new_bucket()
+    for name, value in storage.environment.items():
+        monkeypatch.setenv(name, value)
+    yield storage
+    storage.reset()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -97,6 +98,31 @@ class Engine:
                 self._pool.stop()
             self._pool = None
         self._cluster.stop()
+
+    @contextmanager
+    def writing(self, place: Path | str, tell: Callable[[str], object]) -> Iterator[None]:
+        """Let the steps of the block be the only ones that write into `place`, whose lock this process holds.
+
+        The lock keeps other drivers out, but not the job that a driver which was killed left on a cluster: that is
+        cancelled first.
+
+        Args:
+            place: a folder, or a name of what the steps write into.
+            tell: takes a line about each job that was cancelled.
+
+        Raises:
+            RunError: the cluster cannot be asked, or a job does not end.
+        """
+        if self.local:  # workers of this machine end with their driver
+            yield
+            return
+        name = str(place.absolute()) if isinstance(place, Path) else place
+        for job in self._cluster.begin_writing(name):
+            tell(f"cancelled a job that an earlier run had left on the cluster: {job}")
+        try:
+            yield
+        finally:
+            self._cluster.end_writing()
 
     def map(
         self,
