@@ -26,7 +26,14 @@ from kc_schema.store.files import (
     write_json,
     write_text,
 )
-from kc_schema.store.object_path import ObjectPath, as_path, find_matching, is_address, progress_interval
+from kc_schema.store.object_path import (
+    ObjectPath,
+    as_path,
+    find_matching,
+    is_address,
+    progress_interval,
+    require_here,
+)
 from kc_schema.store.object_storage import ObjectStorageError
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
@@ -61,6 +68,7 @@ __all__ = [
     "read_parquet",
     "remove",
     "replacing",
+    "require_here",
     "sizes",
     "to_json",
     "write_atomically",
