@@ -277,10 +277,26 @@ def height(call: TemplateCall) -> str | None:
 _OLD_STYLE = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})")
 
 
+def _both_styles(call: TemplateCall) -> str:
+    """Write a date whose days, months and years are given in the new style and the old; of the latter what differs."""
+    day, month, year, old_day, old_month, old_year = (call.get(str(number)) for number in range(1, 7))
+    # The day alone bends the words: "1826 год" is "1826 года".
+    year = year + "а" if year.endswith("год") else year
+    if old_year:
+        return f"{old_day} {old_month} {old_year} ({day} {month} {year})"
+    if old_month:
+        return f"{old_day} {old_month} ({day} {month}) {year}"
+    return f"{old_day} ({day}) {month} {year}"
+
+
 def old_style(call: TemplateCall) -> str | None:
-    """``{{СС3|13.05.1900}}`` -> ``30 апреля (13 мая) 1900``; a date that is no such stays as it is."""
+    """``{{СС3|13.05.1900}}``, ``{{СС|13|мая|1900|30|апреля}}`` -> ``30 апреля (13 мая) 1900``; others stay."""
     given = call.get("1")
+    if given.isdecimal() and len(given) < 3 and call.get("4"):
+        return _both_styles(call)
     match = _OLD_STYLE.fullmatch(given)
+    if match is None and call.get("3"):
+        return f"{call.get('3')} ({given}) {call.get('2')}".strip()
     if match is None:
         return given or None
     try:
