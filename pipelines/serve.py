@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from kc_schema.command import Command, Positive, options, printable
+from kc_schema.command import Command, Positive, given_options, options, printable
 from kc_schema.errors import UsageError, UserError
 from pipelines.text_index.options import SearchOptions
 
@@ -184,6 +184,9 @@ def serve(
     choice = EncoderChoice(pictures.encoder, pictures.encoder_cache, pictures.device)
     fetcher = PictureFetcher(pictures.image_host, most_bytes=limits.upload)
     corpus = ServedCorpus(index, choice, tell=tell, switched=switched)
+    unused = given_options(pictures)
+    if unused and corpus.current.images is None:
+        tell(f"note: {' and '.join(unused)}: no images are found here, so that is of no use")
     try:
         service = Service(corpus, limits, metrics, fetcher)
         prepare(service)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from kc_schema.anchors import targets
 from kc_schema.snapshot import Snapshot
 from kc_schema.store import Part, Place, Step, describe_part, fingerprint, read_json, write_atomically
+from pipelines.engine import timed
 from pipelines.page_index.layout import (
     FOLDER,
     FORMAT,
@@ -66,7 +67,10 @@ def build_page_index(
     if found is not None:
         return found
     inputs = _inputs(snapshot)
-    with Place(folder, owns=tuple(SCHEMAS), what="page index") as place:
+    with (
+        Place(folder, owns=tuple(SCHEMAS), what="page index") as place,
+        timed(snapshot.folder, "page index", "pages") as time_of,
+    ):
         bits = {table: _bits(rows) for table, rows in _expected_rows(snapshot).items()}
         sources = {"titles": _titles, "redirects": _redirects, "links": _links}
         parts = {}
@@ -78,6 +82,7 @@ def build_page_index(
                 )
             )
         manifest = PageIndexManifest(inputs, bits, parts)
+        time_of.done = snapshot.manifest.rows("pages")
         place.commit(manifest, [part for table in parts.values() for part in table])
         place.remove_work()
     return manifest

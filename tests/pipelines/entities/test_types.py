@@ -16,9 +16,8 @@ from pipelines.entities.build import files_with_types
 from pipelines.entities.lookup import EntityIndex
 from pipelines.entities.wikidata import read_instances
 from pipelines.extract_types import main as extract
-from tests.corpus_builder import build
-from tests.dump_writer import DumpPage, write_dump
-from tests.sql_writer import write_page_props
+from tests.dump_writer import DumpPage
+from tests.entity_corpora import entity_corpus
 
 
 def claim(item: str, rank: str = "normal", kind: str = "value") -> dict[str, object]:
@@ -102,11 +101,8 @@ def test_a_damaged_dump_is_one_line(tmp_path: Path, content: bytes, message: str
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     pages = [DumpPage(f"Page {n}", f"'''Page {n}''' is a page among others here.", n) for n in range(1, 6)]
-    dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages)
     items = {n: {"wikibase_item": f"Q{n}"} for n in range(1, 5)}
-    write_page_props(tmp_path / "testwiki-20250101-page_props.sql", items)
-    build(dump, tmp_path / "kc", page_props="auto")
-    return tmp_path / "kc"
+    return entity_corpus(tmp_path, pages, items, named=False)
 
 
 def types_in(kc: Path) -> list[list[str] | None]:
