@@ -188,12 +188,12 @@ def serve(
     if unused and corpus.current.images is None:
         tell(f"note: {' and '.join(unused)}: no images are found here, so that is of no use")
     try:
-        service = Service(corpus, limits, metrics, fetcher)
-        prepare(service)
-        app: ASGIApp = guarded(service, api_key=listen.key, hosts=_names(listen))
         with listen.listen() as listening:
             host = f"[{listen.host}]" if ":" in listen.host else listen.host
-            tell(greeting(f"http://{host}:{listening.getsockname()[1]}"))
+            address = f"http://{host}:{listening.getsockname()[1]}"
+            service = Service(corpus, limits, metrics, fetcher, lambda: tell(greeting(address)))
+            prepare(service)
+            app: ASGIApp = guarded(service, api_key=listen.key, hosts=_names(listen))
             config = uvicorn.Config(
                 app,
                 log_level="warning",
