@@ -70,8 +70,8 @@ bench: $(VENV)/.installed-bench  ## the whole build against bz2 decompression, t
 	$(PY) -m tests.bench.bench_extract --peers $(if $(DUMP),--dump '$(DUMP)')
 	$(PY) -m tests.bench.bench_hostile
 
-bench-text-index: $(VENV)/.installed-light  ## time the text index on invented articles, beside tantivy
-	$(PY) -m tests.bench.bench_text_index --tantivy
+bench-text-index: $(VENV)/.installed-bench  ## time the text index on invented articles, beside tantivy and bm25s
+	$(PY) -m tests.bench.bench_text_index --beside tantivy bm25s
 
 bench-planted: $(VENV)/.installed-test  ## show on planted data that experts, gate and mixture do their work
 	$(PY) -m tests.bench.bench_planted

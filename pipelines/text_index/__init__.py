@@ -25,7 +25,7 @@ def open_index(
         max_document_frequency: leave out terms found in more than this share of the sentences, which is
             faster and not the same (docs/elasticsearch.md); None keeps all.
         index_prefix: of the cluster's aliases, ``PREFIX-sentences`` and ``PREFIX-paragraphs``.
-        tell: takes a line where a cluster that is not ready is waited for.
+        tell: takes a line where a cluster that is not ready is waited for, or the first search will take longer.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -47,4 +47,4 @@ def open_index(
         )
     from pipelines.text_index.embedded import EmbeddedIndex
 
-    return EmbeddedIndex(path_or_url, max_document_frequency=max_document_frequency)
+    return EmbeddedIndex(path_or_url, max_document_frequency=max_document_frequency, tell=tell)

@@ -20,8 +20,10 @@ from kc_schema.store import Rows, checksum, local_copy
 from kc_schema.tables import PARAGRAPHS_PER_PAGE
 from kc_schema.wikidata_ids import WikidataIds
 from pipelines.text_index.analysis import analyser, foldable
+from pipelines.text_index.block_max.compiling import is_kept
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
+from pipelines.text_index.connection import Tell
 from pipelines.text_index.embedded_files import (
     LOOKED_UP,
     PAGES_FILE,
@@ -43,7 +45,12 @@ class EmbeddedIndex:
     """The index that `build_embedded_index` made; see `TextIndex` for what a search means."""
 
     def __init__(
-        self, kc: Path | str, *, max_document_frequency: float | None = None, threads: int | None = None
+        self,
+        kc: Path | str,
+        *,
+        max_document_frequency: float | None = None,
+        threads: int | None = None,
+        tell: Tell | None = None,
     ) -> None:
         """Open the index of the snapshot in `kc`.
 
@@ -52,6 +59,7 @@ class EmbeddedIndex:
             max_document_frequency: leave out terms found in more than this share of the sentences; None keeps
                 all. A query of nothing but such terms keeps them.
             threads: queries searched at the same time; None takes one for each core.
+            tell: takes a line where the first search of a machine will take longer.
 
         Raises:
             kc_schema.snapshot.SnapshotError: no finished snapshot there.
@@ -88,6 +96,8 @@ class EmbeddedIndex:
         if step.result() is None:
             raise self._changed()
         self._check_unchanged()
+        if tell is not None and not is_kept("search_windows"):
+            tell("the first search compiles what searches, once on this machine: some ten seconds")
         self._analyser = analyser()
         self._max_document_frequency = max_document_frequency
         self._sentences = description.sentences

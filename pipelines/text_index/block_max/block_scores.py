@@ -12,13 +12,12 @@ from pipelines.text_index.block_max.coding import (
     SENTENCE_BITS,
     SPARE,
     STRETCH,
-    compiled,
     entry_end,
     identity_of,
-    lean,
     read_frequencies,
     read_number,
 )
+from pipelines.text_index.block_max.compiling import compiled, lean
 
 __all__ = ["bytes_of_stretch", "keep_best", "round_score", "score_block", "score_window"]
 

@@ -1,18 +1,13 @@
-"""How numbers, ids and entries stand in the files of the index: the compiled functions that a build and a search share.
-
-Numba compiles them once a machine and keeps them beside this file, or in the user's cache folder. They hold no lock of
-Python, so that threads work side by side.
-"""
+"""How numbers, ids and entries stand in the files of the index: compiled functions that a build and a search share."""
 
 # Types of compiled functions are inferred from their arguments.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from pipelines.text_index.block_max.compiling import lean
 
 __all__ = [
     "BLOCK",
@@ -24,10 +19,8 @@ __all__ = [
     "SLOTS_PER_IDENTITY",
     "SPARE",
     "STRETCH",
-    "compiled",
     "entry_end",
     "identity_of",
-    "lean",
     "length_class",
     "read_frequencies",
     "read_number",
@@ -53,12 +46,6 @@ MANY = 248
 """From here on, an entry's byte says that several sentences of the block hold the word, or one more than once."""
 SIZED = 255
 """The frequencies of such an entry take more bytes than its byte can say."""
-
-compiled = njit(cache=True, nogil=True, boundscheck=False)
-_UNCOUNTED: dict[str, Any] = {"_nrt": False}
-lean = njit(cache=True, nogil=True, boundscheck=False, **_UNCOUNTED)
-"""For functions that make no arrays: without counting references to those they are given, a search takes half the
-time."""
 
 
 @lean

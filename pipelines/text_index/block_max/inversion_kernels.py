@@ -16,12 +16,12 @@ from pipelines.text_index.block_max.coding import (
     SIZED,
     SLOTS_PER_IDENTITY,
     STRETCH,
-    compiled,
     length_class,
     read_number,
     size_of_number,
     write_number,
 )
+from pipelines.text_index.block_max.compiling import compiled
 
 __all__ = [
     "code_vocabulary",

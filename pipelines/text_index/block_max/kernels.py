@@ -23,11 +23,10 @@ from pipelines.text_index.block_max.coding import (
     MANY,
     SPARE,
     STRETCH,
-    compiled,
     entry_end,
-    lean,
     read_number,
 )
+from pipelines.text_index.block_max.compiling import compiled, lean
 
 __all__ = ["Best", "CodedQueries", "bounds_of_string", "search_windows"]
 

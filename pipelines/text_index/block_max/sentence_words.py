@@ -15,11 +15,11 @@ from pipelines.text_index.block_max.coding import (
     SLOTS_PER_IDENTITY,
     SPARE,
     STRETCH,
-    compiled,
     entry_end,
     read_frequencies,
     read_number,
 )
+from pipelines.text_index.block_max.compiling import compiled
 
 __all__ = ["take_words"]
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.text_index.block_max.coding import compiled, read_number
+from pipelines.text_index.block_max.coding import read_number
+from pipelines.text_index.block_max.compiling import compiled
 
 __all__ = ["find_terms"]
 
