@@ -12,14 +12,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from numba import config, njit
+import numba
+from numba import njit
 
 __all__ = ["compiled", "is_kept", "lean"]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
+_CONFIG: Any = numba.config
 _HERE = Path(__file__).parent
 _USERS = "~/.cache/entity-knowledge-corpus"
 
@@ -28,7 +28,7 @@ def _find_folder() -> Path | None:
     """Return the folder of what is compiled; None where nothing can be written, so that each process compiles."""
     sources = sorted(_HERE.glob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    places = [config.CACHE_DIR] if config.CACHE_DIR else [_HERE / "__pycache__", _USERS]
+    places = [_CONFIG.CACHE_DIR] if _CONFIG.CACHE_DIR else [_HERE / "__pycache__", _USERS]
     for place in places:
         try:
             folder = Path(place).expanduser() / f"block_max-{digest}"
@@ -43,17 +43,14 @@ def _find_folder() -> Path | None:
 _FOLDER = _find_folder()
 
 
-def _compiler(**options: Any) -> Callable[[Function], Function]:
-    def compile_later(function: Function) -> Function:
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(_FOLDER or before)
+def _compiler(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    def compile_later(function: Callable[..., Any]) -> Any:
+        before = _CONFIG.CACHE_DIR
+        _CONFIG.CACHE_DIR = str(_FOLDER or before)
         try:
-            found: Function = njit(cache=_FOLDER is not None, nogil=True, boundscheck=False, **options)(
-                function
-            )
+            return njit(cache=_FOLDER is not None, nogil=True, boundscheck=False, **options)(function)
         finally:
-            config.CACHE_DIR = before
-        return found
+            _CONFIG.CACHE_DIR = before
 
     return compile_later
 
