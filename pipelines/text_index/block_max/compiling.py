@@ -28,7 +28,7 @@ def _find_folder() -> Path | None:
     """Return the folder of what is compiled; None where nothing can be written, so that each process compiles."""
     sources = sorted(_HERE.glob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    places = [_CONFIG.CACHE_DIR] if _CONFIG.CACHE_DIR else [_HERE / "__pycache__", _USERS]
+    places: list[Any] = [_CONFIG.CACHE_DIR] if _CONFIG.CACHE_DIR else [_HERE / "__pycache__", _USERS]
     for place in places:
         try:
             folder = Path(place).expanduser() / f"block_max-{digest}"
