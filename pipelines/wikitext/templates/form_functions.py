@@ -26,6 +26,8 @@ _BETWEEN = frozenset(
     ("à", "et", "ou", "-", "–", "—", "x", "×", "±", "+/-", "a", "e", "y", "o", "i", "до", "и")
 )
 _DASHES = frozenset(("-", "–", "—"))
+# How German templates name the way of writing: {{FormatNum|1234567|de}}.
+_GERMAN_FORMATS = frozenset(("de", "de_currency", "dewiki", "din", "at", "ch"))
 
 
 def number(call: TemplateCall) -> str | None:
@@ -39,10 +41,16 @@ def number(call: TemplateCall) -> str | None:
         return None
     shown = _written(arguments[0], language)
     rest = arguments[1:]
+    if language == "de" and rest and rest[0].lower() in _GERMAN_FORMATS:
+        rest = rest[1:]
     if len(rest) > 1 and rest[0] in _BETWEEN and _WHOLE.fullmatch(rest[1]):
         sign = "–" if rest[0] in _DASHES else f" {rest[0].replace('+/-', '±')} "
         shown += sign + _written(rest[1], language)
         rest = rest[2:]
+    for between in ("à", "et", "ou", "x", "×", "±"):
+        # A second number by name: {{unité/2|250|à=500|habitants}}.
+        if second := call.get(between):
+            shown += f" {between.replace('x', '×')} {_written(second, language)}"
     if power := call.get("e"):
         shown += f"×10<sup>{power}</sup>"
     units = []

@@ -120,6 +120,11 @@ SHOWN = [
     ("fr", "{{FRA-d}}[[France]] {{heures|10}} {{durée|1|2|3}} {{n° avec majuscule|5}} {{CO2}} {{km²|5}}"
      " 3 {{m2}} {{etc.}}",
      "France 10 h 1 h 2 min 3 s No 5 CO2 5 km2 3 m2 etc."),
+    ("fr", "{{unité/2|250|à=5000|habitants}} {{dunité|5|6|cm}} {{lang|langue=en|word}}",
+     "250 à 5 000 habitants 5 × 6 cm word"),
+    ("fr", "a {{DOI|10.1/2}} {{doi|10.1/2}}", "a doi:10.1/2 doi:10.1/2"),
+    ("de", "a {{DOI|10.1/2}} {{FormatNum|1234567|de}}", "a doi:10.1/2 1.234.567"),
+    ("es", "{{convertir|100|km|mi|0}} {{unidad|100|km}}", "100 km (62 mi) 100 km"),
     ("es", "H{{subíndice|2}}O {{ordinal|5}} {{euro|3}} {{sel|fútbol|ESP}}", "H2O 5.º 3 € España"),
     ("pt", "{{-séc|V}} {{n.º|5}} {{km2|3}} {{USD|4}} {{BRAb}}{{fb|BRA}} {{ling|en}} {{flag|Brasil}}",
      "século V a.C. n.º 5 3 km2 US$ 4 Brasil (em inglês) Brasil"),
