@@ -21,7 +21,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, Share, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place, to_json
+from kc_schema.store import Place, as_path, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
@@ -211,8 +211,9 @@ def describe(
     try:
         parts = find_parts(dump)
     except DumpError as error:
-        with contextlib.suppress(OSError):
-            if has_manifest(Path(dump)) or (Path(dump) / "sentences").is_dir():
+        with contextlib.suppress(OSError, UsageError):
+            folder = as_path(dump)
+            if has_manifest(folder) or (folder / "sentences").is_dir():
                 raise BuildError(
                     f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
                     f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"

@@ -16,15 +16,24 @@ from kc_schema.store.files import (
     fingerprint,
     local_copy,
     parts_listed,
+    put_folder,
     read_json,
     remove,
     replacing,
+    sizes,
     to_json,
     write_atomically,
     write_json,
     write_text,
 )
-from kc_schema.store.object_path import ObjectPath, as_path, is_address
+from kc_schema.store.object_path import (
+    ObjectPath,
+    as_path,
+    find_matching,
+    is_address,
+    progress_interval,
+    require_here,
+)
 from kc_schema.store.object_storage import ObjectStorageError
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
@@ -45,17 +54,22 @@ __all__ = [
     "checksum",
     "describe_part",
     "explain_file_errors",
+    "find_matching",
     "fingerprint",
     "is_address",
     "list_row_groups",
     "local_copy",
     "open_parquet",
     "parts_listed",
+    "progress_interval",
+    "put_folder",
     "read_footer",
     "read_json",
     "read_parquet",
     "remove",
     "replacing",
+    "require_here",
+    "sizes",
     "to_json",
     "write_atomically",
     "write_json",

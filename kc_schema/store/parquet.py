@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from kc_schema.store.local_copies import kept_copy
 from kc_schema.store.object_files import ObjectReader
 from kc_schema.store.object_path import ObjectPath
 
@@ -37,4 +38,7 @@ def read_parquet(path: Path, *, columns: list[str] | None = None) -> Any:
 
 
 def _source(path: Path) -> Any:
-    return ObjectReader(path.address) if isinstance(path, ObjectPath) else path
+    if not isinstance(path, ObjectPath):
+        return path
+    reader = ObjectReader(path.address)
+    return kept_copy(path.address, reader.info) or reader

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kc_schema.store import open_parquet, read_parquet
 from kc_schema.tables import APPARATUS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import unit_folder
@@ -99,7 +100,7 @@ def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Tab
     path = unit_folder(build, unit) / f"{table}.parquet"
     if not path.exists():
         return UNIT_TABLES[table].empty_table()
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         rows = file.read_row_groups(_groups(file, page_ids), use_threads=False)
     inside = is_among(page_ids, page_ids_of(rows))
     rows = pa.table(rows.columns, schema=UNIT_TABLES[table])
@@ -108,7 +109,7 @@ def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Tab
 
 def kept_rows(build: Build, unit: int, page_ids: Ids) -> pa.Table:
     """Return what a work unit has kept of some pages, which ascend."""
-    rows = pq.read_table(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
+    rows = read_parquet(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
     return rows.filter(pa.array(is_among(page_ids, rows["page_id"].to_numpy())))
 
 
@@ -140,7 +141,7 @@ def _pages(build: Build, unit: int, first: int = 0, end: int | None = None) -> _
     """Return a work unit's pages, or those with ``first <= page_id < end``."""
     columns = ["page_id", "revision_id", *(["reused"] if build.keep else [])]
     name = "kept" if build.keep else "pages"
-    rows = pq.read_table(unit_folder(build, unit) / f"{name}.parquet", columns=columns)
+    rows = read_parquet(unit_folder(build, unit) / f"{name}.parquet", columns=columns)
     ids, revisions = rows["page_id"].to_numpy(), rows["revision_id"].to_numpy()
     reused = rows["reused"].to_numpy() if build.keep else np.zeros(len(ids), bool)
     inside = (ids >= first) if end is None else (ids >= first) & (ids < end)

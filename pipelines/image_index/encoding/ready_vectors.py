@@ -198,7 +198,8 @@ def take_vectors(
         )
     parts, vectors = _merge_runs(paths, layout, plan, stated.dimension, left_out)
     shutil.rmtree(runs)
-    found = ReadyVectors(source, stated, tuple(parts), vectors, dict(sorted(left_out.items())))
+    losses = {reason: count for reason, count in sorted(left_out.items()) if count}
+    found = ReadyVectors(source, stated, tuple(parts), vectors, losses)
     write_json(layout.work / _RECORD, found)
     return found
 

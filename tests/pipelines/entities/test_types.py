@@ -80,6 +80,28 @@ def test_classes_of_a_wikis_items_are_read(
     assert counts["lines that are no entity"] == 2
 
 
+def test_classes_may_be_called_by_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def named(number: int, **labels: str) -> dict[str, object]:
+        """A class: a subclass of something, with names, and without a page in the wiki."""
+        claims = {"P279": [claim("Q35120")]}
+        spoken = {code: {"language": code, "value": name} for code, name in labels.items()}
+        return item(number, wiki="otherwiki", claims=claims, labels=spoken)
+
+    classes = [named(5, en="human", de="Mensch"), named(36180, mul="writer"), named(515, de="Stadt")]
+    no_class = item(42, wiki="otherwiki", labels={"en": {"value": "no class"}})
+    empty = item(7, wiki="otherwiki", claims={"P279": []}, labels=[])
+    dump = write(tmp_path / "w.json", [*spelled(ITEMS), *spelled([*classes, no_class, empty])])
+    output = tmp_path / "types.parquet"
+    assert extract(["--dump", str(dump), "--wiki", "testwiki", "--names", "en", "--output", str(output)]) == 0
+    assert pq.read_table(output).to_pylist() == [
+        {"id": "Q1", "types": ["writer", "Q42"]},
+        {"id": "Q2", "types": ["human"]},
+        {"id": "Q5", "types": ["Q515"]},
+    ]
+    assert "types without a name, left as ids: 2" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["types.parquet", "w.json"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
