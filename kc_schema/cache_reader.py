@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.cache_tables import HITS, NO_RELATION, OPTIONAL, CacheError
 from kc_schema.hit import Hit
-from kc_schema.store import checksum
+from kc_schema.store import as_path, checksum, read_parquet
 
 __all__ = ["FORMAT", "MANIFEST", "REPORT", "SPEED", "Example", "RetrievalCache", "open_cache"]
 
@@ -254,7 +253,7 @@ class RetrievalCache:
     def _read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         self._require(name)
         try:
-            return pq.read_table(self.folder / name, columns=columns)
+            return read_parquet(self.folder / name, columns=columns)
         except (OSError, pa.ArrowException) as error:
             raise CacheError(f"cache {self.folder}: {name} cannot be read: {error}") from error
 
@@ -270,7 +269,7 @@ def open_cache(folder: Path | str, *, verify: bool = False) -> RetrievalCache:
         CacheError: there is no manifest, it is not one of a retrieval cache of this format, or (with
             `verify`) a file is missing or differs.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

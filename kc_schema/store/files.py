@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from kc_schema.errors import UserError
-from kc_schema.store.local_copies import copy_of_folder, temporary_file
+from kc_schema.store.local_copies import copy_of_folder, new_temporary_file, temporary_file
 from kc_schema.store.object_path import ObjectPath, as_path
 from kc_schema.store.object_storage import ObjectStorageError
 
@@ -31,10 +31,12 @@ __all__ = [
     "fingerprint",
     "from_plain",
     "local_copy",
+    "may_write",
     "parts_listed",
     "read_json",
     "remove",
     "replacing",
+    "scratch_folder",
     "to_json",
     "write_atomically",
     "write_json",
@@ -144,6 +146,34 @@ def remove(path: Path, *, ignore_errors: bool = False) -> None:
         shutil.rmtree(path, ignore_errors=ignore_errors)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Give the block an empty folder on this machine for what nobody needs behind it; it is removed at the end.
+
+    It is `folder` itself, or one among the temporary files of this process where that is in object storage.
+    """
+    here = new_temporary_file(folder.name) if isinstance(folder, ObjectPath) else folder
+    remove(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    try:
+        yield here
+    finally:
+        remove(here, ignore_errors=True)
+
+
+def may_write(folder: Path) -> bool:
+    """Tell whether this process may write in a folder."""
+    if not isinstance(folder, ObjectPath):
+        return os.access(folder, os.W_OK)
+    probe = folder / f".{secrets.token_hex(6)}.tmp"
+    try:
+        probe.write_text("")
+        probe.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True
 
 
 def local_copy(path: Path, *, sha256: str | None = None) -> Path:

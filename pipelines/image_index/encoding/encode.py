@@ -24,7 +24,7 @@ from rich.console import Console
 
 from kc_schema.image_manifest import EncoderDescription
 from kc_schema.image_tables import embeddings_schema
-from kc_schema.store import Part, Step, fingerprint, read_json, write_json
+from kc_schema.store import Part, Step, fingerprint, read_json, read_parquet, write_json
 from pipelines.engine import Engine, Progress
 from pipelines.image_index.encoding.cluster_vectors import encode_elsewhere, remove_vectors
 from pipelines.image_index.encoding.image_vectors import Vector, find_batch_size, vectors_of_images
@@ -200,13 +200,13 @@ def _check_encoder(layout: Layout, encoder: Encoder) -> None:
 
 def _made_by(path: Path) -> tuple[str, str]:
     """Return the fingerprint and the name of the encoder that made a part."""
-    metadata = pq.read_schema(path).metadata or {}
+    metadata = read_footer(path).metadata or {}
     return metadata.get(ENCODER, b"").decode(), metadata.get(b"name", b"").decode()
 
 
 def _images(layout: Layout, number: int) -> tuple[list[int], list[str]]:
     """Return ids and checksums of the images of a part that were had, by id."""
-    table = pq.read_table(layout.part("records", number), columns=["image_id", "status", "sha256"])
+    table = read_parquet(layout.part("records", number), columns=["image_id", "status", "sha256"])
     table = table.filter(pc.equal(table["status"], "ok"))
     return table["image_id"].to_pylist(), table["sha256"].to_pylist()
 
@@ -245,7 +245,7 @@ def _vectors_of(layout: Layout, number: int, encoder: Encoder | None) -> dict[st
         return {}
     if encoder is not None and _made_by(path)[0] != encoder.fingerprint:
         return {}
-    table = pq.read_table(path).combine_chunks()
+    table = read_parquet(path).combine_chunks()
     if not len(table):
         return {}
     values = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
