@@ -24,9 +24,9 @@ from kc_schema.cache_tables import (
     table_of_hits,
 )
 from kc_schema.store import (
-    as_path,
     Part,
     Place,
+    as_path,
     describe_part,
     read_footer,
     read_parquet,

@@ -21,7 +21,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, Share, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place, to_json
+from kc_schema.store import Place, as_path, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
@@ -102,7 +102,7 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         raise UsageError("--sample goes with --plan")
     started = time.monotonic()
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
-        given.index.check(lambda line: console.print(printable(line), markup=False, soft_wrap=True))
+        given.index.check(partial(_tell, console))
         dump = _fetched(given, console) if given.dump.startswith("wiki:") else given.dump
         parts, build = describe(
             dump,
@@ -114,7 +114,7 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
             limit=given.limit,
             page_props=given.page_props,
         )
-        with open_place(build) as place:
+        with open_place(build) as place, engine.writing(place.folder, partial(_tell, console)):
             manifest = find_finished(place, build, console, overwrite=given.overwrite)
             seconds = None
             if manifest is None:
@@ -125,6 +125,10 @@ def run(given: BuildOptions, beam_arguments: Sequence[str]) -> None:
         print(manifest.to_json(), end="")
     else:
         show_summary(Console(), given.output, manifest, seconds=seconds)
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_plan(given: BuildOptions, *, starting: float) -> None:
@@ -207,8 +211,9 @@ def describe(
     try:
         parts = find_parts(dump)
     except DumpError as error:
-        with contextlib.suppress(OSError):
-            if has_manifest(Path(dump)) or (Path(dump) / "sentences").is_dir():
+        with contextlib.suppress(OSError, UsageError):
+            folder = as_path(dump)
+            if has_manifest(folder) or (folder / "sentences").is_dir():
                 raise BuildError(
                     f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
                     f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"

@@ -278,7 +278,7 @@ def _plan(given: RefreshOptions, root: Root, dump: str, current: Path | None, wa
 
 
 def _build(dump: str, build: Build, engine: Engine, watch: Watch) -> Manifest:
-    with watch.step("build"), open_place(build) as place:
+    with watch.step("build"), open_place(build) as place, engine.writing(place.folder, watch.say):
         manifest = find_finished(place, build, watch.console, overwrite=False)
         if manifest is None:
             manifest = build_text_corpus(find_parts(dump), build, place, engine, watch.console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from pipelines.text_corpus.output import find_finished, open_place
 
 class HereEngine:
     """Runs every step in this process, one after the other."""
+
+    def writing(self, place: Path | str, tell: Callable[[str], object]) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def map(
         self,

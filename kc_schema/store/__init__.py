@@ -17,16 +17,18 @@ from kc_schema.store.files import (
     local_copy,
     may_write,
     parts_listed,
+    put_folder,
     read_json,
     remove,
     replacing,
-    scratch_folder,
+    sizes,
+    temporary_folder,
     to_json,
     write_atomically,
     write_json,
     write_text,
 )
-from kc_schema.store.object_path import ObjectPath, as_path, is_address
+from kc_schema.store.object_path import ObjectPath, as_path, find_matching, is_address, progress_interval
 from kc_schema.store.object_storage import ObjectStorageError
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
@@ -47,6 +49,7 @@ __all__ = [
     "checksum",
     "describe_part",
     "explain_file_errors",
+    "find_matching",
     "fingerprint",
     "is_address",
     "list_row_groups",
@@ -54,12 +57,15 @@ __all__ = [
     "may_write",
     "open_parquet",
     "parts_listed",
+    "progress_interval",
+    "put_folder",
     "read_footer",
     "read_json",
     "read_parquet",
     "remove",
     "replacing",
-    "scratch_folder",
+    "sizes",
+    "temporary_folder",
     "to_json",
     "write_atomically",
     "write_json",

@@ -9,8 +9,9 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args, get_origin
@@ -19,7 +20,7 @@ import msgspec
 
 from kc_schema.errors import UserError
 from kc_schema.store.local_copies import copy_of_folder, new_temporary_file, temporary_file
-from kc_schema.store.object_path import ObjectPath, as_path
+from kc_schema.store.object_path import ObjectPath, as_path, remove_objects
 from kc_schema.store.object_storage import ObjectStorageError
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "local_copy",
     "may_write",
     "parts_listed",
+    "put_folder",
     "read_json",
     "remove",
     "replacing",
-    "scratch_folder",
+    "sizes",
+    "temporary_folder",
     "to_json",
     "write_atomically",
     "write_json",
@@ -65,6 +68,8 @@ _PART_KEYS = {field.name for field in fields(Part)}
 
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
+    if isinstance(path, ObjectPath):
+        path = path.kept() or path
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
@@ -79,6 +84,25 @@ def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
 
         rows = read_footer(path).num_rows
     return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
+
+
+def sizes(folder: Path, files: Iterable[str]) -> dict[str, int]:
+    """Return the bytes of those of the `files`, paths inside the folder, that are there."""
+    if isinstance(folder, ObjectPath):
+        wanted = set(files)
+        tops = sorted({file.partition("/")[0] for file in wanted})
+        found = {
+            path: size for top in tops for path, size in ObjectPath(f"{folder}/{top}").file_sizes().items()
+        }
+        inside = {path.relative_to(folder).as_posix(): size for path, size in found.items()}
+        return {file: inside[file] for file in wanted if file in inside}
+    there: dict[str, int] = {}
+    for file in files:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            state = (folder / file).stat()
+            if stat.S_ISREG(state.st_mode):
+                there[file] = state.st_size
+    return there
 
 
 def parts_listed(record: Path) -> list[Part]:
@@ -117,7 +141,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if isinstance(path, ObjectPath):
         with temporary_file(path.name) as temporary:
             yield temporary
-            path.upload(temporary)
+            path.upload_and_keep(temporary)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
@@ -149,7 +173,7 @@ def remove(path: Path, *, ignore_errors: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
+def temporary_folder(folder: Path) -> Iterator[Path]:
     """Give the block an empty folder on this machine for what nobody needs behind it; it is removed at the end.
 
     It is `folder` itself, or one among the temporary files of this process where that is in object storage.
@@ -174,6 +198,30 @@ def may_write(folder: Path) -> bool:
     except PermissionError:
         return False
     return True
+
+
+def put_folder(source: Path, target: Path, *, record: str) -> None:
+    """Put a finished folder of this machine in the place of another; it is gone from where it was.
+
+    A kill in the middle leaves no file `record` at the target, or all of the old folder, or all of the new one.
+
+    Args:
+        record: the file of the folder that says what is in it, without which the others count for nothing.
+    """
+    if isinstance(target, ObjectPath):
+        (target / record).unlink(missing_ok=True)
+        files = sorted(path for path in source.rglob("*") if path.is_file())
+        written = {target / path.relative_to(source): path for path in files}
+        remove_objects([path for path in target.files() if path not in written])
+        for path in sorted(written, key=lambda path: path == target / record):
+            ObjectPath(str(path)).upload(written[path])
+        shutil.rmtree(source)
+        return
+    old = source.with_name(f"{source.name}.old")
+    if target.exists():
+        target.replace(old)
+    source.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def local_copy(path: Path, *, sha256: str | None = None) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from kc_schema.store.local_copies import kept_copy
 from kc_schema.store.object_files import ObjectReader
 from kc_schema.store.object_path import ObjectPath, as_path
 
@@ -40,4 +41,7 @@ def read_parquet(path: Path | str, *, columns: Sequence[str] | None = None) -> A
 
 def _source(path: Path | str) -> Any:
     place = as_path(path)
-    return ObjectReader(place.address) if isinstance(place, ObjectPath) else place
+    if not isinstance(place, ObjectPath):
+        return place
+    reader = ObjectReader(place.address)
+    return kept_copy(place.address, reader.info) or reader

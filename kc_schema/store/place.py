@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from kc_schema.errors import UserError
 from kc_schema.store.files import TEMPORARY, Part, explain_file_errors, remove, write_json
 from kc_schema.store.lease import Lease, LeaseHeldError
+from kc_schema.store.local_copies import scratch_folder
 from kc_schema.store.object_path import ObjectPath, as_path, remove_objects
 
 __all__ = ["WORK", "Place", "PlaceBusyError"]
@@ -69,6 +70,14 @@ class Place:
     def work(self) -> Path:
         """The folder of what is not part of the finished thing; `commit` leaves it, `remove_work` takes it away."""
         return self.folder / WORK
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of this machine for what is mapped into memory on the way; what lies there is there again next time.
+
+        In object storage it is another one than `work`: what workers share lies there.
+        """
+        return scratch_folder(str(self.folder)) if isinstance(self.folder, ObjectPath) else self.work
 
     def __enter__(self) -> Place:
         with explain_file_errors(self.folder, "give another folder, or make room and rights there"):
@@ -138,7 +147,8 @@ class Place:
     def remove_work(self) -> None:
         """Remove what was needed on the way only."""
         self._check_held()
-        remove(self.work, ignore_errors=True)
+        for folder in {self.work, self.scratch}:
+            remove(folder, ignore_errors=True)
 
     def _remove_temporary_files(self) -> None:
         if isinstance(self.folder, ObjectPath):

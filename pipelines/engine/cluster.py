@@ -7,8 +7,11 @@ import json
 import os
 import platform
 import re
+import secrets
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,6 +20,8 @@ from kc_schema.errors import UserError
 from pipelines.engine.beam_options import quiet_beam, starts_job_server
 from pipelines.engine.code_version import CodeVersion, code_version
 from pipelines.engine.errors import RunError
+from pipelines.engine.flink_jobs import cancel_jobs, flink_address, job_name
+from pipelines.engine.job_server import with_watch
 
 __all__ = ["Cluster"]
 
@@ -33,8 +38,11 @@ class Cluster:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = list(arguments)
+        self._given = tuple(arguments)
         self._job_server: Any = None
         self._begun = False
+        self._place = ""
+        self._driver = secrets.token_hex(8)
 
     def start(self) -> None:
         """Start the job server, where the runner has one that nobody has started; several calls are as one.
@@ -51,9 +59,10 @@ class Cluster:
 
             port = _free_port()
             self._arguments.append(f"--job_port={port}")
-            server = runner.default_job_server(PipelineOptions(self._arguments))
             try:
-                server.start()
+                server = runner.default_job_server(with_watch(PipelineOptions(self._arguments), self._driver))
+                with _handler_of_interrupts_kept():
+                    server.start()
             except Exception as error:
                 raise RunError(_explain_job_server(error, type(runner).__name__)) from error
             self._job_server = server
@@ -66,6 +75,21 @@ class Cluster:
         if server is not None:
             server.stop()
 
+    def begin_writing(self, place: str) -> list[str]:
+        """Name all jobs from now on after `place`; cancel those that an earlier driver left, and return their names.
+
+        Raises:
+            RunError: the cluster cannot be asked, or a job does not end.
+        """
+        address = flink_address(self._given)
+        cancelled = cancel_jobs(address, place=place) if address else []
+        self._place = place
+        return cancelled
+
+    def end_writing(self) -> None:
+        """Name no more jobs after a place."""
+        self._place = ""
+
     def run(self, step: Callable[[I], R], items: Sequence[I], label: str) -> None:
         """Do a step for all items; what it returns is not brought here.
 
@@ -76,7 +100,8 @@ class Cluster:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
 
-        pipeline = beam.Pipeline(options=PipelineOptions(self._arguments))
+        name = job_name(self._given, label, place=self._place, driver=self._driver)
+        pipeline = beam.Pipeline(options=PipelineOptions([*self._arguments, f"--job_name={name}"]))
         _ = (
             pipeline
             | f"{label}: items" >> beam.Create(items)
@@ -88,10 +113,15 @@ class Cluster:
             try:
                 running.wait_until_finish()
             except KeyboardInterrupt:
-                running.cancel()  # else the job would go on without us
+                self._cancel(running)  # else the job would go on without us
                 raise
         except Exception as error:
             raise _explain(error, label) from error
+
+    def _cancel(self, running: Any) -> None:
+        running.cancel()
+        if address := flink_address(self._given):
+            cancel_jobs(address, driver=self._driver)
 
 
 @dataclass(frozen=True)
@@ -121,6 +151,17 @@ class _Marked(Generic[I, R]):
                 f"worker on {platform.node()}: {difference}; install the same version of the project, with"
                 " constraints.txt, for the same Python on all machines"
             )
+
+
+@contextlib.contextmanager
+def _handler_of_interrupts_kept() -> Iterator[None]:
+    """Undo what Beam does to Ctrl-C in the block: it would end the job server before the job is cancelled."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 def _free_port() -> int:

@@ -13,9 +13,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -25,11 +26,14 @@ from pipelines.engine.cluster import Cluster
 from pipelines.engine.errors import RunError
 from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
 
-__all__ = ["Engine", "default_workers"]
+__all__ = ["Engine", "default_workers", "kept_results"]
 
 _SECONDS_BETWEEN_NOTES = 5.0
 _LOOKED_AHEAD = 32
 """Items on a cluster that are not finished, behind which no more are looked at for once."""
+
+_FEW = 4
+_LOOKED_AT_AT_ONCE = 16
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -38,6 +42,14 @@ R = TypeVar("R")
 def default_workers() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def kept_results(items: Sequence[I], finished: Callable[[I], R | None]) -> list[R | None]:
+    """Return what is kept for every item, None where nothing is; several are looked at at once, as each may be far."""
+    if len(items) < _FEW:
+        return [finished(item) for item in items]
+    with ThreadPoolExecutor(_LOOKED_AT_AT_ONCE) as threads:
+        return list(threads.map(finished, items))
 
 
 class Engine:
@@ -87,6 +99,31 @@ class Engine:
             self._pool = None
         self._cluster.stop()
 
+    @contextmanager
+    def writing(self, place: Path | str, tell: Callable[[str], object]) -> Iterator[None]:
+        """Let the steps of the block be the only ones that write into `place`, whose lock this process holds.
+
+        The lock keeps other drivers out, but not the job that a driver which was killed left on a cluster: that is
+        cancelled first.
+
+        Args:
+            place: a folder, or a name of what the steps write into.
+            tell: takes a line about each job that was cancelled.
+
+        Raises:
+            RunError: the cluster cannot be asked, or a job does not end.
+        """
+        if self.local:  # workers of this machine end with their driver
+            yield
+            return
+        name = str(place.absolute()) if isinstance(place, Path) else place
+        for job in self._cluster.begin_writing(name):
+            tell(f"cancelled a job that an earlier run had left on the cluster: {job}")
+        try:
+            yield
+        finally:
+            self._cluster.end_writing()
+
     def map(
         self,
         step: Callable[[I], R],
@@ -112,9 +149,8 @@ class Engine:
             KeyboardInterrupt: Ctrl-C; all workers are ended.
             Exception: whatever a step raised on this machine, as itself.
         """
-        results = {
-            place: result for place, item in enumerate(items) if (result := finished(item)) is not None
-        }
+        found = kept_results(items, finished)
+        results = {place: result for place, result in enumerate(found) if result is not None}
         todo = [place for place in range(len(items)) if place not in results]
         if todo and self.local:
             self._map_here(step, items, todo, results, label, look, arrived)

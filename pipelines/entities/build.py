@@ -113,7 +113,8 @@ def build_entities(
         place.manifest.unlink(missing_ok=True)
         if types:
             _load_types(build, snapshot, types)
-        manifest = _build(build, snapshot, engine, console)
+        with engine.writing(kc, partial(console.print, highlight=False, markup=False, soft_wrap=True)):
+            manifest = _build(build, snapshot, engine, console)
         place.commit(manifest, [part for parts in manifest.tables.values() for part in parts])
         # The corpus is finished: nothing of an unfinished build of its own can lie there.
         place.remove_work()

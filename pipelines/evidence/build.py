@@ -215,7 +215,8 @@ def build_cache(
                 for split in build.dataset.splits
                 for number, batch in enumerate(batches_of(build, split))
             ]
-            ask_elsewhere(build.corpora, build.cropper, steps, numbered, engine, progress)
+            with engine.writing(build.output, build.corpora.tell or (lambda _: None)):
+                ask_elsewhere(build.corpora, build.cropper, steps, numbered, engine, progress)
         sources = {name: build.source(name) for name in build.settings.sources}
         reports = {}
         done = 0

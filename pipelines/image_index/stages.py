@@ -84,7 +84,7 @@ def build_image_corpus(
     """
     layout = Layout(snapshot.folder)
     wiki = wiki_folder(snapshot.manifest.dump.get("wiki", "enwiki"))
-    with layout.place() as place:
+    with layout.place() as place, engine.writing(layout.images, partial(_say, console)):
         kept = _read_kept(layout)
         # The later stages go on with what was fetched, from wherever.
         licensing = licensing or LicenceOptions()
@@ -189,7 +189,11 @@ class Index:
         return Embeddings(layout.images, table, encoder.dimension), encoder
 
     def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _say(self.console, line)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def with_conditions(layout: Layout, plan: Plan, source: ImageSource) -> Plan:

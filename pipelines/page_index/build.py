@@ -18,7 +18,7 @@ from kc_schema.store import (
     describe_part,
     fingerprint,
     read_json,
-    scratch_folder,
+    temporary_folder,
     write_atomically,
 )
 from pipelines.page_index.layout import (
@@ -153,7 +153,7 @@ def _told(tables: Iterator[pa.Table], what: str, tell: Tell) -> Iterator[pa.Tabl
 
 def _write_table(place: Place, table: str, bits: int, rows: Iterator[pa.Table]) -> list[Part]:
     """Write a table's parts; rows wait in one file a part until all are there."""
-    with scratch_folder(place.work / table) as waiting:
+    with temporary_folder(place.work / table) as waiting:
         return _cut_and_sort(place, table, bits, rows, waiting)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
 from kc_schema.snapshot import Manifest, open_snapshot
-from kc_schema.store import Part, Place, explain_file_errors, read_json, write_json
+from kc_schema.store import Part, Place, explain_file_errors, read_json, remove, write_json
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.build import Build, BuildError
 
@@ -50,7 +49,7 @@ def find_finished(place: Place, build: Build, console: Console, *, overwrite: bo
                 f"{build.output}: holds files that are no snapshot; give an empty folder or --overwrite"
             )
         _claim(place, build, console)
-        shutil.rmtree(place.work / "progress", ignore_errors=True)
+        remove(place.work / "progress", ignore_errors=True)
     return None
 
 

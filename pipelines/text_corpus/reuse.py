@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot
-from kc_schema.store import Part, fingerprint, list_row_groups, read_json, to_json, write_json
+from kc_schema.store import Part, fingerprint, list_row_groups, open_parquet, read_json, to_json, write_json
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SENTENCES_PER_PARAGRAPH, TEXT_TABLES
 from pipelines.dump.pages import BrokenPage, Page, parse_page
 from pipelines.text_corpus.build import Build
@@ -372,7 +372,7 @@ class _RowsByPage:
         if self._open is None or self._open[0] != part:
             if self._open is not None:
                 self._open[1].close()
-            self._open = part, pq.ParquetFile(self._files[part])
+            self._open = part, open_parquet(self._files[part])
         return self._open[1]
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kc_schema.store import open_parquet, read_parquet
 from kc_schema.tables import APPARATUS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import unit_folder
@@ -84,7 +85,7 @@ def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Tab
     path = unit_folder(build, unit) / f"{table}.parquet"
     if not path.exists():
         return UNIT_TABLES[table].empty_table()
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         rows = file.read_row_groups(_groups(file, page_ids), use_threads=False)
     inside = is_among(page_ids, page_ids_of(rows))
     rows = pa.table(rows.columns, schema=UNIT_TABLES[table])
@@ -93,7 +94,7 @@ def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Tab
 
 def kept_rows(build: Build, unit: int, page_ids: Ids) -> pa.Table:
     """Return what a work unit has kept of some pages, which ascend."""
-    rows = pq.read_table(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
+    rows = read_parquet(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
     return rows.filter(pa.array(is_among(page_ids, rows["page_id"].to_numpy())))
 
 
@@ -116,9 +117,9 @@ def _pages(build: Build, unit: int) -> tuple[Ids, npt.NDArray[np.bool_]]:
     """Return a work unit's pages in their order, and which of them are reused."""
     folder = unit_folder(build, unit)
     if build.keep:
-        kept = pq.read_table(folder / "kept.parquet", columns=["page_id", "reused"])
+        kept = read_parquet(folder / "kept.parquet", columns=["page_id", "reused"])
         return kept["page_id"].to_numpy(), kept["reused"].to_numpy()
-    ids = pq.read_table(folder / "pages.parquet", columns=["page_id"])["page_id"].to_numpy()
+    ids = read_parquet(folder / "pages.parquet", columns=["page_id"])["page_id"].to_numpy()
     return ids, np.zeros(len(ids), bool)
 
 

@@ -16,7 +16,7 @@ import pyarrow.feather as feather
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, open_snapshot
-from kc_schema.store import Rows, checksum
+from kc_schema.store import Rows, checksum, local_copy
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
@@ -74,8 +74,9 @@ class EmbeddedIndex:
             )
             raise TextIndexError(f"{folder}: {what}; {self._remedy}")
         try:
-            self.searcher = Searcher(open_arrays(folder, description.sizes), description.sizes)
-            self._rows = {table: _open_rows(snapshot, folder, table) for table in LOOKED_UP}
+            here = local_copy(folder)
+            self.searcher = Searcher(open_arrays(here, description.sizes), description.sizes)
+            self._rows = {table: _open_rows(snapshot, here, table) for table in LOOKED_UP}
         except (OSError, ValueError) as error:
             self._check_unchanged()
             raise TextIndexError(

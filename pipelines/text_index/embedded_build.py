@@ -19,7 +19,17 @@ import pyarrow.feather as feather
 
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, open_snapshot
-from kc_schema.store import Part, Place, Step, describe_part, fingerprint, list_row_groups, write_atomically
+from kc_schema.store import (
+    Part,
+    Place,
+    Step,
+    as_path,
+    describe_part,
+    fingerprint,
+    list_row_groups,
+    put_folder,
+    write_atomically,
+)
 from kc_schema.tables import TEXT_TABLES
 from pipelines.engine import Engine
 from pipelines.text_index.analysis import ANALYSER
@@ -125,7 +135,7 @@ def build_embedded_index(
         kc_schema.store.PlaceBusyError: another process writes there.
         TextIndexError: the index cannot be written, or does not hold what the manifest says.
     """
-    kc = Path(kc)
+    kc = as_path(kc)
     found = index_step(open_snapshot(kc), index_folder(kc), with_apparatus=with_apparatus).result()
     if found is not None:
         return IndexStatistics(found.sentences, found.bytes, seconds=0.0)
@@ -163,16 +173,15 @@ class _Build:
     def run(self) -> EmbeddedDescription:
         """Build beside the index' place, and put it there when it is whole."""
         folder = index_folder(self.place.folder)
-        fresh, old = self.place.work / FOLDER, self.place.work / f"{FOLDER}.old"
-        steps = self.place.work / _STEPS
+        work = self.place.scratch
+        fresh, old = work / FOLDER, work / f"{FOLDER}.old"
+        steps = work / _STEPS
         try:
             for path in (fresh, old):
                 shutil.rmtree(path, ignore_errors=True)
             fresh.mkdir(parents=True)
             description = self._write(fresh, steps)
-            if folder.exists():
-                folder.replace(old)
-            fresh.replace(folder)  # a kill before leaves no index, never half of one
+            put_folder(fresh, folder, record=DESCRIPTION)  # a kill before leaves no index, never half of one
             shutil.rmtree(steps, ignore_errors=True)
         except (OSError, ValueError, UserError, pa.ArrowException) as error:
             if isinstance(error, TextIndexError):
@@ -182,7 +191,7 @@ class _Build:
             for path in (fresh, old):
                 shutil.rmtree(path, ignore_errors=True)
             with suppress(OSError):  # a build of the tables may have left something there to go on with
-                self.place.work.rmdir()
+                work.rmdir()
         return description
 
     def _write(self, folder: Path, steps: Path) -> EmbeddedDescription:

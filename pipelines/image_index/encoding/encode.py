@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from kc_schema.image_manifest import EncoderDescription
 from kc_schema.image_tables import embeddings_schema
-from kc_schema.store import Part, Step, fingerprint, read_json, read_parquet, write_json
+from kc_schema.store import Part, Step, fingerprint, read_footer, read_json, read_parquet, write_json
 from pipelines.engine import Engine, Progress
 from pipelines.image_index.encoding.cluster_vectors import encode_elsewhere, remove_vectors
 from pipelines.image_index.encoding.image_vectors import Vector, find_batch_size, vectors_of_images

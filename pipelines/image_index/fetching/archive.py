@@ -31,7 +31,7 @@ from kc_schema.store import (
     is_address,
     read_parquet,
     remove,
-    scratch_folder,
+    temporary_folder,
 )
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.fetching.sources import Outcome
@@ -73,7 +73,7 @@ class DownloadArchive:
         self._scratch = ExitStack()
         self._pieces: _Pieces | None = None
         if isinstance(path, ObjectPath):
-            folder = self._scratch.enter_context(scratch_folder(path))
+            folder = self._scratch.enter_context(temporary_folder(path))
             self._pieces = _Pieces(path, folder / path.name)
             path = self._pieces.file
         path.parent.mkdir(parents=True, exist_ok=True)

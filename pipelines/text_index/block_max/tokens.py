@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from kc_schema.store import open_parquet, read_footer
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import load_arrays, save_arrays
 from pipelines.text_index.block_max.inversion_kernels import count_holding
@@ -75,7 +75,7 @@ def plan_units(
     """
     units: list[SentenceUnit] = []
     for file in files:
-        metadata = pq.read_metadata(file)
+        metadata = read_footer(file)
         first = size = 0
         for group in range(metadata.num_row_groups):
             size += metadata.row_group(group).num_rows
@@ -89,7 +89,7 @@ def read_sentences(unit: SentenceUnit) -> Iterator[tuple[npt.NDArray[np.int64], 
     """Yield ids and texts of a unit's sentences, some thousand at a time."""
     groups = list(range(unit.first_group, unit.first_group + unit.groups))
     columns = list(dict.fromkeys(["sentence_id", "text", *unit.left_out.columns()]))
-    with pq.ParquetFile(unit.file) as file:
+    with open_parquet(unit.file) as file:
         batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
         for batch in unit.left_out.filter(batches):
             yield batch["sentence_id"].to_numpy(), batch["text"].to_pylist()

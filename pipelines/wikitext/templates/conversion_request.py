@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -13,6 +14,8 @@ from pipelines.wikitext.templates.units import Unit, combinations, find_unit
 __all__ = ["Request", "Style", "default_output", "read_request", "read_style"]
 
 _LONGEST_RANGE = 12
+# An ``adj=`` that tells to how many places the given value is rounded.
+_ROUNDED_INPUT = re.compile("ri[0-3]")
 
 
 @dataclass(slots=True)
@@ -59,6 +62,12 @@ class Style:
     """Whether each result of a range is as precise as its own value suggests."""
     fraction: int | None
     """The denominator to which results are rounded and shown as fractions."""
+    name_and_symbol: bool
+    """Whether the first unit of each side has its name and its symbol: ``10 miles [mi]``."""
+    given_in_outputs: bool
+    """Whether the results stand alone, the given value among them where its unit is one of theirs."""
+    places_given: int | None
+    """Places behind the point to which the given value is rounded."""
     given_abbreviation: bool
     """Whether the call says how units are abbreviated: then none is always a symbol."""
 
@@ -67,7 +76,8 @@ def read_style(call: TemplateCall) -> Style:
     """Read how the sides are to look from the named arguments."""
     abbr = call.get("abbr", default="on" if call.name.lower() == "cvt" else "").lower()
     display = call.get("disp").lower()
-    flip = display == "flip" or call.get("order").lower() == "flip" or call.get("adj").lower() == "flip"
+    adjective = call.get("adj").lower()
+    flip = display == "flip" or call.get("order").lower() == "flip" or adjective == "flip"
     spell = call.get("spell")
     spells_out = spell.lower() == "on"
     if display in ("", "flip", "5"):
@@ -85,7 +95,7 @@ def read_style(call: TemplateCall) -> Style:
         symbol_in=symbol_first,
         symbol_out=symbol_second,
         values_only=abbr == "values",
-        adjective=call.get("adj").lower() in ("on", "mid") or call.get("sing").lower() == "on",
+        adjective=adjective in ("on", "mid") or call.get("sing").lower() == "on",
         flip=flip,
         display=display,
         american=call.get("sp").lower() == "us",
@@ -100,6 +110,9 @@ def read_style(call: TemplateCall) -> Style:
         round_to=float(rounding) if rounding is not None and rounding > 0 else None,
         round_each=call.get("round").lower() == "each",
         fraction=_denominator(fraction),
+        name_and_symbol=abbr in ("~", "mos"),
+        given_in_outputs=call.get("order").lower() == "out",
+        places_given=int(adjective[2:]) if _ROUNDED_INPUT.fullmatch(adjective) else None,
         given_abbreviation=bool(abbr),
     )
 

@@ -17,6 +17,7 @@ from pipelines.wikitext.templates.conversion_request import (
     read_style,
 )
 from pipelines.wikitext.templates.conversion_values import (
+    Value,
     as_fraction,
     default_places,
     find_range,
@@ -27,7 +28,7 @@ from pipelines.wikitext.templates.conversion_values import (
     significant_places,
 )
 from pipelines.wikitext.templates.markup import link
-from pipelines.wikitext.templates.numerals import MINUS, group_digits, spell_number
+from pipelines.wikitext.templates.numerals import MINUS, group_digits, parse_number, spell_number
 from pipelines.wikitext.templates.registry import TemplateCall, template
 from pipelines.wikitext.templates.units import Unit, combinations, engineering_word, find_unit
 
@@ -57,6 +58,10 @@ def convert(call: TemplateCall) -> str | None:
     request = read_request(call.positional(), style.american)
     if request is None:
         return _as_given(call.positional())
+    if style.places_given is not None:
+        request.values = [_rounded_value(value, style.places_given) for value in request.values]
+    if request.unit.code == "Mach":
+        request.unit = replace(request.unit, scale=_speed_of_sound(call))
     if not style.commas:
         request.values = [replace(value, shown=value.shown.replace(",", "")) for value in request.values]
     adjective = call.get("adj").lower()
@@ -88,6 +93,23 @@ def _as_given(arguments: list[str]) -> str | None:
     return f"{value.shown} {arguments[1].replace('_', ' ')}" if value is not None else None
 
 
+def _rounded_value(value: Value, places: int) -> Value:
+    return read_value(f"{value.number:.{places}f}") or value
+
+
+def _speed_of_sound(call: TemplateCall) -> float:
+    """Return the speed of sound in metres a second at the altitude that the call gives, at sea level otherwise.
+
+    Up to 32 km by the standard atmosphere, for altitudes rounded to 5,000 feet, as the module's table is.
+    """
+    feet = parse_number(call.get("altitude_ft"))
+    metres = parse_number(call.get("altitude_m"))
+    altitude = float(feet) if feet is not None else float(metres or 0) / 0.3048
+    kilometres = min(max(round(altitude / 5000) * 1.524, -4.572), 32)
+    temperature = max(288.15 - 6.5 * kilometres, 216.65) + max(kilometres - 20, 0)
+    return 340.29 * math.sqrt(temperature / 288.15)
+
+
 class _Conversion:
     """One use of the template, on its way to text."""
 
@@ -105,12 +127,16 @@ class _Conversion:
         elif adjective.startswith("pre") and request.rest:
             self.before_unit[1 if style.flip else 0] = request.rest[0] + " " if request.rest[0] else ""
         elif style.display == "preunit" and request.rest:
-            self.before_unit = [word + " " if word else "" for word in [*request.rest, "", ""][:2]]
+            # One word stands before both units.
+            both = [*request.rest, request.rest[0]][:2]
+            self.before_unit = [word + " " if word else "" for word in both]
 
     def text(self) -> str | None:
         """Return the whole conversion as wikitext."""
         style, request = self.style, self.request
         codes = request.outputs or default_output(request.unit, request.values[0].number)
+        if style.given_in_outputs and (rearranged := self._given_among(codes)):
+            return rearranged
         given = self._input(style.symbol_in if not style.flip else style.symbol_out, first=not style.flip)
         results = []
         for code in codes:
@@ -119,6 +145,19 @@ class _Conversion:
             if result is not None:
                 results.append(result)
         return self._join(given, results)
+
+    def _given_among(self, codes: list[str]) -> str:
+        """Return the results, the first of which leads; the given value stands for a result in its own unit."""
+        sides: list[str] = []
+        for code in codes:
+            first = not sides
+            symbol = self.style.symbol_in if first else self.style.symbol_out
+            unit = find_unit(code, self.style.american)
+            if unit is not None and unit.code == self.request.unit.code:
+                sides.append(self._input(symbol, first=first))
+            elif (result := self._output(code, symbol, first=first)) is not None:
+                sides.append(result)
+        return self._join(sides[0], sides[1:]) if sides else ""
 
     def _join(self, given: str, results: list[str]) -> str:
         display = self.style.display
@@ -193,9 +232,15 @@ class _Conversion:
         singular = singular and not unit.power_of_ten
         if self.style.values_only or self.style.display in ("number", "output number only"):
             return self._between(shown, "", symbolic=symbol)
+        if unit.code == "Mach":
+            name = link("Mach number", "Mach") if linked else "Mach"
+            return f"{name} {self._between(shown, '', symbolic=symbol)}"
         adjective = self.style.adjective and not as_symbol
         unit_text = self._unit_text(unit, as_symbol, singular or adjective, linked, adjective=adjective)
+        if self.style.name_and_symbol and always == "":
+            unit_text = f"{unit.named(singular)} &#91;{unit.symbol}&#93;"
         before = self.before_unit[0 if first else 1]
+        joined = before[:1] in ("+", "-")
         if unit.power_of_ten and as_symbol and not self.style.number_word:
             scale = f"×10<sup>{unit.power_of_ten}</sup> "
         elif unit.power_of_ten:
@@ -205,7 +250,7 @@ class _Conversion:
         elif unit_text.startswith(("/", "per ")) and as_symbol:
             scale = ""
         else:
-            scale = "-" if adjective else " "
+            scale = "" if joined else "-" if adjective else " "
         ending = self.middle if first else ""
         return (
             self._between(shown, scale + before + unit_text, symbolic=as_symbol, adjective=adjective) + ending

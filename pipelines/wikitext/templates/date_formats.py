@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import calendar
 import datetime
+from collections.abc import Callable
 
+from pipelines.wikitext.templates.calendars import hebrew_numeral, in_calendar, year_in
 from pipelines.wikitext.templates.language_formats import language_format, weekday_names
 from pipelines.wikitext.templates.markup import plain
+from pipelines.wikitext.templates.numerals import roman_numeral
 from pipelines.wikitext.templates.registry import TemplateCall
 
 __all__ = [
@@ -58,8 +61,8 @@ def format_time(form: str, date: datetime.date, language: str = "en") -> str:
             end = len(form) if end < 0 else end
             pieces.append(form[position:end])
             position = end + 1
-        elif letter == "x" and form[position : position + 1] in _EXTENDED:
-            value, taken = _extended(form[position : position + 2], date, language)
+        elif letter == "x" and position < len(form) and form[position] in _EXTENDED:
+            value, taken = _extended(form[position : position + _MOST_LETTERS], date, language)
             pieces.append(value)
             position += taken
         else:
@@ -67,19 +70,50 @@ def format_time(form: str, date: datetime.date, language: str = "en") -> str:
     return "".join(pieces)
 
 
-# What MediaWiki adds to PHP's letters: "xg" is a month within a date, "xk" and "xo" begin the years of other calendars;
-# the others choose numerals, which English does not need.
-_EXTENDED = ("n", "N", "r", "g", "x", "k", "o")
-_YEARS_APART = {"kY": 543, "oY": -1911}
+# What MediaWiki adds to PHP's letters: numerals for the next number ("xr" Roman, "xh" Hebrew, "xn" and "xN" plain),
+# "xg" a month within a date, "xi", "xm", "xj" other calendars, "xk", "xo", "xt" other years.
+_EXTENDED = "nNrhgximjkot"
+_MOST_LETTERS = 12
+"""Letters that one number may take: each of the numerals may stand before another."""
+_NUMERALS: dict[str, Callable[[int], str]] = {"r": roman_numeral, "h": hebrew_numeral}
 
 
-def _extended(letters: str, date: datetime.date, language: str) -> tuple[str, int]:
-    """Return what the letters behind an ``x`` stand for, and how many of them do."""
-    if letters in _YEARS_APART:
-        return str(date.year + _YEARS_APART[letters]), 2
-    if letters[0] == "g":
+def _extended(form: str, date: datetime.date, language: str) -> tuple[str, int]:
+    """Return what the letters behind an ``x``, with which `form` begins, stand for, and how many of them do."""
+    first, second = form[0], form[1:2]
+    if first in _NUMERALS and second:
+        value, taken = _next_number(form[1:], date, language)
+        return (_NUMERALS[first](int(value)) if value.isdecimal() else value), 1 + taken
+    if first == "g":
         return language_format(language).date_months[date.month - 1], 1
-    return "x" if letters[0] == "x" else "", 1
+    if first in "kot":
+        return (year_in(first, date), 2) if second == "Y" else ("", 1)
+    if first in "imj" and second:
+        return _other_calendar(first, second, date), 2
+    return "x" if first == "x" else "", 1
+
+
+def _next_number(form: str, date: datetime.date, language: str) -> tuple[str, int]:
+    """Return what the first letters of `form` stand for, and how many letters that are."""
+    if form[0] == "x" and form[1:2] in _EXTENDED and len(form) > 1:
+        value, taken = _extended(form[1:], date, language)
+        return value, 1 + taken
+    return _letter(form[0], date, language), 1
+
+
+def _other_calendar(calendar: str, letter: str, date: datetime.date) -> str:
+    day = in_calendar(calendar, date)
+    values = {
+        "j": day.day,
+        "F": day.month_name,
+        "x": day.month_name,
+        "n": day.month,
+        "Y": day.year,
+        "y": f"{day.year % 100:02}",
+        "t": day.days_in_month,
+        "z": day.day_of_year,
+    }
+    return str(values.get(letter, ""))
 
 
 def _letter(letter: str, date: datetime.date, language: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import zoneinfo
 
 from pipelines.wikitext.templates.date_formats import month_number
 
@@ -45,6 +46,9 @@ _ZONE = re.compile(
     r"(?:\b(?P<name>utc|gmt|[ecmp][sd]t|cet|cest|bst|jst)|(?<=\d)z)\b|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)\b",
     re.I,
 )
+_PLACE = re.compile(
+    r"\b(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_/]+\b"
+)
 _OFFSETS = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 _OFFSETS |= {"cet": 1, "cest": 2, "bst": 1, "jst": 9}
 _UNITS = "sec|second|min|minute|hour|day|week|fortnight|month|year"
@@ -75,6 +79,7 @@ def read_moment(text: str, today: datetime.date | None) -> datetime.datetime | N
 
 def _read(text: str, today: datetime.date | None) -> datetime.datetime | None:
     steps, text = _take_steps(text)
+    place, text = _take_place(text)
     offset, text = _take_zone(text)
     # A time with a colon or a half of the day is told apart from a date's numbers.
     moment, text = _take_time(text)
@@ -92,6 +97,8 @@ def _read(text: str, today: datetime.date | None) -> datetime.datetime | None:
     read = datetime.datetime.combine(day, moment or datetime.time())
     for count, unit in steps:
         read = _stepped(read, count, unit)
+    if place is not None:
+        return read.replace(tzinfo=place).astimezone(datetime.timezone.utc).replace(tzinfo=None)
     return read - datetime.timedelta(minutes=offset)
 
 
@@ -122,6 +129,17 @@ def _take_zone(text: str) -> tuple[int, str]:
         minutes = int(match["hours"]) * 60 + int(match["minutes"])
         return -minutes if match["sign"] == "-" else minutes, _without(text, match)
     return _OFFSETS.get((match["name"] or "").lower(), 0) * 60, _without(text, match)
+
+
+def _take_place(text: str) -> tuple[zoneinfo.ZoneInfo | None, str]:
+    """Return the zone that a place names (``Europe/Paris``) and the text without it."""
+    match = _PLACE.search(text)
+    if match is None:
+        return None, text
+    try:
+        return zoneinfo.ZoneInfo(match[0]), _without(text, match)
+    except zoneinfo.ZoneInfoNotFoundError:
+        return None, text
 
 
 def _take_time(text: str) -> tuple[datetime.time | None, str]:

@@ -157,17 +157,24 @@ _ROMAN = (
 )
 
 
+def roman_numeral(number: int) -> str:
+    """Return `number` in Roman numerals, thousands as so many M; as it is where it is above 10,000 or not positive."""
+    if not 0 < number <= 10_000:
+        return str(number)
+    letters = []
+    for size, letter in (*_ROMAN, (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
+        count, number = divmod(number, size)
+        letters.append(letter * count)
+    return "".join(letters)
+
+
 @template("roman", "roman numeral")
 def roman(call: TemplateCall) -> str | None:
     """``{{roman|14}}`` -> ``XIV``."""
     number = parse_number(call.get("1"))
     if number is None or not 0 < number < 4000 or number != int(number):
         return call.get("1") or None
-    rest, letters = int(number), []
-    for size, letter in (*_ROMAN, (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
-        count, rest = divmod(rest, size)
-        letters.append(letter * count)
-    return "".join(letters)
+    return roman_numeral(int(number))
 
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -18,7 +18,7 @@ from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.date_reading import read_moment
 from pipelines.wikitext.templates.expressions import evaluate, write_result
-from pipelines.wikitext.templates.language_formats import format_number, language_format
+from pipelines.wikitext.templates.language_formats import format_number, language_format, weekday_names
 from pipelines.wikitext.templates.languages import language_name
 from pipelines.wikitext.templates.numerals import parse_number
 from pipelines.wikitext.templates.variables import variable_value
@@ -189,6 +189,31 @@ def _time(call: _Call) -> str:
     return format_time(call.argument, moment, call.value(1) or call.site.language) if moment else ""
 
 
+def _timef(call: _Call) -> str:
+    """``{{#timef: 2001-02-03 | date }}`` -> ``3 February 2001``: date, time, both or day and month, as a language
+    writes them.
+    """
+    moment = read_moment(call.argument, call.site.date) if call.argument else call.site.date
+    if moment is None:
+        return ""
+    language = call.value(1) or call.site.language
+    time = format_time("H:i", moment, language)
+    form = language_format(language)
+    month = form.date_months[moment.month - 1]
+    date = form.date.format(d=moment.day, m=month, y=moment.year)
+    wanted = call.value(0) or "both"
+    if wanted == "time":
+        return time
+    if wanted == "date":
+        return date
+    if wanted == "pretty":
+        return form.date.replace("{y}", "").format(d=moment.day, m=month).strip(" ,.年")
+    if "年" in date:
+        weekday = weekday_names(language)[1][moment.isoweekday() % 7]
+        return f"{date} ({weekday}) {time}"
+    return f"{time}, {date}"
+
+
 _FORMS = {"mdy": "F j, Y", "dmy": "j F Y", "ymd": "Y F j", "iso 8601": "Y-m-d"}
 
 
@@ -201,7 +226,8 @@ def _dateformat(call: _Call) -> str:
 
 def _titleparts(call: _Call) -> str:
     """``{{#titleparts: a/b/c | 1 | 2 }}`` -> ``b``."""
-    parts = call.argument.split("/")
+    # What follows the 24th slash stays whole.
+    parts = call.argument.split("/", 24)
     count, first = parse_number(call.value(0)), parse_number(call.value(1))
     start = int(first) if first else 1
     start = start - 1 if start > 0 else start
@@ -264,6 +290,8 @@ _FUNCTIONS: dict[str, _Function] = {
     "#tag": _tag,
     "#time": _time,
     "#timel": _time,
+    "#timef": _timef,
+    "#timefl": _timef,
     "#titleparts": _titleparts,
     "#dateformat": _dateformat,
     "#formatdate": _dateformat,

@@ -218,4 +218,18 @@ CASES = [
         [],
     ),
     ("{{dts|--|5|3}} {{dts|1999|12}}", "May 3 December 1999", []),
+    # Mach numbers, names with symbols, rounded input, results alone with the given value among them.
+    ("{{convert|2|Mach}}", "Mach 2 (2,500 km/h; 1,500 mph)", []),
+    ("{{convert|2|Mach|mph|altitude_ft=40000}}", "Mach 2 (1,300 mph)", []),
+    (
+        "{{cvt|3.2|Mach|mph|lk=on}}",
+        "Mach 3.2 (2,400 mph)",
+        [("Mach", "Mach_number"), ("mph", "Miles_per_hour")],
+    ),
+    ("{{convert|1200|km/h|Mach}}", "1,200 kilometres per hour (Mach 0.98)", []),
+    ("{{convert|10|mi|abbr=~}}", "10 miles [mi] (16 kilometres [km])", []),
+    ("{{convert|5.279|ft|m|adj=ri1}}", "5.3 feet (1.6 m)", []),
+    ("{{convert|550|ft|m yd ft|order=out}}", "170 metres (180 yd; 550 ft)", []),
+    ("{{cvt|2|km|mi nmi|order=out}}", "1.2 mi (1.1 nmi)", []),
+    ("{{convert|14|mi|km|disp=preunit|+ }}", "14+ miles (23+ km)", []),
 ]

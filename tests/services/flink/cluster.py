@@ -19,6 +19,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -283,6 +284,30 @@ class FlinkCluster:
             f"--environment_config={json.dumps(config)}",
         ]
 
+    @contextlib.contextmanager
+    def job_server(self) -> Iterator[str]:
+        """Run a job server that serves several drivers; yield its address."""
+        port = free_port()
+        command = [str(self._java / "bin" / "java"), "-jar", str(self._job_server)]
+        command += [f"--flink-master=127.0.0.1:{self.rest_port}", f"--job-port={port}"]
+        command += ["--artifact-port=0", "--expansion-port=0", f"--artifacts-dir={self.folder / 'artifacts'}"]
+        with (self.folder / "job-server.log").open("wb") as log:
+            server = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            end = time.monotonic() + SECONDS_TO_START
+            while not _answers(port):
+                assert time.monotonic() < end, self.log("job-server")[-4000:]
+                time.sleep(0.2)
+            yield f"localhost:{port}"
+        finally:
+            server.kill()
+            server.wait()
+
+    def jobs(self) -> dict[str, str]:
+        """Return the jobs that Flink knows, name -> state (of several of one name, the newest's)."""
+        found = sorted(self.ask("jobs/overview")["jobs"], key=lambda job: job["start-time"])
+        return {job["name"]: job["state"] for job in found}
+
     def python_workers(self) -> list[int]:
         """Return the ids of the Python workers that run now."""
         mark = str(self.folder / "kc-beam-worker").encode()
@@ -317,6 +342,11 @@ class FlinkCluster:
         for worker in self.python_workers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("localhost", port)) == 0
 
 
 def main() -> None:
