@@ -29,6 +29,7 @@ __all__ = [
     "checksum",
     "describe_part",
     "explain_file_errors",
+    "files_beneath",
     "fingerprint",
     "from_plain",
     "local_copy",
@@ -198,6 +199,29 @@ def may_write(folder: Path) -> bool:
     except PermissionError:
         return False
     return True
+
+
+def files_beneath(folder: Path, *, skip: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:
+    """Yield the files at any depth beneath a folder; links to folders are followed, each folder once.
+
+    Args:
+        skip: tells by its name whether a folder is left out.
+    """
+    if isinstance(folder, ObjectPath):
+        for path in folder.files():
+            if not any(map(skip, path.relative_to(folder).parts[:-1])):
+                yield path
+        return
+    seen: set[str] = set()
+    # A link may also lead back to where it stands.
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not skip(name))
+        for name in names:
+            yield Path(parent, name)
 
 
 def put_folder(source: Path, target: Path, *, record: str) -> None:

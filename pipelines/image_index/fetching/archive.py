@@ -27,7 +27,6 @@ from kc_schema.store import (
     WORK,
     ByteRanges,
     ObjectPath,
-    as_path,
     is_address,
     read_parquet,
     remove,
@@ -250,7 +249,7 @@ class PartContent:
         """
         url = record["url"]
         if is_in_folder(url):
-            return (as_path(url) if is_address(url) else Path(unquote(urlsplit(url).path))).read_bytes()
+            return (ObjectPath(url) if is_address(url) else Path(unquote(urlsplit(url).path))).read_bytes()
         if self._offsets is None:
             table = read_parquet(self._index)
             self._offsets = dict(zip(table["image_id"].to_pylist(), table["offset"].to_pylist(), strict=True))
