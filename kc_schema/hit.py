@@ -60,11 +60,13 @@ class FoundParagraph:
     """The sentence that matched best, plain text."""
     text: str
     """The paragraph, with anchors as tags."""
+    wikidata_id: str | None
+    """Item of the article in Wikidata; null where the corpus does not know it."""
 
     @classmethod
     def of(cls, hit: Hit) -> FoundParagraph:
         """Return what is told of a hit of a text index."""
-        return cls(hit.rank + 1, hit.score, hit.record_id, hit.title, hit.key, hit.text)
+        return cls(hit.rank + 1, hit.score, hit.record_id, hit.title, hit.key, hit.text, hit.wikidata_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class FoundImage:
     caption: str
     place: str
     """infobox | thumbnail | gallery | multiple_image | inline."""
+    wikidata_id: str | None
+    """Item of the article in Wikidata; null where the corpus does not know it."""
 
     @classmethod
     def of(cls, hit: Hit) -> FoundImage:
@@ -100,4 +104,5 @@ class FoundImage:
             introduction=hit.text,
             caption=hit.caption,
             place=hit.place,
+            wikidata_id=hit.wikidata_id,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kc_schema.snapshot import SnapshotError
-from kc_schema.store import Part, read_json, to_json, write_json
+from kc_schema.store import Part, fingerprint, read_json, to_json, write_json
 
 __all__ = [
     "IMAGES",
@@ -19,6 +19,7 @@ __all__ = [
     "ImageSource",
     "IndexSummary",
     "read_image_manifest",
+    "stated_encoder",
     "write_image_manifest",
 ]
 
@@ -60,6 +61,31 @@ class EncoderDescription:
     """The same for two encoders if and only if their vectors may stand in one index."""
     dimension: int
     """Numbers of a vector."""
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether it is known by what was said of vectors that were made elsewhere, and was never opened."""
+        return self.fingerprint == _fingerprint_of_stated(self.weights_sha256, self.dimension)
+
+    def same_space(self, other: EncoderDescription) -> bool:
+        """Tell whether vectors of both may stand in one index.
+
+        What was only stated says nothing of preprocessing, so there the weights decide.
+        """
+        if self.is_stated or other.is_stated:
+            return (self.weights_sha256, self.dimension) == (other.weights_sha256, other.dimension)
+        return self.fingerprint == other.fingerprint
+
+
+def stated_encoder(name: str, weights_sha256: str, dimension: int) -> EncoderDescription:
+    """Return an encoder of which no more is known than what was said with its vectors."""
+    return EncoderDescription(
+        name, weights_sha256, _fingerprint_of_stated(weights_sha256, dimension), dimension
+    )
+
+
+def _fingerprint_of_stated(weights_sha256: str, dimension: int) -> str:
+    return fingerprint("stated", weights_sha256, dimension)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,10 @@ RECORDS = _schema(
         "image_id": (pa.int64(), "first 63 bits of the SHA-256 of the file name"),
         "file": (pa.string(), "normalised file name, without its namespace"),
         "url": (pa.string(), "where the image came from: the URL that answered, or a path in the folder"),
-        "status": (pa.string(), "ok | failed"),
+        "status": (
+            pa.string(),
+            "ok | failed | vector (not asked for: its vector was made elsewhere, --embeddings)",
+        ),
         "error": (pa.string(), "why it failed, one of a fixed list of reasons; empty where it did not"),
         "width": (pa.int32(), "pixels of the image that was fetched; 0 where there is none"),
         "height": (pa.int32(), "pixels of the image that was fetched; 0 where there is none"),
@@ -111,7 +114,10 @@ def embeddings_schema(dimension: int) -> pa.Schema:
     return _schema(
         {
             "image_id": (pa.int64(), "the image"),
-            "sha256": (pa.string(), "checksum of the bytes that were encoded, in hex"),
+            "sha256": (
+                pa.string(),
+                "checksum of the bytes that were encoded, in hex; empty where the vector was made elsewhere",
+            ),
             "vector": (pa.list_(pa.float16(), dimension), "the encoder's output, divided by its length"),
             "norm": (pa.float32(), "length of the encoder's output (L2)"),
         }

@@ -1,16 +1,23 @@
-"""Wikidata ids of pages, where the corpus knows them."""
+"""Wikidata ids of pages, where the corpus knows them: the one place from which every hit has its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+
 from kc_schema.hit import Hit
 from kc_schema.snapshot import Snapshot
 from kc_schema.store import Rows
 from kc_schema.tables import PARAGRAPHS_PER_PAGE
 
-__all__ = ["WikidataIds", "page_of"]
+__all__ = ["WikidataIds", "knows_wikidata_ids", "page_of"]
+
+
+def knows_wikidata_ids(snapshot: Snapshot) -> bool:
+    """Tell whether the corpus was built with the wiki's page properties."""
+    return "page_props" in snapshot.manifest.options
 
 
 def page_of(hit: Hit) -> int:
@@ -24,7 +31,7 @@ class WikidataIds:
     """Looks Wikidata ids up by page."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.known = "page_props" in snapshot.manifest.options
+        self.known = knows_wikidata_ids(snapshot)
         """Whether the corpus was built with the wiki's page properties."""
         self._rows = Rows(snapshot.files("pages"), ["wikidata_id"], key="page_id")
 
@@ -35,10 +42,27 @@ class WikidataIds:
         found = self._rows.fetch_all(page for page in page_ids if page >= 0)
         return {page: rows[0]["wikidata_id"] for page, rows in found.items() if rows[0]["wikidata_id"]}
 
+    def of_paragraphs(self, paragraph_ids: Sequence[int]) -> list[str]:
+        """Return the Wikidata id of the page of every paragraph; empty where there is none."""
+        ids = self.of({paragraph // PARAGRAPHS_PER_PAGE for paragraph in paragraph_ids})
+        return [ids.get(paragraph // PARAGRAPHS_PER_PAGE, "") for paragraph in paragraph_ids]
+
+    def beside(self, paragraphs: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows of the table of paragraphs with a column ``wikidata_id``, empty where a page has none."""
+        ids = self.of_paragraphs(paragraphs["paragraph_id"].to_pylist())
+        return pa.RecordBatch.from_arrays(
+            [*paragraphs.columns, pa.array(ids, pa.string())], names=[*paragraphs.schema.names, "wikidata_id"]
+        )
+
+    def add(self, found: Iterable[Sequence[Hit]]) -> list[list[Hit]]:
+        """Return hits, query by query, with the ids of their pages."""
+        lists = [list(hits) for hits in found]
+        ids = self.of({page_of(hit) for hits in lists for hit in hits})
+        return [
+            [replace(hit, wikidata_id=ids[page]) if (page := page_of(hit)) in ids else hit for hit in hits]
+            for hits in lists
+        ]
+
     def add_to(self, hits: Mapping[str, Sequence[Hit]]) -> dict[str, list[Hit]]:
         """Return hits by example with the ids of their pages."""
-        ids = self.of({page_of(hit) for own in hits.values() for hit in own})
-        return {
-            example: [replace(hit, wikidata_id=ids.get(page_of(hit))) for hit in own]
-            for example, own in hits.items()
-        }
+        return dict(zip(hits, self.add(hits.values()), strict=True))

@@ -18,11 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from kc_schema.command import Command, Positive, options
+from kc_schema.errors import UsageError
 from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import open_snapshot
 from kc_schema.store import to_json
 from pipelines.engine import Engine, default_workers
 from pipelines.image_index.encoding.options import EncodeOptions
+from pipelines.image_index.encoding.ready_vectors import ReadyVectorOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.licences.stage import LicenceOptions
 from pipelines.image_index.stages import STAGES, build_image_corpus
@@ -33,6 +35,7 @@ python -m pipelines.build_image_kc --contact you@example.org --limit 200
 python -m pipelines.build_image_kc --images /data/mirror --device cuda
 python -m pipelines.build_image_kc --stage licences --contact you@example.org
 python -m pipelines.build_image_kc --licences cc0,cc-by,cc-by-sa,public-domain --contact you@example.org
+python -m pipelines.build_image_kc --embeddings 'vectors/*.parquet' --images none --encoder none
 python -m pipelines.build_image_kc --images /data/mirror --plan
 python -m pipelines.build_image_kc --stage index --index IVF4096,SQfp16
 
@@ -67,6 +70,9 @@ class ImageCorpusOptions:
     encoding: Annotated[EncodeOptions, Parameter(group=Group("Encode", sort_key=2))] = field(
         default_factory=EncodeOptions
     )
+    vectors: Annotated[ReadyVectorOptions, Parameter(group=Group("Encode", sort_key=2))] = field(
+        default_factory=ReadyVectorOptions
+    )
     indexing: Annotated[IndexOptions, Parameter(group=Group("Index", sort_key=3))] = field(
         default_factory=IndexOptions
     )
@@ -75,6 +81,10 @@ class ImageCorpusOptions:
 def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
     """Build the image corpus and print what it holds; or say what that would take."""
     if given.plan:
+        if given.vectors.embeddings:
+            raise UsageError(
+                "--plan forecasts fetching and encoding, which --embeddings spares: leave one of them out"
+            )
         show_plan(given)
         return
     stages = (given.stage,) if given.stage else STAGES
@@ -88,6 +98,7 @@ def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
             encoding=given.encoding,
             indexing=given.indexing,
             licensing=given.licensing,
+            vectors=given.vectors,
             engine=engine,
             console=Console(stderr=True),
         )

@@ -23,7 +23,7 @@ from kc_schema.command import Command, Count, Positive, options, print_error
 from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
-from kc_schema.store import PlaceBusyError, explain_file_errors, write_json
+from kc_schema.store import PlaceBusyError, explain_file_errors, require_here, write_json
 from pipelines.build_text_kc import build_text_corpus, describe
 from pipelines.dump.download import (
     PUBLIC_SERVER,
@@ -134,6 +134,7 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
     console = Console(stderr=True)
     if (given.wiki is None) == (given.dump is None):
         raise UsageError("give --wiki NAME to fetch the newest dump, or --dump FILES for one that is at hand")
+    require_here(given.root, "--root", "snapshots share files there by links, which object storage has not")
     most_loss = _share(given.most_loss)
     root = Root(given.root.absolute())
     if given.dry_run:

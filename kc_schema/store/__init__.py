@@ -29,7 +29,14 @@ from kc_schema.store.files import (
     write_json,
     write_text,
 )
-from kc_schema.store.object_path import ObjectPath, as_path, find_matching, is_address, progress_interval
+from kc_schema.store.object_path import (
+    ObjectPath,
+    as_path,
+    find_matching,
+    is_address,
+    progress_interval,
+    require_here,
+)
 from kc_schema.store.object_storage import ObjectStorageError
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
@@ -66,6 +73,7 @@ __all__ = [
     "read_parquet",
     "remove",
     "replacing",
+    "require_here",
     "sizes",
     "temporary_folder",
     "to_json",

@@ -150,7 +150,7 @@ class _Held:
         self.process = os.getpid()
         self.guard = threading.RLock()
         self.locks: OrderedDict[Path, int] = OrderedDict()
-        self.temporary: Path | None = None
+        self.temporary: dict[Path, Path] = {}
 
     def keep(self, entry: Path, lock: int) -> None:
         """Take over an open lock."""
@@ -177,8 +177,8 @@ def _process_folder() -> Path:
     """Return this process' folder of temporary files; those of processes that have ended are removed first."""
     held = _here()
     with held.guard:
-        if held.temporary is None:
-            cache = _cache_folder()
+        cache = _cache_folder()
+        if cache not in held.temporary:
             cache.mkdir(parents=True, exist_ok=True)
             for lock in cache.glob(f"{_PROCESS}*{_LOCK}"):
                 with contextlib.suppress(FileNotFoundError), _Lock(lock, wait=False) as is_free:
@@ -189,9 +189,9 @@ def _process_folder() -> Path:
             descriptor = os.open(f"{folder}{_LOCK}", os.O_RDWR | os.O_CREAT)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             folder.mkdir()
-            held.temporary = folder
+            held.temporary[cache] = folder
             atexit.register(_remove_process_folder, folder, os.getpid())
-        return held.temporary
+        return held.temporary[cache]
 
 
 def _remove_process_folder(folder: Path, process: int) -> None:

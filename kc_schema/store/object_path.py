@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PosixPath, PurePath
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from kc_schema.errors import UsageError, UserError
 from kc_schema.store import object_storage as storage
@@ -28,11 +28,9 @@ __all__ = [
     "is_address",
     "progress_interval",
     "remove_objects",
+    "require_here",
 ]
 
-P = TypeVar("P", bound=PurePath)
-
-_SCHEMES = ("s3", "gs")
 # The parts of an address lie below a name that can be no folder: what treats it as a path of this machine by mistake
 # (`Path(address)`, say) gets an error of the system, and never writes to the disk.
 _ROOT = "/dev/null"
@@ -63,6 +61,20 @@ def as_path(given: str | PurePath) -> Path:
     return path
 
 
+def require_here(path: Path, option: str, reason: str) -> None:
+    """Refuse an address of object storage where a command cannot take one.
+
+    Args:
+        option: that which was given, such as ``--root``.
+        reason: why not.
+
+    Raises:
+        UsageError: `path` is one.
+    """
+    if isinstance(path, ObjectPath):
+        raise UsageError(f"{option} {path}: {reason}; give a folder of this machine")
+
+
 def find_matching(pattern: str) -> list[Path]:
     """Return files and folders, here or in object storage, that fit a pattern with ``*``, ``?``, ``[...]`` and ``**``.
 
@@ -73,7 +85,7 @@ def find_matching(pattern: str) -> list[Path]:
         return [Path(path) for path in glob.glob(pattern, recursive=True)]  # noqa: PTH207 (it takes any path)
     fixed: list[str] = []
     names = pattern.split("/")
-    while len(names) > 1 and not (glob.has_magic(names[0]) and len(fixed) > 1):
+    while len(names) > 1 and not (glob.has_magic(names[0]) and len(fixed) > 2):
         fixed.append(names.pop(0))
     return list(ObjectPath("/".join(fixed)).glob("/".join(names)))
 

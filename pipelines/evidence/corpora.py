@@ -100,12 +100,15 @@ class Corpora:
             return None
 
     def with_wikidata_ids(self, hits: Mapping[str, Sequence[Hit]]) -> dict[str, list[Hit]] | None:
-        """Return hits with the Wikidata ids of their articles; None where the corpus at hand knows none."""
+        """Return hits with the Wikidata ids of their articles; None where neither corpus nor cluster knows any."""
         try:
             ids = WikidataIds(self.text_snapshot)
         except SnapshotError:
-            return None
-        return ids.add_to(hits) if ids.known else None
+            ids = None
+        if ids is not None and ids.known:
+            return ids.add_to(hits)
+        given = {example: list(own) for example, own in hits.items()}
+        return given if any(hit.wikidata_id for own in given.values() for hit in own) else None
 
     @cached_property
     def images(self) -> ImageCorpus:

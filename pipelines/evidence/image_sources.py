@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageCorpus", "NearestImages", "NearestToCrops", "RandomImages", "with_agreement"]
 
 
-_COLUMNS = {"records": ["file"], "articles": ["title", "introduction"], "embeddings": ["vector"]}
+_COLUMNS = {"records": ["file"], "articles": ["page_id", "title", "introduction"], "embeddings": ["vector"]}
 
 
 class ImageCorpus:
@@ -68,7 +68,7 @@ class ImageCorpus:
             EvidenceError: it is another one than that which made the index.
         """
         made_by = self.index.encoder
-        if encoder.fingerprint != made_by.fingerprint:
+        if not encoder.describe().same_space(made_by):
             raise EvidenceError(
                 f"{self.layout.images}: the index was made by the encoder {made_by.name} (weights"
                 f" {made_by.weights_sha256[:12]}), and {encoder.name} (weights {encoder.weights_sha256[:12]})"
@@ -184,7 +184,10 @@ class RandomImages:
                 article = shown[draw_distinct(f"{key}\narticle\n{name}\n{image}", 1, len(shown))[0]]
                 text = article["introduction"].strip("\n")
                 file = records[image][0]["file"]
-                hits[name].append(Hit(len(hits[name]), 0.0, file, article["title"], text, image))
+                page = article["page_id"]
+                hits[name].append(
+                    Hit(len(hits[name]), 0.0, file, article["title"], text, image, page_id=page)
+                )
         return SourceAnswer(hits, counts)
 
 

@@ -69,7 +69,7 @@ def search_by_image(given: ImageSearchOptions, kc: Path, k: int, *, as_json: boo
         raise ImageIndexError(f"--image {given.image}: {error}") from error
     made_by = index.encoder
     encoder = open_encoder(given.encoder or made_by.name, device=given.device, cache=given.encoder_cache)
-    if encoder.fingerprint != made_by.fingerprint:
+    if not encoder.describe().same_space(made_by):
         raise EncoderError(
             f"{encoder.name} is not the encoder of this index ({made_by.name}, weights"
             f" {made_by.weights_sha256[:16]}); give it with --encoder"

@@ -118,6 +118,8 @@ class FetchedPart:
     """The others by reason."""
     repositories: dict[str, int] = field(default_factory=dict)
     """Those that were had by repository."""
+    vectors: int = 0
+    """Images that were not asked for, because their vectors were made elsewhere."""
 
 
 def read_records(layout: Layout, number: int) -> dict[int, Row]:
@@ -128,8 +130,15 @@ def read_records(layout: Layout, number: int) -> dict[int, Row]:
     return {row["image_id"]: row for row in read_parquet(path).to_pylist()}
 
 
-def write_records(layout: Layout, number: int, rows: Sequence[Row], wiki: str) -> FetchedPart:
-    """Write the records of a part, by id; `wiki` is the folder of the wiki's own files on the server."""
+def write_records(
+    layout: Layout, number: int, rows: Sequence[Row], wiki: str, vectors: str = ""
+) -> FetchedPart:
+    """Write the records of a part, by id.
+
+    Args:
+        wiki: the folder of the wiki's own files on the server.
+        vectors: checksum of the part's vectors that were made elsewhere; empty without any.
+    """
     rows = [
         {**row, "repository": repository_of(row["url"], wiki) if not row["error"] else ""} for row in rows
     ]
@@ -142,9 +151,9 @@ def write_records(layout: Layout, number: int, rows: Sequence[Row], wiki: str) -
         row_group_size=_RECORDS_PER_GROUP,
         use_dictionary=["status", "error", "mime", "repository"],
     )
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(vectors.encode())
     for row in table.to_pylist():
-        if row["status"] == "ok":
+        if row["status"] != "failed":
             digest.update(f"{row['image_id']} {row['sha256']}\n".encode())
     return FetchedPart(
         part,
@@ -152,7 +161,10 @@ def write_records(layout: Layout, number: int, rows: Sequence[Row], wiki: str) -
         images=sum(row["status"] == "ok" for row in rows),
         bytes=sum(row["bytes"] for row in rows),
         failed=dict(sorted(Counter(row["error"] for row in rows if row["error"]).items())),
-        repositories=dict(sorted(Counter(row["repository"] for row in rows if not row["error"]).items())),
+        repositories=dict(
+            sorted(Counter(row["repository"] for row in rows if row["status"] == "ok").items())
+        ),
+        vectors=sum(row["status"] == "vector" for row in rows),
     )
 
 

@@ -23,7 +23,15 @@ from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
 from pipelines.wikitext.page_images import is_interface_icon
 
-__all__ = ["IMAGES_PER_PART", "Plan", "drop_reason", "make_plan", "read_planned", "with_rights"]
+__all__ = [
+    "IMAGES_PER_PART",
+    "Plan",
+    "drop_reason",
+    "make_plan",
+    "read_planned",
+    "with_rights",
+    "with_vectors",
+]
 
 IMAGES_PER_PART = 8192
 """Images of a part, on average: what is done again at most after a kill."""
@@ -79,6 +87,14 @@ def make_plan(
 def with_rights(plan: Plan, *rights: object) -> Plan:
     """Return the plan for images that are had under some conditions: under others their parts are done again."""
     return replace(plan, planned=tuple(fingerprint(checksum, rights) for checksum in plan.planned))
+
+
+def with_vectors(plan: Plan, vectors: Sequence[str]) -> Plan:
+    """Return the plan for images of which some have vectors already; `vectors` has a checksum for every part."""
+    pairs = zip(plan.planned, vectors, strict=True)
+    return replace(
+        plan, planned=tuple(fingerprint(one, "vectors", own) if own else one for one, own in pairs)
+    )
 
 
 def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:

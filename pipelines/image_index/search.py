@@ -13,8 +13,9 @@ import numpy.typing as npt
 from kc_schema.hit import Hit
 from kc_schema.image_manifest import EncoderDescription, read_image_manifest
 from kc_schema.image_tables import part_number
-from kc_schema.snapshot import SnapshotError, folder_behind
+from kc_schema.snapshot import SnapshotError, folder_behind, open_snapshot
 from kc_schema.store import local_copy
+from kc_schema.wikidata_ids import WikidataIds
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetching.archive import PartContent
 from pipelines.image_index.layout import Layout, Row
@@ -35,8 +36,16 @@ _PLACES = {"infobox": 0, "thumbnail": 1, "multiple_image": 2, "gallery": 3, "inl
 class ImageIndex:
     """A nearest-neighbour index over images, memory-mapped, with the articles of every image."""
 
-    def __init__(self, layout: Layout, description: IndexDescription, index: Any, part_bits: int) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        description: IndexDescription,
+        index: Any,
+        part_bits: int,
+        wikidata_ids: WikidataIds | None = None,
+    ) -> None:
         self._layout = layout
+        self._wikidata_ids = wikidata_ids
         self._index = index
         self._part_bits = part_bits
         self._records = layout.rows("records", ["image_id", "file", "url", "bytes"], part_bits)
@@ -107,6 +116,10 @@ class ImageIndex:
         record = self._records.fetch_all([image]).get(image)
         if record is None:
             raise ImageIndexError(f"{self._layout.images}: no image {image}")
+        if not record[0]["bytes"]:
+            raise ImageIndexError(
+                f"{self._layout.images}: image {image}: its vector is known, its bytes are not"
+            )
         try:
             return PartContent(self._layout, part_number(image, self._part_bits)).read(record[0])
         except OSError as error:
@@ -128,6 +141,12 @@ class ImageIndex:
         ]
 
     def _hits(
+        self, found: Sequence[Sequence[tuple[float, int]]], k: int, distinct_articles: bool
+    ) -> list[list[Hit]]:
+        hits = self._hits_of_images(found, k, distinct_articles)
+        return self._wikidata_ids.add(hits) if self._wikidata_ids is not None else list(hits)
+
+    def _hits_of_images(
         self, found: Sequence[Sequence[tuple[float, int]]], k: int, distinct_articles: bool
     ) -> Iterable[list[Hit]]:
         wanted = {image for row in found for _, image in row}
@@ -196,7 +215,11 @@ def open_index(kc: Path | str) -> ImageIndex:
         multiply_small_batches(index.d)
     except (RuntimeError, SnapshotError) as error:
         raise ImageIndexError(f"{layout.index}: cannot be read ({error}); build the index again") from error
-    return ImageIndex(layout, description, index, part_bits)
+    try:
+        wikidata_ids = WikidataIds(open_snapshot(layout.kc))
+    except SnapshotError:
+        wikidata_ids = None  # images alone, without the text corpus that they were made from
+    return ImageIndex(layout, description, index, part_bits, wikidata_ids)
 
 
 def _by_place(article: Row) -> tuple[int, int]:

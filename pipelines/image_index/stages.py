@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from rich.console import Console
 
+from kc_schema.errors import UsageError
 from kc_schema.image_manifest import (
     MANIFEST,
     EncoderDescription,
@@ -23,14 +24,29 @@ from kc_schema.snapshot import Snapshot, SnapshotError
 from kc_schema.store import Place, read_json
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.encode import (
+    VECTOR_LOST,
     Encode,
     all_fetched,
     encoded_parts,
     kept_encoder,
 )
 from pipelines.image_index.encoding.options import EncodeOptions
+from pipelines.image_index.encoding.ready_vectors import (
+    ReadyVectorOptions,
+    ReadyVectors,
+    forget_vectors,
+    ready_images,
+    take_vectors,
+    taken_vectors,
+)
 from pipelines.image_index.errors import ImageIndexError
-from pipelines.image_index.fetching.fetch import Fetch, FetchOptions, fetched_parts, nothing_refused
+from pipelines.image_index.fetching.fetch import (
+    Fetch,
+    FetchOptions,
+    GivenVectors,
+    fetched_parts,
+    nothing_refused,
+)
 from pipelines.image_index.file_names import wiki_folder
 from pipelines.image_index.layout import FetchedPart, Layout
 from pipelines.image_index.licences.stage import (
@@ -40,7 +56,7 @@ from pipelines.image_index.licences.stage import (
     licence_parts,
     refused_images,
 )
-from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan, with_rights
+from pipelines.image_index.plan import IMAGES_PER_PART, Plan, make_plan, with_rights, with_vectors
 from pipelines.image_index.vector_index.build import IndexOptions, build_index, index_is_current
 from pipelines.image_index.vector_index.served import read_description
 from pipelines.image_index.vectors import Embeddings
@@ -73,11 +89,13 @@ def build_image_corpus(
     engine: Engine,
     console: Console,
     licensing: LicenceOptions | None = None,
+    vectors: ReadyVectorOptions | None = None,
     images_per_part: int = IMAGES_PER_PART,
 ) -> ImageManifest:
     """Run the stages, each unless what it makes is there and current; return the manifest.
 
     Raises:
+        UsageError: vectors are given, and images are not fetched in this run.
         ImageIndexError: a stage failed, or one before it was not run.
         kc_schema.store.PlaceBusyError: another build is writing there.
         pipelines.engine.RunError: the steps of a stage failed.
@@ -111,12 +129,13 @@ def build_image_corpus(
                     licences.run()
                 finally:
                     _commit(place, layout, snapshot, with_conditions(layout, every, source), source, every)
+        given = _given_vectors(layout, every, vectors, encoding, source, stages)
         plan = with_conditions(layout, every, source)
         refused = nothing_refused
         if source.licences is not None:
             refused = partial(refused_images, layout, licences=source.licences)
         made: dict[str, Stage] = {
-            "fetch": Fetch(layout, plan, fetching, wiki, engine, console, refused),
+            "fetch": Fetch(layout, plan, fetching, wiki, engine, console, refused, given),
             "encode": Encode(
                 layout, plan, encoding, engine.workers, console, None if engine.local else engine
             ),
@@ -134,6 +153,40 @@ def build_image_corpus(
                 finally:
                     _commit(place, layout, snapshot, plan, source, every)
         return _commit(place, layout, snapshot, plan, source, every)
+
+
+def _given_vectors(
+    layout: Layout,
+    every: Plan,
+    vectors: ReadyVectorOptions | None,
+    encoding: EncodeOptions,
+    source: ImageSource,
+    stages: Sequence[str],
+) -> GivenVectors:
+    """Take the vectors that are given, and return which images they spare; or which were spared before."""
+    if vectors is not None and vectors.embeddings:
+        if "fetch" not in stages:
+            raise UsageError(
+                "--embeddings says which images need not be fetched: give it without --stage, or with --stage fetch"
+            )
+
+        def is_finished(taken: ReadyVectors) -> bool:
+            described = kept_encoder(layout)
+            if described is None:
+                return False
+            fetched = fetched_parts(layout, with_conditions(layout, every, source))
+            parts = encoded_parts(layout, fetched, described.fingerprint)
+            lost = any(VECTOR_LOST in part.failed for part in parts.values())
+            return len(parts) == len(taken.parts) and not lost
+
+        there = None if encoding.overwrite else kept_encoder(layout)
+        taken = take_vectors(vectors, layout, every, there, is_finished=is_finished)
+        return GivenVectors(partial(ready_images, layout), taken.parts)
+    if encoding.overwrite and {"fetch", "encode"} <= set(stages) and not encoding.encodes_nothing:
+        forget_vectors(layout)
+        return GivenVectors(replaced=True)
+    before = taken_vectors(layout)
+    return GivenVectors(partial(ready_images, layout), before.parts if before is not None else ())
 
 
 def _commit(
@@ -197,7 +250,12 @@ def _say(console: Console, line: str) -> None:
 
 
 def with_conditions(layout: Layout, plan: Plan, source: ImageSource) -> Plan:
-    """Return the plan under the rights that the source names; its parts are had again where these have changed."""
+    """Return the plan under the rights that the source names, and with the vectors that were given.
+
+    Its parts are had again where these have changed.
+    """
+    if (taken := taken_vectors(layout)) is not None and len(taken.parts) == len(plan.planned):
+        plan = with_vectors(plan, taken.parts)
     if source.licences is not None:
         parts = licence_parts(layout, plan)
         known = {number: part.part.sha256 for number, part in sorted(parts.items())}
@@ -234,6 +292,7 @@ def describe_corpus(
     if len(licensed) == len(every.planned):
         tables["licences"] = [licensed[number].part for number in sorted(licensed)]
     index = read_description(layout) if "embeddings" in tables else None
+    taken = taken_vectors(layout)
     return ImageManifest(
         snapshot=snapshot,
         source=source,
@@ -248,9 +307,11 @@ def describe_corpus(
             **_by_licence(licensed.values()),
             "bytes of images": sum(part.bytes for part in fetched.values()),
             "images encoded": sum(part.part.rows for part in encoded.values()),
+            **_by_vectors(taken, plan, fetched.values()),
         },
         drops={
             **plan.drops,
+            **({"given vectors": taken.left_out} if taken is not None else {}),
             "images": _total(part.failed for part in fetched.values()),
             "encoded images": _total(part.failed for part in encoded.values()),
         },
@@ -262,6 +323,17 @@ def _by_repository(parts: Iterable[FetchedPart]) -> dict[str, int]:
     names = {"commons": "images of the shared repository", "wiki": "images of the wiki's own repository"}
     found = _total(part.repositories for part in parts)
     return {names[name]: count for name, count in found.items() if name in names}
+
+
+def _by_vectors(taken: ReadyVectors | None, plan: Plan, parts: Iterable[FetchedPart]) -> dict[str, int]:
+    """Return how far the vectors that were given go; nothing where none were."""
+    if taken is None:
+        return {}
+    return {
+        "files with a given vector": taken.vectors,
+        "files without a given vector": plan.files - taken.vectors,
+        "images with a given vector alone": sum(part.vectors for part in parts),
+    }
 
 
 def _by_licence(parts: Iterable[LicencePart]) -> dict[str, int]:

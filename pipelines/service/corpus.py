@@ -244,7 +244,7 @@ class ServedCorpus:
         wanted = images.encoder
         with contextlib.suppress(AttributeError):  # none is open yet
             open_now = self._corpus.encoder
-            if open_now is not None and open_now.fingerprint == wanted.fingerprint:
+            if open_now is not None and open_now.describe().same_space(wanted):
                 return open_now, ""
         name = self._choice.name or wanted.name
         self._tell(f"opening the encoder {name}")
@@ -255,7 +255,7 @@ class ServedCorpus:
                 raise
             self._tell(f"images are found by vectors only: {error}")
             return None, str(error)
-        if encoder.fingerprint != wanted.fingerprint:
+        if not encoder.describe().same_space(wanted):
             raise EncoderError(
                 f"{encoder.name} is not the encoder of this index ({wanted.name}, weights"
                 f" {wanted.weights_sha256[:16]}); give it with --encoder"

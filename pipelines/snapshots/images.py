@@ -29,6 +29,7 @@ _SEEDED = (
     ".work/records",
     ".work/embeddings",
     ".work/encoder.json",
+    ".work/ready.json",
 )
 """What later builds take over: an image's id is its name's, so that it is the same in every snapshot."""
 

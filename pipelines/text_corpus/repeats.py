@@ -1,18 +1,18 @@
 """Sentences whose text stands in the corpus before: made by bots, boilerplate, bare names. Found by hash, not by text.
 
 Every page range leaves the hashes of its sentences, sorted, in the working folder. Then hash after hash is looked at
-over all ranges, some millions at a time, so that memory stays bounded; what is found is written by ascending id.
+over all ranges, two millions at a time, and what is found is written by ascending id. Files are read piece by piece and
+not mapped, so that memory stays bounded at any size of the corpus.
 """
 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left, bisect_right
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from operator import itemgetter
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,8 @@ from pipelines.text_corpus.part_files import ROWS_PER_GROUP, part_path
 
 __all__ = ["FoundRepeats", "count_looks", "find_repeats", "repeats_step", "write_hashes"]
 
-HASHES_AT_ONCE = 1 << 22
-"""How many sentences are looked at together, on average."""
+HASHES_AT_ONCE = 1 << 21
+"""How many sentences are looked at together, on average: some 200 MB of memory."""
 MOST_FREQUENT_SHOWN = 20
 
 Numbers = npt.NDArray[np.uint64]
@@ -101,7 +101,7 @@ def repeats_step(build: Build, hashes: Sequence[Part]) -> Step[FoundRepeats]:
 
 def count_looks(hashes: Sequence[Part]) -> int:
     """Return in how many pieces the sentences are looked at."""
-    return max(1, sum(part.rows for part in hashes) // HASHES_AT_ONCE)
+    return max(1, -(-sum(part.rows for part in hashes) // HASHES_AT_ONCE))
 
 
 def find_repeats(
@@ -121,25 +121,57 @@ def find_repeats(
 
 
 def _find_repeats(build: Build, hashes: Sequence[Part], looked: Callable[[], object]) -> FoundRepeats:
-    parts = [np.load(build.output / part.file, mmap_mode="r") for part in hashes]
-    count = count_looks(hashes)
-    bounds = [(1 << 64) * number // count for number in range(count + 1)]
+    files = [_Pieces(build.output / part.file, _HASH) for part in hashes]
+    pieces = count_looks(hashes)
+    bounds = np.array([(1 << 64) * number // pieces for number in range(1, pieces)], np.uint64)
+    last_ids = []
+    for file in files:
+        rows = file.read()
+        file.cut(rows["hash"], bounds, "left")
+        last_ids.append(int(rows["sentence_id"].max()))
     texts = in_apparatus = 0
     frequent: list[tuple[int, int]] = []
-    files = []
-    for number, (start, end) in enumerate(pairwise(bounds)):
-        rows = np.concatenate([_between(part, start, end) for part in parts] or [np.empty(0, _HASH)])
+    repeats = []
+    for number in range(pieces):
+        rows = np.concatenate([file.piece(number) for file in files] or [np.empty(0, _HASH)])
         pairs, found = _repeats_among(rows)
         texts += found.texts
         in_apparatus += found.in_apparatus
         frequent = sorted([*frequent, *found.frequent], key=_most_first)[:MOST_FREQUENT_SHOWN]
-        files.append(build.work / "hashes" / f"repeats-{number:05d}.npy")
-        with replacing(files[-1]) as temporary, temporary.open("wb") as written:
+        path = build.work / "hashes" / f"repeats-{number:05d}.npy"
+        with replacing(path) as temporary, temporary.open("wb") as written:
             np.save(written, pairs)
+        repeats.append(_Pieces(path, _PAIR))
+        repeats[-1].cut(pairs["sentence_id"], np.array(last_ids[:-1], np.int64), "right")
         looked()
     return FoundRepeats(
-        _write_parts(build, hashes, files), texts, in_apparatus, _with_texts(build, hashes, frequent)
+        _write_parts(build, hashes, repeats), texts, in_apparatus, _with_texts(build, hashes, frequent)
     )
+
+
+@dataclass
+class _Pieces:
+    """An array in a file, of which one piece after another is read."""
+
+    path: Path
+    kind: np.dtype[np.void]
+    ends: list[int] = field(default_factory=list)
+    """Row behind each piece."""
+
+    def cut(self, key: npt.NDArray[Any], bounds: npt.NDArray[Any], side: Literal["left", "right"]) -> None:
+        """Take note of where the pieces end: at each of the bounds of the `key`, by which the rows are sorted."""
+        self.ends = [*np.searchsorted(key, bounds, side).tolist(), len(key)]
+
+    def read(self) -> npt.NDArray[np.void]:
+        """Return all rows."""
+        return np.asarray(np.load(self.path))
+
+    def piece(self, number: int) -> npt.NDArray[np.void]:
+        """Return the rows of a piece."""
+        start, end = self.ends[number - 1] if number else 0, self.ends[number]
+        with self.path.open("rb") as file:
+            file.seek((start - self.ends[-1]) * self.kind.itemsize, os.SEEK_END)
+            return np.frombuffer(file.read((end - start) * self.kind.itemsize), self.kind)
 
 
 @dataclass(frozen=True)
@@ -152,12 +184,6 @@ class _Found:
 
 def _most_first(text: tuple[int, int]) -> tuple[int, int]:
     return -text[0], text[1]
-
-
-def _between(rows: npt.NDArray[np.void], start: int, end: int) -> npt.NDArray[np.void]:
-    """Return the rows with ``start <= hash < end``, without reading the others."""
-    first, last = (bisect_left(rows, bound, key=itemgetter("hash")) for bound in (start, end))
-    return np.asarray(rows[first:last])
 
 
 def _repeats_among(rows: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], _Found]:
@@ -178,16 +204,11 @@ def _repeats_among(rows: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], _F
     return pairs[np.argsort(pairs["sentence_id"])], found
 
 
-def _write_parts(build: Build, hashes: Sequence[Part], files: Sequence[Path]) -> list[Part]:
+def _write_parts(build: Build, hashes: Sequence[Part], repeats: Sequence[_Pieces]) -> list[Part]:
     """Write a part of the table of repeats for every part of the sentences that holds some."""
-    found = [np.load(file, mmap_mode="r") for file in files]
-    taken = [0] * len(found)
     parts = []
-    for part in hashes:
-        last = int(np.load(build.output / part.file, mmap_mode="r")["sentence_id"].max())
-        ends = [bisect_right(pairs, last, key=itemgetter("sentence_id")) for pairs in found]
-        own = np.concatenate([pairs[start:end] for pairs, start, end in zip(found, taken, ends, strict=True)])
-        taken = ends
+    for number, part in enumerate(hashes):
+        own = np.concatenate([file.piece(number) for file in repeats])
         if not len(own):
             continue
         own = own[np.argsort(own["sentence_id"])]

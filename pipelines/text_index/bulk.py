@@ -61,8 +61,11 @@ def records(table: str, batch: pa.RecordBatch) -> Iterator[Record]:
             quoted = json.dumps(text, ensure_ascii=False)
             yield Record(sentence_id, f'{{"sentence_id":{sentence_id},"text":{quoted}}}'.encode())
         return
-    for row in batch.select(["paragraph_id", "title", "section", "text"]).to_pylist():
+    more = [name for name in ("wikidata_id",) if name in batch.schema.names]
+    for row in batch.select(["paragraph_id", "title", "section", "text", *more]).to_pylist():
         paragraph_id = row.pop("paragraph_id")
+        if more and not row["wikidata_id"]:
+            del row["wikidata_id"]
         yield Record(paragraph_id, json.dumps(row, ensure_ascii=False).encode())
 
 

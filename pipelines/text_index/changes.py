@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from kc_schema.snapshot import Part, Snapshot
 from kc_schema.store import list_row_groups, open_parquet, read_parquet
 from kc_schema.tables import TEXT_TABLES
+from kc_schema.wikidata_ids import WikidataIds, knows_wikidata_ids
 from pipelines.text_index.bulk import Record, records
 from pipelines.text_index.indexed_rows import LeftOut
 
@@ -74,7 +75,8 @@ def _different(
 
 def changed_ranges(older: Snapshot, newer: Snapshot, table: str) -> list[ChangedRange]:
     """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same."""
-    deciding = ("paragraphs", "repeats") if table == "sentences" else ()
+    identified = knows_wikidata_ids(older) or knows_wikidata_ids(newer)
+    deciding = ("paragraphs", "repeats") if table == "sentences" else ("pages",) if identified else ()
     one, other = _different(older, newer, table, deciding)
     before = [(part, *_bounds(older.folder / part.file, table)) for part in one if part.rows]
     after = [(part, *_bounds(newer.folder / part.file, table)) for part in other if part.rows]
@@ -95,7 +97,14 @@ def _bounds(path: Path, table: str) -> tuple[int, int]:
     return groups["first_id"][0].as_py(), groups["last_id"][-1].as_py()
 
 
-def rows_between(table: str, files: Sequence[str], left_out: LeftOut, first: int, end: int) -> pa.Table:
+def rows_between(
+    table: str,
+    files: Sequence[str],
+    left_out: LeftOut,
+    first: int,
+    end: int,
+    wikidata_ids: WikidataIds | None = None,
+) -> pa.Table:
     """Return the rows of parts, which ascend, with ``first <= id < end``, as far as an index holds them.
 
     Args:
@@ -103,6 +112,7 @@ def rows_between(table: str, files: Sequence[str], left_out: LeftOut, first: int
         files: the parts.
         left_out: what tells which of their rows an index does not hold.
         first, end: ids of the table.
+        wikidata_ids: of paragraphs, where they carry those of their pages.
     """
     columns = list(dict.fromkeys([_KEYS[table], "paragraph_id", *_INDEXED[table]]))
     schema = pa.schema([TEXT_TABLES[table].field(name) for name in columns])
@@ -116,6 +126,9 @@ def rows_between(table: str, files: Sequence[str], left_out: LeftOut, first: int
     batches = [
         pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in left_out.filter(inside())
     ]
+    if wikidata_ids is not None and table == "paragraphs":
+        schema = pa.schema([*schema, pa.field("wikidata_id", pa.string())])
+        batches = [wikidata_ids.beside(batch).cast(schema) for batch in batches]
     return pa.Table.from_batches(batches, schema)
 
 
@@ -134,7 +147,7 @@ def changed_records(table: str, older: pa.Table, newer: pa.Table) -> Iterator[Re
     old = older.take(pa.array(np.searchsorted(before, after[same])))
     new = newer.filter(pa.array(same))
     equal = np.ones(len(new), bool)
-    for name in _INDEXED[table]:
+    for name in (name for name in (*_INDEXED[table], "wikidata_id") if name in new.schema.names):
         equal &= pc.equal(new[name], old[name]).to_numpy()
     same[same] = equal
     for batch in newer.filter(pa.array(~same)).to_batches():

@@ -85,7 +85,10 @@ class ClusterIndices:
         for table in TABLES:
             self._make(
                 names.index(table),
-                {**mappings(table), "_meta": _description(names, snapshot, complete=False)},
+                {
+                    **mappings(table, with_wikidata_ids=names.with_wikidata_ids),
+                    "_meta": _description(names, snapshot, complete=False),
+                },
                 loading_settings(wanted),
             )
         return self._make_record(names)
@@ -117,7 +120,7 @@ class ClusterIndices:
             # A clone says of itself what its source does, and so is not taken for complete.
             self.ask(partial(self.client.indices.put_mapping, index=target, meta=meta))
             self._block_writes(source, None)
-            self._check_mapping(target, mappings(table))
+            self._check_mapping(target, mappings(table, with_wikidata_ids=names.with_wikidata_ids))
         return self._make_record(names)
 
     def _make_record(self, names: Generation) -> dict[str, str]:
@@ -162,7 +165,9 @@ class ClusterIndices:
             TextIndexError: the cluster holds another number of documents than the manifest.
         """
         for table in TABLES:
-            self._check_mapping(names.index(table), mappings(table))
+            self._check_mapping(
+                names.index(table), mappings(table, with_wikidata_ids=names.with_wikidata_ids)
+            )
             self._check_count(names, table, _documents(names, snapshot, table))
         for table in TABLES:
             index = names.index(table)

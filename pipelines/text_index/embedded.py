@@ -17,6 +17,8 @@ from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, open_snapshot
 from kc_schema.store import Rows, checksum, local_copy
+from kc_schema.tables import PARAGRAPHS_PER_PAGE
+from kc_schema.wikidata_ids import WikidataIds
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
@@ -60,6 +62,7 @@ class EmbeddedIndex:
         snapshot = open_snapshot(self._kc)
         self._fingerprint = snapshot.fingerprint
         self._base = str(snapshot.manifest.dump.get("base", ""))
+        self._wikidata_ids = WikidataIds(snapshot)
         folder = index_folder(self._kc)
         steps = [index_step(snapshot, folder, with_apparatus=kept) for kept in (False, True)]
         self._with_apparatus = steps[0].result() is None
@@ -130,6 +133,9 @@ class EmbeddedIndex:
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = self._best(queries, k)
+        items = self._wikidata_ids.of(
+            {hit.paragraph_id // PARAGRAPHS_PER_PAGE for hits in found for hit in hits}
+        )
         sentences = self._rows["sentences"].fetch(hit.sentence_id for hits in found for hit in hits)
         paragraphs = self._rows["paragraphs"].fetch(hit.paragraph_id for hits in found for hit in hits)
         return [
@@ -139,6 +145,7 @@ class EmbeddedIndex:
                     score=hit.score,
                     key=sentences[hit.sentence_id]["text"],
                     record_id=hit.paragraph_id,
+                    wikidata_id=items.get(hit.paragraph_id // PARAGRAPHS_PER_PAGE),
                     **paragraphs[hit.paragraph_id],
                 )
                 for rank, hit in enumerate(hits)

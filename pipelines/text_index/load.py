@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
 from kc_schema.store import open_parquet
+from kc_schema.wikidata_ids import WikidataIds, knows_wikidata_ids
 from pipelines.engine import Engine, RunError
 from pipelines.text_index.bulk import IN_FLIGHT, REQUEST_BYTES, Record, records, send_all
 from pipelines.text_index.changes import changed_ranges, changed_records, count_changed_pages, rows_between
@@ -66,6 +67,8 @@ class OlderRows:
     end: int
     paths: tuple[str, ...]
     left_out: LeftOut
+    snapshot: str = ""
+    """The older snapshot's folder, where paragraphs carry the Wikidata ids of their pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class PartLoad:
     """What tells which of its rows are not loaded."""
     older: OlderRows | None = None
     """The rows that the index holds in place of the part's, where it is an older snapshot's."""
+    snapshot: str = ""
+    """The snapshot's folder, where paragraphs carry the Wikidata ids of their pages."""
 
     def __str__(self) -> str:
         return self.path
@@ -189,6 +194,8 @@ def _updatable(
     manifests = (before.manifest, snapshot.manifest)
     if manifests[0].versions != manifests[1].versions:
         reason = "the extractor or its libraries have changed"
+    elif knows_wikidata_ids(before) != knows_wikidata_ids(snapshot):
+        reason = "one of them knows the Wikidata ids of its pages, the other does not"
     elif not indices.is_complete(
         generation(before, names.prefix, with_apparatus=names.with_apparatus), before
     ) or not indices.can_update(names, before):
@@ -228,6 +235,7 @@ def _changed_parts(
                     tuple(dict.fromkeys(path for files in unindexed for path in files.paragraphs)),
                     tuple(dict.fromkeys(path for files in unindexed for path in files.repeats)),
                 ),
+                _identifying(before, names, table),
             )
             load = PartLoad(
                 connection,
@@ -241,6 +249,7 @@ def _changed_parts(
                 request_bytes,
                 left_out(snapshot, table, part=newer.file) if newer is not None else LeftOut(),
                 older,
+                _identifying(snapshot, names, table),
             )
             parts.append(load)
     return parts
@@ -272,9 +281,19 @@ def _parts(
                     policy,
                     request_bytes,
                     left_out,
+                    snapshot=_identifying(snapshot, names, table),
                 )
                 parts.append(load)
     return parts
+
+
+def _identifying(snapshot: Snapshot, names: Generation, table: str) -> str:
+    """Return the folder of a snapshot whose pages tell the Wikidata ids of a table's rows; empty for none."""
+    return str(snapshot.folder.resolve()) if names.with_wikidata_ids and table == "paragraphs" else ""
+
+
+def _wikidata_ids(snapshot: str) -> WikidataIds | None:
+    return WikidataIds(open_snapshot(snapshot)) if snapshot else None
 
 
 def _count_documents(path: str, left_out: LeftOut) -> int:
@@ -382,16 +401,19 @@ def _rows(part: PartLoad) -> Iterator[Record]:
     if part.older is not None:
         yield from _changes(part, part.older)
         return
+    ids = _wikidata_ids(part.snapshot)
     with open_parquet(part.path) as file:
         for batch in part.left_out.filter(file.iter_batches(batch_size=_BATCH_ROWS)):
-            yield from records(part.table, batch)
+            yield from records(part.table, batch if ids is None else ids.beside(batch))
 
 
 def _changes(part: PartLoad, older: OlderRows) -> Iterator[Record]:
     """Yield what makes of the older rows of a range of ids those of the part."""
     files = (part.path,) if part.path else ()
-    before = rows_between(part.table, older.paths, older.left_out, older.first, older.end)
-    after = rows_between(part.table, files, part.left_out, older.first, older.end)
+    bounds = older.first, older.end
+    old_ids, new_ids = _wikidata_ids(older.snapshot), _wikidata_ids(part.snapshot)
+    before = rows_between(part.table, older.paths, older.left_out, *bounds, old_ids)
+    after = rows_between(part.table, files, part.left_out, *bounds, new_ids)
     yield from changed_records(part.table, before, after)
 
 

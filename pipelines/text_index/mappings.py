@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kc_schema.snapshot import Snapshot
+from kc_schema.wikidata_ids import knows_wikidata_ids
 from pipelines.text_index.protocol import BM25_B, BM25_K1
 
 __all__ = ["TABLES", "Generation", "alias", "generation", "loading_settings", "mappings", "serving_settings"]
@@ -32,6 +33,9 @@ class Generation:
     with_apparatus: bool = False
     """Whether sections of references, notes and links are loaded, too."""
 
+    with_wikidata_ids: bool = False
+    """Whether paragraphs carry the Wikidata id of their page."""
+
     def index(self, table: str) -> str:
         """Return the name of a table's index."""
         return f"{self.prefix}-{table}-{self.token}"
@@ -49,12 +53,13 @@ def alias(prefix: str, table: str) -> str:
 
 def generation(snapshot: Snapshot, prefix: str, *, with_apparatus: bool = False) -> Generation:
     """Return the generation of a snapshot."""
-    more = " apparatus" if with_apparatus else ""
+    identified = knows_wikidata_ids(snapshot)
+    more = (" apparatus" if with_apparatus else "") + (" wikidata" if identified else "")
     token = hashlib.sha256(f"{FORMAT} {snapshot.fingerprint}{more}".encode()).hexdigest()[:12]
-    return Generation(prefix, token, with_apparatus)
+    return Generation(prefix, token, with_apparatus, identified)
 
 
-def mappings(table: str) -> dict[str, Any]:
+def mappings(table: str, *, with_wikidata_ids: bool = False) -> dict[str, Any]:
     """Return a table's mapping, as the cluster gives it back (nothing that is a default is stated).
 
     Sentences: terms with frequencies and norms, no positions; the id as a column, to order ties. The source is
@@ -72,7 +77,12 @@ def mappings(table: str) -> dict[str, Any]:
     unsearched = {"type": "keyword", "index": False, "doc_values": False}
     return {
         "dynamic": "strict",
-        "properties": {"section": unsearched, "text": unsearched, "title": unsearched},
+        "properties": {
+            "section": unsearched,
+            "text": unsearched,
+            "title": unsearched,
+            **({"wikidata_id": unsearched} if with_wikidata_ids else {}),
+        },
     }
 
 

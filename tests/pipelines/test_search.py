@@ -29,7 +29,9 @@ def kc(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_json_lines_hold_what_a_hit_is(kc: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert search.main(["Alan Turing worked at Bletchley", "--kc", str(kc), "--json", "--k", "2"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [list(row) for row in rows] == [["rank", "score", "paragraph_id", "title", "sentence", "text"]] * 2
+    columns = ["rank", "score", "paragraph_id", "title", "sentence", "text", "wikidata_id"]
+    assert [list(row) for row in rows] == [columns] * 2
+    assert rows[0]["wikidata_id"] is None, "the corpus was built without page properties"
     assert rows[0]["rank"] == 1
     assert rows[0]["paragraph_id"] == 1 << 16
     assert rows[0]["sentence"] == "Alan Turing worked at Bletchley."

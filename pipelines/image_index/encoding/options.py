@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from kc_schema.command import Positive, options
 from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, check_weights, with_local_weights
+from pipelines.image_index.errors import EncoderError
 
 if TYPE_CHECKING:
     from pipelines.image_index.encoding.encoder import Encoder
@@ -23,7 +24,7 @@ class EncodeOptions:
     """How images are encoded."""
 
     encoder: str = DEFAULT_ENCODER
-    """MODEL:TAG or MODEL:FILE of open_clip, a folder with open_clip_config.json, or package.module:function."""
+    """MODEL:TAG or MODEL:FILE of open_clip, a folder with open_clip_config.json, package.module:function, or none."""
     encoder_cache: Path | None = None
     """Folder of downloaded weights."""
     device: str = "auto"
@@ -35,16 +36,21 @@ class EncodeOptions:
     overwrite: Annotated[bool, Parameter(show_default=False)] = False
     """Replace embeddings that another encoder made."""
 
+    @property
+    def encodes_nothing(self) -> bool:
+        """Whether there is no encoder: images without a vector that was made elsewhere are counted."""
+        return self.encoder == "none"
+
     def check_weights(self) -> None:
         """Miss the encoder's weights within seconds where they cannot be had.
 
         Raises:
             EncoderError: they cannot.
         """
-        check_weights(
-            with_local_weights(self.encoder),
-            str(self.encoder_cache) if self.encoder_cache is not None else None,
-        )
+        if self.encodes_nothing:
+            return
+        cache = str(self.encoder_cache) if self.encoder_cache is not None else None
+        check_weights(with_local_weights(self.encoder), cache)
 
     def open(self) -> Encoder:
         """Open the encoder that is named, on the device that is named.
@@ -54,6 +60,8 @@ class EncodeOptions:
         """
         from pipelines.image_index.encoding.encoder import open_encoder
 
+        if self.encodes_nothing:
+            raise EncoderError("--encoder none: this needs an encoder; name one")
         return open_encoder(
             self.encoder, device=self.device, cache=self.encoder_cache, precision=self.precision
         )

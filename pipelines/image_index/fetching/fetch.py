@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Fetch",
     "FetchOptions",
+    "GivenVectors",
     "Refused",
     "Rights",
     "ask_server",
@@ -69,6 +70,8 @@ __all__ = [
 
 _PUBLIC_HOSTS = re.compile(r"(?:.*\.)?(?:wikimedia|wikipedia|mediawiki)\.org")
 _MOST_SECONDS = 120.0
+_NOWHERE = "none"
+_NOT_ASKED = "not asked for"
 _CONTACT = re.compile(r"\S+@\S+\.\S+|https?://\S+\.\S+")
 
 
@@ -103,7 +106,7 @@ class Rights:
         """Return why an image may not be had, as far as what is known of it tells; None where it may."""
         if image in self.refused:
             return self.refused[image]
-        if row is None or not self.shared_only or row["status"] != "ok":
+        if row is None or not self.shared_only or row["status"] == "failed":
             return None
         return NOT_SHARED if repository_of(row["url"], self.wiki) == "wiki" else None
 
@@ -111,6 +114,27 @@ class Rights:
         """Tell whether an image was not had for a reason that holds no more."""
         by_licence: bool = row["error"].startswith("licence ")
         return by_licence or (not self.shared_only and row["error"] == NOT_SHARED)
+
+
+def no_vectors(_number: int) -> Mapping[int, str]:
+    """Return the images of a part whose vectors were given, where none were."""
+    return {}
+
+
+@dataclass(frozen=True)
+class GivenVectors:
+    """Which images need not be asked for, because their vectors were made elsewhere."""
+
+    images: Callable[[int], Mapping[int, str]] = no_vectors
+    """Gives those of a part whose vectors are at hand, each with an address or nothing."""
+    checksums: Sequence[str] = ()
+    """Of the vectors of every part; none where no vectors were given."""
+    replaced: bool = False
+    """Whether vectors that were given before are made anew, so that their images are asked for."""
+
+    def checksum(self, number: int) -> str:
+        """Return the checksum of the vectors of a part; empty where there are none."""
+        return self.checksums[number] if self.checksums else ""
 
 
 Flag = Annotated[bool, Parameter(show_default=False)]
@@ -122,7 +146,7 @@ class FetchOptions:
     """Where images come from, and how they are asked for."""
 
     images: str = PUBLIC_SERVER
-    """A media server's address, a mirror of one, a flat folder, or a set: Parquet with bytes by name or URL."""
+    """A media server's address, a mirror of one, a flat folder, a set (Parquet with bytes by name or URL), or none."""
     contact: Annotated[str, Parameter(show_default=False)] = ""
     """Your mail address or URL, for the User-Agent; the public server wants one."""
     limit: Positive | None = None
@@ -147,6 +171,11 @@ class FetchOptions:
     """A host to which the server may send us; may be repeated."""
     private_addresses: Flag = False
     """Allow servers in private networks and on this machine."""
+
+    @property
+    def is_nowhere(self) -> bool:
+        """Whether nothing is asked for."""
+        return self.images == _NOWHERE
 
     @property
     def is_address(self) -> bool:
@@ -186,6 +215,8 @@ class Fetch:
     console: Console
     refused: Refused = nothing_refused
     """Gives the images of a part that are not wanted for their licence, with the reason."""
+    given: GivenVectors = GivenVectors()
+    """The images whose vectors were made elsewhere."""
     limits: Limits | None = None
     """What the options do not say of the connections; by default `Limits` with what they say."""
     max_seconds: float = _MOST_SECONDS
@@ -199,6 +230,8 @@ class Fetch:
         """
         if is_image_set(self.options.images):
             open_image_set(self.options.images)
+        elif self.options.is_nowhere:
+            return
         elif not self.options.is_address:
             self._folder()
         elif not self.is_current():
@@ -209,7 +242,7 @@ class Fetch:
     def is_current(self) -> bool:
         """Tell whether all files of the plan were asked for, and some of them had."""
         return not self._open_parts() and any(
-            part.images for part in fetched_parts(self.layout, self.plan).values()
+            part.images or part.vectors for part in fetched_parts(self.layout, self.plan).values()
         )
 
     def run(self) -> None:
@@ -262,7 +295,7 @@ class Fetch:
         if not self.plan.files:
             raise FetchError(f"{self.layout.kc}: no links to images of the kinds that are wanted (--types)")
         parts = fetched_parts(self.layout, self.plan)
-        if any(part.images for part in parts.values()):
+        if any(part.images or part.vectors for part in parts.values()):
             return
         reasons: Counter[str] = Counter()
         for number, part in parts.items():
@@ -277,8 +310,10 @@ class Fetch:
             f" ({failed}); {remedy(most, details.get(most, ''))}, then run the same command again"
         )
 
-    def _folder(self) -> LocalFolder:
+    def _folder(self) -> LocalFolder | None:
         options = self.options
+        if options.is_nowhere:
+            return None
         return open_folder(
             as_path(options.images),
             self.wiki,
@@ -296,6 +331,7 @@ class Fetch:
             self.wiki,
             self.shared_only,
             self.refused,
+            self.given,
             retry_failed=self.options.retry_failed,
         )
 
@@ -322,10 +358,10 @@ def _known_rows(layout: Layout, number: int, archived: Mapping[int, Kept]) -> di
     rows = {
         image: row
         for image, row in read_records(layout, number).items()
-        if is_in_folder(row["url"]) or row["status"] == "failed"
+        if is_in_folder(row["url"]) or row["status"] != "ok"
     }
     for image, kept in archived.items():
-        if image not in rows or rows[image]["status"] == "failed":
+        if image not in rows or rows[image]["status"] != "ok":
             rows[image] = _record(image, "", kept)
     return rows
 
@@ -347,13 +383,33 @@ def _record(image: int, file: str, kept: Kept) -> Row:
 
 
 def _split(
-    planned: list[tuple[int, str]], known: Mapping[int, Row], rights: Rights, *, retry_failed: bool
+    planned: list[tuple[int, str]],
+    known: Mapping[int, Row],
+    rights: Rights,
+    given: GivenVectors,
+    number: int,
+    *,
+    retry_failed: bool,
 ) -> tuple[dict[int, Row], dict[int, str]]:
-    """Return the rows that stay, and the files that are to be asked for, both by id."""
+    """Return the rows that stay, and the files that are to be asked for, both by id.
+
+    Args:
+        planned: id and name of the files of the part.
+        known: what is known of them from before.
+        rights: which may be had.
+        given: which have a vector already.
+        number: of the part.
+        retry_failed: whether what failed before is asked for.
+    """
     kept: dict[int, Row] = {}
     asked: dict[int, str] = {}
+    vectors = given.images(number)
     for image, file in planned:
         row = known.get(image)
+        if image in vectors and (row is None or row["status"] != "ok"):
+            row = {**_record(image, file, Kept(vectors[image], "", 0, 0, "", "", 0)), "status": "vector"}
+        elif row is not None and row["status"] == "vector" and given.replaced:
+            row = None
         refusal = rights.refusal(image, row)
         if refusal is not None:
             kept[image] = _record(image, file, Kept("", refusal, 0, 0, "", "", 0))
@@ -367,15 +423,16 @@ def _split(
 def _read_part(
     layout: Layout,
     plan: Plan,
-    folder: LocalFolder,
+    folder: LocalFolder | None,
     wiki: str,
     shared_only: bool,
     refused: Refused,
+    given: GivenVectors,
     number: int,
     *,
     retry_failed: bool,
 ) -> FetchedPart:
-    """Look for the files of a part in a folder and record them."""
+    """Look for the files of a part in a folder and record them; without one nothing more is had."""
     archived: Mapping[int, Kept] = {}
     if layout.archive(number).exists():
         with DownloadArchive(layout.archive(number)) as archive:
@@ -385,11 +442,15 @@ def _read_part(
         read_planned(layout, number),
         known,
         Rights(wiki, shared_only, refused(number)),
+        given,
+        number,
         retry_failed=retry_failed,
     )
     for image, file in asked.items():
-        rows[image] = _record(image, file, Kept.of(folder.find(file)))
-    return _step(layout, plan, number).finish(write_records(layout, number, list(rows.values()), wiki))
+        outcome = folder.find(file) if folder is not None else Outcome("", _NOT_ASKED)
+        rows[image] = _record(image, file, Kept.of(outcome))
+    part = write_records(layout, number, list(rows.values()), wiki, given.checksum(number))
+    return _step(layout, plan, number).finish(part)
 
 
 def _open_server(
@@ -428,7 +489,7 @@ class _SetRun:
         Raises:
             FetchError: the set cannot be read; what was had is kept.
         """
-        layout, plan = self._stage.layout, self._stage.plan
+        layout, plan, given = self._stage.layout, self._stage.plan, self._stage.given
         rights = {number: self._stage.rights(number) for number in numbers}
         with ExitStack() as stack:
             archives = {
@@ -446,6 +507,8 @@ class _SetRun:
                 for image, _ in read_planned(layout, number)
                 if image not in had and image not in rights[number].refused
             }
+            for number in numbers:
+                open_images -= given.images(number).keys()
             shared_only, wiki = self._stage.shared_only, self._stage.wiki
             broken: dict[int, Kept] = {}
 
@@ -469,6 +532,8 @@ class _SetRun:
                     read_planned(layout, number),
                     known,
                     rights[number],
+                    given,
+                    number,
                     retry_failed=self._stage.options.retry_failed,
                 )
                 lacking = Kept("", NOT_IN_SET, 0, 0, "", "", 0)
@@ -478,7 +543,7 @@ class _SetRun:
                 self._progress.advance(len(asked), failures=failures)
                 if archive.outcomes:
                     write_archive_index(layout, number, archive.outcomes)
-                part = write_records(layout, number, list(rows.values()), wiki)
+                part = write_records(layout, number, list(rows.values()), wiki, given.checksum(number))
                 _step(layout, plan, number).finish(part)
         for number in numbers:
             if not layout.archive_index(number).exists():
@@ -529,8 +594,14 @@ class _ServerRun:
             compact(path, {image for image, _ in planned})
         with DownloadArchive(path) as archive:
             known = _known_rows(layout, number, archive.outcomes)
+            given = self._stage.given
             rows, asked = _split(
-                planned, known, self._stage.rights(number), retry_failed=self._stage.options.retry_failed
+                planned,
+                known,
+                self._stage.rights(number),
+                given,
+                number,
+                retry_failed=self._stage.options.retry_failed,
             )
             self._progress.advance(len(rows))
             had = (kept.url for kept in archive.outcomes.values() if not kept.error)
@@ -543,9 +614,8 @@ class _ServerRun:
             write_archive_index(layout, number, archive.outcomes)
         else:
             path.unlink(missing_ok=True)
-        _step(layout, plan, number).finish(
-            write_records(layout, number, list(rows.values()), self._stage.wiki)
-        )
+        part = write_records(layout, number, list(rows.values()), self._stage.wiki, given.checksum(number))
+        _step(layout, plan, number).finish(part)
 
     def _ask(self, asked: Mapping[int, str], archive: DownloadArchive) -> None:
         try:

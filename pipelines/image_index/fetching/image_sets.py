@@ -20,7 +20,7 @@ from kc_schema.store import as_path, find_matching, is_address, open_parquet, re
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.file_names import name_problem
 
-__all__ = ["NOT_IN_SET", "ImageSet", "SetImage", "file_of", "is_image_set", "open_image_set"]
+__all__ = ["NOT_IN_SET", "ImageSet", "SetImage", "file_of", "is_image_set", "name_column", "open_image_set"]
 
 NOT_IN_SET = "not in the image set"
 _CONTENT = ("image", "bytes", "image_bytes", "content", "jpg")
@@ -118,7 +118,7 @@ def open_image_set(images: str) -> ImageSet:
         except (OSError, pa.ArrowException) as error:
             raise FetchError(f"--images {path}: is no Parquet file that can be read ({error})") from error
         content = next((name for name in _CONTENT if _holds_bytes(schema, name)), None)
-        name = next((name for name in _NAMES if _holds_text(schema, name)), None)
+        name = name_column(schema)
         if content is None or name is None:
             lacks = f"bytes ({', '.join(_CONTENT)})" if content is None else f"names ({', '.join(_NAMES)})"
             raise FetchError(f"--images {path}: has no column of {lacks}; it has {', '.join(schema.names)}")
@@ -129,6 +129,11 @@ def open_image_set(images: str) -> ImageSet:
         found = ImageSet(tuple(paths), content, name)
     assert found is not None
     return found
+
+
+def name_column(schema: pa.Schema) -> str | None:
+    """Return the column of file names or addresses; None where there is none."""
+    return next((name for name in _NAMES if _holds_text(schema, name)), None)
 
 
 def file_of(name: str) -> str:

@@ -27,12 +27,12 @@ def _shown(name: str) -> str:
 
 @template("flag", "flag2", "flag country", "flagcountry", "flagc", "flaglist", "flaglink", "flagg")
 def flag(call: TemplateCall) -> str | None:
-    """``{{flag|Germany}}``, ``{{flagcountry|DEU}}`` -> ``[[Germany]]``; ``name=`` shows another name."""
+    """``{{flagcountry|DEU}}`` -> ``[[Germany]]``, ``{{flag|DEU}}`` -> ``[[Germany|DEU]]``; ``name=`` shows another."""
     code = call.get("1")
     if not code or "[" in code:
         return code or None
     name = country_name(code)
-    return link(name, call.get("name", default=_shown(name)))
+    return link(name, call.get("name", default=code if call.name == "flag" else _shown(name)))
 
 
 @template("flagu", "noflag", "flagcu")
@@ -42,11 +42,31 @@ def flag_without_link(call: TemplateCall) -> str:
 
 
 @template("flagicon", "flagdeco", "flag icon")
-@template("fbicon", "cricon", "army", "navy", "air force")
+@template("fbicon", "cricon")
 @template_family("flagicon", "flagdeco")
 def flag_icon(_call: TemplateCall) -> str:
     """``{{flagicon|Japan}}`` -> nothing."""
     return ""
+
+
+@cache
+def _armed_forces() -> dict[str, dict[str, str]]:
+    """Return the armed forces of each country by the names of the templates that show them."""
+    services = ("army", "navy", "air force", "military")
+    return {row[0]: dict(zip(services, row[1:], strict=True)) for row in read_table("armed_forces")}
+
+
+@template("army", "navy", "air force", "military")
+def armed_forces(call: TemplateCall) -> str | None:
+    """``{{navy|UK}}`` -> ``[[Royal Navy]]``; of countries that are not known the name with the word."""
+    code = call.get("1")
+    if not code:
+        return None
+    country = country_name(code)
+    title = _armed_forces().get(_shown(country), {}).get(call.name)
+    if not title:
+        title = f"{_shown(country)} {'Armed Forces' if call.name == 'military' else call.name.title()}"
+    return link(title, call.get("name", default=title.removesuffix(" (Ireland)")))
 
 
 def _register_codes() -> None:

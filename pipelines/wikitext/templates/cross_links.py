@@ -185,6 +185,9 @@ def native_names(call: TemplateCall) -> str:
 def author_year(call: TemplateCall) -> str:
     """``{{harvtxt|Smith|Jones|1990|p=5}}`` -> ``Smith & Jones (1990, p. 5)``."""
     authors, year = _authors(call)
+    if call.name == "harvs" and year and not call.get("txt") and "txt" not in call.positional():
+        bare = call.get("nb") or "nb" in call.positional()
+        return f"{authors} {year}{_pages(call)}" if bare else f"({authors} {year}{_pages(call)})"
     return f"{authors} ({year}{_pages(call)})" if year else authors
 
 
@@ -215,6 +218,9 @@ def _authors(call: TemplateCall) -> tuple[str, str]:
 
 
 def _pages(call: TemplateCall) -> str:
+    if call.name.startswith("harvcol"):
+        page = call.get("p", "page", "pp", "pages", "loc")
+        return f":{page}" if page else ""
     if page := call.get("p", "page"):
         return f", p. {page}"
     if pages := call.get("pp", "pages"):

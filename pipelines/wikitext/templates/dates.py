@@ -20,7 +20,22 @@ __all__: list[str] = []
 
 
 @template("birth date", "dob", "birthdate", "date of birth", "birth year")
-@template("start date", "end date", "film date", "launch date", "opening date", "release date")
+@template("film date")
+def film_dates(call: TemplateCall) -> str | None:
+    """``{{film date|2010|5|3|Cannes|2010|6|1}}`` -> ``May 3, 2010 (Cannes), June 1, 2010``."""
+    arguments = call.positional()
+    if arguments and not arguments[0].isdecimal():
+        return arguments[0] or None
+    shown = []
+    for start in range(0, len(arguments), 4):
+        day = write_date(*read_date(arguments[start : start + 3]), day_first=wants_day_first(call))
+        place = "".join(arguments[start + 3 : start + 4])
+        if day:
+            shown.append(f"{day} ({place})" if place else day)
+    return ", ".join(shown) or None
+
+
+@template("start date", "end date", "launch date", "opening date", "release date")
 def date(call: TemplateCall) -> str | None:
     """``{{birth date|1912|6|23|df=y}}`` -> ``23 June 1912``; without ``df`` ``June 23, 1912``."""
     arguments = call.positional()
@@ -74,8 +89,8 @@ def as_of(call: TemplateCall) -> str | None:
         text = arguments[0]
     else:
         text = write_date(*read_date(arguments), day_first=call.get("df").lower() not in ("us", "mdy"))
-    post = call.get("post")
-    return f"{start} {text}{post}".strip()
+    pre, post = call.get("pre"), call.get("post")
+    return f"{start} {pre + ' ' if pre else ''}{text}{post}".strip()
 
 
 @template("circa", "c.", "ca", "ca.", "circ", "circa2")
@@ -230,11 +245,15 @@ def current_year(call: TemplateCall) -> str:
     return call.get("1") or (str(call.site.date.year) if call.site.date else "")
 
 
-@template("month", "month name", "monthname")
+@template("month", "month name", "monthname", "MONTHNAME", "MONTHABBREV", "MONTHABBR", "MONTHNUMBER")
 def month(call: TemplateCall) -> str | None:
-    """``{{month|3}}`` -> ``March``."""
+    """``{{month|3}}`` -> ``March``, ``{{MONTHABBREV|3}}`` -> ``Mar``, ``{{MONTHNUMBER|March}}`` -> ``3``."""
     number = month_number(call.get("1"))
-    return MONTHS[number] if number else None
+    if number is None:
+        return None
+    if call.is_called("MONTHNUMBER"):
+        return str(number)
+    return MONTHS[number][:3] if call.is_called("MONTHABBREV", "MONTHABBR") else MONTHS[number]
 
 
 @template("CENTURY")

@@ -32,7 +32,10 @@ def nihongo(call: TemplateCall) -> str:
         )
     elif romaji:
         romaji = italic(romaji)
-    if not english:
+    if name == "nihongo krt" and kanji:
+        # Kanji, romaji, translation.
+        english, kanji, romaji = kanji, romaji, english
+    elif not english:
         english, romaji = romaji, ""
     if call.get("lead").lower() in ("yes", "y", "1"):
         kanji = f"{link('Japanese language', 'Japanese')}: {kanji}" if kanji else ""

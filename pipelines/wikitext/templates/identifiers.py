@@ -28,7 +28,7 @@ _register()
 @template("OEIS", "OEIS2C", "OEIS link", "oeis")
 def integer_sequence(call: TemplateCall) -> str | None:
     """``{{OEIS|A000045}}`` -> ``(sequence A000045 in the [[..|OEIS]])``; `OEIS2C` has ``OEIS: A000045`` alone."""
-    number = call.get("1")
+    number = call.get("1", "id")
     if not number:
         return None
     number = number if number[0] in "Aa" else f"A{number}"

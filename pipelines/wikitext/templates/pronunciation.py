@@ -7,9 +7,11 @@ without it. A build can keep them all (`Site.pronunciations`).
 from __future__ import annotations
 
 import re
+from functools import cache
 
+from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.templates.languages import is_language_code, language_name
-from pipelines.wikitext.templates.markup import italic, plain
+from pipelines.wikitext.templates.markup import italic, link, plain
 from pipelines.wikitext.templates.registry import TemplateCall, template, template_family
 
 __all__: list[str] = []
@@ -116,25 +118,38 @@ def pronunciation(_call: TemplateCall) -> str:
     return ""
 
 
+@cache
+def _articles() -> dict[str, str]:
+    return read_pairs("sounds")
+
+
+def _linked_sound(call: TemplateCall) -> str:
+    """Return the sign that the call shows, linked to the article about its sound where that is known."""
+    sign = call.get("1")
+    article = _articles().get(sign)
+    shown = call.get("2", default=sign)
+    return link(article, shown) if article else shown
+
+
 @template("IPAlink", "IPA link", "IPA symbol", "IPAplink", "IPA plink")
 def ipa_link(call: TemplateCall) -> str:
-    """``{{IPAlink|ʃ}}`` -> ``ʃ``."""
-    return call.get("2", "1")
+    """``{{IPAlink|ʃ}}`` -> ``[[Voiceless postalveolar fricative|ʃ]]``."""
+    return _linked_sound(call)
 
 
 @template("IPAslink", "IPA slink")
 def ipa_phoneme(call: TemplateCall) -> str:
-    """``{{IPAslink|ʃ}}`` -> ``/ʃ/``."""
-    return f"/{call.get('2', '1')}/"
+    """``{{IPAslink|ʃ}}`` -> ``/[[Voiceless postalveolar fricative|ʃ]]/``."""
+    return f"/{_linked_sound(call)}/"
 
 
 @template("IPAalink", "IPA alink")
 def linked_grapheme(call: TemplateCall) -> str:
-    """``{{IPAalink|ʃ}}`` -> ``⟨ʃ⟩``."""
-    return f"⟨{call.get('1')}⟩"
+    """``{{IPAalink|ʃ}}`` -> ``⟨[[Voiceless postalveolar fricative|ʃ]]⟩``."""
+    return f"⟨{_linked_sound(call)}⟩"
 
 
 @template("IPAblink", "IPA blink")
 def ipa_phone(call: TemplateCall) -> str:
-    """``{{IPAblink|ʃ}}`` -> ``[ʃ]``."""
-    return f"&#91;{call.get('2', '1')}&#93;"
+    """``{{IPAblink|ʃ}}`` -> ``[ʃ]``, the sign linked to the article about its sound."""
+    return f"&#91;{_linked_sound(call)}&#93;"

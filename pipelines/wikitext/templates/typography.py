@@ -241,13 +241,13 @@ def guillemets(call: TemplateCall) -> str:
     return f"«{call.get('1')}»"
 
 
-@template("bracket", "bra-ket", "brackets", "square bracket", "sqb")
+@template("bracket", "brackets", "square bracket", "sqb")
 def brackets(call: TemplateCall) -> str:
     """``{{bracket|text}}`` -> ``[text]``."""
     return f"&#91;{call.get('1')}&#93;"
 
 
-@template("bra", "ket", "braket")
+@template("bra", "ket", "braket", "bra-ket")
 def quantum_state(call: TemplateCall) -> str:
     """``{{ket|0}}`` -> ``|0⟩``."""
     text = call.get("1")

@@ -59,6 +59,7 @@ def test_it_answers_what_the_command_prints(
         "title",
         "sentence",
         "text",
+        "wikidata_id",
     ]
     assert service.get("/search?q=Alan%20Turing%27s%20town&k=2").json == {"results": [printed]}
 
@@ -80,7 +81,7 @@ def test_it_describes_itself(service: RunningService) -> None:
     described = service.get("/openapi.json").json
     assert {"/search", "/search/image", "/healthz", "/metrics"} <= described["paths"].keys()
     hit = described["components"]["schemas"]["FoundParagraph"]["properties"]
-    assert list(hit) == ["rank", "score", "paragraph_id", "title", "sentence", "text"]
+    assert list(hit) == ["rank", "score", "paragraph_id", "title", "sentence", "text", "wikidata_id"]
     assert service.get("/docs").status == 404, "its page would load scripts from elsewhere"
 
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from kc_schema.snapshot import open_snapshot, read_manifest
+from kc_schema.store import Part
 from kc_schema.verify import verify
 from pipelines.text_corpus import repeats
 from pipelines.text_corpus.report import show_summary
@@ -150,3 +151,10 @@ def test_verify_checks_the_file_of_repeats(tmp_path):
     data[20] ^= 1
     path.write_bytes(data)
     assert verify(kc).counts == {"checksum differs from the manifest": 1}
+
+
+@pytest.mark.parametrize(("sentences", "looks"), [(0, 1), (7, 1), (8, 2), (14, 2), (15, 3)])
+def test_no_more_are_looked_at_together_than_is_said(monkeypatch, sentences, looks):
+    monkeypatch.setattr(repeats, "HASHES_AT_ONCE", 7)
+    parts = [Part("hashes/00000.npy", sentences, 0, "")]
+    assert repeats.count_looks(parts) == looks

@@ -19,9 +19,17 @@ BASE = "https://test.example.org/wiki/Main_Page"
 
 
 def write_snapshot(
-    folder: Path, pages: Mapping[str, Paragraphs], *, parts: int = 1, rows_per_group: int = 3
+    folder: Path,
+    pages: Mapping[str, Paragraphs],
+    *,
+    parts: int = 1,
+    rows_per_group: int = 3,
+    wikidata_ids: Mapping[str, str] | None = None,
 ) -> Path:
-    """Writes a snapshot of `pages` (title -> paragraphs -> tagged sentences), each table in `parts` files."""
+    """Writes a snapshot of `pages` (title -> paragraphs -> tagged sentences), each table in `parts` files.
+
+    With `wikidata_ids` (title -> id) it is one that was built with the wiki's page properties.
+    """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TEXT_TABLES}
     for page, (title, paragraphs) in enumerate(pages.items(), start=1):
         rows["pages"].append(
@@ -32,6 +40,7 @@ def write_snapshot(
                 "sha1": "",
                 "disambiguation": False,
                 "introduction": "",
+                "wikidata_id": (wikidata_ids or {}).get(title),
             }
         )
         for position, sentences in enumerate(paragraphs):
@@ -56,17 +65,25 @@ def write_snapshot(
                 }
                 for place, sentence in enumerate(sentences)
             ]
-    return write_tables(folder, rows, parts=parts, rows_per_group=rows_per_group)
+    options = {} if wikidata_ids is None else {"page_props": sorted(wikidata_ids.items())}
+    return write_tables(folder, rows, parts=parts, rows_per_group=rows_per_group, options=options)
 
 
 def write_tables(
-    folder: Path, rows: Mapping[str, list[dict[str, Any]]], *, parts: int, rows_per_group: int
+    folder: Path,
+    rows: Mapping[str, list[dict[str, Any]]],
+    *,
+    parts: int,
+    rows_per_group: int,
+    options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes the tables of a snapshot and its manifest."""
     tables = {
         name: list(_write_parts(folder, name, rows[name], parts, rows_per_group)) for name in TEXT_TABLES
     }
-    write_manifest(folder, Manifest(dump={"base": BASE}, options={}, versions={}, tables=tables))
+    write_manifest(
+        folder, Manifest(dump={"base": BASE}, options=dict(options or {}), versions={}, tables=tables)
+    )
     return folder
 
 

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -30,7 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.services.elasticsearch.node import UnavailableError, free_port, jdk
+from tests.services.elasticsearch.node import free_port, jdk
+from tests.services.maven import fetch_jars, locked
 
 ROOT = Path(__file__).parents[3]
 RECIPE = ROOT / "docker" / "flink"
@@ -82,14 +81,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("FLINK_CACHE") or Path.home() / ".cache" / "entity-knowledge-corpus" / "flink")
 
 
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def prepare_jars() -> tuple[Path, Path]:
     """Return the folder of the jars and the thin job server's jar, made on first use.
 
@@ -99,27 +90,12 @@ def prepare_jars() -> tuple[Path, Path]:
     java = jdk(17)
     cache = cache_folder()
     library, thin = cache / "lib", cache / "job-server.jar"
-    with _lock(cache / "lock"):
-        if not (library / "complete").exists():
-            shutil.rmtree(library, ignore_errors=True)
-            _fetch_jars(library)
-            (library / "complete").touch()
+    with locked(cache / "lock"):
+        fetch_jars(RECIPE / "pom.xml", library)
         source = RECIPE / "ThinJobServer.java"
         if not thin.exists() or thin.stat().st_mtime < source.stat().st_mtime:
             _compile(java, library, source, thin)
     return library, thin
-
-
-def _fetch_jars(library: Path) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise UnavailableError("Maven (mvn) is not installed")
-    command = [maven, "--quiet", "--batch-mode", f"--file={RECIPE / 'pom.xml'}"]
-    command += ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={library}"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"the jars of Flink could not be fetched: {error}") from error
 
 
 def _compile(java: Path, library: Path, source: Path, thin: Path) -> None:

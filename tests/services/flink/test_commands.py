@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from pipelines import build_retrieval_cache, refresh
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
-from pipelines.image_index.stages import build_image_corpus
+from pipelines.image_index.stages import STAGES, build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
 from pipelines.text_index.connection import Connection
 from pipelines.text_index.load import load_snapshot
@@ -56,9 +56,10 @@ def tables(folder: Path) -> dict[str, bytes]:
     }
 
 
-def images_of(kc: Path, mirror: Path, engine: Engine) -> None:
+def images_of(kc: Path, mirror: Path, engine: Engine, *, stages: Sequence[str] = STAGES) -> None:
     build_image_corpus(
         open_snapshot(kc),
+        stages=stages,
         fetching=FetchOptions(images=str(mirror)),
         encoding=EncodeOptions(encoder=PROJECTION, device="cpu", batch_size=8),
         indexing=IndexOptions(factory="IVF4,SQfp16", shards=2, min_recall=0.1),
