@@ -269,7 +269,7 @@ class CacheWriter:
     def _keep(self, name: str) -> bool:
         path = self.folder / name
         try:
-            found = pq.read_schema(path).metadata or {}
+            found = read_footer(path).metadata or {}
         except (FileNotFoundError, pa.ArrowInvalid):
             return False
         if found.get(b"cache") != self._fingerprint:

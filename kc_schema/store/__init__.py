@@ -37,7 +37,7 @@ from kc_schema.store.object_path import (
     progress_interval,
     require_here,
 )
-from kc_schema.store.object_storage import ObjectStorageError
+from kc_schema.store.object_storage import ObjectStorageError, may_fork
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
 from kc_schema.store.rows import Rows, list_row_groups
@@ -63,6 +63,7 @@ __all__ = [
     "is_address",
     "list_row_groups",
     "local_copy",
+    "may_fork",
     "may_write",
     "open_parquet",
     "parts_listed",

@@ -210,7 +210,7 @@ def _by_range(table: pa.Table, bounds: Sequence[str]) -> list[pa.Table]:
 def _write(path: Path, pieces: Sequence[pa.Table], schema: pa.Schema, folder: Path) -> Part:
     """Write tables to a file of Arrow's, a record batch for each."""
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema, options=options) as file:
+    with replacing(path) as temporary, pa.ipc.new_file(os.fspath(temporary), schema, options=options) as file:
         for piece in pieces:
             batches = piece.combine_chunks().to_batches()
             file.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema))

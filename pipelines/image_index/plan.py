@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
 from kc_schema.snapshot import Snapshot
-from kc_schema.store import Part, fingerprint, read_parquet, remove, replacing
+from kc_schema.store import Part, fingerprint, read_parquet, temporary_folder
 from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
 from pipelines.wikitext.page_images import is_interface_icon
@@ -106,8 +106,13 @@ def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:
 def _write(
     snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None
 ) -> Plan:
-    runs = layout.work / "runs"
-    remove(runs, ignore_errors=True)
+    with temporary_folder(layout.work / "runs") as runs:
+        return _write_parts(snapshot, layout, kinds, part_bits, limit, runs)
+
+
+def _write_parts(
+    snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None, runs: Path
+) -> Plan:
     counts: Counter[str] = Counter()
     drops: Counter[str] = Counter()
     paths = list(_write_runs(_article_rows(snapshot, kinds, counts, drops), runs, part_bits))
@@ -129,8 +134,6 @@ def _write(
         counts["files"] += len(files)
         counts.update(f"files, {file_kind(file)}" for file in files["file"].to_pylist())
         counts["articles of files"] += len(articles)
-    del readers
-    remove(runs, ignore_errors=True)
     return Plan(
         part_bits,
         counts["files"],
@@ -201,7 +204,7 @@ def _write_run(rows: list[Row], path: Path, part_bits: int) -> Path:
     table = pa.Table.from_pylist(rows, schema=_SORTED)
     numbers = pc.shift_right(table["image_id"], IMAGE_ID_BITS - part_bits) if part_bits else None
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with replacing(path) as file, pa.ipc.new_file(os.fspath(file), _SORTED, options=options) as writer:
+    with pa.ipc.new_file(os.fspath(path), _SORTED, options=options) as writer:
         for number in range(1 << part_bits):
             rows_here = table if numbers is None else table.filter(pc.equal(numbers, number))
             batches = rows_here.combine_chunks().to_batches()
