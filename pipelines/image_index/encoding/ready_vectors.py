@@ -199,8 +199,8 @@ def take_vectors(
         paths = list(_write_runs(_wanted(files, planned, left_out), runs, plan.part_bits))
         if not paths:
             raise EncoderError(
-                f"--embeddings {given.embeddings}: none of its {left_out.total():,} vectors is of a file of the corpus;"
-                " give names or addresses of files, or the ids of kc/images/records"
+                f"--embeddings {given.embeddings}: none of its {left_out.total():,} vectors is of a file of this"
+                " corpus; give names or addresses of files, or the ids of kc/images/records"
             )
         parts, vectors = _merge_runs(paths, layout, plan, stated.dimension, left_out)
     found = ReadyVectors(source, stated, tuple(parts), vectors, dict(sorted(left_out.items())))
