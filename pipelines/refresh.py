@@ -192,8 +192,6 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
                 build.output, engine=engine, console=watch.console, types=files_with_types(current)
             )
     with watch.step("index"):
-        if given.index.kind == "tantivy":
-            watch.note("index: the embedded one is built anew")
         index_snapshot(
             build.output, given.index, engine=engine, console=watch.console, older=older, tell=watch.say
         )
@@ -406,7 +404,7 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
         size = sum(part.size for part in find_parts(str(given.dump)))
         say("download", f"nothing: {given.dump}, {size / 1e6:,.1f} MB, is at hand")
     say("build", _describe_build(given, root, current))
-    by_page = given.index.kind == "elasticsearch" and current is not None
+    by_page = given.index.kind != "none" and current is not None
     say("index", f"{given.index.kind}, {'by page where few differ, else' if by_page else 'built'} anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0

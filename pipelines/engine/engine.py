@@ -25,6 +25,7 @@ from pipelines.engine.beam_options import check_beam_options, quiet_beam, runs_h
 from pipelines.engine.cluster import Cluster
 from pipelines.engine.errors import RunError
 from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
+from pipelines.engine.timing import Measured
 
 __all__ = ["Engine", "default_workers", "kept_results"]
 
@@ -224,7 +225,7 @@ class _LocalRun(Generic[R]):
     """What the one element of a pipeline on this machine stands for."""
 
     pool: WorkerPool
-    futures: dict[Future[R], int]
+    futures: dict[Future[Measured[R]], int]
     look: Callable[[], None]
     arrived: Callable[[R], None]
     results: dict[int, R] = field(default_factory=dict)

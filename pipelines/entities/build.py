@@ -33,7 +33,7 @@ from kc_schema.store import (
     remove,
     replacing,
 )
-from pipelines.engine import Engine, Progress
+from pipelines.engine import Engine, Progress, timed
 from pipelines.entities.gather import Gathered, gather_names, read_link_counts
 from pipelines.entities.merge import Numbers, count_links, merge_range, write_entities
 from pipelines.entities.titles import Titles, open_titles, write_titles
@@ -113,8 +113,12 @@ def build_entities(
         place.manifest.unlink(missing_ok=True)
         if types:
             _load_types(build, snapshot, types)
-        with engine.writing(kc, partial(console.print, highlight=False, markup=False, soft_wrap=True)):
+        with (
+            engine.writing(kc, partial(console.print, highlight=False, markup=False, soft_wrap=True)),
+            timed(kc, "entities", "names") as time_of,
+        ):
             manifest = _build(build, snapshot, engine, console)
+            time_of.done = manifest.counts.get("aliases", 0)
         place.commit(manifest, [part for parts in manifest.tables.values() for part in parts])
         # The corpus is finished: nothing of an unfinished build of its own can lie there.
         place.remove_work()

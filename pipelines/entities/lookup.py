@@ -99,6 +99,16 @@ class EntityIndex:
         found.sort(key=lambda one: (-one.alias.prior, -one.alias.folded_prior, -one.in_links, one.page_id))
         return [replace(candidate, rank=rank) for rank, candidate in enumerate(found[:k])]
 
+    @property
+    def has_types(self) -> bool:
+        """Whether the entities were made with ``--types``."""
+        return bool(self.manifest.types)
+
+    def types_of(self, page_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+        """Return page -> what it is about; pages without types, and pages that are not there, have no entry."""
+        found = self._entities.fetch_all(page for page in page_ids if page >= 0)
+        return {page: tuple(rows[0]["types"]) for page, rows in found.items() if rows[0]["types"]}
+
     def aliases(self, names: Iterable[str]) -> dict[str, list[Alias]]:
         """Return of every name the entities that it may mean, by prior; a name that means none has no entry.
 

@@ -21,6 +21,7 @@ from kc_schema.store import (
     temporary_folder,
     write_atomically,
 )
+from pipelines.engine import timed
 from pipelines.page_index.layout import (
     FOLDER,
     FORMAT,
@@ -74,7 +75,10 @@ def build_page_index(
     if found is not None:
         return found
     inputs = _inputs(snapshot)
-    with Place(folder, owns=tuple(SCHEMAS), what="page index") as place:
+    with (
+        Place(folder, owns=tuple(SCHEMAS), what="page index") as place,
+        timed(snapshot.folder, "page index", "pages") as time_of,
+    ):
         bits = {table: _bits(rows) for table, rows in _expected_rows(snapshot).items()}
         sources = {"titles": _titles, "redirects": _redirects, "links": _links}
         parts = {}
@@ -86,6 +90,7 @@ def build_page_index(
                 )
             )
         manifest = PageIndexManifest(inputs, bits, parts)
+        time_of.done = snapshot.manifest.rows("pages")
         place.commit(manifest, [part for table in parts.values() for part in table])
         place.remove_work()
     return manifest

@@ -10,6 +10,7 @@ from rich.console import Console
 from kc_schema.snapshot import Manifest, open_snapshot
 from kc_schema.store import Part, Place, explain_file_errors, read_json, remove, write_json
 from kc_schema.tables import TEXT_TABLES
+from pipelines.engine import TIMINGS
 from pipelines.text_corpus.build import Build, BuildError
 
 __all__ = ["commit", "find_finished", "open_place"]
@@ -28,7 +29,7 @@ class _Claim:
 
 def open_place(build: Build) -> Place:
     """Return the output folder as a place that only this process may write to."""
-    return Place(build.output, owns=(*TEXT_TABLES, "repeats", "text_index"))
+    return Place(build.output, owns=(*TEXT_TABLES, "repeats", "text_index", TIMINGS))
 
 
 def find_finished(place: Place, build: Build, console: Console, *, overwrite: bool) -> Manifest | None:
@@ -58,8 +59,8 @@ def commit(place: Place, manifest: Manifest) -> None:
     parts: list[Part] = [part for parts in manifest.tables.values() for part in parts]
     for table in TEXT_TABLES:
         (place.folder / table).mkdir(exist_ok=True)
-    place.remove_unlisted(parts)
-    place.commit(manifest, parts)
+    place.remove_unlisted([*parts, TIMINGS])
+    place.commit(manifest, [*parts, TIMINGS])
     place.remove_work()
 
 

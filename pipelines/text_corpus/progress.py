@@ -133,6 +133,12 @@ class BuildProgress:
             self.look()
         self._bar.__exit__(kind, error, trace)
 
+    @property
+    def fresh(self) -> int:
+        """How many pages of work units were read that are finished now and were not at the beginning."""
+        self._note_finished(set())
+        return self._pages - self._pages_at_start
+
     def look(self) -> None:
         """Look how far the workers are and show it, unless that was only just done."""
         if time.monotonic() < self._next_look:

@@ -89,7 +89,7 @@ KEPT = pa.schema(
 """What is kept of every page, one row each, ascending."""
 UNIT_COLUMNS = 7
 UNIT_KEPT = pa.schema([*list(KEPT)[:UNIT_COLUMNS], pa.field("reused", pa.bool_(), nullable=False)])
-"""What a work unit keeps of its pages, in their order; of those that it found unchanged only the id."""
+"""What a work unit keeps of its pages, in their order; of those that it found unchanged only id and revision."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class UnchangedPage:
 
     page_id: int
     title: str
+    revision_id: int
     statistics: bytes
     """What was counted in it, packed."""
 
@@ -309,7 +310,8 @@ class _KeptGroup:
         title, revision_id, sha1, digest = (column[place] for column in self._columns)
         if not sha1:
             return None
-        return _KeptRow(UnchangedPage(page_id, title, self._statistics[place]), revision_id, sha1, digest)
+        page = UnchangedPage(page_id, title, revision_id, self._statistics[place])
+        return _KeptRow(page, revision_id, sha1, digest)
 
 
 class _RowsByPage:

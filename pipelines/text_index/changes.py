@@ -73,10 +73,18 @@ def _different(
     return [one[key] for key in one if key not in other], [other[key] for key in other if key not in one]
 
 
-def changed_ranges(older: Snapshot, newer: Snapshot, table: str) -> list[ChangedRange]:
-    """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same."""
+def changed_ranges(
+    older: Snapshot, newer: Snapshot, table: str, *, rows_alone: bool = False
+) -> list[ChangedRange]:
+    """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same.
+
+    Args:
+        rows_alone: whether parts with the same rows are the same also where an index holds other things of them.
+    """
     identified = knows_wikidata_ids(older) or knows_wikidata_ids(newer)
     deciding = ("paragraphs", "repeats") if table == "sentences" else ("pages",) if identified else ()
+    if rows_alone:
+        deciding = ()
     one, other = _different(older, newer, table, deciding)
     before = [(part, *_bounds(older.folder / part.file, table)) for part in one if part.rows]
     after = [(part, *_bounds(newer.folder / part.file, table)) for part in other if part.rows]

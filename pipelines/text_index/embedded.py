@@ -22,7 +22,7 @@ from kc_schema.wikidata_ids import WikidataIds
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
-from pipelines.text_index.embedded_build import (
+from pipelines.text_index.embedded_files import (
     LOOKED_UP,
     PAGES_FILE,
     ROW_GROUPS_FILE,

@@ -116,7 +116,12 @@ class _ListedIds:
             place: self._read[place] if place in self._read else self._ids_in(place)
             for place in range(start, end)
         }
-        return np.isin(ids, np.concatenate([np.empty(0, np.int64), *self._read.values()]))
+        listed = np.concatenate([np.empty(0, np.int64), *self._read.values()])
+        if not len(listed):
+            return np.zeros(len(ids), bool)
+        places = np.minimum(np.searchsorted(listed, ids), len(listed) - 1)
+        found: npt.NDArray[np.bool_] = listed[places] == ids
+        return found
 
     def _ids_in(self, place: int) -> Ids:
         part = int(self._parts[place])

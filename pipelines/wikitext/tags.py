@@ -83,7 +83,7 @@ _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
 
-_NOWIKI_IN_PRE = re.compile(r"<nowiki>(.*?)</nowiki>", re.IGNORECASE | re.DOTALL)
+_NOWIKI, _NOWIKI_END = re.compile("<nowiki>", re.IGNORECASE), re.compile("</nowiki>", re.IGNORECASE)
 _INLINE_CODE = re.compile(r"\binline\b|\benclose\s*=\s*[\"']?none")
 # A line across a poem.
 _RULE = re.compile("^-{4,}", re.MULTILINE)
@@ -98,6 +98,16 @@ _LONG_HEADING = re.compile(
 _SIGN_IN_QUOTES = re.compile(
     r"""(<[A-Za-z][^<>"]*(?:"[^<>"]*"[^<>"]*)*="[^<>"\n]*)([<>][^"\n]{0,500}")(?=[\s/>])"""
 )
+
+
+def _without_nowiki(text: str) -> str:
+    """Return `text` without the pairs of ``<nowiki>`` in it, what stands in them as it is."""
+    pieces: list[str] = []
+    done = 0
+    while (opening := _NOWIKI.search(text, done)) and (closing := _NOWIKI_END.search(text, opening.end())):
+        pieces += (text[done : opening.start()], text[opening.end() : closing.start()])
+        done = closing.end()
+    return "".join((*pieces, text[done:]))
 
 
 def _without_angles(tag: re.Match[str]) -> str:
@@ -300,7 +310,7 @@ class _Stripper:
             lines = _RULE.sub("", verses.run())
             return marks.QUOTE + lines.replace("\n", marks.NEWLINE) + marks.QUOTE_END
         if name in _PREFORMATTED:
-            body = _NOWIKI_IN_PRE.sub(r"\1", body) if name == "pre" else body
+            body = _without_nowiki(body) if name == "pre" else body
             body = body.strip("\n")
             # Code shows as it is typed.
             protected = marks.protect_lines(decode_entities(body) if name == "pre" else body)

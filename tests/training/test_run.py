@@ -438,6 +438,21 @@ def test_a_second_run_keeps_out_of_the_folder(finished, tiny_encoder, tmp_path):
         run(replace(config, output=str(file)))
 
 
+def test_a_busy_folder_is_told_before_libraries_are_imported(finished, tiny_encoder, tmp_path):
+    values = settings(finished, tiny_encoder)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    code = (
+        "import sys; from training.run import main\n"
+        f"status = main(['--config', {str(tmp_path / 'config.yaml')!r}])\n"
+        "sys.exit(9 if 'torch' in sys.modules else status)"
+    )
+    with Place(finished / "run", owns=(), what="run"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "another run (process" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_ctrl_c_says_that_the_same_command_goes_on(finished, tiny_encoder, tmp_path):
     values = settings(finished, tiny_encoder, output=str(tmp_path / "run"))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))

@@ -130,8 +130,8 @@ class Encode:
         known = kept_encoder(self._layout) == self._description
         return known and len(self._current(fetched)) == len(fetched)
 
-    def run(self) -> None:
-        """Encode.
+    def run(self) -> int:
+        """Encode; return how many images were.
 
         Raises:
             EncoderError: the embeddings that are there are another encoder's.
@@ -145,7 +145,7 @@ class Encode:
             _check_encoder(layout, encoder)
         write_json(layout.work / _ENCODER, encoder)
         if not pending:
-            return
+            return 0
         repeated = _repeated(layout, fetched)
         shared = _shared_vectors(layout, fetched, current, repeated)
         planned = _plan_items(layout, pending, encoder, repeated, shared)
@@ -159,6 +159,7 @@ class Encode:
                 progress.advance(part.part.rows + sum(part.failed.values()) - len(found))
         remove_vectors(layout)
         remove_ready_files(layout)
+        return progress.fresh
 
     @functools.cached_property
     def _description(self) -> EncoderDescription:

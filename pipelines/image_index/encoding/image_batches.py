@@ -15,6 +15,7 @@ import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
 from kc_schema.store import may_fork
+from pipelines.engine.timing import Usage, measure, note_usage
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError
 from pipelines.image_index.fetching.archive import PartContent
@@ -44,6 +45,8 @@ class Batch:
     failures: dict[Item, str] = field(default_factory=dict)
     """Why the others of the batch are not."""
     bytes: int = 0
+    usage: Usage | None = None
+    """What making it took."""
 
 
 class ImageBatches(Dataset[Batch]):
@@ -75,6 +78,11 @@ class ImageBatches(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         """Return a batch; what cannot be decoded is among its failures."""
+        measured = measure(self._make, number)
+        measured.result.usage = measured.usage
+        return measured.result
+
+    def _make(self, number: int) -> Batch:
         import torch
 
         batch = Batch([], None)
@@ -130,7 +138,10 @@ def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> It
         prefetch_factor=_BATCHES_AHEAD if workers > 1 else None,
     )
     try:
-        yield from loader
+        for batch in loader:
+            if batch.usage is not None:
+                note_usage(batch.usage)
+            yield batch
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise

@@ -203,7 +203,8 @@ def take_vectors(
                 " corpus; give names or addresses of files, or the ids of kc/images/records"
             )
         parts, vectors = _merge_runs(paths, layout, plan, stated.dimension, left_out)
-    found = ReadyVectors(source, stated, tuple(parts), vectors, dict(sorted(left_out.items())))
+    losses = {reason: count for reason, count in sorted(left_out.items()) if count}
+    found = ReadyVectors(source, stated, tuple(parts), vectors, losses)
     write_json(layout.work / _RECORD, found)
     return found
 

@@ -180,12 +180,13 @@ def stated_by(
                     f"--embeddings {pattern}: {where}: {key} {value}, elsewhere {said[key]}; vectors of two"
                     " encoders are never mixed: give the files of one"
                 )
-    for key, option in (("name", "--embeddings-encoder"), ("weights_sha256", "--embeddings-sha256")):
-        if not said.get(key):
-            raise EncoderError(
-                f"--embeddings {pattern}: nothing says which encoder made these vectors: give {option}, or"
-                f" put {key} into the files' metadata"
-            )
+    options = {"name": "--embeddings-encoder NAME", "weights_sha256": "--embeddings-sha256 HEX"}
+    if missing := [key for key in options if not said.get(key)]:
+        raise EncoderError(
+            f"--embeddings {pattern}: nothing says which encoder made these vectors: give"
+            f" {' and '.join(options[key] for key in missing)}, or put {' and '.join(missing)} into the metadata of the"
+            " Parquet files"
+        )
     if not re.fullmatch(r"[0-9a-f]{64}", said["weights_sha256"]):
         raise EncoderError(
             f"--embeddings {pattern}: the checksum of the weights is {said['weights_sha256'][:80]!r}; give"

@@ -245,8 +245,8 @@ class Fetch:
             part.images or part.vectors for part in fetched_parts(self.layout, self.plan).values()
         )
 
-    def run(self) -> None:
-        """Fetch; every part is recorded when the last of its files was asked for.
+    def run(self) -> int:
+        """Fetch; every part is recorded when the last of its files was asked for; return how many files were.
 
         Raises:
             FetchError: the source cannot be used, must not be asked any more (what was had is kept), or has nothing.
@@ -268,6 +268,7 @@ class Fetch:
             else:
                 self._read_folder(numbers, progress)
         self._check_that_images_were_had(details)
+        return progress.fresh
 
     @property
     def shared_only(self) -> bool:

@@ -117,8 +117,8 @@ class Licences:
         """Tell whether the rights of all files are known."""
         return len(licence_parts(self.layout, self.plan)) == len(self.plan.planned)
 
-    def run(self) -> None:
-        """Ask, part by part; a part that is finished is not asked for again.
+    def run(self) -> int:
+        """Ask, part by part; a part that is finished is not asked for again; return how many files there were.
 
         Raises:
             FetchError: an API gives no answer; what is finished stays.
@@ -130,6 +130,7 @@ class Licences:
             for number in range(len(self.plan.planned)):
                 if number not in done:
                     self._ask(number, apis, progress)
+        return progress.fresh
 
     def _addresses(self) -> list[str]:
         """Return the APIs: that of the shared repository, and the wiki's own where its files may be had."""

@@ -27,6 +27,7 @@ from pipelines.text_index.block_max.inversion_kernels import (
     numbers_of,
 )
 from pipelines.text_index.block_max.kernels import LONGEST_NUMBER
+from pipelines.text_index.block_max.older_words import OlderIndex, split_with_older
 from pipelines.text_index.block_max.scoring import norms
 from pipelines.text_index.block_max.tokens import (
     SentenceUnit,
@@ -55,6 +56,8 @@ class _Words:
     file: Part
     sentences: int
     words: int
+    taken: int = 0
+    """Sentences whose words an older index gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,18 @@ class Inversion:
     inputs: str
     """Fingerprint of the snapshot and of everything else that decides the words."""
     dense_share: float = DENSE_SHARE
+    older: OlderIndex | None = None
+    """Where words of unchanged sentences come from; it decides nothing."""
 
     def words_step(self, unit: SentenceUnit) -> Step[_Words]:
         """Return the step that splits the sentences of a unit into words."""
         inputs = fingerprint(self.inputs, unit.number, unit.first_group, unit.groups)
         return Step(self.work / f"words-{unit.number:05d}.json", inputs, _Words, self.work)
+
+    def taken(self, units: Sequence[SentenceUnit]) -> int:
+        """Return of how many sentences an older index gave the words, where all units are split."""
+        found = (self.words_step(unit).result() for unit in units)
+        return sum(unit.taken for unit in found if unit is not None)
 
     def vocabulary_step(self, words: Sequence[_Words]) -> Step[_Vocabulary]:
         """Return the step that joins the units' vocabularies."""
@@ -168,10 +178,14 @@ def map_here(
 
 def _split(inversion: Inversion, unit: SentenceUnit) -> _Words:
     def work() -> _Words:
-        found = split_into_words(read_sentences(unit))
+        if inversion.older is not None and unit.before is not None:
+            found, taken = split_with_older(unit, unit.before, inversion.older)
+        else:
+            found, taken = split_into_words(read_sentences(unit)), 0
         path = inversion.work / f"words-{unit.number:05d}.arrow"
         write_atomically(path, lambda temporary: save_words(temporary, found))
-        return _Words(describe_part(path, inversion.work, rows=0), len(found.counts), len(found.words))
+        part = describe_part(path, inversion.work, rows=0)
+        return _Words(part, len(found.counts), len(found.words), taken)
 
     return inversion.words_step(unit).run(work)
 

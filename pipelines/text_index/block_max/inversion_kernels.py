@@ -10,7 +10,17 @@ from numba import njit
 
 from pipelines.text_index.block_max.kernels import BLOCK, SENTENCE_BITS, _length_class, _varint
 
-__all__ = ["code_vocabulary", "count_holding", "invert", "join_lists", "measure_lists", "numbers_of"]
+__all__ = [
+    "code_vocabulary",
+    "count_holding",
+    "decode_vocabulary",
+    "gather_words",
+    "invert",
+    "join_lists",
+    "measure_lists",
+    "numbers_of",
+    "take_words",
+]
 
 _compiled = njit(cache=True, nogil=True, boundscheck=False)
 
@@ -262,3 +272,115 @@ def code_vocabulary(words, places, group):
             place += 1
     group_places[len(group_places) - 1] = place
     return coded[:place], group_places
+
+
+@_compiled
+def decode_vocabulary(coded, places, group, count):
+    """Return the bytes of `count` coded words (`code_vocabulary`), and where each begins; one more for the end."""
+    begins = np.zeros(count + 1, np.int64)
+    place = np.int64(0)
+    for word in range(count):
+        shared, place = _varint(coded, place)
+        rest, place = _varint(coded, place)
+        begins[word + 1] = begins[word] + shared + rest
+        place += rest
+    words = np.empty(begins[count], np.uint8)
+    for start in range(0, count, group):
+        place = places[start // group]
+        for word in range(start, min(start + group, count)):
+            shared, place = _varint(coded, place)
+            rest, place = _varint(coded, place)
+            at = begins[word]
+            if shared:
+                words[at : at + shared] = words[begins[word - 1] : begins[word - 1] + shared]
+            words[at + shared : at + shared + rest] = coded[place : place + rest]
+            place += rest
+    return words, begins
+
+
+@_compiled
+def take_words(data, block_places, block_sentences, wanted):
+    """Return the words of sentences as `invert` coded them.
+
+    Args:
+        data, block_places, block_sentences: as in `files.Arrays`, undamaged.
+        wanted: ids of sentences, ascending.
+
+    Returns:
+        counts: how many words each has; -1 for a sentence that is not there.
+        numbers: the numbers of these words, of one sentence after the other.
+    """
+    counts = np.full(len(wanted), -1, np.int64)
+    if not len(wanted) or not len(block_sentences):
+        return counts, np.empty(0, np.uint32)
+    first = max(np.searchsorted(block_sentences, wanted[0], "right") - 1, 0)
+    end_block = np.searchsorted(block_sentences, wanted[-1], "right")
+    numbers = np.empty(max(block_places[end_block] - block_places[first], 0), np.uint32)
+    size = 0
+    at = 0
+    for block in range(first, end_block):
+        if block + 1 < len(block_sentences) and block_sentences[block + 1] <= wanted[at]:
+            continue
+        place = block_places[block]
+        sentence = block_sentences[block]
+        begins = True
+        while place < block_places[block + 1]:
+            header, place = _varint(data, place)
+            if header & 1:
+                step, place = _varint(data, place)
+                position, place = _varint(data, place)
+                sentence = (((sentence >> SENTENCE_BITS) + step) << SENTENCE_BITS) | position
+            elif not begins:
+                sentence += 1
+            begins = False
+            while at < len(wanted) and wanted[at] < sentence:
+                at += 1
+            if at == len(wanted):
+                return counts, numbers[:size]
+            taken = wanted[at] == sentence
+            number = np.int64(-1)
+            for _ in range(header >> 1):
+                step, place = _varint(data, place)
+                number += step
+                if taken:
+                    numbers[size] = number
+                    size += 1
+            if taken:
+                counts[at] = header >> 1
+    return counts, numbers[:size]
+
+
+@_compiled
+def gather_words(sources, counts, words, other_counts, other_words):
+    """Return the counts and words of all sentences of a unit.
+
+    Args:
+        sources: for each sentence which one of those in `counts` and `words` it is; -1 for the next other one.
+        counts, words: of known sentences; a negative count is one of no words.
+        other_counts, other_words: of the others, in their order.
+    """
+    begins = np.zeros(len(counts), np.int64)
+    place = np.int64(0)
+    for known in range(len(counts)):
+        begins[known] = place
+        place += max(counts[known], 0)
+    all_counts = np.empty(len(sources), np.uint32)
+    size = len(other_words)
+    for sentence in range(len(sources)):
+        if sources[sentence] >= 0:
+            size += counts[sources[sentence]]
+    all_words = np.empty(size, np.uint32)
+    at = other = other_at = 0
+    for sentence in range(len(sources)):
+        if sources[sentence] >= 0:
+            count = np.int64(counts[sources[sentence]])
+            begin = begins[sources[sentence]]
+            all_words[at : at + count] = words[begin : begin + count]
+        else:
+            count = np.int64(other_counts[other])
+            all_words[at : at + count] = other_words[other_at : other_at + count]
+            other += 1
+            other_at += count
+        all_counts[sentence] = count
+        at += count
+    return all_counts, all_words
