@@ -33,7 +33,7 @@ from pipelines import (
     search,
     write_attribution,
 )
-from pipelines.engine import Engine
+from pipelines.engine import TIMINGS, Engine
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching import archive
 from pipelines.image_index.fetching.archive import DownloadArchive, compact
@@ -75,7 +75,7 @@ def _compared(found: dict[str, bytes]) -> dict[str, bytes]:
     return {
         name: b"" if path.name in MEASURED else found[name]
         for name, path in names.items()
-        if ".work" not in path.parts and path.name != ".lock"
+        if ".work" not in path.parts and path.name not in (".lock", TIMINGS)
     }
 
 
