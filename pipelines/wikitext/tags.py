@@ -34,7 +34,12 @@ _TABLE = re.compile(r"<(/?)table(?:[\s/][^<>]*)?>", re.IGNORECASE)
 
 _INLINE = """abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q rb rbc rp rt rtc ruby s samp small
 span strike strong sub sup time tt u var wbr noinclude onlyinclude section languages translate tvar"""
-_VOID = frozenset(("br", "hr", "wbr", "section", "languages", "onlyinclude", "noinclude"))
+_VOID = frozenset(("br", "hr", "wbr", "meta", "link", "section", "languages", "onlyinclude", "noinclude"))
+# Elements that are allowed where they hold data about an item, and show as text elsewhere.
+_DATA = frozenset(("meta", "link"))
+_ITEM, _ITEM_DATA = (
+    re.compile(rf"\b(?:{names})\s*=", re.IGNORECASE) for names in ("itemprop", "content|href")
+)
 _BLOCKS = "caption center div dl hr ol p table tbody td tfoot th thead tr ul"
 _ITEMS = "dd dt li"
 
@@ -223,6 +228,8 @@ class _Stripper:
                         replacement = marks.ELEMENT_END + replacement
                 else:
                     opening = _OPENING.get(name)
+                    if name in _DATA and _ITEM.search(attributes) and _ITEM_DATA.search(attributes):
+                        opening = ""
                     if opening is None:
                         continue
                     replacement = opening if name != "q" else _quotation_signs(self.language)[0]

@@ -220,15 +220,13 @@ def rounded(call: TemplateCall) -> str | None:
     return write_number(round_half_up(number, int(places)))
 
 
-@template(
-    "number table sorting", "nts", "ntsh", "formatnum", "formatnumber", "number format", "format number"
-)
+@template("number table sorting", "nts", "formatnum", "formatnumber", "number format", "format number")
 def formatted_number(call: TemplateCall) -> str:
     """``{{nts|12345}}`` -> ``12,345``."""
     return _grouped(call.get("1"))
 
 
-@template("sort", "sortname", "hs", "hsort")
+@template("sort", "sortname", "hs", "hsort", "ntsh", "number table sorting hidden")
 def sorted_text(call: TemplateCall) -> str:
     """``{{sort|key|shown}}`` -> ``shown``; ``{{sortname|Ada|Lovelace}}`` -> ``[[Ada Lovelace]]``."""
     if call.name == "sort":
