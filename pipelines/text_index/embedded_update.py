@@ -11,7 +11,7 @@ import pyarrow as pa
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, checksum, open_snapshot
 from pipelines.text_index.analysis import library_version
-from pipelines.text_index.block_max.files import Sizes
+from pipelines.text_index.block_max.files import Arrays, Sizes
 from pipelines.text_index.block_max.tokens import RowsBefore
 from pipelines.text_index.changes import changed_ranges, count_changed_pages
 from pipelines.text_index.embedded_files import EmbeddedDescription, index_folder, index_step
@@ -20,7 +20,7 @@ __all__ = ["MOST_CHANGED", "Update", "find_update"]
 
 MOST_CHANGED = 0.9
 """Share of changed pages up to which words are taken from an older index (docs/performance.md)."""
-_READ = ("sentences", "block_places", "block_sentences", "vocabulary", "vocabulary_places", "numbers")
+_READ = frozenset(Arrays._fields) - {"dense", "holding"}
 """The arrays that an update reads."""
 
 

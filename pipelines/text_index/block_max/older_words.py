@@ -23,8 +23,8 @@ from pipelines.text_index.block_max.inversion_kernels import (
     count_holding,
     decode_vocabulary,
     gather_words,
-    take_words,
 )
+from pipelines.text_index.block_max.sentence_words import take_words
 from pipelines.text_index.block_max.tokens import (
     RowsBefore,
     SentenceUnit,
@@ -72,7 +72,7 @@ def split_with_older(unit: SentenceUnit, before: RowsBefore, older: OlderIndex) 
     twins = ids if texts is None else _find_twins(ids, texts, before.files)
     wanted = np.unique(twins[twins >= 0])
     arrays = open_arrays(older.folder, older.sizes)
-    counts, numbers = take_words(arrays.sentences, arrays.block_places, arrays.block_sentences, wanted)
+    counts, numbers = take_words(arrays, wanted)
     sources = np.searchsorted(wanted, twins)
     sources[twins < 0] = -1
     sources[sources >= 0] = np.where(counts[sources[sources >= 0]] < 0, -1, sources[sources >= 0])

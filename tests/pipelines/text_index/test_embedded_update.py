@@ -16,7 +16,8 @@ from kc_schema.tables import paragraph_id, sentence_id
 from pipelines.text_index import embedded_files, embedded_update
 from pipelines.text_index.block_max import tokens
 from pipelines.text_index.block_max.files import open_arrays
-from pipelines.text_index.block_max.inversion_kernels import code_vocabulary, decode_vocabulary, take_words
+from pipelines.text_index.block_max.inversion_kernels import code_vocabulary, decode_vocabulary
+from pipelines.text_index.block_max.sentence_words import take_words
 from pipelines.text_index.embedded_build import build_embedded_index
 from pipelines.text_index.embedded_files import index_folder
 from pipelines.text_index.embedded_update import find_update
@@ -137,7 +138,7 @@ def test_words_are_taken_of_any_sentences_and_none_of_those_that_are_not_there(t
     arrays = open_arrays(index_folder(kc), found.sizes)
     there = [sentence_id(paragraph_id(page, 0), place) for page in (1, 2, 30, 60) for place in (0, 1)]
     wanted = np.array(sorted([*there, 0, 5, there[2] + 2, 1 << 60]))
-    counts, numbers = take_words(arrays.sentences, arrays.block_places, arrays.block_sentences, wanted)
+    counts, numbers = take_words(arrays, wanted)
     assert [int(key) for key, count in zip(wanted, counts, strict=True) if count >= 0] == there
     assert len(numbers) == counts[counts >= 0].sum() == 4 * (4 + 5)
 
@@ -195,9 +196,12 @@ def test_the_rule_says_why_an_index_is_built_anew(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
-        "sentences",
+        "blocks",
         "block_places",
-        "block_sentences",
+        "identities",
+        "identity_places",
+        "common",
+        "lists",
         "vocabulary",
         "vocabulary_places",
         "numbers",
