@@ -204,7 +204,6 @@ LOCAL_ONLY = {
         "shutil.rmtree",
         "the scratch folder of a place is of this machine",
     ),
-    "pipelines.text_index.block_max.inversion": ("tofile", "likewise"),
     "training.experts": ("", _RUNS),
     "training.fitting": ("", _RUNS),
     "training.mixture": ("", _RUNS),
