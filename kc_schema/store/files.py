@@ -80,11 +80,13 @@ def checksum(path: Path) -> str:
 
 def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
     """Return what a manifest in `folder` says of the file `path`; `rows` comes from its Parquet footer by default."""
+    # Of an object that was written on this machine, one request is enough.
+    found = (path.kept() or path) if isinstance(path, ObjectPath) else path
     if rows is None:
         from kc_schema.store.parquet import read_footer
 
-        rows = read_footer(path).num_rows
-    return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
+        rows = read_footer(found).num_rows
+    return Part(path.relative_to(folder).as_posix(), rows, found.stat().st_size, checksum(found))
 
 
 def sizes(folder: Path, files: Iterable[str]) -> dict[str, int]:

@@ -348,6 +348,7 @@ def _explained(
         reason = _reason(error)
         if conditional and re.search(r"\b(?:400|409|501)\b|NotImplemented", reason):
             reason += "; locks need a server that knows conditional writes (If-None-Match, If-Match)"
+            raise ObjectStorageError(errno.ENOTSUP, reason, name) from error
         raise ObjectStorageError(errno.EIO, reason, name) from error
 
 

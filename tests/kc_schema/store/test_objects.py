@@ -253,6 +253,17 @@ def test_row_groups_are_fetched_by_ranges(object_storage: ObjectStorage, there: 
     assert asked < whole * 1.6, "describe_part reads all of one, nothing else does"
 
 
+def test_what_was_written_here_is_described_with_one_request(
+    object_storage: ObjectStorage, there: Path
+) -> None:
+    with replacing(there / "part") as temporary:
+        pq.write_table(pa.table({"id": range(10)}), temporary)
+    object_storage.reset()
+    part = describe_part(there / "part", there)
+    assert (part.file, part.rows) == ("part", 10)
+    assert object_storage.counts() == Counter(HEAD=1)
+
+
 def test_records_and_steps_are_kept(there: Path) -> None:
     (there / "part").write_bytes(b"123")
     part = describe_part(there / "part", there, rows=0)
