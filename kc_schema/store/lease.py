@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -42,6 +43,7 @@ _RENEWALS = 5
 _LOOKS = 10
 _ATTEMPTS = 5
 _PAUSE = 0.2
+_LONGEST_TRY = 10.0
 
 _logger = logging.getLogger(__name__)
 
@@ -155,6 +157,7 @@ class Lease:
             f"process {os.getpid()} on {socket.gethostname()}", self._token, self._count, self._seconds
         )
         data = json.dumps(msgspec.to_builtins(claim)).encode()
+        started = time.monotonic()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return storage.put_bytes(
@@ -169,9 +172,10 @@ class Lease:
                 raise
             except ObjectAccessError:
                 raise
-            except ObjectStorageError:
+            except ObjectStorageError as error:
                 # Where the connection breaks, the library does not send a conditional request again.
-                if attempt == _ATTEMPTS:
+                waited = time.monotonic() - started
+                if attempt == _ATTEMPTS or error.errno == errno.ENOTSUP or waited > _LONGEST_TRY:
                     raise
                 time.sleep(_PAUSE * attempt)
         raise AssertionError("the last attempt returns or raises")

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from kc_schema.anchors import strip
 from kc_schema.charts import Figure
 from kc_schema.image_manifest import ImageManifest, read_image_manifest
 from kc_schema.snapshot import LostText, Snapshot, SnapshotError, open_snapshot
-from kc_schema.store import Rows
+from kc_schema.store import Rows, read_parquet
 from pipelines.engine import TIMINGS, StageTime, read_timings
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.served import IndexDescription, read_description
@@ -144,7 +142,7 @@ def _losses(snapshot: Snapshot) -> ReportSection:
         "What was left out",
         "Nothing was."
         if not rows
-        else "Examples are drawn from all pages: which page, and how that begins which was lost of it.",
+        else "Examples are drawn from all pages: the page, and the beginning of what it lost.",
         [ReportTable("", ("what", "reason", "how many", "examples"), rows)] if rows else (),
     )
 
@@ -190,7 +188,7 @@ def _failed_images(layout: Layout, manifest: ImageManifest) -> list[Cells]:
     """Return what was left out by reason, failed images with the first files as examples."""
     examples: dict[str, list[str]] = {}
     for part in manifest.tables.get("records", ()):
-        table = pq.read_table(layout.images / part.file, columns=["file", "error"])
+        table = read_parquet(layout.images / part.file, columns=["file", "error"])
         for file, error in zip(table["file"].to_pylist(), table["error"].to_pylist(), strict=True):
             if error and len(examples.setdefault(error, [])) < _EXAMPLES:
                 examples[error].append(file)
@@ -264,8 +262,8 @@ def _stage(time_of: StageTime) -> Cells:
         round(time_of.rate, 1),
         round(time_of.cpu_seconds, 2),
         round(time_of.memory / 1e6),
-        time_of.processes,
-        round(time_of.worker_memory / 1e6),
+        time_of.processes or "",
+        round(time_of.worker_memory / 1e6) if time_of.processes else "",
     )
 
 

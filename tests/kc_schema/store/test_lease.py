@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from kc_schema.store import Place, PlaceBusyError, as_path, write_json
+from kc_schema.store import ObjectStorageError, Place, PlaceBusyError, as_path, write_json
 from kc_schema.store.lease import LeaseLostError
 from tests.services.object_storage import Fault, ObjectStorage
 
@@ -170,3 +171,37 @@ def test_a_file_that_is_no_lock_is_watched_too(folder: Path) -> None:
     (folder / ".lock").write_text("locked by hand")
     with Place(folder, owns=("pages",)) as place:
         place.commit({}, [])
+
+
+class _RefusesConditions(BaseHTTPRequestHandler):
+    """A server of object storage that does not know conditional writes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = (
+            b"<Error><Code>NotImplemented</Code><Message>If-None-Match is not implemented</Message></Error>"
+        )
+        self.send_response(501)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_a_server_without_conditional_writes_is_named(
+    object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KC_STORAGE_RETRY_SECONDS", "0.2")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _RefusesConditions) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(
+            ObjectStorageError, match="locks need a server that knows conditional writes"
+        ) as error:
+            Place("s3://without-conditions/kc", owns=()).__enter__()
+        server.shutdown()
+    assert "\n" not in str(error.value)
