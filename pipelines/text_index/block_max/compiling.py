@@ -9,7 +9,7 @@ that threads work side by side.
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,10 @@ def _find_folder() -> Path | None:
         try:
             folder = Path(place).expanduser() / f"block_max-{digest}"
             folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
         except (OSError, RuntimeError):  # nobody may write there; there is no home
             continue
-        if os.access(folder, os.W_OK):
-            return folder
     return None
 
 
