@@ -9,7 +9,6 @@ that threads work side by side.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,10 @@ def _find_folder() -> Path | None:
         try:
             folder = Path(place).expanduser() / f"block_max-{digest}"
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
+            (folder / "writable").touch()
         except (OSError, RuntimeError):  # nobody may write there; there is no home
             continue
+        return folder
     return None
 
 
