@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.cache_tables import HITS, NO_RELATION, OPTIONAL, CacheError
 from kc_schema.hit import Hit
-from kc_schema.store import checksum
+from kc_schema.store import as_path, checksum, read_footer, read_parquet
 
 __all__ = ["FORMAT", "MANIFEST", "REPORT", "SPEED", "Example", "RetrievalCache", "open_cache"]
 
@@ -135,12 +134,26 @@ class RetrievalCache:
         table = self._read(f"hits/{source}/{split}.parquet")
         known = [name for name in table.column_names if name in HITS.names or name in OPTIONAL]
         for row in table.select(known).to_pylist():
-            if (box := row.get("box")) is not None:
-                row["box"] = tuple(box)
+            for name in ("box", "types"):
+                if row.get(name) is not None:
+                    row[name] = tuple(row[name])
             own = found.get(row.pop("example_id"))
             if own is not None:  # else it lies behind the limit
                 own.append(Hit(**row))
         return found
+
+    def has_types(self, source: str, split: str) -> bool:
+        """Tell whether the hits of a source say of what types their articles are.
+
+        Raises:
+            CacheError: the cache has no such source or split, or it cannot be read.
+        """
+        name = f"hits/{source}/{split}.parquet"
+        self._require(name)
+        try:
+            return "types" in read_footer(self.folder / name).schema.to_arrow_schema().names
+        except (OSError, pa.ArrowException) as error:
+            raise CacheError(f"cache {self.folder}: {name} cannot be read: {error}") from error
 
     def hits_table(self, source: str, split: str) -> pa.Table:
         """Return the hits of a source with all their columns."""
@@ -254,7 +267,7 @@ class RetrievalCache:
     def _read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         self._require(name)
         try:
-            return pq.read_table(self.folder / name, columns=columns)
+            return read_parquet(self.folder / name, columns=columns)
         except (OSError, pa.ArrowException) as error:
             raise CacheError(f"cache {self.folder}: {name} cannot be read: {error}") from error
 
@@ -270,7 +283,7 @@ def open_cache(folder: Path | str, *, verify: bool = False) -> RetrievalCache:
         CacheError: there is no manifest, it is not one of a retrieval cache of this format, or (with
             `verify`) a file is missing or differs.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

@@ -86,6 +86,7 @@ OPTIONAL = {
     "agreement": pa.float32(),
     "leak": pa.bool_(),
     "wikidata_id": pa.string(),
+    "types": pa.list_(pa.string()),
 }
 """Further columns of hits that a build may write, fields of `kc_schema.hit.Hit`."""
 FEATURES = _schema(

@@ -18,17 +18,18 @@ from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from kc_schema.errors import UsageError, UserError
+from kc_schema.interrupts import STOPPED
 
 if TYPE_CHECKING:
     from cyclopts import App
 
-__all__ = ["Command", "Count", "Positive", "Share", "options", "print_error", "printable"]
+__all__ = ["Command", "Count", "Positive", "Share", "given_options", "options", "print_error", "printable"]
 
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
 """A whole number from 1 on."""
@@ -44,7 +45,6 @@ _CONTROLS = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 """Control characters, which a terminal may obey, to the signs that picture them."""
 
-_STOPPED = "stopped; the same command goes on where this one was"
 _OUT_OF_MEMORY = (
     "out of memory: give the process more (see ulimit -v and the limits of its container), or let fewer processes work"
     " (--workers); the same command goes on"
@@ -113,7 +113,7 @@ class Command:
             try:
                 return self._run(arguments, called)
             except KeyboardInterrupt as stop:
-                print(_STOPPED, file=sys.stderr)
+                print(STOPPED, file=sys.stderr)
                 return 143 if isinstance(stop, _TerminatedError) else 130
             except BrokenPipeError:
                 # The reader has seen enough; what Python would still write at its end has nowhere to go.
@@ -237,6 +237,28 @@ def _refuse_misspelt(unknown: list[str], known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, 1, cutoff=0.85) if name.startswith("--") else []
         if near:
             raise UsageError(f"{name}: there is no such option; did you mean {near[0]}?")
+
+
+def given_options(given: Any, *, but: Sequence[str] = ()) -> list[str]:
+    """Return the options of a dataclass, as they are spelled, that were given another value than their default.
+
+    Args:
+        given: the options; of options nested in them all are looked at.
+        but: names of fields that are left out.
+    """
+    found = []
+    hints = get_type_hints(type(given), include_extras=True)
+    for field in fields(given):
+        value = getattr(given, field.name)
+        if field.name in but:
+            continue
+        if is_dataclass(value):
+            found += given_options(value)
+        elif value != (field.default if field.default_factory is MISSING else field.default_factory()):
+            said = getattr(hints[field.name], "__metadata__", ())
+            names = [name for p in said if isinstance(p, Parameter) for name in p.name or ()]
+            found.append(names[0] if names else f"--{field.name.replace('_', '-')}")
+    return found
 
 
 def print_error(message: str) -> None:

@@ -30,14 +30,20 @@ class Packed:
     """Which of the contexts fit, from 0."""
 
 
-def context_text(hit: Hit, *, keep_anchors: bool, title: bool) -> str:
-    """Return the text of a hit as the encoder reads it: ``[ Title ] text``, anchors stripped or kept."""
-    return with_title(hit, hit.text if keep_anchors else _without_anchors(hit.text), title=title)
+def context_text(hit: Hit, *, keep_anchors: bool, title: bool, types: bool = False) -> str:
+    """Return the text of a hit as the encoder reads it: ``[ Title ] text``, anchors stripped or kept.
+
+    With `types` they stand behind the title, ``[ Title (human, mathematician) ] text``, where they are known.
+    """
+    text = hit.text if keep_anchors else _without_anchors(hit.text)
+    return with_title(hit, text, title=title, types=types)
 
 
-def with_title(hit: Hit, text: str, *, title: bool = True) -> str:
-    """Return ``[ Title ] text``, or the text alone where there is no title or none is wanted."""
-    return f"[ {hit.title} ] {text}" if title and hit.title else text
+def with_title(hit: Hit, text: str, *, title: bool = True, types: bool = False) -> str:
+    """Return ``[ Title ] text``, or the text alone where there is no title or none is wanted; see `context_text`."""
+    heading = [hit.title] if title and hit.title else []
+    heading += [f"({', '.join(hit.types)})"] if types and hit.types else []
+    return f"[ {' '.join(heading)} ] {text}" if heading else text
 
 
 def _without_anchors(text: str) -> str:

@@ -276,8 +276,9 @@ def run(given: ExportOptions) -> None:
         raise UsageError("argument --limit: it goes with --tokenizer, whose sub-tokens it counts")
     folder = given.cache.resolve()
     output = given.output or folder.with_name(f"{folder.name}-{given.format}")
-    tokenize = _tokenizer(given.tokenizer) if given.tokenizer else None
     with explain_file_errors(output):
+        _refuse_strangers(open_cache(given.cache), output)
+        tokenize = _tokenizer(given.tokenizer) if given.tokenizer else None
         paths, counts = export(
             open_cache(given.cache, verify=True),
             given.format,
@@ -292,6 +293,24 @@ def run(given: ExportOptions) -> None:
     for what, count in sorted(counts.items()):
         if count:
             print(f"{what}: {count:,}", file=sys.stderr)
+
+
+def _refuse_strangers(cache: RetrievalCache, output: Path) -> None:
+    """Refuse a folder with anything that no export of this cache writes.
+
+    Raises:
+        UsageError: there is something.
+    """
+    own = {ATTRIBUTION, "README.md", "data", *cache.sources}
+    own |= {f"{split}.{ending}" for split in cache.splits for ending in ("txt", "jsonl")}
+    if output.exists():
+        # What a write that was killed has left has a name that begins with a dot.
+        found = sorted(p.name for p in output.iterdir() if p.name not in own and p.name[0] != ".")
+        if found:
+            raise UsageError(
+                f"--output {output}: holds {found[0]}, which is no export of this cache; give an empty folder, or one"
+                " that is not there yet"
+            )
 
 
 def _tokenizer(name: str) -> Tokenize:

@@ -44,6 +44,8 @@ class Hit:
     """Whether this evidence gives the example itself away, where it was looked for."""
     wikidata_id: str | None = None
     """Item of the article in Wikidata, where the corpus knows it."""
+    types: tuple[str, ...] | None = None
+    """What the article is about (human, city, ...), where the corpus' entities have types."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class _ExpertRecord:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run, opened for reading; its first seed is shown."""
+    """A run, opened for reading."""
 
     folder: Path
     cache: RetrievalCache
@@ -133,16 +133,28 @@ class RunFiles:
         """Experts, then mixtures."""
         return [*self.experts, *self.mixtures]
 
-    def verdicts(self, split: str) -> dict[str, list[Verdict]]:
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that have said something, in the order of the configuration; the first of all where none has."""
+        kinds = [self.folder / kind for kind in ("distributions", "mixtures")]
+        found = {path.parent.name for kind in kinds for path in kind.glob("*/seed-*/*.safetensors")}
+        return [seed for seed in self._config.seeds if f"seed-{seed}" in found] or self._config.seeds[:1]
+
+    def verdicts(self, split: str, seed: int | None = None) -> dict[str, list[Verdict]]:
         """Return example id -> what every variant says that was asked about this split, experts first.
+
+        Args:
+            split: the split.
+            seed: of which seed; None takes the first.
 
         Raises:
             RunFilesError: the run's files do not fit the cache.
         """
         examples = self.cache.examples(split)
         found: dict[str, list[Verdict]] = {example.example_id: [] for example in examples}
+        seed = self.seeds[0] if seed is None else seed
         for name in self.variants:
-            path = self._folder(name) / f"{split}.safetensors"
+            path = self._folder(name, seed) / f"{split}.safetensors"
             if not path.is_file():
                 continue
             arrays = _read_arrays(path)
@@ -152,7 +164,7 @@ class RunFiles:
                     f"{path}: {len(lengths)} examples where {self.cache.folder} has {len(examples)} in {split};"
                     " is this the cache of the run?"
                 )
-            weights = self._gate_weights(name, split)
+            weights = self._gate_weights(name, split, seed)
             ends = np.cumsum(lengths)
             for row, (example, end, length) in enumerate(zip(examples, ends, lengths, strict=True)):
                 best = arrays["best"][end - length : end]
@@ -176,18 +188,18 @@ class RunFiles:
                 )
         return found
 
-    def _folder(self, name: str) -> Path:
+    def _folder(self, name: str, seed: int) -> Path:
         kind = "mixtures" if name in self._config.mixtures else "distributions"
-        return self.folder / kind / name / f"seed-{self._config.seeds[0]}"
+        return self.folder / kind / name / f"seed-{seed}"
 
-    def _gate_weights(self, name: str, split: str) -> Matrix | None:
+    def _gate_weights(self, name: str, split: str, seed: int) -> Matrix | None:
         """Return the weight of every expert for every example [examples, experts], averaged over labels.
 
         The gate is a linear map of the features and a softmax in which the last expert's score is zero
         (`training.gate.Gate`).
         """
         mixture = self._config.mixtures.get(name)
-        path = self._folder(name) / "gate.safetensors"
+        path = self._folder(name, seed) / "gate.safetensors"
         if mixture is None or mixture.kind != "gate" or not path.is_file():
             return None
         gate = _read_arrays(path)

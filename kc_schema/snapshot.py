@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.errors import UserError
-from kc_schema.store import Part, checksum, read_json, to_json, write_text
+from kc_schema.store import Part, as_path, checksum, open_parquet, read_json, sizes, to_json, write_text
 from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
@@ -108,7 +107,7 @@ def folder_behind(path: Path | str) -> Path:
 
     What is opened under it stays one snapshot when the name leads to the next one.
     """
-    path = Path(path)
+    path = as_path(path)
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
@@ -166,7 +165,7 @@ class Snapshot:
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table's rows in order, at most `rows` at a time, so that memory stays bounded."""
         for path in self.files(table):
-            with pq.ParquetFile(path) as file:
+            with open_parquet(path) as file:
                 yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
 
 
@@ -183,16 +182,17 @@ def open_snapshot(folder: Path | str) -> Snapshot:
             raise SnapshotError(
                 f"{folder / MANIFEST}: the table {name} is not listed; build the snapshot again"
             )
+    found = sizes(folder, [part.file for parts in manifest.tables.values() for part in parts])
     for parts in manifest.tables.values():
         for part in parts:
             path = folder / part.file
-            if not path.is_file():
+            if part.file not in found:
                 raise SnapshotError(
                     f"{path}: missing; the snapshot is damaged, build it again with --overwrite"
                 )
-            if path.stat().st_size != part.bytes:
+            if found[part.file] != part.bytes:
                 raise SnapshotError(
-                    f"{path}: {path.stat().st_size} bytes where the manifest says {part.bytes};"
+                    f"{path}: {found[part.file]} bytes where the manifest says {part.bytes};"
                     " the snapshot is damaged, build it again with --overwrite"
                 )
     return Snapshot(folder, manifest, checksum(folder / MANIFEST))

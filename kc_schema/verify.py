@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.anchors import AnchorError, parse, strip
 from kc_schema.command import Command, options
@@ -39,7 +38,7 @@ from kc_schema.listed_files import (
     is_run,
 )
 from kc_schema.snapshot import Manifest, Snapshot, open_snapshot, read_manifest
-from kc_schema.store import Part
+from kc_schema.store import Part, open_parquet
 from kc_schema.tables import (
     APPARATUS,
     PARAGRAPHS_PER_PAGE,
@@ -137,7 +136,7 @@ def _check_part(path: Path, part: Part, table: str, findings: Faults) -> bool:
         findings.add(*different)
         return False
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             rows, found = file.metadata.num_rows, file.schema_arrow
     except (OSError, pa.ArrowInvalid) as error:
         findings.add("file is no Parquet", f"{path}: {error}")

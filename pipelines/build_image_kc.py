@@ -17,7 +17,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from kc_schema.command import Command, Positive, options
+from kc_schema.command import Command, Positive, given_options, options
 from kc_schema.errors import UsageError
 from kc_schema.image_manifest import ImageManifest
 from kc_schema.snapshot import open_snapshot
@@ -77,6 +77,17 @@ class ImageCorpusOptions:
         default_factory=IndexOptions
     )
 
+    def check(self) -> None:
+        """Refuse options of another stage than the one that is to run alone.
+
+        Raises:
+            UsageError: there is one.
+        """
+        for stage, group in (("encode", self.encoding), ("index", self.indexing)):
+            names = given_options(group)
+            if self.stage not in (None, stage) and names:
+                raise UsageError(f"{names[0]}: the stage {self.stage} has no use for it; it is for {stage}")
+
 
 def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
     """Build the image corpus and print what it holds; or say what that would take."""
@@ -87,12 +98,14 @@ def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
             )
         show_plan(given)
         return
+    given.check()
     stages = (given.stage,) if given.stage else STAGES
+    snapshot = open_snapshot(given.kc)
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
         if "encode" in stages:
             given.encoding.check_weights()
         manifest = build_image_corpus(
-            open_snapshot(given.kc),
+            snapshot,
             stages=stages,
             fetching=given.fetching,
             encoding=given.encoding,

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 from rich.console import Console
 
-from kc_schema.command import Command, Positive, options, printable
+from kc_schema.command import Command, Positive, given_options, options, printable
 from kc_schema.retrieval_cache import REPORT
 from pipelines.datasets import Dataset, DatasetOptions, ImageFolder, keep_readable_images
 from pipelines.engine import Engine, Progress, default_workers
@@ -89,6 +89,10 @@ def _run(given: CacheOptions, engine: Engine, console: Console) -> None:
         dataset.cut(given.limit)
     # CacheOptions and corpora come first: whoever mistypes one should not wait for thousands of images.
     settings = given.ask.settings(given.search.max_document_frequency)
+    encodes = settings.needs_encoder or given.encode.encoder is not None
+    unused = [] if encodes else given_options(given.encode)
+    if unused:
+        tell(console, f"note: {' and '.join(unused)}: nothing is encoded for these sources")
     named = given.ask.named(dataset.splits)
     with open_corpora(given, settings, console) as corpora:
         corpora.check()

@@ -21,12 +21,12 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, Share, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place, to_json
+from kc_schema.store import Place, as_path, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
 from pipelines.dump.work_units import WorkUnit, plan_work_units
-from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers
+from pipelines.engine import Engine, Progress, RunError, WorkerDiedError, default_workers, timed
 from pipelines.index_text import index_snapshot
 from pipelines.text_corpus.build import RULES, Build, BuildError, code_fingerprint, rules_in_force
 from pipelines.text_corpus.changed_redirects import write_changed_titles
@@ -35,10 +35,10 @@ from pipelines.text_corpus.manifest import describe_build, describe_dump, dump_f
 from pipelines.text_corpus.output import commit, find_finished, open_place
 from pipelines.text_corpus.page_props import find_page_props, load_page_props
 from pipelines.text_corpus.progress import BuildProgress, describe_standstill
-from pipelines.text_corpus.redirects import join_redirects, redirect_step
+from pipelines.text_corpus.redirects import JoinedRedirects, join_redirects, redirect_step
 from pipelines.text_corpus.repeats import count_looks, find_repeats
 from pipelines.text_corpus.report import show_summary
-from pipelines.text_corpus.resolve import plan_ranges, range_step, resolve_range
+from pipelines.text_corpus.resolve import RangeResult, plan_ranges, range_step, resolve_range
 from pipelines.text_corpus.reuse import write_kept_manifest
 from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_index.options import TextIndexOptions
@@ -211,8 +211,9 @@ def describe(
     try:
         parts = find_parts(dump)
     except DumpError as error:
-        with contextlib.suppress(OSError):
-            if has_manifest(Path(dump)) or (Path(dump) / "sentences").is_dir():
+        with contextlib.suppress(OSError, UsageError):
+            folder = as_path(dump)
+            if has_manifest(folder) or (folder / "sentences").is_dir():
                 raise BuildError(
                     f"{dump}: is a text corpus that was built, not a dump; --dump takes the files of a Wikipedia dump,"
                     f" and this folder is searched with: python -m pipelines.search QUERY --kc {dump}"
@@ -259,7 +260,8 @@ def build_text_corpus(
         UserError: a file cannot be read or written, or a worker died; what is finished stays.
     """
     props = load_page_props(build, console)
-    units = extract(plan_work_units(parts, unit_bytes), build, engine, console)
+    with timed(build.output, "extract", "pages") as time_of:
+        units, time_of.done = extract(plan_work_units(parts, unit_bytes), build, engine, console)
     if not any(unit.statistics.counts["pages"] for unit in units):
         place.remove_work()
         raise BuildError(
@@ -267,26 +269,24 @@ def build_text_corpus(
             " without a prefix"
         )
     found = [unit.parts["redirects"] for unit in units if "redirects" in unit.parts]
-    [redirects] = engine.map(
-        partial(join_redirects, build),
-        [found],
-        finished=lambda found: redirect_step(build, found).result(),
-        label="Redirects",
-    )
+    with timed(build.output, "redirects", "redirects") as time_of:
+        [redirects] = engine.map(
+            partial(join_redirects, build),
+            [found],
+            finished=lambda found: redirect_step(build, found).result(),
+            label="Redirects",
+        )
+        time_of.done = sum(part.rows for part in redirects.parts)
     if build.older is not None:
         write_changed_titles(build, redirects)
-    pages = plan_ranges(units, build)
-    with Progress(console, "Resolve", len(pages), unit="parts") as progress:
-        ranges = engine.map(
-            partial(resolve_range, build, redirects),
-            pages,
-            finished=lambda pages: range_step(build, redirects, pages).result(),
-            label="Resolve",
-            arrived=lambda _: progress.advance(),
-        )
+    ranges = resolve(units, redirects, build, engine, console)
     hashes = [part for pages in ranges for part in pages.hashes]
-    with Progress(console, "Repeats", count_looks(hashes), unit="parts") as progress:
+    with (
+        timed(build.output, "repeats", "sentences") as time_of,
+        Progress(console, "Repeats", count_looks(hashes), unit="parts") as progress,
+    ):
         repeats = find_repeats(build, hashes, progress.advance)
+        time_of.done = sum(part.rows for part in hashes)
     manifest = describe_build(describe_dump(parts, build), build, units, redirects, ranges, repeats, props)
     if build.keep:
         kept = [part for pages in ranges for part in pages.kept]
@@ -295,8 +295,33 @@ def build_text_corpus(
     return manifest
 
 
-def extract(units: Sequence[WorkUnit], build: Build, engine: Engine, console: Console) -> list[UnitResult]:
-    """Extract all work units, or as many as hold the first `Build.limit` articles.
+def resolve(
+    units: Sequence[UnitResult], redirects: JoinedRedirects, build: Build, engine: Engine, console: Console
+) -> list[RangeResult]:
+    """Write the parts of all page ranges, anchors resolved."""
+    pages = plan_ranges(units, build)
+    with (
+        timed(build.output, "resolve", "sentences") as time_of,
+        Progress(console, "Resolve", len(pages), unit="parts") as progress,
+    ):
+
+        def arrived(found: RangeResult) -> None:
+            progress.advance()
+            time_of.done += sum(part.rows for part in found.parts.get("sentences", ()))
+
+        return engine.map(
+            partial(resolve_range, build, redirects),
+            pages,
+            finished=lambda pages: range_step(build, redirects, pages).result(),
+            label="Resolve",
+            arrived=arrived,
+        )
+
+
+def extract(
+    units: Sequence[WorkUnit], build: Build, engine: Engine, console: Console
+) -> tuple[list[UnitResult], int]:
+    """Extract all work units, or as many as hold the first `Build.limit` articles; count the pages read now.
 
     Raises:
         RunError: a worker died; the message says what was being read.
@@ -317,7 +342,7 @@ def extract(units: Sequence[WorkUnit], build: Build, engine: Engine, console: Co
             )
         try:
             if build.limit is None:
-                return _extract(units, None, build, engine, progress.look)
+                return _extract(units, None, build, engine, progress.look), progress.fresh
             left = build.limit
             for unit in units:
                 if left:
@@ -328,7 +353,7 @@ def extract(units: Sequence[WorkUnit], build: Build, engine: Engine, console: Co
         finally:
             if progress.seconds_to_first_page is not None:
                 console.print(f"first page after {progress.seconds_to_first_page:.1f} s")
-    return results
+        return results, progress.fresh
 
 
 def _extract(

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from kc_schema.command import Command, Positive, options, printable
 from kc_schema.store import Place
-from pipelines.engine import Engine, Progress, default_workers
+from pipelines.engine import Engine, Progress, default_workers, timed
 from pipelines.text_index.connection import Tell
 from pipelines.text_index.options import TextIndexOptions
 
@@ -60,18 +60,19 @@ def index_snapshot(
     Args:
         engine: its workers load a cluster; the embedded index takes as many processes.
         place: the snapshot's place, where the caller has entered it already.
-        older: a snapshot that a cluster may hold already: its index is updated, where that is cheaper.
-        tell: takes lines of what is done with a cluster; they are shown on `console` by default.
+        older: a snapshot that is indexed already: its index is updated, where that is cheaper.
+        tell: takes lines of what is done; they are shown on `console` by default.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
         kc_schema.store.PlaceBusyError: another process writes there.
         pipelines.text_index.TextIndexError: the index cannot be made; the message says what to do.
     """
+    tell = tell or (lambda line: _tell(console, line))
     if chosen.kind == "tantivy":
-        _build_embedded(kc, chosen, engine.workers, console, place)
+        _build_embedded(kc, chosen, engine.workers, console, place, older, tell)
     elif chosen.kind == "elasticsearch":
-        _load_cluster(kc, chosen, engine, console, older, tell or (lambda line: _tell(console, line)))
+        _load_cluster(kc, chosen, engine, console, older, tell)
     else:
         _tell(
             console,
@@ -81,21 +82,35 @@ def index_snapshot(
 
 
 def _build_embedded(
-    kc: Path, chosen: TextIndexOptions, workers: int, console: Console, place: Place | None
+    kc: Path,
+    chosen: TextIndexOptions,
+    workers: int,
+    console: Console,
+    place: Place | None,
+    older: Path | None,
+    tell: Tell,
 ) -> None:
-    from pipelines.text_index.embedded_build import build_embedded_index, index_folder
+    from pipelines.text_index.embedded_build import build_embedded_index
+    from pipelines.text_index.embedded_files import index_folder
 
-    with Progress(console, "Index", 0, unit="sentences") as progress:
+    with (
+        timed(kc, "index", "sentences") as time_of,
+        Progress(console, "Index", 0, unit="sentences") as progress,
+    ):
         statistics = build_embedded_index(
             kc,
             workers=workers,
             with_apparatus=chosen.with_apparatus,
             place=place,
             progress=lambda done, total: progress.show(done, total=total),
+            older=older,
+            tell=tell,
         )
+        time_of.done = statistics.sentences if statistics.seconds else 0
     size = f"{statistics.sentences:,} sentences, {statistics.bytes / 1e6:,.1f} MB"
     if statistics.seconds:
-        done = f"indexed {size} in {statistics.seconds:,.1f} s"
+        taken = f" ({statistics.taken:,} sentences as before)" if statistics.taken else ""
+        done = f"indexed {size} in {statistics.seconds:,.1f} s{taken}"
     else:
         done = f"the text index is there already: {size}"
     _tell(console, f"{index_folder(kc)}: {done}")
@@ -108,7 +123,10 @@ def _load_cluster(
 
     connection = chosen.cluster.connection()
     assert connection is not None, "TextIndexOptions.check comes first"
-    with Progress(console, "Load", 0, unit="documents") as progress:
+    with (
+        timed(kc, "load", "documents") as time_of,
+        Progress(console, "Load", 0, unit="documents") as progress,
+    ):
         statistics = load_snapshot(
             kc,
             connection,
@@ -122,6 +140,7 @@ def _load_cluster(
             progress=lambda done, total: progress.show(done, total=total),
             tell=tell,
         )
+        time_of.done = statistics.loaded
     size = f"{statistics.sentences:,} sentences, {statistics.paragraphs:,} paragraphs"
     what = f"loaded {statistics.loaded:,} documents" if statistics.loaded else "was loaded already"
     indices = ", ".join(statistics.indices)

@@ -23,7 +23,7 @@ from kc_schema.command import Command, Count, Positive, options, print_error
 from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
-from kc_schema.store import PlaceBusyError, explain_file_errors, write_json
+from kc_schema.store import PlaceBusyError, explain_file_errors, require_here, write_json
 from pipelines.build_text_kc import build_text_corpus, describe
 from pipelines.dump.download import (
     PUBLIC_SERVER,
@@ -134,6 +134,7 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
     console = Console(stderr=True)
     if (given.wiki is None) == (given.dump is None):
         raise UsageError("give --wiki NAME to fetch the newest dump, or --dump FILES for one that is at hand")
+    require_here(given.root, "--root", "snapshots share files there by links, which object storage has not")
     most_loss = _share(given.most_loss)
     root = Root(given.root.absolute())
     if given.dry_run:
@@ -191,8 +192,6 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
                 build.output, engine=engine, console=watch.console, types=files_with_types(current)
             )
     with watch.step("index"):
-        if given.index.kind == "tantivy":
-            watch.note("index: the embedded one is built anew")
         index_snapshot(
             build.output, given.index, engine=engine, console=watch.console, older=older, tell=watch.say
         )
@@ -405,7 +404,7 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
         size = sum(part.size for part in find_parts(str(given.dump)))
         say("download", f"nothing: {given.dump}, {size / 1e6:,.1f} MB, is at hand")
     say("build", _describe_build(given, root, current))
-    by_page = given.index.kind == "elasticsearch" and current is not None
+    by_page = given.index.kind != "none" and current is not None
     say("index", f"{given.index.kind}, {'by page where few differ, else' if by_page else 'built'} anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0

@@ -36,13 +36,19 @@ class PageReportOptions:
     """The page."""
     seed: Count = 0
     """Draws the paragraphs that are shown."""
+    json: bool = False
+    """Print the tables as JSON; no page is written."""
 
     def check(self) -> None:
         """Refuse options that do not go together.
 
         Raises:
-            UsageError: a snapshot and a cache, or a comparison of a cache.
+            UsageError: a snapshot and a cache, a comparison of a cache, paragraphs of one, or a page as JSON.
         """
+        if self.json and self.output != Path("report.html"):
+            raise UsageError("--output is where the page goes; with --json none is written")
+        if self.cache is not None and self.seed:
+            raise UsageError("--seed draws paragraphs of a snapshot; a cache has none")
         if self.cache is not None and (self.kc is not None or self.compare is not None):
             raise UsageError(
                 "--cache stands alone: a report is of a snapshot (--kc, --compare) or of a cache"
@@ -64,6 +70,9 @@ def run(given: PageReportOptions) -> None:
         from pipelines.reporting.snapshot import report_snapshot
 
         page = report_snapshot(given.kc or Path("kc"), compare=given.compare, seed=given.seed, tell=tell)
+    if given.json:
+        print(page.json(), end="")
+        return
     with explain_file_errors(given.output, "give another file with --output"):
         write_text(given.output, page.html())
     print(f"report: {given.output}")

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kc_schema.anchors import AnchorError, parse
-from kc_schema.command import Command, options, printable
+from kc_schema.command import Command, given_options, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.hit import FoundParagraph, Hit
 from pipelines.entities.command import search_by_name
@@ -80,14 +80,19 @@ class SearchCommandOptions:
         image = self.image_search
         if sum(given is not None for given in (self.query, self.queries, image.image, self.entity)) != 1:
             raise UsageError(f"give either a query or --queries FILE, --image FILE or --entity NAME; {HELP}")
-        if image.image is None and (image.thumbnails or image.distinct_articles or image.encoder):
-            raise UsageError(
-                f"--thumbnails, --distinct-articles and --encoder belong to --image FILE; {HELP}"
-            )
+        of_images, of_texts = given_options(image, but=["image"]), given_options(self.index, but=["kc"])
+        if image.image is None and of_images:
+            raise UsageError(f"{' and '.join(of_images)} {_belong(of_images)} to --image FILE; {HELP}")
+        if self.query is None and self.queries is None and of_texts:
+            raise UsageError(f"{' and '.join(of_texts)} {_belong(of_texts)} to a search for a text; {HELP}")
         if self.entity is not None and not self.entity.strip():
             raise UsageError(f"--entity: the name is empty; {HELP}")
         if self.query is not None and not self.query.strip():
             raise UsageError(f"the query is empty: give the words to look for, in quotes; {HELP}")
+
+
+def _belong(options: list[str]) -> str:
+    return "belongs" if len(options) == 1 else "belong"
 
 
 HELP = "python -m pipelines.search --help shows the options"

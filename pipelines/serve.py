@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from kc_schema.command import Command, Positive, options, printable
+from kc_schema.command import Command, Positive, given_options, options, printable
 from kc_schema.errors import UsageError, UserError
 from pipelines.text_index.options import SearchOptions
 
@@ -184,13 +184,16 @@ def serve(
     choice = EncoderChoice(pictures.encoder, pictures.encoder_cache, pictures.device)
     fetcher = PictureFetcher(pictures.image_host, most_bytes=limits.upload)
     corpus = ServedCorpus(index, choice, tell=tell, switched=switched)
+    unused = given_options(pictures)
+    if unused and corpus.current.images is None:
+        tell(f"note: {' and '.join(unused)}: no images are found here, so that is of no use")
     try:
-        service = Service(corpus, limits, metrics, fetcher)
-        prepare(service)
-        app: ASGIApp = guarded(service, api_key=listen.key, hosts=_names(listen))
         with listen.listen() as listening:
             host = f"[{listen.host}]" if ":" in listen.host else listen.host
-            tell(greeting(f"http://{host}:{listening.getsockname()[1]}"))
+            address = f"http://{host}:{listening.getsockname()[1]}"
+            service = Service(corpus, limits, metrics, fetcher, lambda: tell(greeting(address)))
+            prepare(service)
+            app: ASGIApp = guarded(service, api_key=listen.key, hosts=_names(listen))
             config = uvicorn.Config(
                 app,
                 log_level="warning",

@@ -70,11 +70,13 @@ def running_object_storage() -> Iterator[ObjectStorage]:
 
 @pytest.fixture
 def object_storage(
-    running_object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+    running_object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[ObjectStorage]:
     """The server with a bucket of the test's own, without faults; this process may write there."""
     storage = running_object_storage
     storage.new_bucket()
+    monkeypatch.setenv("KC_STORAGE_CACHE", str(tmp_path / "local copies"))
+    monkeypatch.setenv("KC_STORAGE_LEASE_SECONDS", "1")
     for name, value in storage.environment.items():
         monkeypatch.setenv(name, value)
     yield storage

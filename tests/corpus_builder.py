@@ -13,6 +13,7 @@ from rich.console import Console
 from kc_schema.snapshot import Manifest, open_snapshot
 from kc_schema.verify import verify
 from pipelines.build_text_kc import build_text_corpus, describe
+from pipelines.engine import TIMINGS
 from pipelines.text_corpus.output import find_finished, open_place
 
 
@@ -81,4 +82,5 @@ def all_rows(kc: Path) -> dict[str, list[Any]]:
 def files(kc: Path) -> dict[str, bytes]:
     """Gives the bytes of every file of a snapshot's tables and of its manifest, by path."""
     paths = [path for path in kc.rglob("*") if path.is_file() and "text_index" not in path.parts]
+    paths = [path for path in paths if path.name != TIMINGS]
     return {str(path.relative_to(kc)): path.read_bytes() for path in paths}

@@ -1,12 +1,13 @@
 """A small invented corpus with real photographs, posts about it and a run on them: to be looked at and asked.
 
-folder = write_invented(tmp_path)     # tmp_path/kc, tmp_path/posts, tmp_path/caches/posts, tmp_path/runs/posts
+folder = write_invented(tmp_path)     # tmp_path/kc, and posts, caches/posts, runs/posts; the same of pairs (relations)
 """
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from kc_schema.retrieval_cache import RetrievalCache, open_cache
+from kc_schema.retrieval_cache import Example, RetrievalCache, open_cache
 from kc_schema.run_files import spans
 from pipelines import build_image_kc, build_retrieval_cache, build_text_kc
 from tests.dump_writer import DumpPage, write_dump
@@ -94,6 +95,21 @@ _POSTS = [
     ("a walk to Linhua Palace in the rain", "O O O B-LOC I-LOC O O O", "Palace.jpg"),
     ("nothing ever happens in Sorland", "O O O O B-LOC", None),
 ]
+_PAIRS = [
+    ("Ada Sterling drinks at Harbour Coffee again", (0, 2), (4, 6), "/per/org/guest_of", "Coffee.png"),
+    ("Marlow sleeps all day in Port Ellery", (0, 1), (5, 7), "/per/loc/lives_in", "Cat.png"),
+    ("flowers from Rowan Garden for Ada", (5, 6), (2, 4), "/per/loc/guest_of", "Flower.png"),
+    ("the Petrel 3 with Ada Sterling on board", (4, 6), (1, 3), "/per/misc/flies_on", "Rocket.png"),
+    (
+        "<script>Marlow</script> hates <b>mopeds</b>",
+        (0, 1),
+        (2, 3),
+        "/per/misc/<i>hates</i>",
+        "Motorcycle.png",
+    ),
+    ("Ada Sterling of the Vessa Moped Club", (0, 2), (4, 7), "/per/org/member_of", "Motorcycle.png"),
+]
+"""Sentence, subject, object, relation, image."""
 EXPERTS = {"baseline": None, "text": "text", "image": "sentence_image"}
 
 
@@ -118,6 +134,17 @@ def write_invented(folder: Path, *, posts: bool = True) -> Path:
         arguments = ["--kc", kc, "--dataset", "twitter17", "--data", str(folder / "posts"), *sources]
         assert build_retrieval_cache.main([*arguments, "--output", str(folder / "caches" / "posts")]) == 0
         write_run(folder / "runs" / "posts", open_cache(folder / "caches" / "posts"))
+        _write_pairs(folder / "pairs")
+        sources = ["--sources", "text,sentence_image,image", "--k", "3", "--mark-leaks"]
+        arguments = ["--kc", kc, "--dataset", "mnre", "--data", str(folder / "pairs"), *sources]
+        arguments += [
+            "--images",
+            str(folder / "pairs" / "images"),
+            "--output",
+            str(folder / "caches" / "pairs"),
+        ]
+        assert build_retrieval_cache.main(arguments) == 0
+        write_run(folder / "runs" / "pairs", open_cache(folder / "caches" / "pairs"))
     return folder
 
 
@@ -138,39 +165,55 @@ def _write_posts(folder: Path) -> None:
         (folder / f"{split}.txt").write_text("\n".join(lines))
 
 
-def write_run(folder: Path, cache: RetrievalCache, *, seed: int = 1) -> Path:
-    """Writes a run as `training.run` leaves it, without fitting: experts that know some of the labels."""
-    draws = random.Random(seed)
-    tags = TagSet.of((e.labels or () for e in cache.examples("train")), "bioes")
+def _write_pairs(folder: Path) -> None:
+    images = folder / "images"
+    images.mkdir(parents=True)
+    lines = []
+    for text, subject, object_, relation, picture in _PAIRS:
+        tokens = text.split()
+        row = {"token": tokens, "relation": relation, "img_id": picture}
+        for name, (start, end) in (("h", subject), ("t", object_)):
+            row[name] = {"name": " ".join(tokens[start:end]), "pos": [start, end]}
+        lines.append(repr(row))
+        path = next(p for n, p in photographs().items() if n.capitalize() == picture.partition(".")[0])
+        Image.open(path).convert("RGB").resize((200, 150)).save(images / picture)
+    for split in ("train", "test"):
+        (folder / f"mnre_{split}.txt").write_text("\n".join(lines) + "\n")
+
+
+def write_run(folder: Path, cache: RetrievalCache, *, seeds: Sequence[int] = (1, 2, 3)) -> Path:
+    """Writes a run as `training.run` leaves it, without fitting: experts that know some of the answers."""
     mixture = {
         "experts": ["text", "image"], "kind": "gate",
         "gate": {"vectors": None, "normalised": True, "weights": "example"},
     }  # fmt: skip
     config = {
-        "cache": str(cache.folder), "seeds": [seed], "train": "train", "dev": "train", "test": "test",
+        "cache": str(cache.folder), "seeds": list(seeds), "train": "train", "dev": "train", "test": "test",
         "experts": {name: {"source": source} for name, source in EXPERTS.items()}, "mixtures": {"moe": mixture},
     }  # fmt: skip
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config))
+    for seed in seeds:
+        _write_seed(folder, cache, seed)
+    return folder
+
+
+def _write_seed(folder: Path, cache: RetrievalCache, seed: int) -> None:
+    draws = random.Random(seed)
+    task, answers = _ner_answers(cache) if cache.task == "ner" else _relation_answers(cache)
     examples = cache.examples("test")
+    labels = len(task["names"]) if cache.task == "re" else 4 * len(task["names"]) + 1  # type: ignore[arg-type]
     found: dict[str, Distributions] = {}
     for name in EXPERTS:
         place = folder / "experts" / name / f"seed-{seed}"
         place.mkdir(parents=True)
-        task = {"task": "ner", "names": list(tags.types), "scheme": "bioes", "constraints": False}
         (place / "expert.json").write_text(json.dumps({"task": task, "source": EXPERTS[name]}))
-        rows = []
-        for number, example in enumerate(examples):
-            known = [s for s in spans(example.labels or ()) if name != "baseline" or draws.random() < 0.4]
-            if name == "image" and number % 3 == 0:
-                known = known[:1]
-            rows += tags.encode(write_tags(known, len(example.tokens), "bioes"), "test")
-        best = np.array(rows)
-        shares = np.full((len(best), len(tags.tags)), 0.02, np.float32)
+        parts = [answers(name, number, example, draws) for number, example in enumerate(examples)]
+        best = np.concatenate([np.array(part) for part in parts])
+        shares = np.full((len(best), labels), 0.02, np.float32)
         shares[np.arange(len(best)), best] = 0.7 + 0.2 * np.random.default_rng(seed).random(len(best))
         shares /= shares.sum(1, keepdims=True)
-        lengths = np.array([len(example.tokens) for example in examples])
-        found[name] = Distributions(shares, best, lengths, best)
+        found[name] = Distributions(shares, best, np.array([len(part) for part in parts]), best)
         save_distributions(folder / "distributions" / name / f"seed-{seed}" / "test.safetensors", found[name])
     vectors = [cache.vectors("test", c) for c in ("text_vector", "image_vector") if c in cache.feature_widths]
     features = torch.from_numpy(np.concatenate(vectors, 1))
@@ -182,4 +225,30 @@ def write_run(folder: Path, cache: RetrievalCache, *, seed: int = 1) -> Path:
     place = folder / "mixtures" / "moe" / f"seed-{seed}"
     save_distributions(place / "test.safetensors", mixed)
     save_file(gate.state_dict(), place / "gate.safetensors")
-    return folder
+
+
+Answers = Callable[[str, int, Example, random.Random], list[int]]
+"""Takes an expert, the number of an example, the example and a source of chance; returns labels, one a row."""
+
+
+def _ner_answers(cache: RetrievalCache) -> tuple[dict[str, object], Answers]:
+    tags = TagSet.of((e.labels or () for e in cache.examples("train")), "bioes")
+
+    def answer(name: str, number: int, example: Example, draws: random.Random) -> list[int]:
+        known = [s for s in spans(example.labels or ()) if name != "baseline" or draws.random() < 0.4]
+        if name == "image" and number % 3 == 0:
+            known = known[:1]
+        return list(tags.encode(write_tags(known, len(example.tokens), "bioes"), "test"))
+
+    return {"task": "ner", "names": list(tags.types), "scheme": "bioes", "constraints": False}, answer
+
+
+def _relation_answers(cache: RetrievalCache) -> tuple[dict[str, object], Answers]:
+    names = sorted({e.relation or "" for e in cache.examples("train")})
+
+    def answer(name: str, number: int, example: Example, draws: random.Random) -> list[int]:
+        place = names.index(example.relation or "")
+        share = {"baseline": 0.2, "text": 1.0, "image": 0.6}[name]
+        return [place if draws.random() < share else (place + 1) % len(names)]
+
+    return {"task": "re", "names": names}, answer

@@ -116,6 +116,12 @@ def check_run(run: Run, tokenizer: Any) -> None:
             into the encoder; the message has the first, a file beside the run's folder all of these.
     """
     _check_sources(run)
+    sources = dict.fromkeys(e.source for e in run.config.experts.values() if e.source is not None)
+    if run.config.contexts.types:
+        if not sources:
+            raise TrainingError("contexts.types: no expert has evidence; --set contexts.types=false")
+        if not any(run.cache.has_types(source, split) for source in sources for split in run.cache.splits):
+            _check_types(run, "contexts.types", next(iter(sources)))
     for name, mixture in run.config.mixtures.items():
         _check_mixture(run, name, mixture)
     splits = (run.config.train, run.config.dev, run.config.test)
@@ -159,14 +165,32 @@ def _check_mixture(run: Run, name: str, mixture: MixtureConfig) -> None:
             f"mixtures.{name}.gate.vectors: the cache {run.cache.folder} has no feature column {lost[0]!r}; it has "
             f"{', '.join(widths) or 'none'}; --set gate.vectors=null takes what there is"
         )
-    if not vectors:
+    for source in mixture.gate.types:
+        _check_types(run, f"mixtures.{name}.gate.types", source)
+    if not vectors and not mixture.gate.types:
         logger.info(
             "%s: the cache has no features, so its gate learns the same weights for all examples; features come"
             " with build_retrieval_cache --encoder",
             name,
         )
-    elif mixture.gate.vectors is None and len(vectors) == 1:
+    elif mixture.gate.vectors is None and len(vectors) == 1 and not mixture.gate.types:
         logger.info("%s: its gate looks at %s alone, the only one that the cache has", name, vectors[0])
+
+
+def _check_types(run: Run, key: str, source: str) -> None:
+    """Make sure that the evidence of a source says of what types it is."""
+    cache = run.cache
+    if source not in cache.sources:
+        raise TrainingError(
+            f"{key}: the cache {cache.folder} has no source {source!r}; it has {', '.join(cache.sources) or 'none'}"
+        )
+    if not all(cache.has_types(source, split) for split in cache.splits):
+        section, _, name = key.rpartition(".")
+        raise TrainingError(
+            f"{key}: the evidence of {source!r} in the cache {cache.folder} has no types; make the corpus' entities"
+            f" with build_entities --types and build the cache again, or --set {section}.{name}="
+            + ("[]" if section.endswith("gate") else "false")
+        )
 
 
 def _too_long(run: Run, split: str, tokenizer: Any) -> list[_TooLong]:

@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from kc_schema.errors import UsageError
+from kc_schema.store import is_address
 
 __all__ = [
     "ConfigError",
@@ -105,6 +106,8 @@ class ContextConfig(_Section):
     """Whether the tags around anchors are taken out of the text."""
     titles: bool = True
     """Put ``[ Title ]`` in front of each context."""
+    types: bool = False
+    """Put what an article is about behind its title, ``[ Title (human) ]``, where the cache has types."""
     separator: str = "<EOS>"
     """The mark [X] between sentence and contexts, read as text (the released code's)."""
 
@@ -194,6 +197,11 @@ class GateConfig(_Section):
     vectors: tuple[str, ...] | None = None
     """Columns of the cache's features, joined; null takes text_vector and image_vector (r_T and r_I), as far as
     the cache has them."""
+    types: tuple[str, ...] = ()
+    """Sources of the cache whose types are features, too: of each the most frequent ones in the evidence of `split`,
+    with the share of an example's evidence that is of that type."""
+    most_types: int = 64
+    """Types of a source that are features, at most."""
     normalised: bool = True
     """L2-normalised vectors, or raw ones. At a learning rate of 5e-6 this decides how far a gate can move."""
     split: str = "train"
@@ -210,9 +218,10 @@ class GateConfig(_Section):
 
     def __post_init__(self) -> None:
         _check(self.vectors != (), "vectors", "at least one column of the cache's features, or null")
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "most_types"):
             _check(getattr(self, name) >= 1, name, "at least 1")
         _check(self.learning_rate > 0, "learning_rate", "above 0")
+        _check(len(set(self.types)) == len(self.types), "types", "each source once")
 
 
 @dataclass(frozen=True)
@@ -283,6 +292,11 @@ class RunConfig(_Section):
 
     def __post_init__(self) -> None:
         _check(bool(self.cache), "cache", "give the folder of a retrieval cache")
+        _check(
+            not is_address(self.output),
+            "output",
+            "a run's folder lies on this machine; give one here, and copy it when the run has ended",
+        )
         _check(bool(self.experts), "experts", "name at least one expert")
         _check(bool(self.seeds), "seeds", "give at least one seed")
         _check(self.evaluation_batch_size >= 1, "evaluation_batch_size", "at least 1")

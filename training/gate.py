@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,11 @@ from training.models.crf import FORBIDDEN, viterbi
 __all__ = [
     "Gate",
     "GateData",
+    "TypeFeature",
     "decode_legally",
     "fit_gate",
     "gate_features",
+    "gate_types",
     "gate_vectors",
     "mix",
     "mix_distributions",
@@ -33,6 +36,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _USUAL_VECTORS = ("text_vector", "image_vector")
+
+TypeFeature = tuple[str, str]
+"""A source of evidence, and a type that its articles may be of."""
 
 
 class Gate(nn.Module):
@@ -46,11 +52,12 @@ class Gate(nn.Module):
         features: numbers of an example's features.
         experts: number of experts.
         labels: number of labels, for one weight a label; 1 for one weight an example.
+        types: the features that are types of evidence; they stand behind the vectors.
     """
 
-    def __init__(self, features: int, experts: int, labels: int) -> None:
+    def __init__(self, features: int, experts: int, labels: int, types: Sequence[TypeFeature] = ()) -> None:
         super().__init__()
-        self.experts, self.labels = experts, labels
+        self.experts, self.labels, self.types = experts, labels, tuple(types)
         self.score = nn.Linear(features, (experts - 1) * labels)
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)
@@ -81,13 +88,55 @@ def gate_vectors(cache: RetrievalCache, gate: GateConfig) -> tuple[str, ...]:
     return tuple(name for name in _USUAL_VECTORS if name in cache.feature_widths)
 
 
-def gate_features(cache: RetrievalCache, split: str, gate: GateConfig) -> npt.NDArray[np.float32]:
-    """Return ``[r_T; r_I]`` of every example of a split: [examples, numbers].
+def gate_types(cache: RetrievalCache, gate: GateConfig) -> tuple[TypeFeature, ...]:
+    """Return the types that a gate looks at: those most frequent in the evidence on which it learns, by source.
 
-    Where the cache has no features, each example has the number 0: the gate then learns its biases alone, one set
-    of weights for all examples.
+    A type counts once an example; of equally frequent ones the first in the alphabet is taken.
+    """
+    found: list[TypeFeature] = []
+    for source in gate.types:
+        hits = cache.hits(source, gate.split)
+        counts = Counter(
+            kind for own in hits.values() for kind in {t for hit in own for t in hit.types or ()}
+        )
+        ranked = sorted(counts, key=lambda kind: (-counts[kind], kind))
+        found += [(source, kind) for kind in ranked[: gate.most_types]]
+    return tuple(found)
+
+
+def _shares(cache: RetrievalCache, split: str, types: Sequence[TypeFeature]) -> npt.NDArray[np.float32]:
+    """Return the share of each example's evidence that is of a type: [examples, types]."""
+    ids = cache.example_ids(split)
+    shares = np.zeros((len(ids), len(types)), np.float32)
+    place = {feature: column for column, feature in enumerate(types)}
+    for source in dict.fromkeys(source for source, _ in types):
+        hits = cache.hits(source, split)
+        for row, example_id in enumerate(ids):
+            own = hits[example_id]
+            for hit in own:
+                for kind in set(hit.types or ()):
+                    if (column := place.get((source, kind))) is not None:
+                        shares[row, column] += 1 / len(own)
+    return shares
+
+
+def gate_features(
+    cache: RetrievalCache, split: str, gate: GateConfig, types: Sequence[TypeFeature] = ()
+) -> npt.NDArray[np.float32]:
+    """Return ``[r_T; r_I]`` of every example of a split, and behind it what its evidence is about: [examples, numbers].
+
+    Where there is neither, each example has the number 0: the gate then learns its biases alone, one set of weights
+    for all examples.
+
+    Args:
+        cache: the cache.
+        split: of it.
+        gate: which vectors.
+        types: the types that are features (`gate_types`, `Gate.types`).
     """
     parts = [cache.vectors(split, column, raw=not gate.normalised) for column in gate_vectors(cache, gate)]
+    if types:
+        parts.append(_shares(cache, split, types))
     return np.concatenate(parts, 1) if parts else np.zeros((len(cache.example_ids(split)), 1), np.float32)
 
 
@@ -108,6 +157,7 @@ def fit_gate(
     labels: int,
     seed: int,
     score: Callable[[Distributions], float],
+    types: Sequence[TypeFeature] = (),
 ) -> tuple[Gate, list[Epoch]]:
     """Return the gate of the epoch with the best F1 on `dev`, and the history by epoch.
 
@@ -121,9 +171,10 @@ def fit_gate(
         labels: number of labels.
         seed: of the order of the examples.
         score: gives F1 in percent of distributions over the development split.
+        types: the features that are types of evidence.
     """
     generator = torch.Generator().manual_seed(seed)
-    model = Gate(train.features.shape[1], len(train.experts), labels if gate.weights == "label" else 1)
+    model = Gate(train.features.shape[1], len(train.experts), labels if gate.weights == "label" else 1, types)
     optimizer = torch.optim.AdamW(model.parameters(), lr=gate.learning_rate, weight_decay=gate.weight_decay)
     features, probabilities, gold = _tensors(train)
     lengths = torch.from_numpy(train.experts[0].lengths)

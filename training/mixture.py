@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,16 @@ from training.distributions import Distributions, save_distributions
 from training.errors import TrainingError
 from training.evaluation.scores import Epoch, headline_f1
 from training.experts import Expert, evidence_of, load_expert
-from training.gate import Gate, GateData, fit_gate, gate_features, gate_vectors, mix_distributions
+from training.gate import (
+    Gate,
+    GateData,
+    TypeFeature,
+    fit_gate,
+    gate_features,
+    gate_types,
+    gate_vectors,
+    mix_distributions,
+)
 from training.run_folder import Run, check_written
 from training.task import Task
 
@@ -44,6 +53,8 @@ class _GateShape:
     features: int
     experts: int
     labels: int
+    types: list[TypeFeature] = field(default_factory=list)
+    """The features that are types of evidence."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +98,10 @@ def fit_mixture(run: Run, name: str, mixture: MixtureConfig, seed: int, seeds: S
     gate: Gate | None = None
     history: list[Epoch] = []
     if mixture.kind == "gate":
-        data = partial(_gate_data, run, mixture)
+        types = gate_types(run.cache, mixture.gate)
+        data = partial(_gate_data, run, mixture, types)
         learn, choose = (data(split, members(split)) for split in (mixture.gate.split, config.dev))
-        gate, history = fit_gate(learn, choose, mixture.gate, len(task.label_names), seed, score)
+        gate, history = fit_gate(learn, choose, mixture.gate, len(task.label_names), seed, score, types)
     mixed = {}
     for split in (config.dev, config.test):
         weights = _weights(gate, run.cache, split, mixture)
@@ -104,8 +116,14 @@ def fit_mixture(run: Run, name: str, mixture: MixtureConfig, seed: int, seeds: S
     save_mixture(folder, gate, mixture, experts, _model_card(run, name, mixture, record))
 
 
-def _gate_data(run: Run, mixture: MixtureConfig, split: str, members: Sequence[Distributions]) -> GateData:
-    features = gate_features(run.cache, split, mixture.gate)
+def _gate_data(
+    run: Run,
+    mixture: MixtureConfig,
+    types: Sequence[TypeFeature],
+    split: str,
+    members: Sequence[Distributions],
+) -> GateData:
+    features = gate_features(run.cache, split, mixture.gate, types)
     return GateData(members, features, gold_tokens(run.task, run.cache.examples(split), split))
 
 
@@ -114,7 +132,7 @@ def _weights(gate: Gate | None, cache: RetrievalCache, split: str, mixture: Mixt
     """Return the gate's weights [examples, experts, labels or 1], None for average pooling."""
     if gate is None:
         return None
-    features = gate_features(cache, split, mixture.gate)
+    features = gate_features(cache, split, mixture.gate, gate.types)
     if features.shape[1] != gate.score.in_features:
         raise TrainingError(
             f"the gate was fitted on {gate.score.in_features} features, {cache.folder} has "
@@ -142,7 +160,7 @@ def save_mixture(
     if gate is not None:
         state = gate.state_dict()
         write_atomically(folder / "gate.safetensors", lambda place: save_file(state, place))
-        shape = _GateShape(gate.score.in_features, gate.experts, gate.labels)
+        shape = _GateShape(gate.score.in_features, gate.experts, gate.labels, list(gate.types))
     write_text(folder / "README.md", card)
     write_json(folder / "mixture.json", _Described(list(experts), config, shape))
 
@@ -223,6 +241,6 @@ def _read(folder: Path) -> tuple[_Described, Gate | None]:
         raise TrainingError(f"{folder / 'mixture.json'}: {error}; run training.run again") from error
     if described.gate is None:
         return described, None
-    gate = Gate(described.gate.features, described.gate.experts, described.gate.labels)
+    gate = Gate(described.gate.features, described.gate.experts, described.gate.labels, described.gate.types)
     gate.load_state_dict(load_file(folder / "gate.safetensors"))
     return described, gate

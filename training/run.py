@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,11 +38,14 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         TrainingError: the cache does not fit the configuration, or training cannot go on.
         PlaceBusyError: another run is writing into the folder.
     """
+    # What takes no time comes before the libraries, which take seconds to import.
+    if not dry_run and os.environ.get("RANK", "0") == "0":  # the other processes of this very run
+        _place(Path(config.output)).check_free()
+    open_cache(config.cache)
     from training.checks import check_encoder, check_run
     from training.devices import choose_device, quiet_libraries
 
     quiet_libraries()
-    open_cache(config.cache)  # whether it is there takes no time
     tokenizer = check_encoder(config)
     this = Run.of(config, verify=True)
     check_run(this, tokenizer)
@@ -58,7 +62,7 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
         logging.getLogger("training").setLevel(logging.WARNING)
         _do(steps)
         return
-    with Place(this.folder, owns=FOLDERS, what="run", manifest=CONFIG):
+    with _place(this.folder):
         this.save_config()
         _do(steps)
     from training.reporting.results import read_results
@@ -66,6 +70,10 @@ def run(config: RunConfig, *, dry_run: bool = False) -> None:
 
     print(summary(read_results(this.results_file)))
     print(f"report: {this.folder / 'report' / 'report.html'}")
+
+
+def _place(folder: Path) -> Place:
+    return Place(folder, owns=FOLDERS, what="run", manifest=CONFIG)
 
 
 def _do(steps: Sequence[RunStep]) -> None:
@@ -155,7 +163,14 @@ def _mix(
         inputs={
             "mixture": as_mapping(mixture),
             "seed": seed,
-            "files": run.feature_checksums(splits),
+            "files": {
+                **run.feature_checksums(splits),
+                **{
+                    name: checksum
+                    for source in (mixture.gate.types if mixture.kind == "gate" else ())
+                    for name, checksum in run.evidence_checksums(source, splits).items()
+                },
+            },
             "convention": config.evaluation.convention,
         },
         needs=members,

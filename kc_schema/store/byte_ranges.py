@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kc_schema.store.local_copies import copy_of_version
 from kc_schema.store.object_files import ObjectReader
 from kc_schema.store.object_path import ObjectPath
 
@@ -14,6 +17,7 @@ __all__ = ["ByteRanges"]
 
 _PIECE = 4 << 20
 _KEPT_PIECES = 6
+_AT_ONCE = 16
 
 
 class ByteRanges:
@@ -22,12 +26,19 @@ class ByteRanges:
     Of an object, pieces of 4 MB are fetched and the last few kept: reading on, or again near by, asks for nothing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, copy_after: int | None = None) -> None:
         """Open the file.
+
+        Args:
+            copy_after: for reading here and there: of an object, exactly what is asked for is fetched, and after so
+                many requests a local copy of the whole.
 
         Raises:
             OSError: it cannot be opened.
         """
+        self._path = path
+        self._copy_after = copy_after
+        self._requests = 0
         self._reader: ObjectReader | None = None
         self._descriptor = -1
         self._pieces: OrderedDict[int, bytes] = OrderedDict()
@@ -45,11 +56,15 @@ class ByteRanges:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_pieces"):
+            self.close()
+
     def close(self) -> None:
         """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
         self._pieces.clear()
 
     def read(self, offset: int, length: int) -> bytes:
@@ -58,17 +73,39 @@ class ByteRanges:
         Raises:
             OSError: they cannot be read.
         """
-        if self._reader is None:
+        if self._descriptor >= 0:
             return os.pread(self._descriptor, length, offset)
-        end = min(offset + length, self.size)
+        assert self._reader is not None, "the file is closed"
+        if self._copy_after is None:
+            return self._from_pieces(offset, min(offset + length, self.size))
+        with self._guard:
+            self._requests += 1
+            if self._requests <= self._copy_after:
+                return self._reader.read_at(offset, length)
+            if self._descriptor < 0:
+                self._descriptor = os.open(
+                    copy_of_version(self._reader.address, self._reader.info), os.O_RDONLY
+                )
+        return os.pread(self._descriptor, length, offset)
+
+    def read_several(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of ranges far apart, each an offset and a length; of an object, many are asked for at once.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        if self._reader is None:
+            return [self.read(offset, length) for offset, length in ranges]
+        reader = self._reader
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(lambda wanted: reader.read_at(*wanted), ranges))
+
+    def _from_pieces(self, offset: int, end: int) -> bytes:
         numbers = range(offset // _PIECE, (end + _PIECE - 1) // _PIECE) if offset < end else range(0)
         found = [self._piece(number) for number in numbers]
-        if len(found) == 1:
-            start = offset - numbers[0] * _PIECE
-            return found[0][start : start + end - offset]
-        whole = b"".join(found)
         start = offset % _PIECE
-        return whole[start : start + end - offset]
+        whole = found[0] if len(found) == 1 else b"".join(found)
+        return whole[start : start + max(end - offset, 0)]
 
     def _piece(self, number: int) -> bytes:
         assert self._reader is not None

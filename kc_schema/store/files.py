@@ -9,8 +9,9 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args, get_origin
@@ -18,8 +19,8 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from kc_schema.errors import UserError
-from kc_schema.store.local_copies import copy_of_folder, temporary_file
-from kc_schema.store.object_path import ObjectPath, as_path
+from kc_schema.store.local_copies import copy_of_folder, new_temporary_file, temporary_file
+from kc_schema.store.object_path import ObjectPath, as_path, remove_objects
 from kc_schema.store.object_storage import ObjectStorageError
 
 __all__ = [
@@ -28,13 +29,18 @@ __all__ = [
     "checksum",
     "describe_part",
     "explain_file_errors",
+    "files_beneath",
     "fingerprint",
     "from_plain",
     "local_copy",
+    "may_write",
     "parts_listed",
+    "put_folder",
     "read_json",
     "remove",
     "replacing",
+    "sizes",
+    "temporary_folder",
     "to_json",
     "write_atomically",
     "write_json",
@@ -63,6 +69,8 @@ _PART_KEYS = {field.name for field in fields(Part)}
 
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
+    if isinstance(path, ObjectPath):
+        path = path.kept() or path
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
@@ -72,11 +80,32 @@ def checksum(path: Path) -> str:
 
 def describe_part(path: Path, folder: Path, *, rows: int | None = None) -> Part:
     """Return what a manifest in `folder` says of the file `path`; `rows` comes from its Parquet footer by default."""
+    # Of an object that was written on this machine, one request is enough.
+    found = (path.kept() or path) if isinstance(path, ObjectPath) else path
     if rows is None:
         from kc_schema.store.parquet import read_footer
 
-        rows = read_footer(path).num_rows
-    return Part(path.relative_to(folder).as_posix(), rows, path.stat().st_size, checksum(path))
+        rows = read_footer(found).num_rows
+    return Part(path.relative_to(folder).as_posix(), rows, found.stat().st_size, checksum(found))
+
+
+def sizes(folder: Path, files: Iterable[str]) -> dict[str, int]:
+    """Return the bytes of those of the `files`, paths inside the folder, that are there."""
+    if isinstance(folder, ObjectPath):
+        wanted = set(files)
+        tops = sorted({file.partition("/")[0] for file in wanted})
+        found = {
+            path: size for top in tops for path, size in ObjectPath(f"{folder}/{top}").file_sizes().items()
+        }
+        inside = {path.relative_to(folder).as_posix(): size for path, size in found.items()}
+        return {file: inside[file] for file in wanted if file in inside}
+    there: dict[str, int] = {}
+    for file in files:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            state = (folder / file).stat()
+            if stat.S_ISREG(state.st_mode):
+                there[file] = state.st_size
+    return there
 
 
 def parts_listed(record: Path) -> list[Part]:
@@ -115,7 +144,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if isinstance(path, ObjectPath):
         with temporary_file(path.name) as temporary:
             yield temporary
-            path.upload(temporary)
+            path.upload_and_keep(temporary)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
@@ -144,6 +173,81 @@ def remove(path: Path, *, ignore_errors: bool = False) -> None:
         shutil.rmtree(path, ignore_errors=ignore_errors)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """Give the block an empty folder on this machine for what nobody needs behind it; it is removed at the end.
+
+    It is `folder` itself, or one among the temporary files of this process where that is in object storage.
+    """
+    here = new_temporary_file(folder.name) if isinstance(folder, ObjectPath) else folder
+    remove(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    try:
+        yield here
+    finally:
+        remove(here, ignore_errors=True)
+
+
+def may_write(folder: Path) -> bool:
+    """Tell whether this process may write in a folder."""
+    if not isinstance(folder, ObjectPath):
+        return os.access(folder, os.W_OK)
+    probe = folder / f".{secrets.token_hex(6)}.tmp"
+    try:
+        probe.write_text("")
+        probe.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True
+
+
+def files_beneath(folder: Path, *, skip: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:
+    """Yield the files at any depth beneath a folder; links to folders are followed, each folder once.
+
+    Args:
+        skip: tells by its name whether a folder is left out.
+    """
+    if isinstance(folder, ObjectPath):
+        for path in folder.files():
+            if not any(map(skip, path.relative_to(folder).parts[:-1])):
+                yield path
+        return
+    seen: set[str] = set()
+    # A link may also lead back to where it stands.
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not skip(name))
+        for name in names:
+            yield Path(parent, name)
+
+
+def put_folder(source: Path, target: Path, *, record: str) -> None:
+    """Put a finished folder of this machine in the place of another; it is gone from where it was.
+
+    A kill in the middle leaves no file `record` at the target, or all of the old folder, or all of the new one.
+
+    Args:
+        record: the file of the folder that says what is in it, without which the others count for nothing.
+    """
+    if isinstance(target, ObjectPath):
+        (target / record).unlink(missing_ok=True)
+        files = sorted(path for path in source.rglob("*") if path.is_file())
+        written = {target / path.relative_to(source): path for path in files}
+        remove_objects([path for path in target.files() if path not in written])
+        for path in sorted(written, key=lambda path: path == target / record):
+            ObjectPath(str(path)).upload(written[path])
+        shutil.rmtree(source)
+        return
+    old = source.with_name(f"{source.name}.old")
+    if target.exists():
+        target.replace(old)
+    source.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def local_copy(path: Path, *, sha256: str | None = None) -> Path:

@@ -25,6 +25,7 @@ from kc_schema.store.object_storage import (
     Address,
     ObjectInfo,
     ObjectStorageError,
+    Version,
     head,
     list_objects,
     read_range,
@@ -37,6 +38,7 @@ __all__ = [
     "copy_of_folder",
     "copy_of_object",
     "new_temporary_file",
+    "scratch_folder",
     "temporary_file",
 ]
 
@@ -52,6 +54,7 @@ _MOST_HELD = 256
 _LOCK = ".lock"
 _UNFINISHED = ".unfinished"
 _PROCESS = "process-"
+_SCRATCH = "scratch-"
 
 
 def copy_of_object(address: Address) -> Path:
@@ -62,8 +65,38 @@ def copy_of_object(address: Address) -> Path:
         UserError: it is larger than all copies may be.
         ObjectStorageError: the request was refused or not answered.
     """
+    return copy_of_version(address, head(address))
+
+
+def copy_of_version(address: Address, info: ObjectInfo) -> Path:
+    """Do what `copy_of_object` does, for a version that is known; `ChangedObjectError` where it is gone."""
     name = address.key.rpartition("/")[2]
-    return _hold(address, [(name, head(address))]) / name
+    return _hold(address, [(name, info)]) / name
+
+
+def kept_copy(address: Address, info: ObjectInfo) -> Path | None:
+    """Return the path of a local copy that is there already; None where there is none."""
+    name = address.key.rpartition("/")[2]
+    entry = _entry(address, [(name, info)])
+    return entry / name if entry.is_dir() and _hold_kept(entry) else None
+
+
+def keep_written(address: Address, version: Version, file: Path) -> None:
+    """Make a temporary file, whose content was just written to an object, its local copy; the file is gone then."""
+    name, size = address.key.rpartition("/")[2], file.stat().st_size
+    entry = _entry(address, [(name, ObjectInfo(address.key, size, 0.0, version))])
+    if size > _limit():
+        return
+    with _Lock(entry.with_name(entry.name + _LOCK), wait=False, create=True) as is_free:
+        if not is_free or entry.is_dir():
+            return
+        _make_room(entry.parent, size)
+        unfinished = entry.with_name(entry.name + _UNFINISHED)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        file.chmod(0o444)
+        file.rename(unfinished / name)
+        unfinished.rename(entry)
 
 
 def copy_of_folder(address: Address) -> Path:
@@ -89,6 +122,11 @@ def new_temporary_file(name: str) -> Path:
     return _process_folder() / f"{secrets.token_hex(4)}-{name[-100:]}"
 
 
+def scratch_folder(name: str) -> Path:
+    """Return a folder beside the local copies that belongs to a name, the same for every process; it may not exist."""
+    return _cache_folder() / f"{_SCRATCH}{hashlib.sha256(name.encode()).hexdigest()[:20]}"
+
+
 def _cache_folder() -> Path:
     given = os.environ.get(CACHE)
     if given:
@@ -112,7 +150,7 @@ class _Held:
         self.process = os.getpid()
         self.guard = threading.RLock()
         self.locks: OrderedDict[Path, int] = OrderedDict()
-        self.temporary: Path | None = None
+        self.temporary: dict[Path, Path] = {}
 
     def keep(self, entry: Path, lock: int) -> None:
         """Take over an open lock."""
@@ -139,8 +177,8 @@ def _process_folder() -> Path:
     """Return this process' folder of temporary files; those of processes that have ended are removed first."""
     held = _here()
     with held.guard:
-        if held.temporary is None:
-            cache = _cache_folder()
+        cache = _cache_folder()
+        if cache not in held.temporary:
             cache.mkdir(parents=True, exist_ok=True)
             for lock in cache.glob(f"{_PROCESS}*{_LOCK}"):
                 with contextlib.suppress(FileNotFoundError), _Lock(lock, wait=False) as is_free:
@@ -151,9 +189,9 @@ def _process_folder() -> Path:
             descriptor = os.open(f"{folder}{_LOCK}", os.O_RDWR | os.O_CREAT)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             folder.mkdir()
-            held.temporary = folder
+            held.temporary[cache] = folder
             atexit.register(_remove_process_folder, folder, os.getpid())
-        return held.temporary
+        return held.temporary[cache]
 
 
 def _remove_process_folder(folder: Path, process: int) -> None:
@@ -165,14 +203,15 @@ def _remove_process_folder(folder: Path, process: int) -> None:
 class _Lock:
     """An exclusive lock on a file for a block that is told whether it was had."""
 
-    def __init__(self, path: Path, *, wait: bool) -> None:
+    def __init__(self, path: Path, *, wait: bool, create: bool = False) -> None:
         self._path = path
         self._wait = wait
+        self._flags = os.O_RDWR | (os.O_CREAT if create else 0)
         self._descriptor = -1
 
     def __enter__(self) -> bool:
         """Raises `FileNotFoundError` where there is no such file."""
-        self._descriptor = os.open(self._path, os.O_RDWR)
+        self._descriptor = os.open(self._path, self._flags, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if self._wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -191,41 +230,56 @@ def _is_same(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _hold(address: Address, objects: Sequence[tuple[str, ObjectInfo]]) -> Path:
-    """Return the folder of a copy of `objects`, each with its name there, and keep it from leaving."""
+def _entry(address: Address, objects: Sequence[tuple[str, ObjectInfo]]) -> Path:
+    """Return where a copy of `objects`, each with its name there, lies or will lie."""
     digest = hashlib.sha256(str(address).encode())
     for name, info in objects:
-        digest.update(f"\n{name}\n{info.version.e_tag}\n{info.version.version}\n{info.bytes}".encode())
+        version = info.version.e_tag or info.version.version
+        digest.update(f"\n{name}\n{version}\n{info.bytes}".encode())
+    return _cache_folder() / f"{digest.hexdigest()[:40]}-{sum(info.bytes for _, info in objects)}"
+
+
+def _hold(address: Address, objects: Sequence[tuple[str, ObjectInfo]]) -> Path:
+    """Return the folder of a copy of `objects`, each with its name there, and keep it from leaving."""
+    entry = _entry(address, objects)
     size = sum(info.bytes for _, info in objects)
-    entry = _cache_folder() / f"{digest.hexdigest()[:40]}-{size}"
-    held = _here()
-    with held.guard:
-        if entry in held.locks and entry.is_dir():
-            held.locks.move_to_end(entry)
-            return entry
-    if size > _limit():
+    if size > _limit() and not entry.is_dir():
         raise UserError(
             f"{address}: has {size:,} bytes, and local copies may have {_limit():,} together; raise {CACHE_BYTES}"
         )
     entry.parent.mkdir(parents=True, exist_ok=True)
-    lock_path = entry.with_name(entry.name + _LOCK)
-    while True:
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            if _is_same(lock_path, descriptor) and entry.is_dir():
-                os.utime(lock_path)
-                with held.guard:
-                    held.keep(entry, descriptor)
-                    descriptor = -1
-                return entry
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_same(lock_path, descriptor) and not entry.is_dir():
+    while not _hold_kept(entry):
+        with _Lock(entry.with_name(entry.name + _LOCK), wait=True, create=True) as is_mine:
+            if is_mine and not entry.is_dir():
                 _make_room(entry.parent, size)
                 _fetch(address, objects, entry)
-        finally:
-            if descriptor >= 0:
-                os.close(descriptor)
+    return entry
+
+
+def _hold_kept(entry: Path) -> bool:
+    """Keep a copy from leaving; tell whether it is there."""
+    held = _here()
+    with held.guard:
+        if entry in held.locks and entry.is_dir():
+            held.locks.move_to_end(entry)
+            return True
+    lock_path = entry.with_name(entry.name + _LOCK)
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if not (_is_same(lock_path, descriptor) and entry.is_dir()):
+            return False
+        os.utime(lock_path)
+        with held.guard:
+            held.keep(entry, descriptor)
+            descriptor = -1
+        return True
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _fetch(address: Address, objects: Sequence[tuple[str, ObjectInfo]], entry: Path) -> None:
@@ -280,4 +334,4 @@ def _bytes_of(path: Path) -> int:
     """Return the bytes of a whole or unfinished copy by its name; -1 for other files."""
     name = path.name.removesuffix(_UNFINISHED)
     _, _, size = name.rpartition("-")
-    return int(size) if size.isdecimal() and not name.startswith(_PROCESS) else -1
+    return int(size) if size.isdecimal() and not name.startswith((_PROCESS, _SCRATCH)) else -1

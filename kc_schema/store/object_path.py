@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import errno
 import fnmatch
+import glob
 import os
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PosixPath, PurePath
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from kc_schema.errors import UsageError, UserError
 from kc_schema.store import object_storage as storage
-from kc_schema.store.local_copies import copy_of_object, new_temporary_file
+from kc_schema.store.local_copies import copy_of_object, keep_written, kept_copy, new_temporary_file
 from kc_schema.store.object_files import open_to_read, open_to_write
 from kc_schema.store.object_storage import Address, ConditionFailedError, ObjectInfo
 
-__all__ = ["ObjectPath", "as_address", "as_path", "is_address", "remove_objects"]
+__all__ = [
+    "ObjectPath",
+    "as_address",
+    "as_path",
+    "find_matching",
+    "is_address",
+    "progress_interval",
+    "remove_objects",
+    "require_here",
+]
 
-P = TypeVar("P", bound=PurePath)
-
-_SCHEMES = ("s3", "gs")
 # The parts of an address lie below a name that can be no folder: what treats it as a path of this machine by mistake
 # (`Path(address)`, say) gets an error of the system, and never writes to the disk.
 _ROOT = "/dev/null"
@@ -45,10 +53,49 @@ def as_path(given: str | PurePath) -> Path:
         return ObjectPath(text)
     if not is_address(text):
         return given if isinstance(given, Path) else Path(given)
+    if "?" in text:
+        raise UsageError(f"{text}: an address takes no query; give bucket and key alone")
     path = ObjectPath(text)
     if not path.address.key:
         raise UsageError(f"{text}: names a bucket alone; give a folder in it, such as {path}/kc")
     return path
+
+
+def require_here(path: Path, option: str, reason: str) -> None:
+    """Refuse an address of object storage where a command cannot take one.
+
+    Args:
+        option: that which was given, such as ``--root``.
+        reason: why not.
+
+    Raises:
+        UsageError: `path` is one.
+    """
+    if isinstance(path, ObjectPath):
+        raise UsageError(f"{option} {path}: {reason}; give a folder of this machine")
+
+
+def find_matching(pattern: str) -> list[Path]:
+    """Return files and folders, here or in object storage, that fit a pattern with ``*``, ``?``, ``[...]`` and ``**``.
+
+    Raises:
+        UsageError: a pattern of object storage whose bucket is not written out.
+    """
+    if not is_address(pattern):
+        return [Path(path) for path in glob.glob(pattern, recursive=True)]  # noqa: PTH207 (it takes any path)
+    fixed: list[str] = []
+    names = pattern.split("/")
+    while len(names) > 1 and not (glob.has_magic(names[0]) and len(fixed) > 2):
+        fixed.append(names.pop(0))
+    return list(ObjectPath("/".join(fixed)).glob("/".join(names)))
+
+
+def progress_interval(path: Path) -> float:
+    """Return after how many seconds a small file at `path` that tells of progress may be written or looked at again.
+
+    In object storage, every look and every write is a request.
+    """
+    return 10.0 if isinstance(path, ObjectPath) else 0.5
 
 
 def is_address(text: str) -> bool:
@@ -74,10 +121,8 @@ def _inner(segment: Any) -> Any:
     names = key.split("/") if key else []
     if "" in names or "." in names or ".." in names:
         raise UsageError(f"{segment}: an address has no empty names in it and no . or ..; write out the key")
-    if "?" in key or _CONTROL.search(key):
-        raise UsageError(
-            f"{segment}: an address takes no query and no control characters; give bucket and key alone"
-        )
+    if _CONTROL.search(key):
+        raise UsageError(f"{segment}: an address takes no control characters; give bucket and key alone")
     return "/".join([_ROOT, f"{found[1]}:", bucket, *names])
 
 
@@ -233,6 +278,21 @@ class ObjectPath(PosixPath):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self)) from None
             raise
 
+    def kept(self) -> Path | None:
+        """Return the path of a local copy of the object as it is now, where there is one already."""
+        return kept_copy(self.address, self.object_info())
+
+    def file_sizes(self) -> dict[ObjectPath, int]:
+        """Return the bytes of all objects beneath, and of the object itself; one request for a thousand."""
+        address = self.address
+        found = {
+            ObjectPath(str(Address(address.scheme, address.bucket, info.key))): info.bytes
+            for info in storage.list_objects(address)
+        }
+        if not found and self.is_file():
+            found[self] = self.object_info().bytes
+        return found
+
     def object_info(self) -> ObjectInfo:
         """Return size, time and version of the object; errors as of `stat`."""
         return storage.head(self._file())
@@ -250,10 +310,10 @@ class ObjectPath(PosixPath):
             if not self.is_dir():
                 raise
             return os.stat_result((stat.S_IFDIR | 0o755, 0, 0, 1, 0, 0, 0, 0, 0, 0))
-        inode = hash((self, info.version)) & (1 << 62) - 1
-        modified = int(info.modified)
-        size = info.bytes
-        return os.stat_result((stat.S_IFREG | 0o644, inode, 0, 1, 0, 0, size, modified, modified, modified))
+        inode = zlib.crc32(f"{self} {info.version}".encode())
+        size, time = info.bytes, int(info.modified)
+        exact = {"st_mtime": info.modified, "st_mtime_ns": int(info.modified * 1e9)}
+        return os.stat_result((stat.S_IFREG | 0o644, inode, 0, 1, 0, 0, size, time, time, time), exact)
 
     def lstat(self) -> os.stat_result:
         """Return what `stat` gives."""
@@ -386,6 +446,10 @@ class ObjectPath(PosixPath):
     def upload(self, file: Path) -> None:
         """Write the content of a local file as this object, which appears when all of it is there."""
         storage.put_file(self._file(), file)
+
+    def upload_and_keep(self, file: Path) -> None:
+        """Do what `upload` does, and make a temporary file the object's local copy, so that nobody here fetches it."""
+        keep_written(self.address, storage.put_file(self._file(), file), file)
 
     def touch(self, mode: int = 0o666, exist_ok: bool = True) -> None:  # noqa: ARG002
         """Make an empty object where there is none."""

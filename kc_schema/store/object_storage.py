@@ -36,6 +36,7 @@ __all__ = [
     "head",
     "list_folder",
     "list_objects",
+    "may_fork",
     "put_bytes",
     "put_file",
     "read_range",
@@ -250,6 +251,11 @@ _opening = threading.Lock()
 _process = 0
 
 
+def may_fork() -> bool:
+    """Tell whether a process that is forked from this one could go on: not when this one has connections."""
+    return not _stores
+
+
 def _store(address: Address) -> ObjectStore:
     """Return the connection to a bucket, one for all threads of this process.
 
@@ -342,6 +348,7 @@ def _explained(
         reason = _reason(error)
         if conditional and re.search(r"\b(?:400|409|501)\b|NotImplemented", reason):
             reason += "; locks need a server that knows conditional writes (If-None-Match, If-Match)"
+            raise ObjectStorageError(errno.ENOTSUP, reason, name) from error
         raise ObjectStorageError(errno.EIO, reason, name) from error
 
 

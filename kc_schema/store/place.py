@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from kc_schema.errors import UserError
 from kc_schema.store.files import TEMPORARY, Part, explain_file_errors, remove, write_json
 from kc_schema.store.lease import Lease, LeaseHeldError
+from kc_schema.store.local_copies import scratch_folder
 from kc_schema.store.object_path import ObjectPath, as_path, remove_objects
 
 __all__ = ["WORK", "Place", "PlaceBusyError"]
@@ -70,6 +71,14 @@ class Place:
         """The folder of what is not part of the finished thing; `commit` leaves it, `remove_work` takes it away."""
         return self.folder / WORK
 
+    @property
+    def scratch(self) -> Path:
+        """A folder of this machine for what is mapped into memory on the way; what lies there is there again next time.
+
+        In object storage it is another one than `work`: what workers share lies there.
+        """
+        return scratch_folder(str(self.folder)) if isinstance(self.folder, ObjectPath) else self.work
+
     def __enter__(self) -> Place:
         with explain_file_errors(self.folder, "give another folder, or make room and rights there"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +94,27 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._unlock()
+
+    def check_free(self) -> None:
+        """Refuse early where another process is writing; nothing is written here, and nobody is kept out by it.
+
+        Raises:
+            PlaceBusyError: another process is.
+        """
+        import fcntl
+
+        if isinstance(self.folder, ObjectPath):
+            return  # a lease is looked at by whoever enters
+        path = self.folder / LOCK
+        try:
+            file = path.open()
+        except OSError:
+            return  # nobody writes there, or what is wrong is said by whoever enters
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _busy(path, self._what, _holder(file)) from None
 
     def has_manifest(self) -> bool:
         """Tell whether something finished stands here."""
@@ -138,7 +168,8 @@ class Place:
     def remove_work(self) -> None:
         """Remove what was needed on the way only."""
         self._check_held()
-        remove(self.work, ignore_errors=True)
+        for folder in {self.work, self.scratch}:
+            remove(folder, ignore_errors=True)
 
     def _remove_temporary_files(self) -> None:
         if isinstance(self.folder, ObjectPath):

@@ -8,9 +8,8 @@ end of its own is a whole stream: for one block the stream's check sum is the bl
 from __future__ import annotations
 
 import bz2
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -81,9 +80,16 @@ class Block:
 class Bz2File:
     """A bzip2 file of one or many streams whose blocks are read from any place on."""
 
-    def __init__(self, path: str, descriptor: int, size: int) -> None:
+    def __init__(self, path: str, read: Callable[[int, int], bytes], size: int) -> None:
+        """Take note of the file.
+
+        Args:
+            path: for messages.
+            read: gives the bytes of the file from an offset, as many as asked for or up to its end.
+            size: bytes of the file.
+        """
         self._path = path
-        self._descriptor = descriptor
+        self._read = read
         self._size = size
         self._windows: dict[int, list[int]] = {}
 
@@ -251,6 +257,3 @@ class Bz2File:
                 del self._windows[min(self._windows)]
             self._windows[number] = [first * 8 + at for at in found]
         return self._windows[number]
-
-    def _read(self, offset: int, length: int) -> bytes:
-        return os.pread(self._descriptor, length, offset)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import zstandard
 
+from kc_schema.store import ByteRanges, as_path
 from pipelines.dump.bz2_blocks import Bz2File
 from pipelines.dump.errors import DumpError, TruncatedDumpError
 from pipelines.dump.work_units import WorkUnit
@@ -46,55 +46,54 @@ def read_chunks(unit: WorkUnit) -> Iterator[Chunk]:
         TruncatedDumpError: the compressed data ends before its end.
     """
     try:
-        descriptor = os.open(unit.path, os.O_RDONLY)
+        file = ByteRanges(as_path(unit.path))
     except OSError as error:
         raise DumpError(
             f"{unit.path}: cannot be read ({error.strerror}); check the file and its rights"
         ) from error
     try:
-        size = os.fstat(descriptor).st_size
-        if size != unit.size:
+        if file.size != unit.size:
             raise DumpError(
-                f"{unit.path}: has {size} bytes, but {unit.size} when the work was planned; "
+                f"{unit.path}: has {file.size} bytes, but {unit.size} when the work was planned; "
                 "put the file back or start again with --overwrite"
             )
-        yield from _READERS[unit.format](unit, descriptor)
+        yield from _READERS[unit.format](unit, file)
     except OSError as error:
         raise DumpError(
             f"{unit.path}: reading failed ({error.strerror}); check the disk or the mount"
         ) from error
     finally:
-        os.close(descriptor)
+        file.close()
 
 
-def _xml_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
+def _xml_chunks(unit: WorkUnit, file: ByteRanges) -> Iterator[Chunk]:
     offset = unit.start
     while offset < unit.size:
         owned = offset < unit.end
         length = min(_XML_BYTES, unit.end - offset) if owned else _READ_ON_BYTES
-        data = os.pread(descriptor, length, offset)
+        data = file.read(offset, length)
         end = offset + len(data)
         yield Chunk(data, offset, owned, end >= unit.end, end)
         offset = end
 
 
-def _bz2_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
-    file = Bz2File(unit.path, descriptor, unit.size)
-    start, end = file.boundary(unit.start), file.boundary(unit.end)
+def _bz2_chunks(unit: WorkUnit, file: ByteRanges) -> Iterator[Chunk]:
+    blocks = Bz2File(unit.path, file.read, unit.size)
+    start, end = blocks.boundary(unit.start), blocks.boundary(unit.end)
     if unit.start and start >= end:
         return
-    for block in file.blocks(start, end if unit.start else unit.size):
+    for block in blocks.blocks(start, end if unit.start else unit.size):
         last = block.error is None and (block.next is None or block.next >= end * 8)
         read_up_to = unit.size if block.next is None else block.next // 8
         yield Chunk(block.data, block.start // 8, block.start < end * 8, last, read_up_to)
 
 
-def _gz_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
+def _gz_chunks(unit: WorkUnit, file: ByteRanges) -> Iterator[Chunk]:
     offset, waiting, inflater = 0, b"", zlib.decompressobj(wbits=31)
     within_member = False
     while True:
         if not waiting:
-            waiting = os.pread(descriptor, _GZ_BYTES, offset)
+            waiting = file.read(offset, _GZ_BYTES)
             offset += len(waiting)
         if not waiting:
             break
@@ -119,18 +118,15 @@ def _gz_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
         )
 
 
-def _zst_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
-    def read(offset: int, length: int) -> bytes:
-        return os.pread(descriptor, length, offset)
-
+def _zst_chunks(unit: WorkUnit, file: ByteRanges) -> Iterator[Chunk]:
     offset = unit.start
     while offset < unit.size:
         frame, owned = offset, offset < unit.end
         inflater = zstandard.ZstdDecompressor().decompressobj()
-        for start, length in frame_pieces(unit.path, read, frame, unit.size):
+        for start, length in frame_pieces(unit.path, file.read, frame, unit.size):
             offset = start + length
             try:
-                data = inflater.decompress(read(start, length))
+                data = inflater.decompress(file.read(start, length))
             except zstandard.ZstdError as error:
                 raise DumpError(
                     f"{unit.path}: byte {start}: the zstd data is damaged ({error}); download the file again"
@@ -139,7 +135,7 @@ def _zst_chunks(unit: WorkUnit, descriptor: int) -> Iterator[Chunk]:
         yield Chunk(b"", frame, owned, offset >= unit.end, offset)
 
 
-_READERS: dict[str, Callable[[WorkUnit, int], Iterator[Chunk]]] = {
+_READERS: dict[str, Callable[[WorkUnit, ByteRanges], Iterator[Chunk]]] = {
     "xml": _xml_chunks,
     "bz2": _bz2_chunks,
     "gz": _gz_chunks,

@@ -8,9 +8,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
+from kc_schema.store import as_path
 from pipelines.dump.chunks import Chunk, read_chunks
 from pipelines.dump.errors import TruncatedDumpError, no_export
 from pipelines.dump.page_xml import BROKEN_PAGE_REASONS, BrokenPage, Page, parse_page
@@ -248,7 +248,7 @@ def _check_end(unit: WorkUnit, tail: bytes) -> None:
 def _has_several_streams(unit: WorkUnit) -> bool:
     if unit.format == "zst":
         return len(frame_starts(unit.path, unit.size)) > 1
-    with Path(unit.path).open("rb") as file:
+    with as_path(unit.path).open("rb") as file:
         if unit.format == "gz":
             inflater = zlib.decompressobj(wbits=31)
             while not inflater.eof:

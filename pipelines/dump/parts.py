@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kc_schema.store import as_path, find_matching, is_address
 from pipelines.dump.errors import IN_UTF_16, UTF_16, DumpError
 from pipelines.dump.file_names import holds_no_pages, natural_order, parse_name
 
@@ -62,11 +63,11 @@ def find_parts(dump: str) -> list[DumpFile]:
     place = os.path.expanduser(dump)  # noqa: PTH111 (Path would normalise away what a glob needs)
     mode = _mode_of_file(place)
     if mode is not None and stat.S_ISDIR(mode):
-        parts = _files_of_folder(Path(place))
+        parts = _files_of_folder(as_path(place))
     elif mode is not None:
-        return [_dump_file(Path(place))]
+        return [_dump_file(as_path(place))]
     elif glob.has_magic(place):
-        parts = _dump_files(Path(path) for path in glob.glob(place, recursive=True))  # noqa: PTH207
+        parts = _dump_files(find_matching(place))
         if not parts:
             raise DumpError(f"{dump}: no dump file matches; write the pattern in quotes and check its folder")
     else:
@@ -81,6 +82,8 @@ def find_parts(dump: str) -> list[DumpFile]:
 
 def _mode_of_file(place: str) -> int | None:
     """The file's mode; None where there is none."""
+    if is_address(place):
+        return None if glob.has_magic(place) else _mode_of_object(place)
     try:
         return os.stat(place).st_mode  # noqa: PTH116 (`place` may be a glob that no file system would take)
     except FileNotFoundError:
@@ -91,6 +94,13 @@ def _mode_of_file(place: str) -> int | None:
         raise DumpError(
             f"{place[:_SHOWN]}: cannot be read ({error.strerror}); check the name of the file"
         ) from error
+
+
+def _mode_of_object(place: str) -> int | None:
+    try:
+        return as_path(place).stat().st_mode
+    except FileNotFoundError:
+        return None
 
 
 def dump_name(parts: list[DumpFile]) -> str:
@@ -121,7 +131,7 @@ def _dump_files(paths: Iterable[Path]) -> list[DumpFile]:
     """Those of `paths` that are dump files; a file whose name does not claim to be one may be anything."""
     parts = []
     for path in paths:
-        if path.is_dir() or holds_no_pages(path.name):
+        if holds_no_pages(path.name) or path.is_dir():
             continue
         if _CLAIMS_XML.search(path.name):
             parts.append(_dump_file(path))
@@ -140,7 +150,7 @@ def _dump_file(path: Path) -> DumpFile:
             " to a file first"
         )
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             head = file.read(512)
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
@@ -171,7 +181,7 @@ def _refuse_mixtures(dump: str, parts: list[DumpFile]) -> None:
         if len(values) > 1:
             raise DumpError(
                 f"{dump}: files of several {what}: {', '.join(sorted(values))}; give a glob that matches one, "
-                f"such as --dump '{Path(dump) / f'*{sorted(values)[-1]}*' if Path(dump).is_dir() else '...'}'"
+                f"such as --dump '{_pattern_for(dump, sorted(values)[-1])}'"
             )
     whole = sorted(file for file, name in names.items() if not name.is_part and name.wiki)
     in_parts = sorted(file for file, name in names.items() if name.is_part and name.wiki)
@@ -189,6 +199,13 @@ def _refuse_mixtures(dump: str, parts: list[DumpFile]) -> None:
                 "that matches one of them"
             )
         seen[stem] = part.path
+
+
+def _pattern_for(dump: str, part_of_name: str) -> str:
+    """Return a pattern of those files of a folder whose names hold some text; dots where the dump is no folder."""
+    if glob.has_magic(dump) or not as_path(dump).is_dir():
+        return "..."
+    return str(as_path(dump) / f"*{part_of_name}*")
 
 
 def _tell_gaps(dump: str, parts: Sequence[DumpFile]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+from kc_schema.store import as_path
 from pipelines.dump.chunks import read_chunks
 from pipelines.dump.errors import UTF_16, DumpError, no_export
 from pipelines.dump.file_names import parse_name
@@ -122,7 +123,9 @@ def refuse_mixture(parts: list[DumpFile]) -> None:
             )
     if len(wikis) > 1:
         files = ", ".join(f"{Path(path).name} ({wiki})" for wiki, path in wikis.items())
-        raise DumpError(f"{Path(parts[0].path).parent}: files of several wikis: {files}; give those of one")
+        raise DumpError(
+            f"{as_path(parts[0].path).parent}: files of several wikis: {files}; give those of one"
+        )
 
 
 def schema_version(parts: list[DumpFile]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
+from kc_schema.store import ByteRanges, as_path
 from pipelines.dump.errors import DumpError, TruncatedDumpError
 
 __all__ = ["frame_pieces", "frame_starts"]
@@ -23,13 +22,12 @@ def frame_starts(path: str, size: int) -> list[int]:
         DumpError: something other than a frame stands where one should start.
     """
     starts: list[int] = []
-    with Path(path).open("rb") as file:
-        read = _reader(file.fileno())
+    with ByteRanges(as_path(path)) as file:
         offset = 0
         while offset < size:
             starts.append(offset)
             try:
-                for start, length in frame_pieces(path, read, offset, size):
+                for start, length in frame_pieces(path, file.read, offset, size):
                     offset = start + length
             except TruncatedDumpError:
                 break
@@ -106,7 +104,3 @@ def _cut_off(path: str, offset: int) -> TruncatedDumpError:
         f"{path}: byte {offset}: the zstd data ends in the middle of a frame; download the file again, "
         "or keep what stands before with --allow-truncated"
     )
-
-
-def _reader(descriptor: int) -> Callable[[int, int], bytes]:
-    return lambda offset, length: os.pread(descriptor, length, offset)

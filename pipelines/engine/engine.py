@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +25,16 @@ from pipelines.engine.beam_options import check_beam_options, quiet_beam, runs_h
 from pipelines.engine.cluster import Cluster
 from pipelines.engine.errors import RunError
 from pipelines.engine.pool import SECONDS_BETWEEN_LOOKS, WorkerPool
+from pipelines.engine.timing import Measured
 
-__all__ = ["Engine", "default_workers"]
+__all__ = ["Engine", "default_workers", "kept_results"]
 
 _SECONDS_BETWEEN_NOTES = 5.0
 _LOOKED_AHEAD = 32
 """Items on a cluster that are not finished, behind which no more are looked at for once."""
+
+_FEW = 4
+_LOOKED_AT_AT_ONCE = 16
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -39,6 +43,14 @@ R = TypeVar("R")
 def default_workers() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def kept_results(items: Sequence[I], finished: Callable[[I], R | None]) -> list[R | None]:
+    """Return what is kept for every item, None where nothing is; several are looked at at once, as each may be far."""
+    if len(items) < _FEW:
+        return [finished(item) for item in items]
+    with ThreadPoolExecutor(_LOOKED_AT_AT_ONCE) as threads:
+        return list(threads.map(finished, items))
 
 
 class Engine:
@@ -138,9 +150,8 @@ class Engine:
             KeyboardInterrupt: Ctrl-C; all workers are ended.
             Exception: whatever a step raised on this machine, as itself.
         """
-        results = {
-            place: result for place, item in enumerate(items) if (result := finished(item)) is not None
-        }
+        found = kept_results(items, finished)
+        results = {place: result for place, result in enumerate(found) if result is not None}
         todo = [place for place in range(len(items)) if place not in results]
         if todo and self.local:
             self._map_here(step, items, todo, results, label, look, arrived)
@@ -214,7 +225,7 @@ class _LocalRun(Generic[R]):
     """What the one element of a pipeline on this machine stands for."""
 
     pool: WorkerPool
-    futures: dict[Future[R], int]
+    futures: dict[Future[Measured[R]], int]
     look: Callable[[], None]
     arrived: Callable[[R], None]
     results: dict[int, R] = field(default_factory=dict)

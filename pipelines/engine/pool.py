@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from pipelines.engine.errors import WorkerDiedError
+from pipelines.engine.timing import Measured, measure, note_usage
 
 __all__ = ["SECONDS_BETWEEN_LOOKS", "WorkerPool"]
 
@@ -36,7 +37,7 @@ class WorkerPool:
             count, mp_context=context, initializer=_begin_worker, initargs=(life,)
         )
 
-    def submit(self, step: Callable[[I], R], items: list[I]) -> dict[Future[R], int]:
+    def submit(self, step: Callable[[I], R], items: list[I]) -> dict[Future[Measured[R]], int]:
         """Begin with the items at once; return what `collect` waits for, with each item's place.
 
         Raises:
@@ -46,14 +47,14 @@ class WorkerPool:
         # Ctrl-C in a terminal goes to all processes; one that is only starting could not ignore it yet.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return {self._executor.submit(step, item): place for place, item in enumerate(items)}
+            return {self._executor.submit(measure, step, item): place for place, item in enumerate(items)}
         except BrokenProcessPool as error:
             raise WorkerDiedError(_DIED) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def collect(
-        self, futures: dict[Future[R], int], look: Callable[[], None], stopped: Callable[[], bool]
+        self, futures: dict[Future[Measured[R]], int], look: Callable[[], None], stopped: Callable[[], bool]
     ) -> Iterator[tuple[int, R]]:
         """Yield the place and the result of every item as it is finished; `look` is called in between.
 
@@ -66,7 +67,9 @@ class WorkerPool:
             while futures and not stopped():
                 finished, _ = wait(futures, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for future in finished:
-                    yield futures.pop(future), future.result()
+                    place, measured = futures.pop(future), future.result()
+                    note_usage(measured.usage)
+                    yield place, measured.result
                 look()
         except BrokenProcessPool as error:
             raise WorkerDiedError(_DIED) from error

@@ -82,6 +82,11 @@ class Progress:
         """Take note of `count` more that are done, their bytes, and the failures among them by reason."""
         self.show(self.done + count, size=self._bytes + size, failures=failures)
 
+    @property
+    def fresh(self) -> int:
+        """How many were done since the beginning; what an earlier run had finished is none of them."""
+        return self.done - self._at_start
+
     def show(
         self,
         done: int,
@@ -110,8 +115,7 @@ class Progress:
         )
         if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
-            fresh = done - self._at_start
-            left = (self.total - done) * (now - self._started) / fresh if fresh > 0 else 0.0
+            left = (self.total - done) * (now - self._started) / self.fresh if self.fresh > 0 else 0.0
             line = f"{self._label} {self._share()}, {rate}, {left:,.0f} s left"
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from kc_schema.entity_tables import (
@@ -31,9 +29,11 @@ from kc_schema.store import (
     describe_part,
     explain_file_errors,
     fingerprint,
+    read_footer,
+    remove,
     replacing,
 )
-from pipelines.engine import Engine, Progress
+from pipelines.engine import Engine, Progress, timed
 from pipelines.entities.gather import Gathered, gather_names, read_link_counts
 from pipelines.entities.merge import Numbers, count_links, merge_range, write_entities
 from pipelines.entities.titles import Titles, open_titles, write_titles
@@ -103,7 +103,7 @@ def build_entities(
     with Place(kc, owns=tuple(ENTITY_TABLES), manifest=ENTITY_MANIFEST) as place, explain_file_errors(kc):
         if overwrite:
             place.manifest.unlink(missing_ok=True)
-            shutil.rmtree(place.work / "entities", ignore_errors=True)
+            remove(place.work / "entities", ignore_errors=True)
         snapshot = open_snapshot(kc)
         build = _Build(kc, snapshot.fingerprint, fingerprint(*map(checksum, types)) if types else "")
         manifest = _find_finished(build)
@@ -113,8 +113,12 @@ def build_entities(
         place.manifest.unlink(missing_ok=True)
         if types:
             _load_types(build, snapshot, types)
-        with engine.writing(kc, partial(console.print, highlight=False, markup=False, soft_wrap=True)):
+        with (
+            engine.writing(kc, partial(console.print, highlight=False, markup=False, soft_wrap=True)),
+            timed(kc, "entities", "names") as time_of,
+        ):
             manifest = _build(build, snapshot, engine, console)
+            time_of.done = manifest.counts.get("aliases", 0)
         place.commit(manifest, [part for parts in manifest.tables.values() for part in parts])
         # The corpus is finished: nothing of an unfinished build of its own can lie there.
         place.remove_work()
@@ -193,7 +197,7 @@ def _plan_sources(snapshot: Snapshot) -> list[_Source]:
         for part in snapshot.manifest.tables[table]:
             groups: Iterable[int | None] = [None]
             if table == "redirects":
-                groups = range(pq.read_metadata(snapshot.folder / part.file).num_row_groups)
+                groups = range(read_footer(snapshot.folder / part.file).num_row_groups)
             for group in groups:
                 found.append(_Source(number, table, part, group))
                 number += 1

@@ -12,6 +12,7 @@ import gzip
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,10 +20,13 @@ import msgspec
 
 from pipelines.dump.errors import DumpError
 
-__all__ = ["read_instances"]
+__all__ = ["ClassNames", "read_instances"]
 
 _LONGEST_LINE = 1 << 27
 _INSTANCE_OF = "P31"
+_CLASS = b'"P279"'
+"""Stands in the line of an item that is a subclass of something: of all that may be a type."""
+_EVERY_LANGUAGE = "mul"
 
 
 class _Value(msgspec.Struct):
@@ -47,14 +51,40 @@ class _Claims(msgspec.Struct):
     instance_of: list[_Claim] = msgspec.field(default_factory=list, name=_INSTANCE_OF)
 
 
+class _Label(msgspec.Struct):
+    value: str = ""
+
+
 class _Entity(msgspec.Struct):
     id: str = ""
+    labels: dict[str, _Label] | list[int] = msgspec.field(default_factory=dict)
     claims: _Claims | list[int] = msgspec.field(default_factory=_Claims)
     """PHP writes an empty map as an empty list."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClassNames:
+    """What is done with the names of classes that are met on the way."""
+
+    language: str
+    """Code of a language, such as en; a name for all languages stands in for one that is missing."""
+    keep: Callable[[str, str], object]
+    """Takes a class and its name."""
+
+    def tell(self, entity: _Entity) -> None:
+        """Keep the name of a class, if it has one."""
+        labels = entity.labels if isinstance(entity.labels, dict) else {}
+        label = labels.get(self.language) or labels.get(_EVERY_LANGUAGE)
+        if label is not None and label.value:
+            self.keep(entity.id, label.value)
+
+
 def read_instances(
-    path: Path, wiki: str | None, counts: Counter[str], progress: Callable[[int], None] = lambda _: None
+    path: Path,
+    wiki: str | None,
+    counts: Counter[str],
+    progress: Callable[[int], None] = lambda _: None,
+    names: ClassNames | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield items and the classes that they are instances of, by preferred rank where there is one.
 
@@ -63,6 +93,7 @@ def read_instances(
         wiki: only items with a page in this wiki (``enwiki``), which are found without reading the others.
         counts: is told of items, and of lines that were left out, by reason.
         progress: takes bytes of the file as they lie on the disk.
+        names: is told of the names of classes, those without a page in the wiki among them.
 
     Raises:
         DumpError: the file cannot be read, is cut off, or no line of it is an item; the place is named.
@@ -82,7 +113,9 @@ def read_instances(
                 if line in (b"", b"[", b"]"):
                     continue
                 counts["lines"] += 1
-                if page and page not in line:
+                is_wanted = page in line
+                is_class = names is not None and _CLASS in line
+                if not is_wanted and not is_class:
                     continue
                 try:
                     entity = decoder.decode(line)
@@ -93,7 +126,9 @@ def read_instances(
                         ) from error
                     counts["lines that are no entity"] += 1
                     continue
-                if entity.id.startswith("Q"):
+                if names is not None and is_class and entity.id.startswith("Q"):
+                    names.tell(entity)
+                if is_wanted and entity.id.startswith("Q"):
                     counts["items"] += 1
                     if types := _classes(entity):
                         yield entity.id, types

@@ -258,6 +258,8 @@ def _build_split(
         columns = list(_optional_columns(name, settings))
         if name in BUILT_IN and (identified := build.corpora.with_wikidata_ids(hits)) is not None:
             hits, columns = identified, [*columns, "wikidata_id"]
+        if name in BUILT_IN and (typed := build.corpora.with_types(hits)) is not None:
+            hits, columns = typed, [*columns, "types"]
         writer.write_hits(name, split, hits, columns)
     if found.vectors:
         writer.write_features(split, _features(build, examples, pa.concat_tables(found.vectors), kept))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ from kc_schema.attribution import text_rights
 from kc_schema.entity_tables import EntityError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
-from kc_schema.wikidata_ids import WikidataIds
+from kc_schema.wikidata_ids import WikidataIds, page_of
 from pipelines.entities.lookup import EntityIndex
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.entity_source import EntitySource
-from pipelines.evidence.options import IMAGE_SOURCES, Settings
+from pipelines.evidence.options import IMAGE_SOURCES, TEXT_SOURCES, Settings
 from pipelines.evidence.sources import RandomText, Source, TextSource
 from pipelines.text_index import TextIndex
 from pipelines.text_index.connection import Tell
@@ -109,6 +109,24 @@ class Corpora:
             return ids.add_to(hits)
         given = {example: list(own) for example, own in hits.items()}
         return given if any(hit.wikidata_id for own in given.values() for hit in own) else None
+
+    @property
+    def types(self) -> str | None:
+        """Checksum of the file from which the entities at hand have their types; None where they have none."""
+        try:
+            return self.entities.manifest.types or None
+        except (SnapshotError, EntityError):
+            return None
+
+    def with_types(self, hits: Mapping[str, Sequence[Hit]]) -> dict[str, list[Hit]] | None:
+        """Return hits with the types of their articles; None where the corpus at hand knows none."""
+        if self.types is None:
+            return None
+        types = self.entities.types_of({page_of(hit) for own in hits.values() for hit in own})
+        return {
+            example: [replace(hit, types=types.get(page_of(hit))) for hit in own]
+            for example, own in hits.items()
+        }
 
     @cached_property
     def images(self) -> ImageCorpus:
@@ -209,4 +227,6 @@ class Corpora:
                 )
         if self.settings.needs(*IMAGE_SOURCES):
             found["image"] = self.images.snapshot
+        if self.settings.needs(*TEXT_SOURCES, *IMAGE_SOURCES) and self.types is not None:
+            found["types"] = self.types
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ class ExampleFilter:
     """An expert or a mixture that gives the gold answer."""
     wrong: str = ""
     """Another one that does not."""
+    seed: str = ""
+    """Of which of the run's seeds answers are shown, and right or wrong; the first where it is empty."""
+    differ: str = ""
+    """An expert or a mixture whose seeds do not all give the same answer."""
 
     def address(self, **changes: str) -> str:
         """Return the filter as the query of an address, with `changes` made."""
@@ -62,6 +67,31 @@ class SourceEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedAnswer:
+    """What a variant says with one seed."""
+
+    seed: int
+    said: list[str]
+    """A relation, or type and words of every entity."""
+    right: bool | None
+    differs: bool
+    """Whether another answer is shown: that of the chosen seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSeeds:
+    """What a variant says with each seed."""
+
+    variant: str
+    answers: list[SeedAnswer]
+
+    @property
+    def differ(self) -> bool:
+        """Whether they are not all the same."""
+        return any(answer.differs for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
 class ExampleView:
     """One example with all that is known of it."""
 
@@ -70,12 +100,27 @@ class ExampleView:
     tokens: list[TokenRow]
     evidence: list[SourceEvidence]
     verdicts: list[Verdict]
+    seed: int
+    """Whose answers these are; 0 without a run."""
+    seeds: list[VariantSeeds]
+    """Of every variant, where the run has several seeds."""
     place: int
     """Among the examples that the filter lets through, from 1; 0 where it is none of them."""
     count: int
     previous: str
     following: str
     has_image: bool
+
+    @property
+    def sentence(self) -> list[tuple[str, str]]:
+        """The sentence with its gold labels, a word each; of a relation example what is marked stands together."""
+        rows = [(row.token, "" if row.gold == "O" else row.gold) for row in self.tokens]
+        if self.example.labels is not None:
+            return rows
+        return [
+            (" ".join(token for token, _ in group), role)
+            for role, group in itertools.groupby(rows, key=lambda row: row[1])
+        ]
 
 
 class Examples:
@@ -95,7 +140,8 @@ class Examples:
         # A split is read once: a few thousand examples.
         self._examples = lru_cache(maxsize=8)(self._read_examples)
         self._hits = lru_cache(maxsize=64)(cache.hits)
-        self._verdicts = lru_cache(maxsize=8)(self._read_verdicts)
+        self.seeds = [] if run is None else run.seeds
+        self._verdicts = lru_cache(maxsize=64)(self._read_verdicts)
 
     @property
     def first_split(self) -> str:
@@ -127,7 +173,8 @@ class Examples:
             return None
         chosen = [e.example_id for e in self.choose(wanted)]
         place = chosen.index(example_id) + 1 if example_id in chosen else 0
-        verdicts = self._verdicts(wanted.split).get(example_id, [])
+        seed = self.seed(wanted)
+        verdicts = self._verdicts(wanted.split, seed).get(example_id, [])
         return ExampleView(
             split=wanted.split,
             example=example,
@@ -139,6 +186,8 @@ class Examples:
                 for source in self.cache.sources
             ],
             verdicts=verdicts,
+            seed=seed,
+            seeds=self._between_seeds(wanted.split, example, seed),
             place=place,
             count=len(chosen),
             previous=chosen[place - 2] if place > 1 else "",
@@ -146,9 +195,38 @@ class Examples:
             has_image=self.picture(example.image) is not None,
         )
 
-    def verdicts_of(self, split: str, example_id: str) -> list[Verdict]:
+    def seed(self, wanted: ExampleFilter) -> int:
+        """Return the seed whose answers a filter shows; 0 without a run."""
+        return int(wanted.seed) if wanted.seed else next(iter(self.seeds), 0)
+
+    def verdicts_of(self, wanted: ExampleFilter, example_id: str) -> list[Verdict]:
         """Return what every variant of the run says of an example; nothing without a run."""
-        return self._verdicts(split).get(example_id, [])
+        return self._verdicts(wanted.split, self.seed(wanted)).get(example_id, [])
+
+    def count_right(self, wanted: ExampleFilter, example_id: str) -> dict[str, int]:
+        """Return of every variant with how many seeds it is right."""
+        found: dict[str, int] = {}
+        for seed in self.seeds:
+            for verdict in self._verdicts(wanted.split, seed).get(example_id, ()):
+                found[verdict.variant] = found.get(verdict.variant, 0) + (verdict.right is True)
+        return found
+
+    def _between_seeds(self, split: str, example: Example, shown: int) -> list[VariantSeeds]:
+        if len(self.seeds) < 2:
+            return []
+        said: dict[str, dict[int, Verdict]] = {}
+        for seed in self.seeds:
+            for verdict in self._verdicts(split, seed).get(example.example_id, ()):
+                said.setdefault(verdict.variant, {})[seed] = verdict
+        found = []
+        for variant, by_seed in said.items():
+            usual = _answer(example, by_seed[shown]) if shown in by_seed else None
+            answers = [
+                SeedAnswer(seed, answer := _answer(example, verdict), verdict.right, answer != usual)
+                for seed, verdict in by_seed.items()
+            ]
+            found.append(VariantSeeds(variant, answers))
+        return found
 
     def picture(self, name: str | None) -> Path | None:
         """Return the file of an example's image; None where there is none to show."""
@@ -165,8 +243,8 @@ class Examples:
     def _read_examples(self, split: str) -> list[Example]:
         return self.cache.examples(split)
 
-    def _read_verdicts(self, split: str) -> dict[str, list[Verdict]]:
-        return {} if self.run is None else self.run.verdicts(split)
+    def _read_verdicts(self, split: str, seed: int) -> dict[str, list[Verdict]]:
+        return {} if self.run is None else self.run.verdicts(split, seed)
 
     def _check(self, wanted: ExampleFilter) -> None:
         known = {
@@ -175,7 +253,8 @@ class Examples:
             "leak": (wanted.leak, ("yes", "no")),
         }
         variants = [] if self.run is None else self.run.variants
-        known |= {"right": (wanted.right, tuple(variants)), "wrong": (wanted.wrong, tuple(variants))}
+        known |= {name: (getattr(wanted, name), tuple(variants)) for name in ("right", "wrong", "differ")}
+        known["seed"] = (wanted.seed, tuple(map(str, self.seeds)))
         for what, (value, there) in known.items():
             if value and value not in there:
                 raise UserError(f"{what}: no {value[:100]!r}; there is {', '.join(there) or 'none'}")
@@ -196,12 +275,23 @@ class Examples:
             if leaks != (wanted.leak == "yes"):
                 return False
         if wanted.right or wanted.wrong:
-            right = {v.variant: v.right for v in self._verdicts(wanted.split).get(example.example_id, ())}
+            right = {v.variant: v.right for v in self.verdicts_of(wanted, example.example_id)}
             if wanted.right and right.get(wanted.right) is not True:
                 return False
             if wanted.wrong and right.get(wanted.wrong) is not False:
                 return False
+        if wanted.differ:
+            between = self._between_seeds(wanted.split, example, self.seed(wanted))
+            if not any(seeds.differ for seeds in between if seeds.variant == wanted.differ):
+                return False
         return True
+
+
+def _answer(example: Example, verdict: Verdict) -> list[str]:
+    """Return what a verdict says of an example, as it is shown: a relation, or the entities."""
+    if example.labels is None:
+        return list(verdict.labels)
+    return [f"{kind} {' '.join(example.tokens[start:end])}" for kind, start, end in spans(verdict.labels)]
 
 
 def _gold_labels(example: Example) -> set[str]:

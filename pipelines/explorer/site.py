@@ -113,6 +113,8 @@ class ExampleLine:
     text: str
     gold: str
     right: dict[str, bool | None]
+    seeds_right: dict[str, int]
+    """Of every variant, with how many seeds it is right."""
 
 
 class _Uploads:
@@ -378,7 +380,8 @@ def _add_examples(site: _Site) -> None:
                 example.example_id,
                 " ".join(example.tokens),
                 example.relation or "",
-                {v.variant: v.right for v in examples.verdicts_of(wanted.split, example.example_id)},
+                {v.variant: v.right for v in examples.verdicts_of(wanted, example.example_id)},
+                examples.count_right(wanted, example.example_id),
             )
             for example in chosen[(page - 1) * _LISTED : page * _LISTED]
         ]

@@ -22,7 +22,7 @@ from kc_schema.image_manifest import (
 )
 from kc_schema.snapshot import Snapshot, SnapshotError
 from kc_schema.store import Place, read_json
-from pipelines.engine import Engine
+from pipelines.engine import Engine, timed
 from pipelines.image_index.encoding.encode import (
     VECTOR_LOST,
     Encode,
@@ -75,8 +75,8 @@ class Stage(Protocol):
     def is_current(self) -> bool:
         """Tell whether what it makes is there and current."""
 
-    def run(self) -> None:
-        """Make it; what a run that was stopped had made is kept and used."""
+    def run(self) -> int:
+        """Make it; what a run that was stopped had made is kept and used; return how many images there were."""
 
 
 def build_image_corpus(
@@ -126,7 +126,7 @@ def build_image_corpus(
             licences.check()
             if not licences.is_current():
                 try:
-                    licences.run()
+                    _run(licences, "licences", layout)
                 finally:
                     _commit(place, layout, snapshot, with_conditions(layout, every, source), source, every)
         given = _given_vectors(layout, every, vectors, encoding, source, stages)
@@ -143,16 +143,21 @@ def build_image_corpus(
         }
         if kept and kept.source and made["fetch"].is_current():
             source = replace(source, images=kept.source.images)
-        chosen = [made[name] for name in stages if name in made]
-        for stage in chosen:
+        chosen = {name: made[name] for name in stages if name in made}
+        for stage in chosen.values():
             stage.check()
-        for stage in chosen:
+        for name, stage in chosen.items():
             if not stage.is_current():
                 try:
-                    stage.run()
+                    _run(stage, name, layout)
                 finally:
                     _commit(place, layout, snapshot, plan, source, every)
         return _commit(place, layout, snapshot, plan, source, every)
+
+
+def _run(stage: Stage, name: str, layout: Layout) -> None:
+    with timed(layout.kc, f"images: {name}", "images") as time_of:
+        time_of.done = stage.run()
 
 
 def _given_vectors(
@@ -164,6 +169,14 @@ def _given_vectors(
     stages: Sequence[str],
 ) -> GivenVectors:
     """Take the vectors that are given, and return which images they spare; or which were spared before."""
+    if (
+        vectors is not None
+        and not vectors.embeddings
+        and (vectors.embeddings_encoder or vectors.embeddings_sha256)
+    ):
+        raise UsageError(
+            "--embeddings-encoder and --embeddings-sha256 say who made --embeddings FILE: give it, too"
+        )
     if vectors is not None and vectors.embeddings:
         if "fetch" not in stages:
             raise UsageError(
@@ -218,14 +231,14 @@ class Index:
             self._say(f"{self.layout.index}: the index is there and current")
         return current
 
-    def run(self) -> None:
-        """Build the index.
+    def run(self) -> int:
+        """Build the index; return how many vectors it holds.
 
         Raises:
             ImageIndexError: nothing was encoded, not all of it, or there is no such index.
         """
         embeddings, encoder = self._embeddings()
-        build_index(self.layout, embeddings, encoder, self.options, self.engine, self._say)
+        return build_index(self.layout, embeddings, encoder, self.options, self.engine, self._say).vectors
 
     def _embeddings(self) -> tuple[Embeddings, EncoderDescription]:
         layout = self.layout

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kc_schema.charts import Figure
+from kc_schema.store import to_json
 from kc_schema.templates import open_templates
 
 __all__ = ["Cell", "ReportDocument", "ReportSection", "ReportTable"]
@@ -56,6 +57,19 @@ class ReportDocument:
         templates = open_templates(Path(__file__).parent)
         templates.filters |= {"number": _number, "is_number": lambda value: isinstance(value, int | float)}
         return templates.get_template("report.html.j2").render(page=self)
+
+    def json(self) -> str:
+        """Return what the page says in tables and text, without its figures, as JSON."""
+        return to_json(
+            {
+                "title": self.title,
+                "about": list(self.about),
+                "sections": [
+                    {"title": section.title, "text": section.text, "tables": list(section.tables)}
+                    for section in self.sections
+                ],
+            }
+        )
 
 
 def _number(value: str | int | float) -> str:

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from kc_schema.anchors import strip
 from kc_schema.charts import Figure
 from kc_schema.image_manifest import ImageManifest, read_image_manifest
 from kc_schema.snapshot import LostText, Snapshot, SnapshotError, open_snapshot
-from kc_schema.store import Rows
+from kc_schema.store import Rows, read_parquet
+from pipelines.engine import TIMINGS, StageTime, read_timings
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.served import IndexDescription, read_description
 from pipelines.page_index import open_pages
@@ -189,7 +188,7 @@ def _failed_images(layout: Layout, manifest: ImageManifest) -> list[Cells]:
     """Return what was left out by reason, failed images with the first files as examples."""
     examples: dict[str, list[str]] = {}
     for part in manifest.tables.get("records", ()):
-        table = pq.read_table(layout.images / part.file, columns=["file", "error"])
+        table = read_parquet(layout.images / part.file, columns=["file", "error"])
         for file, error in zip(table["file"].to_pylist(), table["error"].to_pylist(), strict=True):
             if error and len(examples.setdefault(error, [])) < _EXAMPLES:
                 examples[error].append(file)
@@ -225,14 +224,53 @@ def _index_tables(description: IndexDescription) -> list[ReportTable]:
 
 
 def _stages(kc: Path) -> ReportSection:
-    """Return how long the stages of the last refresh took, where the snapshot lies in a root."""
+    """Return how long the stages of all builds took, and the steps of the last refresh."""
+    times = read_timings(kc)
+    tables = []
+    if times:
+        note = (
+            "Of every stage its last run; what an earlier run had done before it was stopped is not counted. MB are the"
+            " most that the command held at once, and the one of its processes that held most, mapped files included."
+            " Other machines are not measured."
+        )
+        columns = (
+            "stage",
+            "what",
+            "done",
+            "seconds",
+            "done/s",
+            "CPU seconds",
+            "MB",
+            "processes",
+            "MB of one",
+        )
+        tables.append(ReportTable("Stages", columns, [_stage(time_of) for time_of in times], note))
+    tables += _refresh(kc)
+    return ReportSection(
+        "Time and memory",
+        "" if tables else f"Nothing is known: there is no {TIMINGS}, which builds write beside the tables.",
+        tables,
+    )
+
+
+def _stage(time_of: StageTime) -> Cells:
+    return (
+        time_of.stage,
+        time_of.unit,
+        time_of.done,
+        round(time_of.seconds, 2),
+        round(time_of.rate, 1),
+        round(time_of.cpu_seconds, 2),
+        round(time_of.memory / 1e6),
+        time_of.processes,
+        round(time_of.worker_memory / 1e6),
+    )
+
+
+def _refresh(kc: Path) -> list[ReportTable]:
     run = _last_run(kc)
     if not run.seconds:
-        return ReportSection(
-            "Time",
-            "Only refreshes (pipelines.refresh) keep the time of their stages; a snapshot itself holds none, so that"
-            " the same dump gives the same bytes.",
-        )
+        return []
     sentences = run.counts.get("sentences", 0)
     rows: list[Cells] = [
         (
@@ -242,9 +280,7 @@ def _stages(kc: Path) -> ReportSection:
         )
         for step, seconds in run.seconds.items()
     ]
-    return ReportSection(
-        "Time", tables=[ReportTable("The last refresh", ("stage", "seconds", "sentences/s"), rows)]
-    )
+    return [ReportTable("The last refresh", ("step", "seconds", "sentences/s"), rows)]
 
 
 def _last_run(kc: Path) -> RefreshRun:

@@ -147,13 +147,30 @@ class Service:
     """The corpus asked over HTTP."""
 
     def __init__(
-        self, corpus: ServedCorpus, limits: RequestLimits, metrics: Metrics, fetcher: PictureFetcher
+        self,
+        corpus: ServedCorpus,
+        limits: RequestLimits,
+        metrics: Metrics,
+        fetcher: PictureFetcher,
+        became_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """Prepare the routes.
+
+        Args:
+            corpus: what is asked.
+            limits: what a request may take.
+            metrics: figures that are kept.
+            fetcher: has images at addresses.
+            became_ready: is called when questions are answered.
+        """
         self.corpus = corpus
         self.limits = limits
         self.metrics = metrics
         self._fetcher = fetcher
         self._batchers: _Batchers | None = None
+        self._became_ready = became_ready
+        self.is_ready = False
+        """Whether the first question has been answered, which compiles what answers all others."""
         self.app = FastAPI(
             title="Entity knowledge corpus",
             description="Paragraphs for sentences, images for sentences and images, articles.",
@@ -194,7 +211,12 @@ class Service:
                 self.metrics.waiting.labels(name).set_function(_waiting(batcher))
             tasks = [
                 asyncio.create_task(work)
-                for work in (self._batchers.text.run(), self._batchers.images.run(), self._follow())
+                for work in (
+                    self._batchers.text.run(),
+                    self._batchers.images.run(),
+                    self._warm_up(),
+                    self._follow(),
+                )
             ]
             try:
                 yield
@@ -204,6 +226,12 @@ class Service:
                 for task in tasks:
                     with suppress(asyncio.CancelledError):
                         await task
+
+    async def _warm_up(self) -> None:
+        """Ask the first question; what it compiles takes seconds once on a machine, which no request is to wait for."""
+        await asyncio.to_thread(self.corpus.current.warm_up)
+        self.is_ready = True
+        self._became_ready()
 
     async def _follow(self) -> None:
         while True:
@@ -296,7 +324,9 @@ def guarded(service: Service, *, api_key: str | None = None, hosts: Sequence[str
         from starlette.middleware.trustedhost import TrustedHostMiddleware
 
         app = TrustedHostMiddleware(app, list(hosts), www_redirect=False)
-    return Gatekeeper(app, service.limits, service.metrics, api_key, HEADERS)
+    return Gatekeeper(
+        app, service.limits, service.metrics, api_key, HEADERS, is_ready=lambda: service.is_ready
+    )
 
 
 def _add_routes(service: Service) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
-from kc_schema.snapshot import MANIFEST, Snapshot, has_manifest, open_snapshot
+from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, has_manifest, open_snapshot
 from pipelines.page_index import PageContent, Pages, open_pages
 from pipelines.text_index import TextIndex, open_index
 from pipelines.text_index.options import SearchOptions
@@ -116,6 +115,34 @@ class Corpus:
             raise NotServedError(f"no page {name[:100]!r} in this corpus")
         return page
 
+    def warm_up(self) -> None:
+        """Ask this corpus one question of each kind, so that nothing is compiled or loaded for the first one.
+
+        What fails is left to the requests, which say so.
+        """
+        sentence = "the first question"
+        with contextlib.suppress(UserError, OSError):
+            if self.snapshot is not None:
+                # Of unknown words nothing is looked up.
+                sentence = next((str(text)[:500] for text in _some_sentences(self.snapshot)), sentence)
+            self.text.search([sentence], 10)
+            self.text.search([sentence, "another question"], 10)
+            self.text.term_weights(sentence)
+        with contextlib.suppress(UserError, OSError):
+            if self.encoder is not None:
+                from PIL import Image
+
+                questions: list[ImageQuestion] = [Image.new("RGB", (64, 64))]
+                self.find_images(questions + ([sentence] if self.encoder.has_text_tower else []), 10)
+        with contextlib.suppress(UserError, OSError):
+            if self.pages is not None:
+                self.pages.find(sentence)
+
+
+def _some_sentences(snapshot: Snapshot) -> Iterator[str]:
+    for batch in snapshot.batches("sentences", ["text"], rows=16):
+        yield from batch["text"].to_pylist()
+
 
 class ServedCorpus:
     """The corpus under a name that may lead to another one at any time; safe to use from several threads."""
@@ -183,6 +210,7 @@ class ServedCorpus:
                 return False
             try:
                 corpus = self._open()
+                corpus.warm_up()
             except (UserError, OSError) as error:
                 if str(error) != self.trouble:
                     self.trouble = str(error)
@@ -202,16 +230,16 @@ class ServedCorpus:
 
     def _state(self) -> tuple[str, int, int] | None:
         """Return what tells one corpus under the name from another; None where there is none to be opened."""
-        folder = os.path.realpath(self._options.kc)
+        folder = folder_behind(self._options.kc)
         try:
-            manifest = Path(folder, MANIFEST).stat()
+            manifest = (folder / MANIFEST).stat()
         except OSError:
             return None
-        return folder, manifest.st_ino, manifest.st_mtime_ns
+        return str(folder), manifest.st_ino, manifest.st_mtime_ns
 
     def _open(self) -> Corpus:
         # By its own name: what `current` leads to may change while it is being opened and read.
-        folder = Path(os.path.realpath(self._options.kc))
+        folder = folder_behind(self._options.kc)
         cluster = self._options.cluster.connection()
         text = open_index(
             cluster or folder,

@@ -8,7 +8,7 @@ import binascii
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
@@ -106,6 +106,8 @@ class Gatekeeper:
     api_key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Set on every answer."""
+    is_ready: Callable[[], bool] = lambda: True
+    """Whether questions can be answered at once; until then nothing is."""
     _open: int = 0
     _guests: dict[str, _Guest] = field(default_factory=dict)
 
@@ -134,6 +136,8 @@ class Gatekeeper:
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer, guest: _Guest) -> None:
         try:
+            if not self.is_ready():
+                raise RequestError(503, "the service is starting; ask again in a second")
             if scope["path"] not in OPEN:
                 self._admit(scope, guest)
             bounded = _Body(receive, self.limits.upload if scope["path"] in UPLOADS else self.limits.body)

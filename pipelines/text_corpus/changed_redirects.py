@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.snapshot import open_snapshot
-from kc_schema.store import Part, replacing
+from kc_schema.store import Part, open_parquet, replacing
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.redirects import JoinedRedirects, title_hash
 
@@ -38,7 +37,7 @@ def write_changed_titles(build: Build, joined: JoinedRedirects) -> None:
 def _redirects(folder: Path, parts: Iterable[Part]) -> Iterator[tuple[str, str]]:
     """Yield the redirects of some parts by title in code-point order."""
     for part in parts:
-        with pq.ParquetFile(folder / part.file) as file:
+        with open_parquet(folder / part.file) as file:
             for batch in file.iter_batches():
                 yield from zip(batch[0].to_pylist(), batch[1].to_pylist(), strict=True)
 

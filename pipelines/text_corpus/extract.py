@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -71,6 +71,8 @@ def unit_step(build: Build, unit: WorkUnit, articles: int | None = None) -> Step
 def extract_unit(build: Build, unit: WorkUnit, articles: int | None = None) -> UnitResult:
     """Read the pages of a work unit into part files, unless that is done already.
 
+    Of a page that stands in the unit more than once the newest revision counts.
+
     Args:
         articles: stop behind so many articles; None reads all.
 
@@ -79,12 +81,33 @@ def extract_unit(build: Build, unit: WorkUnit, articles: int | None = None) -> U
         UserError: the output cannot be written.
     """
     step = unit_step(build, unit, articles)
+
+    def extract() -> UnitResult:
+        try:
+            return _extract_unit(build, unit, articles, {})
+        except _NewerRevisionError as found:
+            # Its rows are written already: the unit is read once more, which hardly any dump needs.
+            return _extract_unit(build, unit, articles, found.newest)
+
     with explain_file_errors(build.output):
-        return step.run(lambda: _extract_unit(build, unit, articles))
+        return step.run(extract)
 
 
-def _extract_unit(build: Build, unit: WorkUnit, articles: int | None) -> UnitResult:
-    statistics, pages, seen = Statistics(), _Pages(build), set[int]()
+class _NewerRevisionError(Exception):
+    """Pages stood in the work unit again, newer than before."""
+
+    def __init__(self, newest: dict[int, int]) -> None:
+        super().__init__()
+        self.newest = newest
+
+
+def _extract_unit(build: Build, unit: WorkUnit, articles: int | None, newest: dict[int, int]) -> UnitResult:
+    """Do as `extract_unit`; of the pages in `newest` only that revision is taken.
+
+    Raises:
+        _NewerRevisionError: other pages came again, in a newer revision.
+    """
+    statistics, pages, seen = Statistics(), _Pages(build), _Seen(newest)
     first = last = -1
     ascending = True
     with (
@@ -107,6 +130,8 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None) -> UnitRes
                 parts.write(pages)
             if articles is not None and statistics.counts["articles"] >= articles:
                 break
+        if seen.newer:
+            raise _NewerRevisionError(seen.newer)
         parts.write(pages)
     statistics.forget_rare_templates()
     described = parts.describe()
@@ -116,6 +141,28 @@ def _extract_unit(build: Build, unit: WorkUnit, articles: int | None) -> UnitRes
 
 _KEPT = "kept"
 """Name of the part file of what is kept of a work unit's pages."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The revisions that were taken of the pages of a work unit."""
+
+    newest: dict[int, int]
+    """Of pages that are known to come again the revision that counts, by the pages' ids."""
+    taken: dict[int, int] = field(default_factory=dict)
+    newer: dict[int, int] = field(default_factory=dict)
+    """Revisions that came behind an older one of the same page, which was taken."""
+
+    def take(self, page: Page | UnchangedPage) -> bool:
+        """Tell whether the page counts: it comes first, or is the one that is known to be the newest."""
+        wanted = self.newest.get(page.page_id, page.revision_id)
+        taken = self.taken.get(page.page_id)
+        if taken is None and page.revision_id == wanted:
+            self.taken[page.page_id] = page.revision_id
+            return True
+        if taken is not None and page.revision_id > max(taken, self.newer.get(page.page_id, taken)):
+            self.newer[page.page_id] = page.revision_id
+        return False
 
 
 class _Pages:
@@ -142,7 +189,7 @@ class _Pages:
         """Take note of a page whose rows are those of the older snapshot."""
         self.reused += 1
         for column, value in zip(
-            self.kept.values(), (page.page_id, "", 0, "", b"", False, b"", True), strict=True
+            self.kept.values(), (page.page_id, "", page.revision_id, "", b"", False, b"", True), strict=True
         ):
             column.append(value)
 
@@ -216,7 +263,7 @@ def _rare_garbage_collection() -> Iterator[None]:
 
 
 def _append_page(
-    pages: _Pages, page: Page | UnchangedPage, build: Build, statistics: Statistics, seen: set[int]
+    pages: _Pages, page: Page | UnchangedPage, build: Build, statistics: Statistics, seen: _Seen
 ) -> bool:
     """Add a page's rows; tell whether it becomes a row of the table of pages."""
     counts = statistics.counts
@@ -226,10 +273,9 @@ def _append_page(
         return False
     if isinstance(page, Page) and page.older_revisions:
         statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
-    if page.page_id in seen:
+    if not seen.take(page):
         statistics.drop("pages", "page seen before", example=page.title)
         return False
-    seen.add(page.page_id)
     if isinstance(page, Page):
         if page.redirect is not None:
             _append_redirect(pages.rows, page, page.redirect, build, statistics)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kc_schema.snapshot import LostText, Manifest
-from kc_schema.store import Part
+from kc_schema.store import ByteRanges, Part, as_path
 from kc_schema.tables import TEXT_TABLES
 from pipelines.dump.parts import DumpFile, dump_date, dump_name
 from pipelines.text_corpus.build import Build
@@ -34,20 +34,19 @@ def dump_fingerprint(parts: Sequence[DumpFile]) -> str:
     The bytes between the samples are guarded by the dump's own block checksums when they are read. The names of
     the files do not count: a renamed copy is the same dump.
     """
-    return file_fingerprint([Path(part.path) for part in parts])
+    return file_fingerprint([as_path(part.path) for part in parts])
 
 
 def file_fingerprint(paths: Sequence[Path]) -> str:
     """Return the checksum that `dump_fingerprint` gives of files."""
     digest = hashlib.sha256()
     for path in paths:
-        size = path.stat().st_size
-        digest.update(f"{size}\n".encode())
-        with path.open("rb") as file:
-            last = max(0, size - BYTES_PER_SAMPLE)
-            for number in range(SAMPLES_PER_FILE + 1):
-                file.seek(last * number // SAMPLES_PER_FILE)
-                digest.update(file.read(BYTES_PER_SAMPLE))
+        with ByteRanges(path) as file:
+            digest.update(f"{file.size}\n".encode())
+            last = max(0, file.size - BYTES_PER_SAMPLE)
+            starts = [last * number // SAMPLES_PER_FILE for number in range(SAMPLES_PER_FILE + 1)]
+            for sample in file.read_several([(start, BYTES_PER_SAMPLE) for start in starts]):
+                digest.update(sample)
     return digest.hexdigest()
 
 

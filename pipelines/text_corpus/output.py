@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
 from kc_schema.snapshot import Manifest, open_snapshot
-from kc_schema.store import Part, Place, explain_file_errors, read_json, write_json
+from kc_schema.store import Part, Place, explain_file_errors, read_json, remove, write_json
 from kc_schema.tables import TEXT_TABLES
+from pipelines.engine import TIMINGS
 from pipelines.text_corpus.build import Build, BuildError
 
 __all__ = ["commit", "find_finished", "open_place"]
@@ -29,7 +29,7 @@ class _Claim:
 
 def open_place(build: Build) -> Place:
     """Return the output folder as a place that only this process may write to."""
-    return Place(build.output, owns=(*TEXT_TABLES, "repeats", "text_index"))
+    return Place(build.output, owns=(*TEXT_TABLES, "repeats", "text_index", TIMINGS))
 
 
 def find_finished(place: Place, build: Build, console: Console, *, overwrite: bool) -> Manifest | None:
@@ -50,7 +50,7 @@ def find_finished(place: Place, build: Build, console: Console, *, overwrite: bo
                 f"{build.output}: holds files that are no snapshot; give an empty folder or --overwrite"
             )
         _claim(place, build, console)
-        shutil.rmtree(place.work / "progress", ignore_errors=True)
+        remove(place.work / "progress", ignore_errors=True)
     return None
 
 
@@ -59,8 +59,8 @@ def commit(place: Place, manifest: Manifest) -> None:
     parts: list[Part] = [part for parts in manifest.tables.values() for part in parts]
     for table in TEXT_TABLES:
         (place.folder / table).mkdir(exist_ok=True)
-    place.remove_unlisted(parts)
-    place.commit(manifest, parts)
+    place.remove_unlisted([*parts, TIMINGS])
+    place.commit(manifest, [*parts, TIMINGS])
     place.remove_work()
 
 

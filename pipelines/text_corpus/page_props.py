@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 from rich.console import Console
 
-from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from kc_schema.store import Part, Step, as_path, describe_part, explain_file_errors, local_copy, replacing
 from kc_schema.tables import is_normalised
 from pipelines.dump.errors import DumpError
 from pipelines.dump.file_names import parse_name
@@ -64,7 +64,7 @@ def find_page_props(given: str, parts: list[DumpFile]) -> Path:
     Raises:
         DumpError: there is none, or it is another wiki's.
     """
-    dump = Path(parts[0].path)
+    dump = as_path(parts[0].path)
     name = parse_name(dump.name)
     if given == "auto":
         pattern = f"{name.wiki or '*'}-{name.run or '*'}-{TABLE}.sql*"
@@ -75,7 +75,7 @@ def find_page_props(given: str, parts: list[DumpFile]) -> Path:
                 " download_dump --what articles+page_props, or give its path"
             )
         return found[0]
-    path = Path(given)
+    path = as_path(given)
     if not path.is_file():
         raise DumpError(f"--page-props {given}: no such file; give the dump's *-{TABLE}.sql.gz, or auto")
     wiki = parse_name(path.name).wiki
@@ -190,7 +190,7 @@ class PageProps:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(
-            f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            f"{local_copy(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self._connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
 

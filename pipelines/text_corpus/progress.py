@@ -10,14 +10,16 @@ from types import TracebackType
 
 from rich.console import Console
 
-from kc_schema.store import read_json, write_json
+from kc_schema.store import progress_interval, read_json, write_json
 from pipelines.dump.work_units import WorkUnit
+from pipelines.engine import kept_results
 from pipelines.engine.progress import Progress
 from pipelines.text_corpus.statistics import Statistics
 
-__all__ = ["BuildProgress", "UnitProgress", "describe_standstill", "units_in_progress"]
+# Work units are begun in their order.
+_NOT_BEGUN = 8
 
-SECONDS_BETWEEN_WRITES = 0.5
+__all__ = ["BuildProgress", "UnitProgress", "describe_standstill", "units_in_progress"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class UnitState:
 
 
 class UnitProgress:
-    """Writes how far a work unit is, at most twice a second; the file goes when the unit is done.
+    """Writes how far a work unit is, now and then; the file goes when the unit is done.
 
     After an error it stays, so that the driver can say what was being read.
     """
@@ -63,7 +65,7 @@ class UnitProgress:
         """Take note of what was counted so far and of the page that comes next: its title, or its place."""
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + SECONDS_BETWEEN_WRITES
+            self._next = now + progress_interval(self._path)
             pages, articles = counts.get("pages", 0), counts.get("articles", 0)
             write_json(self._path, UnitState(self._number, pages, articles, self._position, page))
 
@@ -105,7 +107,10 @@ class BuildProgress:
         self._finished = finished
         self._limit = limit
         self._pages = self._articles = self._bytes = 0
-        self._note_finished()
+        for unit, found in zip(units, kept_results(units, finished), strict=True):
+            if found is not None:
+                self._note(unit, found)
+        self._next_look = 0.0
         self.units_found_finished = len(units) - len(self._open)
         self._started = time.monotonic()
         self._pages_at_start = self._pages
@@ -123,12 +128,24 @@ class BuildProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            self._next_look = 0.0
+            self.look()
         self._bar.__exit__(kind, error, trace)
 
+    @property
+    def fresh(self) -> int:
+        """How many pages of work units were read that are finished now and were not at the beginning."""
+        self._note_finished(set())
+        return self._pages - self._pages_at_start
+
     def look(self) -> None:
-        """Look how far the workers are and show it."""
-        self._note_finished()
-        states = [state for state in units_in_progress(self._work) if state.number in self._open]
+        """Look how far the workers are and show it, unless that was only just done."""
+        if time.monotonic() < self._next_look:
+            return
+        begun = units_in_progress(self._work)
+        self._note_finished({state.number for state in begun})
+        states = [state for state in begun if state.number in self._open]
         position = self._bytes + sum(min(state.position, _size(self._open[state.number])) for state in states)
         pages = self._pages + sum(state.pages for state in states)
         articles = self._articles + sum(state.articles for state in states)
@@ -138,15 +155,25 @@ class BuildProgress:
             self.seconds_to_first_page = seconds
         detail = f"{pages:,} pages, {new / max(seconds, 1e-3):,.0f} pages/s"
         self._bar.show(position if self._limit is None else articles, size=position, detail=detail)
+        self._next_look = time.monotonic() + progress_interval(self._work)
 
-    def _note_finished(self) -> None:
+    def _note_finished(self, being_read: set[int]) -> None:
+        """Look for finished units among those that nobody reads; behind a few that are not begun, for none."""
+        missed = 0
         for number, unit in list(self._open.items()):
+            if number in being_read:
+                continue
             statistics = self._finished(unit)
             if statistics is not None:
-                del self._open[number]
-                self._bytes += _size(unit)
-                self._pages += statistics.counts["pages"]
-                self._articles += statistics.counts["articles"]
+                self._note(unit, statistics)
+            elif (missed := missed + 1) == _NOT_BEGUN:
+                return
+
+    def _note(self, unit: WorkUnit, statistics: Statistics) -> None:
+        del self._open[unit.number]
+        self._bytes += _size(unit)
+        self._pages += statistics.counts["pages"]
+        self._articles += statistics.counts["articles"]
 
 
 def _size(unit: WorkUnit) -> int:

@@ -15,9 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from kc_schema.store import (
+    Part,
+    Step,
+    describe_part,
+    explain_file_errors,
+    local_copy,
+    open_parquet,
+    replacing,
+)
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.part_files import part_path, write_rows
@@ -132,7 +139,7 @@ def build_redirect_table(parts: Iterable[Path], path: Path) -> Statistics:
 def _load(connection: sqlite3.Connection, parts: Iterable[Path], lost: Statistics) -> None:
     connection.execute("CREATE TABLE found (number INTEGER PRIMARY KEY, from_title TEXT, to_title TEXT)")
     for part in parts:
-        with pq.ParquetFile(part) as file:
+        with open_parquet(part) as file:
             for batch in file.iter_batches(columns=["from_title", "to_title"]):
                 pairs = zip(*(column.to_pylist() for column in batch.columns), strict=True)
                 connection.executemany("INSERT INTO found (from_title, to_title) VALUES (?, ?)", pairs)
@@ -203,7 +210,9 @@ class RedirectTable:
     """The finished redirect map, for reading."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        self._connection = sqlite3.connect(
+            f"{local_copy(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True
+        )
         self._connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
 
     def targets(self, titles: Iterable[str]) -> dict[str, str]:

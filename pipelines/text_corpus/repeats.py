@@ -21,7 +21,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import RepeatedText
-from kc_schema.store import Part, Rows, Step, describe_part, explain_file_errors, replacing
+from kc_schema.store import (
+    Part,
+    Rows,
+    Step,
+    describe_part,
+    explain_file_errors,
+    open_parquet,
+    read_parquet,
+    replacing,
+)
 from kc_schema.tables import APPARATUS, REPEATS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.part_files import ROWS_PER_GROUP, part_path
@@ -59,10 +68,10 @@ def write_hashes(build: Build, number: int, paragraphs: Path, sentences: Path) -
         number: of the parts.
         paragraphs, sentences: the parts of both tables, with the same pages.
     """
-    kinds = pq.read_table(paragraphs, columns=["paragraph_id", "kind"])
+    kinds = read_parquet(paragraphs, columns=["paragraph_id", "kind"])
     apparatus = kinds.filter(pc.equal(kinds["kind"], APPARATUS))["paragraph_id"].combine_chunks()
     found = []
-    with pq.ParquetFile(sentences) as file:
+    with open_parquet(sentences) as file:
         for batch in file.iter_batches(columns=["sentence_id", "paragraph_id", "text"]):
             rows = np.empty(len(batch), _HASH)
             rows["hash"] = text_hashes(batch["text"])

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot
-from kc_schema.store import Part, fingerprint, list_row_groups, read_json, to_json, write_json
+from kc_schema.store import Part, fingerprint, list_row_groups, open_parquet, read_json, to_json, write_json
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SENTENCES_PER_PARAGRAPH, TEXT_TABLES
 from pipelines.dump.pages import BrokenPage, Page, parse_page
 from pipelines.text_corpus.build import Build
@@ -89,7 +89,7 @@ KEPT = pa.schema(
 """What is kept of every page, one row each, ascending."""
 UNIT_COLUMNS = 7
 UNIT_KEPT = pa.schema([*list(KEPT)[:UNIT_COLUMNS], pa.field("reused", pa.bool_(), nullable=False)])
-"""What a work unit keeps of its pages, in their order; of those that it found unchanged only the id."""
+"""What a work unit keeps of its pages, in their order; of those that it found unchanged only id and revision."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class UnchangedPage:
 
     page_id: int
     title: str
+    revision_id: int
     statistics: bytes
     """What was counted in it, packed."""
 
@@ -309,7 +310,8 @@ class _KeptGroup:
         title, revision_id, sha1, digest = (column[place] for column in self._columns)
         if not sha1:
             return None
-        return _KeptRow(UnchangedPage(page_id, title, self._statistics[place]), revision_id, sha1, digest)
+        page = UnchangedPage(page_id, title, revision_id, self._statistics[place])
+        return _KeptRow(page, revision_id, sha1, digest)
 
 
 class _RowsByPage:
@@ -372,7 +374,7 @@ class _RowsByPage:
         if self._open is None or self._open[0] != part:
             if self._open is not None:
                 self._open[1].close()
-            self._open = part, pq.ParquetFile(self._files[part])
+            self._open = part, open_parquet(self._files[part])
         return self._open[1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kc_schema.store import open_parquet, read_parquet
 from kc_schema.tables import APPARATUS
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import unit_folder
@@ -42,7 +44,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass
 class Claims:
-    """The pages of a range: of those that stand in the dump more than once the first."""
+    """The pages of a range: of those that stand in the dump more than once the newest."""
 
     extracted: dict[int, Ids] = field(default_factory=dict)
     """By work unit, ascending."""
@@ -55,28 +57,42 @@ class Claims:
 
 
 def claim_pages(build: Build, units: Sequence[int], first: int, end: int) -> Claims:
-    """Return which of the pages with ``first <= page_id < end`` each work unit gives; an earlier unit goes first."""
+    """Return which of the pages with ``first <= page_id < end`` each work unit gives.
+
+    Of a page that several have the newest revision counts, of the same one that of the earliest unit.
+    """
     claims = Claims()
-    seen = np.empty(0, np.int64)
-    for unit in units:
-        ids, reused = _pages(build, unit)
-        inside = (ids >= first) & (ids < end)
-        again = inside & np.isin(ids, seen)
-        if again.any():
-            claims.doubles += int(again.sum())
-            claims.counted += _count(build, unit, np.sort(ids[again & ~reused]), np.sort(ids[again & reused]))
-        fresh = inside & ~again
-        if (chosen := ids[fresh & ~reused]).size:
-            claims.extracted[unit] = np.sort(chosen)
-        claims.reused = np.concatenate([claims.reused, ids[fresh & reused]])
-        seen = np.concatenate([seen, ids[fresh]])
-    claims.reused.sort()
+    found = [_pages(build, unit, first, end) for unit in units]
+    given = _newest_of(found)
+    reused_ids = []
+    for unit, pages, chosen in zip(units, found, given, strict=True):
+        if not chosen.all():
+            claims.doubles += int((~chosen).sum())
+            again, reused = pages.ids[~chosen], pages.reused[~chosen]
+            claims.counted += _count(build, unit, np.sort(again[~reused]), np.sort(again[reused]))
+        if (extracted := pages.ids[chosen & ~pages.reused]).size:
+            claims.extracted[unit] = np.sort(extracted)
+        reused_ids.append(pages.ids[chosen & pages.reused])
+    claims.reused = np.sort(np.concatenate([claims.reused, *reused_ids]))
     return claims
+
+
+def _newest_of(found: Sequence[_UnitPages]) -> list[npt.NDArray[np.bool_]]:
+    """Return, for each unit, which of its pages no other has in a newer revision, or in the same one before it."""
+    if len(found) < 2:
+        return [np.ones(len(pages.ids), bool) for pages in found]
+    ids = np.concatenate([pages.ids for pages in found])
+    revisions = np.concatenate([pages.revisions for pages in found])
+    # Behind one another for each page: the newest revision first, that of the earliest unit first.
+    order = np.lexsort((np.arange(len(ids)), -revisions, ids))
+    newest = np.ones(len(ids), bool)
+    newest[order[1:]] = ids[order[1:]] != ids[order[:-1]]
+    return np.split(newest, np.cumsum([len(pages.ids) for pages in found])[:-1])
 
 
 def page_ids(build: Build, unit: int) -> Ids:
     """Return the ids of a work unit's pages, in their order."""
-    return _pages(build, unit)[0]
+    return _pages(build, unit).ids
 
 
 def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Table:
@@ -84,7 +100,7 @@ def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Tab
     path = unit_folder(build, unit) / f"{table}.parquet"
     if not path.exists():
         return UNIT_TABLES[table].empty_table()
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         rows = file.read_row_groups(_groups(file, page_ids), use_threads=False)
     inside = is_among(page_ids, page_ids_of(rows))
     rows = pa.table(rows.columns, schema=UNIT_TABLES[table])
@@ -93,7 +109,7 @@ def extracted_rows(build: Build, unit: int, table: str, page_ids: Ids) -> pa.Tab
 
 def kept_rows(build: Build, unit: int, page_ids: Ids) -> pa.Table:
     """Return what a work unit has kept of some pages, which ascend."""
-    rows = pq.read_table(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
+    rows = read_parquet(unit_folder(build, unit) / "kept.parquet").select(UNIT_KEPT.names[:UNIT_COLUMNS])
     return rows.filter(pa.array(is_among(page_ids, rows["page_id"].to_numpy())))
 
 
@@ -112,14 +128,24 @@ def in_order(pieces: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     return rows
 
 
-def _pages(build: Build, unit: int) -> tuple[Ids, npt.NDArray[np.bool_]]:
-    """Return a work unit's pages in their order, and which of them are reused."""
-    folder = unit_folder(build, unit)
-    if build.keep:
-        kept = pq.read_table(folder / "kept.parquet", columns=["page_id", "reused"])
-        return kept["page_id"].to_numpy(), kept["reused"].to_numpy()
-    ids = pq.read_table(folder / "pages.parquet", columns=["page_id"])["page_id"].to_numpy()
-    return ids, np.zeros(len(ids), bool)
+class _UnitPages(NamedTuple):
+    """The pages of a work unit in their order."""
+
+    ids: Ids
+    revisions: Ids
+    reused: npt.NDArray[np.bool_]
+    """Which of them have their rows in an older snapshot."""
+
+
+def _pages(build: Build, unit: int, first: int = 0, end: int | None = None) -> _UnitPages:
+    """Return a work unit's pages, or those with ``first <= page_id < end``."""
+    columns = ["page_id", "revision_id", *(["reused"] if build.keep else [])]
+    name = "kept" if build.keep else "pages"
+    rows = read_parquet(unit_folder(build, unit) / f"{name}.parquet", columns=columns)
+    ids, revisions = rows["page_id"].to_numpy(), rows["revision_id"].to_numpy()
+    reused = rows["reused"].to_numpy() if build.keep else np.zeros(len(ids), bool)
+    inside = (ids >= first) if end is None else (ids >= first) & (ids < end)
+    return _UnitPages(ids[inside], revisions[inside], reused[inside])
 
 
 def _count(build: Build, unit: int, extracted: Ids, reused: Ids) -> Counter[str]:

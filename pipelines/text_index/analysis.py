@@ -8,11 +8,12 @@ left of a difference to Elasticsearch's ``standard`` analyser is described in do
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 import tantivy
 
-__all__ = ["ANALYSER", "FoundTerm", "analyser", "find_terms", "foldable", "word_pattern"]
+__all__ = ["ANALYSER", "FoundTerm", "analyser", "find_terms", "foldable", "library_version", "word_pattern"]
 
 ANALYSER = "uax29-lowercase-1"
 """Name and version of the analysis; an index made by another one must be built again."""
@@ -70,6 +71,11 @@ def analyser() -> tantivy.TextAnalyzer:
     """Return the analyser, for an index (which needs it again each time it is opened) and for queries."""
     words = tantivy.Tokenizer.regex(word_pattern())
     return tantivy.TextAnalyzerBuilder(words).filter(tantivy.Filter.lowercase()).build()
+
+
+def library_version() -> str:
+    """Return what decides where words end beside `ANALYSER`: the library, whose tables of characters change."""
+    return f"tantivy {version('tantivy')}"
 
 
 def foldable(text: str) -> str:

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Part, Snapshot
-from kc_schema.store import list_row_groups
+from kc_schema.store import list_row_groups, open_parquet, read_parquet
 from kc_schema.tables import TEXT_TABLES
 from kc_schema.wikidata_ids import WikidataIds, knows_wikidata_ids
 from pipelines.text_index.bulk import Record, records
@@ -49,7 +48,7 @@ def count_changed_pages(older: Snapshot, newer: Snapshot) -> int:
 
 def _pages(snapshot: Snapshot, parts: Sequence[Part]) -> Iterator[tuple[int, str, int, str]]:
     for part in parts:
-        rows = pq.read_table(snapshot.folder / part.file, columns=["page_id", "title", "revision_id", "sha1"])
+        rows = read_parquet(snapshot.folder / part.file, columns=["page_id", "title", "revision_id", "sha1"])
         yield from zip(*(column.to_pylist() for column in rows.columns), strict=True)
 
 
@@ -74,10 +73,18 @@ def _different(
     return [one[key] for key in one if key not in other], [other[key] for key in other if key not in one]
 
 
-def changed_ranges(older: Snapshot, newer: Snapshot, table: str) -> list[ChangedRange]:
-    """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same."""
+def changed_ranges(
+    older: Snapshot, newer: Snapshot, table: str, *, rows_alone: bool = False
+) -> list[ChangedRange]:
+    """Return the ranges of ids in which the rows of a table may differ: those of parts that are not the same.
+
+    Args:
+        rows_alone: whether parts with the same rows are the same also where an index holds other things of them.
+    """
     identified = knows_wikidata_ids(older) or knows_wikidata_ids(newer)
     deciding = ("paragraphs", "repeats") if table == "sentences" else ("pages",) if identified else ()
+    if rows_alone:
+        deciding = ()
     one, other = _different(older, newer, table, deciding)
     before = [(part, *_bounds(older.folder / part.file, table)) for part in one if part.rows]
     after = [(part, *_bounds(newer.folder / part.file, table)) for part in other if part.rows]
@@ -120,7 +127,7 @@ def rows_between(
 
     def inside() -> Iterator[pa.RecordBatch]:
         for path in files:
-            with pq.ParquetFile(path) as file:
+            with open_parquet(path) as file:
                 for batch in file.iter_batches(batch_size=1 << 14, columns=columns):
                     yield batch.slice(*_inside(batch[_KEYS[table]].to_numpy(), first, end))
 

@@ -16,13 +16,12 @@ import pyarrow.feather as feather
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, open_snapshot
-from kc_schema.store import Rows, checksum
-from kc_schema.tables import PARAGRAPHS_PER_PAGE
+from kc_schema.store import Rows, checksum, local_copy
 from kc_schema.wikidata_ids import WikidataIds
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
 from pipelines.text_index.block_max.searcher import Searcher
-from pipelines.text_index.embedded_build import (
+from pipelines.text_index.embedded_files import (
     LOOKED_UP,
     PAGES_FILE,
     ROW_GROUPS_FILE,
@@ -77,8 +76,9 @@ class EmbeddedIndex:
             )
             raise TextIndexError(f"{folder}: {what}; {self._remedy}")
         try:
-            self.searcher = Searcher(open_arrays(folder, description.sizes), description.sizes)
-            self._rows = {table: _open_rows(snapshot, folder, table) for table in LOOKED_UP}
+            here = local_copy(folder)
+            self.searcher = Searcher(open_arrays(here, description.sizes), description.sizes)
+            self._rows = {table: _open_rows(snapshot, here, table) for table in LOOKED_UP}
         except (OSError, ValueError) as error:
             self._check_unchanged()
             raise TextIndexError(
@@ -132,9 +132,7 @@ class EmbeddedIndex:
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = self._best(queries, k)
-        items = self._wikidata_ids.of(
-            {hit.paragraph_id // PARAGRAPHS_PER_PAGE for hits in found for hit in hits}
-        )
+        items = iter(self._wikidata_ids.of_paragraphs([hit.paragraph_id for hits in found for hit in hits]))
         sentences = self._rows["sentences"].fetch(hit.sentence_id for hits in found for hit in hits)
         paragraphs = self._rows["paragraphs"].fetch(hit.paragraph_id for hits in found for hit in hits)
         return [
@@ -144,7 +142,7 @@ class EmbeddedIndex:
                     score=hit.score,
                     key=sentences[hit.sentence_id]["text"],
                     record_id=hit.paragraph_id,
-                    wikidata_id=items.get(hit.paragraph_id // PARAGRAPHS_PER_PAGE),
+                    wikidata_id=next(items),
                     **paragraphs[hit.paragraph_id],
                 )
                 for rank, hit in enumerate(hits)

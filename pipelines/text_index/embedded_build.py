@@ -19,59 +19,35 @@ import pyarrow.feather as feather
 
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, open_snapshot
-from kc_schema.store import Part, Place, Step, describe_part, fingerprint, list_row_groups, write_atomically
+from kc_schema.store import Place, as_path, describe_part, list_row_groups, put_folder, write_atomically
 from kc_schema.tables import TEXT_TABLES
 from pipelines.engine import Engine
-from pipelines.text_index.analysis import ANALYSER
-from pipelines.text_index.block_max.files import Sizes
+from pipelines.text_index.analysis import library_version
 from pipelines.text_index.block_max.inversion import Inversion, invert_sentences, map_here
-from pipelines.text_index.block_max.tokens import ROWS_PER_UNIT, plan_units
+from pipelines.text_index.block_max.older_words import OlderIndex, write_older_vocabulary
+from pipelines.text_index.block_max.tokens import ROWS_PER_UNIT, SentenceUnit, plan_units
+from pipelines.text_index.connection import Tell
+from pipelines.text_index.embedded_files import (
+    DESCRIPTION,
+    FOLDER,
+    LOOKED_UP,
+    PAGES_FILE,
+    ROW_GROUPS_FILE,
+    EmbeddedDescription,
+    index_folder,
+    index_step,
+)
+from pipelines.text_index.embedded_update import Update, find_update
 from pipelines.text_index.indexed_rows import count_indexed, left_out_files
 from pipelines.text_index.page_rows import list_pages
 from pipelines.text_index.protocol import Progress, TextIndexError
 
 __all__ = [
-    "FOLDER",
-    "LOOKED_UP",
-    "PAGES_FILE",
-    "ROW_GROUPS_FILE",
-    "EmbeddedDescription",
     "IndexStatistics",
     "build_embedded_index",
-    "index_folder",
-    "index_step",
 ]
 
-FOLDER = "text_index"
-"""Folder of the index inside a snapshot."""
-FORMAT = 4
-DESCRIPTION = "index.json"
-LOOKED_UP = {"paragraphs": ("title", "section", "text"), "sentences": ("text",)}
-"""The tables that a search reads, with the columns that it wants of a row."""
-PAGES_FILE = "{}_pages.arrow"
-"""File of the folder that says where the pages of a table's columns are (`page_rows.PAGES`)."""
-ROW_GROUPS_FILE = "{}.arrow"
-"""In its place, for tables of earlier versions: which row group holds which ids."""
-
 _STEPS = f"{FOLDER}.steps"
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedDescription:
-    """What the index says of itself."""
-
-    sizes: Sizes
-    files: tuple[Part, ...]
-
-    @property
-    def sentences(self) -> int:
-        """Sentences that can be found."""
-        return self.sizes.sentences
-
-    @property
-    def bytes(self) -> int:
-        """The size of all files."""
-        return sum(file.bytes for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +58,8 @@ class IndexStatistics:
     bytes: int
     seconds: float
     """Wall time of the build; 0 where the index was there."""
-
-
-def index_folder(kc: Path) -> Path:
-    """Return the place of the embedded index of the snapshot in `kc`."""
-    return kc / FOLDER
-
-
-def index_step(
-    snapshot: Snapshot, folder: Path, *, with_apparatus: bool = False
-) -> Step[EmbeddedDescription]:
-    """Return the step that makes the index of `snapshot` in `folder`; its result is there where the index is."""
-    more = ["apparatus"] if with_apparatus else []
-    inputs = fingerprint(FORMAT, ANALYSER, snapshot.fingerprint, *more)
-    return Step(folder / DESCRIPTION, inputs, EmbeddedDescription, folder)
+    taken: int = 0
+    """Sentences whose words came from the index of an older snapshot."""
 
 
 def build_embedded_index(
@@ -106,6 +70,8 @@ def build_embedded_index(
     progress: Progress | None = None,
     place: Place | None = None,
     rows_per_unit: int = ROWS_PER_UNIT,
+    older: Path | None = None,
+    tell: Tell = lambda _: None,
 ) -> IndexStatistics:
     """Build the embedded index of the snapshot in `kc`, unless the one that is there belongs to it.
 
@@ -119,13 +85,16 @@ def build_embedded_index(
         progress: is called with the sentences done and all.
         place: the snapshot's place, where the caller has entered it already; it is locked here otherwise.
         rows_per_unit: sentences that a process takes at a time.
+        older: folder of an older snapshot: words of sentences that have not changed come from its index, where that is
+            cheaper; the files are the same either way.
+        tell: takes the line that says which is done.
 
     Raises:
         kc_schema.snapshot.SnapshotError: no finished snapshot there.
         kc_schema.store.PlaceBusyError: another process writes there.
         TextIndexError: the index cannot be written, or does not hold what the manifest says.
     """
-    kc = Path(kc)
+    kc = as_path(kc)
     found = index_step(open_snapshot(kc), index_folder(kc), with_apparatus=with_apparatus).result()
     if found is not None:
         return IndexStatistics(found.sentences, found.bytes, seconds=0.0)
@@ -133,10 +102,14 @@ def build_embedded_index(
     with _entered(kc, place) as locked:
         # Only now nobody else can replace it.
         snapshot = open_snapshot(kc)
-        build = _Build(snapshot, locked, workers, with_apparatus, rows_per_unit, progress)
+        update = None
+        if older is not None:
+            update, line = find_update(snapshot, older)
+            tell(f"{index_folder(kc)}: {line}")
+        build = _Build(snapshot, locked, workers, with_apparatus, rows_per_unit, progress, update)
         description = build.run()
     seconds = time.monotonic() - started
-    return IndexStatistics(description.sentences, description.bytes, seconds)
+    return IndexStatistics(description.sentences, description.bytes, seconds, build.taken)
 
 
 @contextmanager
@@ -159,20 +132,22 @@ class _Build:
     with_apparatus: bool
     rows_per_unit: int
     progress: Progress | None
+    update: Update | None
+    taken: int = 0
+    """Sentences whose words came from the older index."""
 
     def run(self) -> EmbeddedDescription:
         """Build beside the index' place, and put it there when it is whole."""
         folder = index_folder(self.place.folder)
-        fresh, old = self.place.work / FOLDER, self.place.work / f"{FOLDER}.old"
-        steps = self.place.work / _STEPS
+        work = self.place.scratch
+        fresh, old = work / FOLDER, work / f"{FOLDER}.old"
+        steps = work / _STEPS
         try:
             for path in (fresh, old):
                 shutil.rmtree(path, ignore_errors=True)
             fresh.mkdir(parents=True)
             description = self._write(fresh, steps)
-            if folder.exists():
-                folder.replace(old)
-            fresh.replace(folder)  # a kill before leaves no index, never half of one
+            put_folder(fresh, folder, record=DESCRIPTION)  # a kill before leaves no index, never half of one
             shutil.rmtree(steps, ignore_errors=True)
         except (OSError, ValueError, UserError, pa.ArrowException) as error:
             if isinstance(error, TextIndexError):
@@ -182,7 +157,7 @@ class _Build:
             for path in (fresh, old):
                 shutil.rmtree(path, ignore_errors=True)
             with suppress(OSError):  # a build of the tables may have left something there to go on with
-                self.place.work.rmdir()
+                work.rmdir()
         return description
 
     def _write(self, folder: Path, steps: Path) -> EmbeddedDescription:
@@ -195,21 +170,15 @@ class _Build:
             listed = list_row_groups(tables, key) if pages is None else pages
             write_atomically(folder / name.format(table), partial(feather.write_feather, listed))
         step = index_step(snapshot, folder, with_apparatus=self.with_apparatus)
-        parts = {snapshot.folder / part.file: part.file for part in snapshot.manifest.tables["sentences"]}
-        units = plan_units(
-            parts,
-            rows=self.rows_per_unit,
-            left_out=lambda file: left_out_files(
-                snapshot, "sentences", with_apparatus=self.with_apparatus, part=parts[file]
-            ),
-        )
-        inversion = Inversion(steps, step.inputs)
+        units = self._units()
+        inversion = Inversion(steps, step.inputs, older=self._older_index(steps))
         # Processes take seconds to begin.
         if self.workers > 1 and snapshot.manifest.rows("sentences") > self.rows_per_unit:
             with Engine(self.workers) as engine:
                 sizes = invert_sentences(inversion, units, folder, engine.map, self._done)
         else:
             sizes = invert_sentences(inversion, units, folder, map_here, self._done)
+        self.taken = inversion.taken(units)
         total = count_indexed(snapshot, "sentences", with_apparatus=self.with_apparatus)
         if sizes.sentences != total:
             shutil.rmtree(steps, ignore_errors=True)
@@ -218,7 +187,26 @@ class _Build:
                 " check the snapshot with python -m kc_schema.verify"
             )
         files = tuple(describe_part(path, folder, rows=0) for path in sorted(folder.iterdir()))
-        return step.finish(EmbeddedDescription(sizes, files))
+        return step.finish(EmbeddedDescription(sizes, files, library_version()))
+
+    def _units(self) -> list[SentenceUnit]:
+        snapshot = self.snapshot
+        parts = {snapshot.folder / part.file: part.file for part in snapshot.manifest.tables["sentences"]}
+        return plan_units(
+            parts,
+            rows=self.rows_per_unit,
+            left_out=lambda file: left_out_files(
+                snapshot, "sentences", with_apparatus=self.with_apparatus, part=parts[file]
+            ),
+            before=lambda file: self.update.before[file] if self.update is not None else None,
+        )
+
+    def _older_index(self, steps: Path) -> OlderIndex | None:
+        if self.update is None:
+            return None
+        vocabulary = steps / "older_vocabulary.arrow"
+        write_older_vocabulary(self.update.folder, self.update.sizes, vocabulary)
+        return OlderIndex(self.update.folder, self.update.sizes, vocabulary)
 
     def _done(self, fifths: int) -> None:
         if self.progress is not None:

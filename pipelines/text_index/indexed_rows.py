@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Snapshot
-from kc_schema.store import list_row_groups
+from kc_schema.store import as_path, list_row_groups, open_parquet
 from kc_schema.tables import APPARATUS
 
 __all__ = ["LeftOut", "count_indexed", "left_out_files"]
@@ -97,7 +97,7 @@ class _ListedIds:
 
     def __init__(self, files: Sequence[str], key: str, *, kind: str | None = None) -> None:
         """Take note of the files; of `kind` alone the rows count, where it is given."""
-        self.files = [Path(file) for file in files]
+        self.files = [as_path(file) for file in files]
         self._key = key
         self._kind = kind
         groups = list_row_groups(self.files, key)
@@ -116,14 +116,19 @@ class _ListedIds:
             place: self._read[place] if place in self._read else self._ids_in(place)
             for place in range(start, end)
         }
-        return np.isin(ids, np.concatenate([np.empty(0, np.int64), *self._read.values()]))
+        listed = np.concatenate([np.empty(0, np.int64), *self._read.values()])
+        if not len(listed):
+            return np.zeros(len(ids), bool)
+        places = np.minimum(np.searchsorted(listed, ids), len(listed) - 1)
+        found: npt.NDArray[np.bool_] = listed[places] == ids
+        return found
 
     def _ids_in(self, place: int) -> Ids:
         part = int(self._parts[place])
         if self._open is None or self._open[0] != part:
             if self._open is not None:
                 self._open[1].close()
-            self._open = part, pq.ParquetFile(self.files[part])
+            self._open = part, open_parquet(self.files[part])
         columns = [self._key] if self._kind is None else [self._key, "kind"]
         rows = self._open[1].read_row_group(int(self._numbers[place]), columns=columns, use_threads=False)
         if self._kind is not None:

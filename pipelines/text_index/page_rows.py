@@ -9,20 +9,19 @@ columns begin that a search reads; of a row, the page of its id and those of its
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 import zstandard
 
 from kc_schema.errors import UserError
+from kc_schema.store import ByteRanges, local_copy, read_footer
 from pipelines.text_index.block_max.kernels import bounds_of_string
 
 __all__ = ["PAGES", "PageRows", "list_pages"]
@@ -49,6 +48,8 @@ _PLAIN = 0
 _LONGEST_HEADER = 1 << 12
 _KEPT_PAGES = 4_096
 _KEPT_FILES = 512
+# Of a part in object storage: after so many pages all of it is fetched.
+_RANGES_OF_A_FILE = 16
 
 
 def list_pages(files: Sequence[Path], key: str, columns: Sequence[str]) -> pa.Table | None:
@@ -61,8 +62,8 @@ def list_pages(files: Sequence[Path], key: str, columns: Sequence[str]) -> pa.Ta
     rows = 0
     for part, path in enumerate(files):
         try:
-            metadata = pq.read_metadata(path)
-            with path.open("rb") as file:
+            metadata = read_footer(path)
+            with local_copy(path).open("rb") as file:
                 for group in range(metadata.num_row_groups):
                     size = metadata.row_group(group).num_rows
                     for name in (key, *columns):
@@ -183,7 +184,7 @@ class PageRows:
             }
             for name in (key, *columns)
         }
-        self._open = lru_cache(_KEPT_FILES)(_OpenFile)
+        self._open = lru_cache(_KEPT_FILES)(partial(ByteRanges, copy_after=_RANGES_OF_A_FILE))
         self._page = lru_cache(_KEPT_PAGES)(self._read_page)
 
     def fetch(self, ids: Iterable[int]) -> dict[int, Row]:
@@ -233,7 +234,7 @@ class PageRows:
         pages = self._pages[column]
         try:
             file = self._open(self._files[pages["part"][place]])
-            data = os.pread(file.number, int(pages["compressed"][place]), int(pages["place"][place]))
+            data = file.read(int(pages["place"][place]), int(pages["compressed"][place]))
             return np.frombuffer(_decompress(data, int(pages["size"][place])), np.uint8)
         except (OSError, zstandard.ZstdError, ValueError) as error:
             raise self._unreadable(column, place, str(error)) from error
@@ -241,17 +242,6 @@ class PageRows:
     def _unreadable(self, column: str, place: int, reason: str) -> UserError:
         path = self._files[self._pages[column]["part"][place]]
         return UserError(f"{path}: a page of {column} cannot be read: {reason}")
-
-
-class _OpenFile:
-    """An open file, closed when nobody holds it any more."""
-
-    def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDONLY)
-
-    def __del__(self) -> None:
-        if hasattr(self, "number"):
-            os.close(self.number)
 
 
 _LOCAL = threading.local()

@@ -119,8 +119,9 @@ class _Reader:
 
     def end_paragraph(self) -> None:
         lines = self.lines
-        while lines and not lines[-1]:
-            lines.pop()
+        if self.preformatted:
+            while lines and not lines[-1]:
+                lines.pop()
         if lines:
             separator = marks.NEWLINE if self.preformatted else " "
             if len(lines) > 1:

@@ -34,7 +34,12 @@ _TABLE = re.compile(r"<(/?)table(?:[\s/][^<>]*)?>", re.IGNORECASE)
 
 _INLINE = """abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q rb rbc rp rt rtc ruby s samp small
 span strike strong sub sup time tt u var wbr noinclude onlyinclude section languages translate tvar"""
-_VOID = frozenset(("br", "hr", "wbr", "section", "languages", "onlyinclude", "noinclude"))
+_VOID = frozenset(("br", "hr", "wbr", "meta", "link", "section", "languages", "onlyinclude", "noinclude"))
+# Elements that are allowed where they hold data about an item, and show as text elsewhere.
+_DATA = frozenset(("meta", "link"))
+_ITEM, _ITEM_DATA = (
+    re.compile(rf"\b(?:{names})\s*=", re.IGNORECASE) for names in ("itemprop", "content|href")
+)
 _BLOCKS = "caption center div dl hr ol p table tbody td tfoot th thead tr ul"
 _ITEMS = "dd dt li"
 
@@ -83,7 +88,7 @@ _EXTENSIONS = _SILENT | _SILENT_BLOCKS | _LITERAL | _PREFORMATTED | {"poem"}
 _CLOSING_TAGS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _EXTENSIONS}
 
 
-_NOWIKI_IN_PRE = re.compile(r"<nowiki>(.*?)</nowiki>", re.IGNORECASE | re.DOTALL)
+_NOWIKI, _NOWIKI_END = re.compile("<nowiki>", re.IGNORECASE), re.compile("</nowiki>", re.IGNORECASE)
 _INLINE_CODE = re.compile(r"\binline\b|\benclose\s*=\s*[\"']?none")
 # A line across a poem.
 _RULE = re.compile("^-{4,}", re.MULTILINE)
@@ -98,6 +103,16 @@ _LONG_HEADING = re.compile(
 _SIGN_IN_QUOTES = re.compile(
     r"""(<[A-Za-z][^<>"]*(?:"[^<>"]*"[^<>"]*)*="[^<>"\n]*)([<>][^"\n]{0,500}")(?=[\s/>])"""
 )
+
+
+def _without_nowiki(text: str) -> str:
+    """Return `text` without the pairs of ``<nowiki>`` in it, what stands in them as it is."""
+    pieces: list[str] = []
+    done = 0
+    while (opening := _NOWIKI.search(text, done)) and (closing := _NOWIKI_END.search(text, opening.end())):
+        pieces += (text[done : opening.start()], text[opening.end() : closing.start()])
+        done = closing.end()
+    return "".join((*pieces, text[done:]))
 
 
 def _without_angles(tag: re.Match[str]) -> str:
@@ -213,6 +228,8 @@ class _Stripper:
                         replacement = marks.ELEMENT_END + replacement
                 else:
                     opening = _OPENING.get(name)
+                    if name in _DATA and _ITEM.search(attributes) and _ITEM_DATA.search(attributes):
+                        opening = ""
                     if opening is None:
                         continue
                     replacement = opening if name != "q" else _quotation_signs(self.language)[0]
@@ -300,7 +317,7 @@ class _Stripper:
             lines = _RULE.sub("", verses.run())
             return marks.QUOTE + lines.replace("\n", marks.NEWLINE) + marks.QUOTE_END
         if name in _PREFORMATTED:
-            body = _NOWIKI_IN_PRE.sub(r"\1", body) if name == "pre" else body
+            body = _without_nowiki(body) if name == "pre" else body
             body = body.strip("\n")
             # Code shows as it is typed.
             protected = marks.protect_lines(decode_entities(body) if name == "pre" else body)

@@ -60,6 +60,8 @@ def _split(line: re.Match[str]) -> str:
 def _colon(words: str) -> int:
     """Return the position of the colon that ends the term, or -1."""
     calls = elements = position = 0
+    # Brackets that never close are looked for once.
+    closed = {"]]": True, "]": True}
     emphasis: set[str] = set()
     while token := _TOKEN.search(words, position):
         sign = token[0]
@@ -71,7 +73,9 @@ def _colon(words: str) -> int:
         elif calls:
             continue
         elif sign[0] == "[":
-            end = words.find("]]" if sign == "[[" else "]", position)
+            bracket = "]]" if sign == "[[" else "]"
+            end = words.find(bracket, position) if closed[bracket] else -1
+            closed[bracket] = end >= 0
             position = end if end >= 0 else position
         elif sign == marks.ELEMENT:
             elements += 1

@@ -10,8 +10,9 @@ from typing import Literal
 
 import pytest
 
-from kc_schema.command import Command, Count, Positive, options, printable
+from kc_schema.command import Command, Count, Positive, given_options, options, printable
 from kc_schema.errors import UsageError, UserError
+from pipelines.image_index.vector_index.build import IndexOptions as VectorIndexOptions
 
 
 @options
@@ -201,6 +202,36 @@ def test_signals_end_a_command_with_one_line(number, status):
         process.send_signal(number)
         assert process.wait(30) == status
         assert process.stderr.read() == b"stopped; the same command goes on where this one was\n"
+
+
+INTERRUPTED = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.kill(os.getpid(), signal.SIGINT)
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("module", ["pipelines.search", "kc_schema.verify", "training.run", "kc_schema.kc"])
+def test_ctrl_c_while_a_command_is_imported_is_one_line_too(module, tmp_path):
+    (tmp_path / "cyclopts.py").write_text(INTERRUPTED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-m", module], capture_output=True, env=environment, check=False, timeout=60
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == b"stopped; the same command goes on where this one was\n"
+    # A program that imports the project keeps its own way.
+    code = [sys.executable, "-c", f"import {module}"]
+    done = subprocess.run(code, capture_output=True, env=environment, check=False, timeout=60)
+    assert b"KeyboardInterrupt" in done.stderr
+
+
+def test_options_that_were_given_are_told_by_their_names():
+    given = Options("x", without_rule=("all",), index=IndexOptions(keep=3))
+    assert given_options(given, but=["query"]) == ["--without-rule", "--keep"]
+    assert given_options(Options()) == []
+    assert given_options(VectorIndexOptions(factory="Flat", min_recall=0.5)) == ["--index", "--min-recall"]
 
 
 def test_a_command_may_explain_words_that_are_no_options(capsys):

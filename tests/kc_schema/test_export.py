@@ -119,3 +119,20 @@ def test_what_cannot_be_exported_is_one_line(cache, tmp_path, capsys):
     assert "adaseq is for NER" in capsys.readouterr().err
     assert main(["--cache", str(tmp_path / "re"), "--format", "jsonl"]) == 0
     assert main(["--cache", str(tmp_path / "none"), "--format", "jsonl"]) == 1
+
+
+def test_a_folder_with_strangers_is_refused_and_left_as_it_is(cache, tmp_path, capsys):
+    folder = export(cache, "adaseq")
+    for form in ("adaseq", "jsonl", "datasets"):  # what an export has written is no stranger
+        assert main(["--cache", str(cache.folder), "--format", form, "--output", str(folder)]) == 0
+    (folder / ".README.md.1-ab.tmp").touch()
+    export(cache, "adaseq")
+    (folder / "thesis.tex").write_text("mine")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    for output in (folder, cache.folder):
+        assert main(["--cache", str(cache.folder), "--format", "datasets", "--output", str(output)]) == 2
+        error = capsys.readouterr().err
+        assert "which is no export of this cache; give an empty folder" in error
+        assert error.count("\n") == 1
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kc_schema.verify import verify
+from pipelines.engine import TIMINGS
 from pipelines.text_index import open_index
 from tests.corpus_builder import files, rows
 from tests.dump_writer import DumpPage, write_dump
@@ -188,7 +189,7 @@ def test_a_build_leaves_neither_processes_nor_folders(demo_dump, tmp_path):
     wait_until_alone(process)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert sorted(path.name for path in (tmp_path / "kc").iterdir()) == [
-        "image_links", "manifest.json", "pages", "paragraphs", "redirects", "repeats", "sentences"
+        "image_links", "manifest.json", "pages", "paragraphs", "redirects", "repeats", "sentences", TIMINGS
     ]  # fmt: skip
 
 
@@ -356,7 +357,8 @@ def test_of_two_builds_at_once_the_second_is_refused_and_what_stands_is_whole(tm
         assert {title.split()[0].lower() for title in rows(kc, "pages", "title")} <= possible
         assert len(rows(kc, "pages", "title")) == 300
         assert sorted(path.name for path in kc.iterdir()) == [
-            "image_links", "manifest.json", "pages", "paragraphs", "redirects", "repeats", "sentences", "text_index"
+            "image_links", "manifest.json", "pages", "paragraphs", "redirects", "repeats", "sentences", "text_index",
+            TIMINGS,
         ]  # fmt: skip
         assert open_index(kc).search(["page"], k=1)[0]
     assert refused

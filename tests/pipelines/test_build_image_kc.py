@@ -222,6 +222,10 @@ def test_stages_run_alone_and_in_order_only(tmp_path: Path, capsys: Any) -> None
     assert "no images are encoded yet" in capsys.readouterr().err
     assert build(kc, "--stage", "encode", "--encoder", PROJECTION) == 0
     assert read_image_manifest(kc).encoder.name == PROJECTION
+    assert build(kc, "--stage", "index", "--device", "cpu") == 2
+    assert "--device: the stage index has no use for it; it is for encode" in capsys.readouterr().err
+    assert build(kc, "--stage", "encode", "--index", "Flat") == 2
+    assert "--index: the stage encode has no use for it; it is for index" in capsys.readouterr().err
     assert build(kc, "--stage", "index") == 0
     manifest = read_image_manifest(kc)
     assert manifest.source.images == str(folder)

@@ -141,19 +141,47 @@ def test_numbered_parts_are_read_in_their_order(tmp_path, expected):
 
 
 @pytest.mark.parametrize("unit_bytes", [1 << 30, 4_000])
-def test_pages_that_do_not_ascend_or_come_twice_are_sorted_and_counted(tmp_path, unit_bytes):
-    def page(number, text):
-        return DumpPage(f"Page {number}", f"{text} text of the page with number {number}.", number)
+@pytest.mark.parametrize(("first", "second"), [(100, 200), (200, 100), (100, 100)])
+def test_pages_that_do_not_ascend_or_come_twice_are_sorted_and_counted(tmp_path, unit_bytes, first, second):
+    def page(number, text, revision):
+        words = f"{text} text of the page with number {number}."
+        return DumpPage(f"Page {number}", words, number, revision_id=revision + number)
 
-    pages = [page(number, "First " + noise(number, 900)) for number in (9, 3, 7, 1)]
-    pages += [page(number, "Second " + noise(number, 900)) for number in (3, 8, 9, 2)]
+    pages = [page(number, "First " + noise(number, 900), first) for number in (9, 3, 7, 1)]
+    pages += [page(number, "Second " + noise(number, 900), second) for number in (3, 8, 9, 2)]
     manifest = build(write_dump(tmp_path / "dump.xml", pages), tmp_path / "kc", unit_bytes=unit_bytes // 4)
     texts = dict(rows(tmp_path / "kc", "paragraphs", "page_id", "text"))
+    newest = "Second" if second > first else "First"
     assert {page_id: text.split()[0] for page_id, text in texts.items()} == {
-        1: "First", 2: "Second", 3: "First", 7: "First", 8: "Second", 9: "First"
+        1: "First", 2: "Second", 3: newest, 7: "First", 8: "Second", 9: newest
     }  # fmt: skip
     assert rows(tmp_path / "kc", "pages", "page_id") == [1, 2, 3, 7, 8, 9]
     assert manifest.drops["pages"] == {"page seen before": 2}
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_of_a_page_in_several_files_of_a_dump_the_newest_revision_counts(tmp_path, newer_first):
+    older = DumpPage("Ada", "The older words of the page about Ada.", 7, revision_id=70)
+    newer = DumpPage("Ada", "The newer words of the page about Ada.", 7, revision_id=71)
+    other = DumpPage("Turing", "Turing was a man who thought about machines.", 8, revision_id=60)
+    parts = [[newer, other], [older]] if newer_first else [[older, other], [newer]]
+    (tmp_path / "dumps").mkdir()
+    for number, part in enumerate(parts, 1):
+        name = f"testwiki-20250101-pages-articles{number}.xml-p{number}p{number + 30}.bz2"
+        write_dump(tmp_path / "dumps" / name, part)
+    manifest = build(tmp_path / "dumps", tmp_path / "kc")
+    assert rows(tmp_path / "kc", "pages", "page_id", "revision_id") == [(7, 71), (8, 60)]
+    assert rows(tmp_path / "kc", "paragraphs", "text")[0] == "The newer words of the page about Ada."
+    assert manifest.drops["pages"] == {"page seen before": 1}
+
+
+def test_a_page_that_became_a_redirect_is_none_whatever_the_order(tmp_path):
+    article = DumpPage("Countess", "The page as it was before it led elsewhere.", 7, revision_id=70)
+    redirect = DumpPage("Countess", "#REDIRECT [[Ada]]", 7, redirect="Ada", revision_id=71)
+    ada = DumpPage("Ada", "Ada was the first who wrote [[Countess|programs]] for a machine.", 8)
+    for number, pages in enumerate(([article, redirect, ada], [redirect, article, ada])):
+        build(write_dump(tmp_path / f"{number}.xml", pages), tmp_path / f"kc{number}")
+        assert rows(tmp_path / f"kc{number}", "pages", "page_id") == [8]
 
 
 @pytest.mark.parametrize("unit_bytes", [1 << 30, 1000])

@@ -25,6 +25,7 @@ from pipelines.report_changes import main as report_changes
 from pipelines.snapshots.root import Root, parse_share
 from pipelines.text_corpus.reuse import count_reused
 from pipelines.text_index import TextIndexError, open_index
+from pipelines.text_index.embedded_build import build_embedded_index
 from tests.corpus_builder import build, files, rows
 from tests.dump_writer import DumpPage, compress, dump_pieces, noise, redirect_page
 from tests.services.dump_server import dump_server
@@ -80,6 +81,10 @@ def tables(kc):
     return {path: content for path, content in files(kc.resolve()).items() if not kept.match(path)}
 
 
+def index_files(kc):
+    return {path.name: path.read_bytes() for path in (kc / "text_index").iterdir()}
+
+
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     """Full builds of both dumps."""
@@ -109,7 +114,10 @@ def test_a_refresh_gives_the_corpus_of_a_full_build(served, tmp_path, full, caps
     assert (second / "redirects/part-00000.parquet").samefile(first / "redirects/part-00000.parquet")
     found = main_search(root / "current")
     assert "Page 200" in found
+    build_embedded_index(full / "20260201")
+    assert index_files(root / "current") == index_files(full / "20260201")
     log = (root / "refresh.log").read_text()
+    assert f"{second / 'text_index'}: updated by page: 4 of 40 pages differ from {first.name}" in log
     assert "rows of unchanged pages come from" in log
     assert "40 articles, 37 of them unchanged" in log
     text = metrics.read_text()

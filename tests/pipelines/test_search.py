@@ -103,7 +103,13 @@ def test_words_stay_whole_where_the_terminal_is_narrow(
         (["x", "--k", "9" * 20], f'Invalid value "{"9" * 20}" for --k. Must be <= 10000'),
         (["x", "--k", "9" * 5000], "for --k"),
         (["x", "--queries", "y"], "give either a query or --queries FILE, --image FILE or --entity NAME"),
-        (["x", "--thumbnails", "y.html"], "belong to --image FILE"),
+        (["x", "--thumbnails", "y.html"], "--thumbnails belongs to --image FILE"),
+        (
+            ["x", "--device", "cuda", "--encoder-cache", "y"],
+            "--encoder-cache and --device belong to --image FILE",
+        ),
+        (["--image", "x.jpg", "--max-document-frequency", "0.1"], "belongs to a search for a text"),
+        (["--entity", "x", "--elasticsearch-url", "http://y"], "--elasticsearch-url belongs to a search"),
         ([], "give either a query or --queries FILE, --image FILE or --entity NAME"),
     ],
 )

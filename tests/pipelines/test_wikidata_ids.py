@@ -12,14 +12,12 @@ pytest.importorskip("faiss")
 
 from kc_schema.retrieval_cache import open_cache
 from pipelines import build_retrieval_cache, search
-from pipelines.build_entities import main as build_entities
 from pipelines.build_image_kc import main as build_images
-from pipelines.build_text_kc import main as build_text
 from pipelines.image_index import open_index
 from pipelines.text_index.embedded import EmbeddedIndex
-from tests.dump_writer import DumpPage, write_dump
+from tests.dump_writer import DumpPage
+from tests.entity_corpora import entity_corpus
 from tests.services.media_server import draw, encode_as
-from tests.sql_writer import write_page_props
 
 pytestmark = pytest.mark.torch
 
@@ -39,19 +37,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         DumpPage(title, f"[[File:P{n}.jpg|thumb]]'''{title}''' {text}", n)
         for n, (title, text) in enumerate(TEXTS.items(), start=1)
     ]
-    dump = write_dump(folder / "testwiki-20250101-pages-articles.xml", pages)
-    write_page_props(
-        folder / "testwiki-20250101-page_props.sql.gz",
-        {n: {"wikibase_item": item} for n, item in enumerate(ITEMS.values(), start=1) if item},
-    )
+    properties = {n: {"wikibase_item": item} for n, item in enumerate(ITEMS.values(), start=1) if item}
+    kc = entity_corpus(folder, pages, properties, indexed=True)
     (folder / "pictures").mkdir()
     for n in range(1, 4):
         (folder / "pictures" / f"P{n}.jpg").write_bytes(encode_as(draw(n), "JPEG"))
-    kc = ["--output", str(folder / "kc"), "--workers", "1"]
-    assert build_text(["--dump", str(dump), "--page-props", "auto", *kc]) == 0
     images = ["--images", str(folder / "pictures"), "--encoder", PROJECTION, "--workers", "1"]
-    assert build_images(["--kc", str(folder / "kc"), *images]) == 0
-    assert build_entities(["--kc", str(folder / "kc"), "--workers", "1"]) == 0
+    assert build_images(["--kc", str(kc), *images]) == 0
     return folder
 
 

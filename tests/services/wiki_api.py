@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class WikiApiServer:
     """The ``imagerepository`` of its files."""
     files_an_answer: int = 50
     port: int = 0
+    delay: float = 0.0
+    """Seconds before each answer."""
     moods: list[str] = field(default_factory=list)
     """What the next answers are, one each: maxlag, 429, 503, 500, 403, html, error."""
     requests: list[list[str]] = field(default_factory=list)
@@ -103,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         api = self.server_ref
         api.agents.add(self.headers.get("User-Agent", ""))
         mood = api.moods.pop(0) if api.moods else ""
+        time.sleep(api.delay)
         if mood.isdigit():
             self._send(int(mood), b"", {"Retry-After": "0"} if mood in ("429", "503") else {})
         elif mood == "maxlag":

@@ -27,6 +27,20 @@ def test_the_same_arguments_give_the_same_data(task, tmp_path):
     assert cache.examples("test") == [planted.example for planted in generate(task, "test", 4, 0)]
 
 
+def test_types_tell_who_knows_and_vectors_do_not():
+    planted = generate("ner", "train", 400, 0, types=True)
+    things = {"human", "human settlement", "organization", "creative work"}
+    of_things = {"text": 0, "image": 0}
+    for item in planted:
+        [hit] = item.evidence["text"]
+        of_things[item.knows] += hit.types[0] in things
+        assert item.evidence["image"][0].types is None
+    assert of_things["text"] > 180
+    assert of_things["image"] < 20
+    vectors = [[item.text_vector for item in planted if item.knows == side] for side in ("text", "image")]
+    assert abs(torch.tensor(vectors[0]).mean(0) - torch.tensor(vectors[1]).mean(0)).max() < 0.15
+
+
 WORDS = {
     "PER": ("singer", "painter"),
     "LOC": ("village", "harbour"),

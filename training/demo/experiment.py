@@ -48,6 +48,7 @@ def planted_config(
     *,
     seeds: Sequence[int],
     changes: Sequence[str] = (),
+    types: bool = False,
     **sections: Any,
 ) -> RunConfig:
     """Return the configuration of a run on planted data.
@@ -58,6 +59,7 @@ def planted_config(
         encoder: name or folder of a small encoder.
         seeds: of the experts and mixtures.
         changes: ``key=value``, as ``--set`` takes them.
+        types: whether the gate looks at the types of the text evidence, as they are planted in place of vectors.
         sections: keys of the configuration that are replaced whole.
     """
     values: dict[str, Any] = {
@@ -89,6 +91,13 @@ def planted_config(
             "moe-example": {"experts": ["text", "image"], "gate": {"weights": "example"}},
         },
     }
+    if types:
+        members = {"experts": ["text", "image"]}
+        values["mixtures"] = {
+            "average": {**members, "kind": "average"},
+            "moe": {**members, "gate": {"types": ["text"]}},
+            "moe-without-types": members,
+        }
     values.update(sections)
     apply_changes(values, changes)
     return build_config(values)
@@ -131,6 +140,7 @@ class PlantedFindings:
             ("text", "<", "moe"),
             ("image", "<", "moe"),
             ("average", "<", "moe"),
+            ("moe-without-types", "<", "moe"),
         ]
         wrong = []
         for lower, sign, upper in order:
@@ -186,7 +196,7 @@ def _gate_auc(run: Run, seed: int) -> float:
     gate = load_gate(run.mixture_folder("moe", seed))
     assert gate is not None
     test = run.config.test
-    features = gate_features(run.cache, test, run.config.mixtures["moe"].gate)
+    features = gate_features(run.cache, test, run.config.mixtures["moe"].gate, gate.types)
     with torch.no_grad():
         weight = gate(torch.from_numpy(features))[:, 0].mean(1).numpy()
     knows = np.array([knowing_source(example_id) for example_id in run.cache.example_ids(test)])

@@ -9,13 +9,16 @@ the hidden part, and only who knows which expert to trust can know all of it; th
 Sentences also hold an easy part that needs no evidence, and what is hidden has a most frequent answer. So it is
 known what can be had without evidence: the easy part, and the most frequent answer for the rest. A baseline that
 has learned this cannot be surpassed by evidence drawn at random; who follows such evidence does worse.
+
+Where types are planted the vectors are noise alone, and what the text evidence is about tells whether it knows: an
+article on a thing, or one on a name that many bear.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +100,10 @@ _FACTS = {
     "/per/per/couple": ("{s} is married to {o} .", "the wedding of {s} and {o} was in spring ."),
     "None": ("{s} once wrote about {o} .", "{s} has never met {o} ."),
 }
+_TYPES = {"PER": "human", "LOC": "human settlement", "ORG": "organization", "MISC": "creative work"}
+_NAMESAKES = ("family name", "given name", "disambiguation page")
+_WRONG_TYPES = 0.05
+"""Share of the text evidence whose types tell the opposite."""
 ANSWERS: Mapping[str, tuple[str, ...]] = {"ner": tuple(_ARTICLES), "re": tuple(_STATED)}
 """What may be hidden: entity types, relations."""
 MOST_FREQUENT: Mapping[str, str] = {"ner": "PER", "re": "/per/org/member_of"}
@@ -127,8 +134,10 @@ def _answer(chance: random.Random, task: str) -> str:
     return chance.choices(ANSWERS[task], weights)[0]
 
 
-def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
+def generate(task: str, split: str, size: int, seed: int, *, types: bool = False) -> list[Planted]:
     """Return `size` examples of a split: the same for the same arguments.
+
+    With `types` those of the text evidence tell who knows, in place of the vectors.
 
     Raises:
         KeyError: a task other than ``ner`` and ``re``.
@@ -145,17 +154,26 @@ def generate(task: str, split: str, size: int, seed: int) -> list[Planted]:
         answer = _answer(chance, task)
         example, names = build(chance, f"{split}-{number}-{knows}", knows, answer)
         side = {"text": 1.0, "image": -1.0, "sentence": 0.0}[knows]
-        vectors = side * directions * 4 + noise.normal(size=(2, WIDTH)) / WIDTH**0.5
+        vectors = (0.0 if types else side) * directions * 4 + noise.normal(size=(2, WIDTH)) / WIDTH**0.5
+        evidence = {source: _evidence(chance, task, source, knows, answer, names) for source in SOURCES}
+        if types:
+            evidence["text"] = [replace(hit, types=_types(chance, knows, answer)) for hit in evidence["text"]]
         planted.append(
             Planted(
                 example,
                 knows,
-                {source: _evidence(chance, task, source, knows, answer, names) for source in SOURCES},
+                evidence,
                 vectors[0].tolist(),
                 None if example.image is None else vectors[1].tolist(),
             )
         )
     return planted
+
+
+def _types(chance: random.Random, knows: str, answer: str) -> tuple[str, ...]:
+    """Return what the text evidence is about; now and then it is misleading."""
+    of_a_thing = (knows == "text") != (chance.random() < _WRONG_TYPES)
+    return (_TYPES.get(answer, "human"),) if of_a_thing else (chance.choice(_NAMESAKES),)
 
 
 def _entity_example(
@@ -212,7 +230,7 @@ def _evidence(
 
 
 def write_planted(
-    folder: Path | str, *, task: str, sizes: Mapping[str, int], seed: int = 0
+    folder: Path | str, *, task: str, sizes: Mapping[str, int], seed: int = 0, types: bool = False
 ) -> RetrievalCache:
     """Write planted data as a retrieval cache and return it.
 
@@ -221,22 +239,23 @@ def write_planted(
         task: ``ner`` or ``re``.
         sizes: split -> number of examples.
         seed: of the invented world.
+        types: whether types of the text evidence tell who knows, in place of the vectors.
     """
     writer = CacheWriter(
         folder,
         dataset=f"planted-{task}",
         task=task,
-        options={"seed": seed, "sizes": dict(sizes)},
+        options={"seed": seed, "sizes": dict(sizes), **({"types": True} if types else {})},
         overwrite=True,
     )
     splits: dict[str, Sequence[Planted]] = {
-        split: generate(task, split, size, seed) for split, size in sizes.items()
+        split: generate(task, split, size, seed, types=types) for split, size in sizes.items()
     }
     for split, planted in splits.items():
         writer.write_examples(split, (item.example for item in planted))
         for source in SOURCES:
             hits = {item.example.example_id: item.evidence[source] for item in planted}
-            writer.write_hits(source, split, hits)
+            writer.write_hits(source, split, hits, ["types"] if types and source == "text" else [])
         writer.write_features(
             split,
             (

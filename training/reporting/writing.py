@@ -204,8 +204,9 @@ def _gates_on_test(run: Run, results: Results) -> list[tuple[Variant, npt.NDArra
         if variant.kind != "gate":
             continue
         gate = load_gate(run.mixture_folder(variant.name, run.config.seeds[0]))
-        features = gate_features(run.cache, run.config.test, run.config.mixtures[variant.name].gate)
         if gate is not None:
+            config = run.config.mixtures[variant.name].gate
+            features = gate_features(run.cache, run.config.test, config, gate.types)
             with torch.no_grad():
                 found.append((variant, gate(torch.from_numpy(features)).numpy()))
     return found

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text_index.block_max.kernels import LONGEST_NUMBER
+from pipelines.text_index.block_max.coding import BLOCK, SLOTS_PER_IDENTITY, SPARE, STRETCH
 
 __all__ = ["GROUP", "Arrays", "Sizes", "load_arrays", "open_arrays", "save_arrays"]
 
 GROUP = 16
-"""Words of the vocabulary that are coded by what they share with the one before."""
+"""Words of the vocabulary that are coded by what they share with the one before; lists to the next place."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -27,37 +29,55 @@ class Sizes:
 
     sentences: int
     blocks: int
+    """A multiple of `coding.STRETCH`; those at the end of a unit of the build may be empty."""
     terms: int
     """Different words."""
     words: int
     """Words of all sentences."""
     dense: int
-    """Words, the most frequent ones, with a bound for every block."""
+    """Words, the most frequent ones, with a byte for every block."""
+    common: int
+    """Words, the next frequent ones, whose entries stand together by stretch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrays:
+class Arrays(NamedTuple):
     """The index in memory; each array is a file of the same name, little endian.
 
-    Words have numbers from 0, the most frequent one first, equally frequent ones in the order of their bytes.
+    Words have numbers from 0, the most frequent one first, equally frequent ones in the order of their bytes: first
+    the dense ones, then the common ones, then those with lists. Sentences have slots, eight of a block one after the
+    other. An *entry* says which sentences of a block hold a word, how often, and the block's bound: 255 times the
+    largest tf / (tf + norm), rounded up. Where one sentence holds it once, it is a byte: a level (`coding.LEVELS`) and
+    the sentence in the block. Otherwise it is `coding.MANY` plus the bytes of the frequencies (0 where all are 1,
+    `coding.SIZED` where their number follows the mask), the bound, a bit for each sentence, and the frequencies.
+    Numbers take seven bits a byte.
     """
 
-    sentences: Bytes
-    """Block after block, sentence after sentence: twice the number of its words, plus 1 where its id does not follow
-    the one before, then the step to its paragraph and its position there; then its words, ascending, as the
-    differences of their numbers (plus 1 for the first), 0 where a word stands again. Numbers take seven bits a byte."""
+    blocks: Bytes
+    """Of every block, the length class (`scoring`) of each of its sentences, `coding.EMPTY` where there is none; a byte
+    for every dense word with a bit for each sentence that holds it; and, ascending, 8 times the word plus the sentence
+    where a dense word stands once more (twice where it stands three times), as differences to the one before."""
     block_places: npt.NDArray[np.int64]
-    """Where each block begins in `sentences`; one more for the end."""
-    block_sentences: npt.NDArray[np.int64]
-    """The id of each block's first sentence."""
+    """Where each block begins there; one more for the end."""
+    identities: Bytes
+    """Of `coding.SLOTS_PER_IDENTITY` slots, the first id, a bit for each sentence whose id is not the next one, and of
+    these twice the step to its paragraph, plus 1 where its position follows, as it is not 0."""
+    identity_places: npt.NDArray[np.int64]
+    """Where these begin; one more for the end."""
     dense: Bytes
-    """[dense words, blocks]: 255 times the largest tf / (tf + norm) in a block, rounded up; 0 without the word."""
+    """[dense words, blocks]: bounds; 0 without the word."""
+    common: Bytes
+    """Of every common word and `coding.STRETCH` blocks, ascending, the block (the first one is 0) and its entry."""
+    common_places: npt.NDArray[np.int64]
+    """Where those of each common word begin; one more for the end."""
+    common_ends: npt.NDArray[np.uint32]
+    """[common words, blocks / `coding.STRETCH`]: where they end, from the word's first one."""
     lists: Bytes
-    """Of every other word, its blocks ascending: the difference to the one before, and the bound of `dense`."""
+    """Of every other word, the bytes of its list, and the list: of its blocks, ascending, the difference to the one
+    before, and the entry."""
     list_places: npt.NDArray[np.int64]
-    """Where each list begins; one more for the end."""
-    holding: npt.NDArray[np.uint32]
-    """How many sentences hold each word."""
+    """Where every `GROUP`th of these begins; one more for the end."""
+    holding: npt.NDArray[np.int64]
+    """[different counts, 2]: how many sentences hold a word, descending, and the first word that so many hold."""
     vocabulary: Bytes
     """The words in the order of their bytes: how many bytes each shares with the one before (none in the first of
     `GROUP`), how many follow, and these."""
@@ -69,9 +89,11 @@ class Arrays:
 
 _TYPES: dict[str, Any] = {
     "block_places": np.int64,
-    "block_sentences": np.int64,
+    "identity_places": np.int64,
+    "common_places": np.int64,
+    "common_ends": np.uint32,
     "list_places": np.int64,
-    "holding": np.uint32,
+    "holding": np.int64,
     "vocabulary_places": np.int64,
     "numbers": np.uint32,
 }
@@ -84,27 +106,38 @@ def open_arrays(folder: Path, sizes: Sizes) -> Arrays:
         OSError: a file cannot be opened.
         ValueError: a file has not the size that follows from `sizes`.
     """
-    arrays = {field.name: _map(folder / f"{field.name}.bin", field.name) for field in fields(Arrays)}
-    groups = -(-sizes.terms // GROUP)
-    expected = {
-        "block_places": sizes.blocks + 1,
-        "block_sentences": sizes.blocks,
-        "dense": sizes.dense * sizes.blocks,
-        "list_places": sizes.terms - sizes.dense + 1,
-        "holding": sizes.terms,
-        "vocabulary_places": groups + 1,
-        "numbers": sizes.terms,
+    arrays = {name: _map(folder / f"{name}.bin", name) for name in Arrays._fields}
+    listed = sizes.terms - sizes.dense - sizes.common
+    shapes: dict[str, tuple[int, ...]] = {
+        "block_places": (sizes.blocks + 1,),
+        "identity_places": (sizes.blocks * BLOCK // SLOTS_PER_IDENTITY + 1,),
+        "dense": (sizes.dense, sizes.blocks),
+        "common_places": (sizes.common + 1,),
+        "common_ends": (sizes.common, sizes.blocks // STRETCH),
+        "list_places": (-(-listed // GROUP) + 1,),
+        "holding": (len(arrays["holding"]) // 2, 2),
+        "vocabulary_places": (-(-sizes.terms // GROUP) + 1,),
+        "numbers": (sizes.terms,),
     }
-    ends = {"sentences": "block_places", "lists": "list_places", "vocabulary": "vocabulary_places"}
-    for name, count in expected.items():
-        if len(arrays[name]) != count:
-            raise ValueError(f"{name}.bin holds {len(arrays[name])} numbers, not {count}")
-    for name, places in ends.items():
-        size = int(arrays[places][-1]) + LONGEST_NUMBER
+    for name, shape in shapes.items():
+        if len(arrays[name]) != prod(shape):
+            raise ValueError(f"{name}.bin holds {len(arrays[name])} numbers, not {prod(shape)}")
+        arrays[name] = arrays[name].reshape(shape)
+    for name, places in _ENDS.items():
+        size = int(arrays[places][-1]) + SPARE
         if len(arrays[name]) != size:
             raise ValueError(f"{name}.bin holds {len(arrays[name])} bytes, not {size}")
-    arrays["dense"] = arrays["dense"].reshape(sizes.dense, sizes.blocks)
     return Arrays(**arrays)
+
+
+_ENDS = {
+    "blocks": "block_places",
+    "identities": "identity_places",
+    "common": "common_places",
+    "lists": "list_places",
+    "vocabulary": "vocabulary_places",
+}
+"""Arrays of bytes, `coding.SPARE` more than the last of these says."""
 
 
 def _map(path: Path, name: str) -> npt.NDArray[Any]:
@@ -117,7 +150,7 @@ def _map(path: Path, name: str) -> npt.NDArray[Any]:
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays one behind the other into a file for `load_arrays`; the same arrays give the same bytes."""
-    with pa.OSFile(str(path), "wb") as file:
+    with pa.OSFile(os.fspath(path), "wb") as file:
         for name, array in arrays.items():
             table = pa.table({name: array if isinstance(array, pa.Array) else pa.array(array)})
             with pa.ipc.new_stream(file, table.schema) as writer:
@@ -132,7 +165,7 @@ def load_arrays(path: Path) -> dict[str, pa.Array]:
         pyarrow.ArrowInvalid: it is damaged.
     """
     arrays: dict[str, pa.Array] = {}
-    with pa.memory_map(str(path)) as file:
+    with pa.memory_map(os.fspath(path)) as file:
         while file.tell() < file.size():
             table = pa.ipc.open_stream(file).read_all()
             column = table[0]

@@ -7,7 +7,7 @@ time more than one unit (a quarter of a million sentences), the vocabulary and s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kc_schema.store import Part, Step, describe_part, fingerprint, write_atomically
+from pipelines.text_index.block_max.coding import SPARE
 from pipelines.text_index.block_max.files import GROUP, Sizes, load_arrays, save_arrays
 from pipelines.text_index.block_max.inversion_kernels import (
     code_vocabulary,
     invert,
     join_lists,
+    lay_out_lists,
     measure_lists,
     numbers_of,
 )
-from pipelines.text_index.block_max.kernels import LONGEST_NUMBER
+from pipelines.text_index.block_max.older_words import OlderIndex, split_with_older
 from pipelines.text_index.block_max.scoring import norms
 from pipelines.text_index.block_max.tokens import (
     SentenceUnit,
@@ -40,6 +42,8 @@ __all__ = ["Inversion", "invert_sentences", "map_here"]
 
 DENSE_SHARE = 0.03
 """A word in more than this share of the sentences has a bound for every block."""
+COMMON_SHARE = 0.004
+"""A word in more than this share of them has entries that stand together by stretch."""
 _JOINED_BYTES = 48 << 20
 _PENDING_WORDS = 1 << 21
 
@@ -55,6 +59,8 @@ class _Words:
     file: Part
     sentences: int
     words: int
+    taken: int = 0
+    """Sentences whose words an older index gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +89,24 @@ class Inversion:
     inputs: str
     """Fingerprint of the snapshot and of everything else that decides the words."""
     dense_share: float = DENSE_SHARE
+    common_share: float = COMMON_SHARE
+    older: OlderIndex | None = None
+    """Where words of unchanged sentences come from; it decides nothing."""
 
     def words_step(self, unit: SentenceUnit) -> Step[_Words]:
         """Return the step that splits the sentences of a unit into words."""
         inputs = fingerprint(self.inputs, unit.number, unit.first_group, unit.groups)
         return Step(self.work / f"words-{unit.number:05d}.json", inputs, _Words, self.work)
 
+    def taken(self, units: Sequence[SentenceUnit]) -> int:
+        """Return of how many sentences an older index gave the words, where all units are split."""
+        found = (self.words_step(unit).result() for unit in units)
+        return sum(unit.taken for unit in found if unit is not None)
+
     def vocabulary_step(self, words: Sequence[_Words]) -> Step[_Vocabulary]:
         """Return the step that joins the units' vocabularies."""
-        return Step(
-            self.work / "vocabulary.json", fingerprint(words, self.dense_share), _Vocabulary, self.work
-        )
+        inputs = fingerprint(words, self.dense_share, self.common_share)
+        return Step(self.work / "vocabulary.json", inputs, _Vocabulary, self.work)
 
     def lists_step(self, vocabulary: _Vocabulary, unit: SentenceUnit) -> Step[_Lists]:
         """Return the step that inverts a unit."""
@@ -141,7 +154,7 @@ def invert_sentences(
         arrived=lambda result: add(result.sentences),
     )
     add(5 * sizes.sentences - tally)
-    sizes = Sizes(sizes.sentences, sum(unit.blocks for unit in lists), sizes.terms, sizes.words, sizes.dense)
+    sizes = replace(sizes, blocks=sum(unit.blocks for unit in lists))
     _write_vocabulary(inversion.work / vocabulary.file.file, folder)
     _join(inversion, lists, sizes, folder)
     return sizes
@@ -168,10 +181,14 @@ def map_here(
 
 def _split(inversion: Inversion, unit: SentenceUnit) -> _Words:
     def work() -> _Words:
-        found = split_into_words(read_sentences(unit))
+        if inversion.older is not None and unit.before is not None:
+            found, taken = split_with_older(unit, unit.before, inversion.older)
+        else:
+            found, taken = split_into_words(read_sentences(unit)), 0
         path = inversion.work / f"words-{unit.number:05d}.arrow"
         write_atomically(path, lambda temporary: save_words(temporary, found))
-        return _Words(describe_part(path, inversion.work, rows=0), len(found.counts), len(found.words))
+        part = describe_part(path, inversion.work, rows=0)
+        return _Words(part, len(found.counts), len(found.words), taken)
 
     return inversion.words_step(unit).run(work)
 
@@ -195,7 +212,8 @@ def _join_vocabularies(inversion: Inversion, words: Sequence[_Words]) -> _Vocabu
     numbers[order] = np.arange(len(order), dtype=np.uint32)
     sentences = sum(unit.sentences for unit in words)
     by_number = holding[order]
-    dense = int(np.searchsorted(-by_number, -inversion.dense_share * sentences, "left"))
+    shares = -np.array([inversion.dense_share, inversion.common_share]) * sentences
+    dense, common = np.maximum.accumulate(np.searchsorted(-by_number, shares, "left")).tolist()
     path = inversion.work / "vocabulary.arrow"
     arrays = {
         "words": joined["word"].combine_chunks(),
@@ -203,7 +221,7 @@ def _join_vocabularies(inversion: Inversion, words: Sequence[_Words]) -> _Vocabu
         "holding": by_number.astype(np.uint32),
     }
     write_atomically(path, lambda temporary: save_arrays(temporary, arrays))
-    sizes = Sizes(sentences, 0, len(numbers), sum(unit.words for unit in words), dense)
+    sizes = Sizes(sentences, 0, len(numbers), sum(unit.words for unit in words), dense, common - dense)
     return _Vocabulary(describe_part(path, inversion.work, rows=0), sizes)
 
 
@@ -230,43 +248,51 @@ def _invert(inversion: Inversion, vocabulary: _Vocabulary, unit: SentenceUnit) -
         )
         sizes = vocabulary.sizes
         arrays = invert(
-            found.words.copy(),
+            found.words,
             found.counts,
             found.sentences,
             numbers,
             norms(sizes.words, sizes.sentences),
             sizes.dense,
+            sizes.common,
         )
         path = inversion.work / f"lists-{unit.number:05d}.arrow"
-        named = dict(zip(_UNIT_ARRAYS, arrays, strict=True))
-        named["dense"] = named["dense"].ravel()
+        named = {name: array.ravel() for name, array in zip(_UNIT_ARRAYS, arrays, strict=True)}
         write_atomically(path, lambda temporary: save_arrays(temporary, named))
         return _Lists(
-            describe_part(path, inversion.work, rows=0), len(found.counts), len(named["block_sentences"])
+            describe_part(path, inversion.work, rows=0), len(found.counts), len(named["block_places"])
         )
 
     return inversion.lists_step(vocabulary, unit).run(work)
 
 
 _UNIT_ARRAYS = (
-    "sentences",
+    "blocks",
     "block_places",
-    "block_sentences",
+    "identities",
+    "identity_places",
     "dense",
+    "common",
+    "common_ends",
+    "common_sizes",
     "list_numbers",
     "list_places",
     "list_blocks",
     "lists",
 )
 
+_PADDING = np.zeros(SPARE, np.uint8)
+
 
 def _write_vocabulary(file: Path, folder: Path) -> None:
     arrays = load_arrays(file)
     coded, places = code_vocabulary(*_bytes_of(arrays["words"]), GROUP)
-    _write(folder, "vocabulary", (coded, np.zeros(LONGEST_NUMBER, np.uint8)))
-    places.tofile(folder / "vocabulary_places.bin")
-    arrays["numbers"].to_numpy().tofile(folder / "numbers.bin")
-    arrays["holding"].to_numpy().tofile(folder / "holding.bin")
+    _write(folder, "vocabulary", (coded, _PADDING))
+    _write(folder, "vocabulary_places", [places])
+    _write(folder, "numbers", [arrays["numbers"].to_numpy()])
+    holding = arrays["holding"].to_numpy().astype(np.int64)
+    firsts = np.flatnonzero(np.diff(holding, prepend=-1))
+    _write(folder, "holding", [np.stack([holding[firsts], firsts], axis=1)])
 
 
 def _join(inversion: Inversion, lists: Sequence[_Lists], sizes: Sizes, folder: Path) -> None:
@@ -275,32 +301,52 @@ def _join(inversion: Inversion, lists: Sequence[_Lists], sizes: Sizes, folder: P
         {name: array.to_numpy() for name, array in load_arrays(inversion.work / unit.file.file).items()}
         for unit in lists
     ]
-    padding = np.zeros(LONGEST_NUMBER, np.uint8)
-    _write(folder, "sentences", (*(unit["sentences"] for unit in units), padding))
-    _write(folder, "block_sentences", (unit["block_sentences"] for unit in units))
-    starts = np.cumsum([0, *(len(unit["sentences"]) for unit in units)])
-    places = (unit["block_places"][:-1] + start for unit, start in zip(units, starts, strict=False))
-    _write(folder, "block_places", (*places, starts[-1:]))
-    _write(
-        folder,
-        "dense",
-        (unit["dense"].reshape(sizes.dense, -1)[word] for word in range(sizes.dense) for unit in units),
-    )
-    places_of_lists = [np.zeros(1, np.int64)]
+    for name, begins in (("blocks", "block_places"), ("identities", "identity_places")):
+        _write(folder, name, (*(unit[name] for unit in units), _PADDING))
+        starts = np.cumsum([0, *(len(unit[name]) for unit in units)])
+        moved = (unit[begins] + start for unit, start in zip(units, starts, strict=False))
+        _write(folder, begins, (*moved, starts[-1:]))
+    rows = (unit["dense"].reshape(sizes.dense, -1)[word] for word in range(sizes.dense) for unit in units)
+    _write(folder, "dense", rows)
+    _join_common(units, sizes.common, folder)
+    places_of_lists, written = [], 0
     with (folder / "lists.bin").open("wb") as file:
-        for joined, ends in _joined_lists(units, sizes):
+        for joined, places in _joined_lists(units, sizes):
             file.write(joined.data)
-            places_of_lists.append(ends + places_of_lists[-1][-1])
-        file.write(padding.data)
-    _write(folder, "list_places", places_of_lists)
+            places_of_lists.append(places + written)
+            written += len(joined)
+        file.write(_PADDING.data)
+    _write(folder, "list_places", [*places_of_lists, np.array([written])])
+
+
+def _join_common(units: Sequence[dict[str, npt.NDArray[Any]]], words: int, folder: Path) -> None:
+    """Write the entries of every common word, unit by unit, where each word's begin, and where each stretch ends."""
+    sizes = np.array([unit["common_sizes"] for unit in units], np.int64).reshape(len(units), words)
+    _write(folder, "common_places", [np.cumsum([0, *sizes.sum(axis=0)], dtype=np.int64)])
+    before = np.cumsum(sizes, axis=0) - sizes
+    if (before + sizes).max(initial=0) >= 1 << 32:
+        raise ValueError("the entries of one word take more than 4 GB; cut the corpus into several")
+    ends = (
+        unit["common_ends"].reshape(words, -1)[word] + before[number, word].astype(np.uint32)
+        for word in range(words)
+        for number, unit in enumerate(units)
+    )
+    _write(folder, "common_ends", ends)
+    firsts = np.cumsum(sizes, axis=1) - sizes
+    data = (
+        unit["common"][firsts[number, word] : firsts[number, word] + sizes[number, word]]
+        for word in range(words)
+        for number, unit in enumerate(units)
+    )
+    _write(folder, "common", (*data, _PADDING))
 
 
 def _joined_lists(
     units: Sequence[dict[str, npt.NDArray[Any]]], sizes: Sizes
 ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
-    """Yield the lists of some words one after the other, and where each ends."""
-    first_blocks = np.cumsum([0, *(len(unit["block_sentences"]) for unit in units)])
-    first = sizes.dense
+    """Yield the lists of some words one after the other, and where every `GROUP`th begins."""
+    first_blocks = np.cumsum([0, *(len(unit["block_places"]) for unit in units)])
+    first = sizes.dense + sizes.common
     for last in _word_ranges(units, sizes):
         slices = [
             _words_between(unit, first, last, int(block))
@@ -310,13 +356,11 @@ def _joined_lists(
         latest = np.zeros(last - first, np.int64)
         for part in slices:
             measure_lists(first, lengths, latest, *part)
-        ends = np.cumsum(lengths)
-        joined = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
-        places = ends - lengths
+        joined, starts, places = lay_out_lists(lengths, GROUP)
         latest[:] = 0
         for part in slices:
-            join_lists(joined, first, places, latest, *part)
-        yield joined, ends
+            join_lists(joined, first, starts, latest, *part)
+        yield joined, places
         first = last
 
 
@@ -336,7 +380,7 @@ def _words_between(unit: dict[str, npt.NDArray[Any]], first: int, last: int, blo
 def _word_ranges(units: Sequence[dict[str, npt.NDArray[Any]]], sizes: Sizes) -> Iterator[int]:
     """Yield the ends of ranges of words whose lists take some megabytes together."""
     step = 1 << 12
-    bounds = np.arange(sizes.dense, sizes.terms + step, step)
+    bounds = np.arange(sizes.dense + sizes.common, sizes.terms + step, step)
     bytes_before = np.zeros(len(bounds), np.int64)
     for unit in units:
         bytes_before += unit["list_places"][np.searchsorted(unit["list_numbers"], bounds)]

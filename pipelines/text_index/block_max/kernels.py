@@ -1,30 +1,41 @@
-"""The compiled part of a search: bounds added up window by window, blocks scored, the best paragraphs kept.
-
-Numba compiles these functions once a machine and keeps them beside this file, or in the user's cache folder.
-They hold no lock of Python, so that threads search side by side.
-"""
+"""The compiled part of a search: bounds added up window by window, blocks scored, the best paragraphs kept."""
 
 # Types of compiled functions are inferred from their arguments.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit
+import numpy.typing as npt
 
-__all__ = ["BLOCK", "LONGEST_NUMBER", "WINDOW", "bounds_of_string", "find_terms", "search_windows"]
+from pipelines.text_index.block_max.block_scores import (
+    SLACK,
+    bytes_of_stretch,
+    keep_best,
+    score_block,
+    score_window,
+)
+from pipelines.text_index.block_max.coding import (
+    BLOCK,
+    LEVELS,
+    MANY,
+    SPARE,
+    STRETCH,
+    compiled,
+    entry_end,
+    lean,
+    read_number,
+)
 
-BLOCK = 8
-"""Sentences of a block."""
-WINDOW = 1 << 14
-"""Blocks whose bounds are added up at once: their sums stay in the first cache."""
-LONGEST_NUMBER = 16
-"""Bytes behind the last number in a file of numbers, so that damaged ones are never read past its end."""
-CHUNK = 64
+__all__ = ["Best", "CodedQueries", "bounds_of_string", "search_windows"]
+
+WINDOW = 1 << 12
+"""Blocks whose bounds are added up at once, some stretches: their sums stay in the first cache."""
+CHUNK = 32
 """Blocks of which the largest sum is looked at first."""
-SENTENCE_BITS = 12
-"""`kc_schema.tables.SENTENCES_PER_PARAGRAPH` as a power of two."""
-BIN_BITS = 6
+BIN_BITS = 7
 BINS = 1 << (16 - BIN_BITS)
 AT_ONCE = 24
 """Blocks with the largest sums so far that are scored as soon as they are seen, or twice the hits wanted."""
@@ -32,196 +43,45 @@ LATER = 1 << 14
 """Blocks of a query that wait to be scored until most are known to be needless."""
 FEW_WORDS = 128
 """Up to so many words, a block that holds one of them has a sum above 0."""
-
-_compiled = njit(cache=True, nogil=True, boundscheck=False)
-
-
-@_compiled
-def _varint(data, place):
-    """Return the number that stands at `place`, seven bits a byte, and the place behind it."""
-    byte = data[place]
-    value = np.int64(byte & 127)
-    place += 1
-    shift = 7
-    while byte & 128 and shift < 63:
-        byte = data[place]
-        value |= np.int64(byte & 127) << shift
-        shift += 7
-        place += 1
-    return value, place
+BLOCKWISE_WORDS = 64
+"""With more words, all blocks of a window are scored together, so that every entry is read once."""
+MOST_SAVED = 1 << 22
+"""Places in lists that are kept for the blocks that wait; where there are more, no block waits."""
 
 
-@_compiled
-def _length_class(length):
-    if length < 40:
-        return length
-    rest = length - 24
-    shift = 0
-    while rest >> shift >= 16:
-        shift += 1
-    return 24 + (((shift + 1) << 3) | ((rest >> shift) & 7))
+class CodedQueries(NamedTuple):
+    """Several queries, as they are searched together."""
+
+    places: npt.NDArray[np.int64]
+    """Where the words of each query begin in the next two; one more for the end."""
+    terms: npt.NDArray[np.int64]
+    """Numbers of the words, ascending within a query."""
+    weights: npt.NDArray[np.float32]
+    """idf (k1 + 1) times the frequency in the query."""
 
 
-@_compiled
-def _rounded(score):
-    """Return a score above 0 with five significant digits, as `ranking.rounded` does."""
-    exponent = np.int64(np.floor(np.log10(score))) - 4
-    for _ in range(2):
-        if exponent < 0:
-            mantissa = np.rint(score * 10.0 ** (-exponent))
-        else:
-            mantissa = np.rint(score / 10.0**exponent)
-        if mantissa >= 100000.0:
-            exponent += 1
-        elif mantissa < 10000.0:
-            exponent -= 1
-        else:
-            break
-    return mantissa / 10.0 ** (-exponent) if exponent < 0 else mantissa * 10.0**exponent
+class Best(NamedTuple):
+    """The best sentences of the best paragraphs so far, and what was done for them."""
+
+    scores: npt.NDArray[np.float64]
+    """[queries, k], in no order."""
+    sentences: npt.NDArray[np.int64]
+    """[queries, k]: their ids."""
+    kept: npt.NDArray[np.int64]
+    """Of each query, how many there are; -1 where the index is damaged."""
+    worst: npt.NDArray[np.int64]
+    """Of each query, the place of the last one in order."""
+    scored: npt.NDArray[np.int64]
+    """Of each query, the blocks whose sentences were scored."""
 
 
-@_compiled
-def _keep(score, sentence, k, scores, sentences, kept, worst):
-    """Keep a sentence if it is among the best of the best `k` paragraphs; return how many are kept, and the worst."""
-    if kept == k and (score < scores[worst] or (score == scores[worst] and sentence > sentences[worst])):
-        return kept, worst
-    paragraph = sentence >> SENTENCE_BITS
-    place = -1
-    for other in range(kept):
-        if sentences[other] >> SENTENCE_BITS == paragraph:
-            if score < scores[other] or (score == scores[other] and sentence > sentences[other]):
-                return kept, worst
-            place = other
-            break
-    if place < 0:
-        if kept < k:
-            place = kept
-            kept += 1
-        else:
-            place = worst
-    scores[place] = score
-    sentences[place] = sentence
-    worst = 0
-    for other in range(1, kept):
-        if scores[other] < scores[worst] or (
-            scores[other] == scores[worst] and sentences[other] > sentences[worst]
-        ):
-            worst = other
-    return kept, worst
-
-
-@_compiled
-def _score_block(data, place, end, sentence, slots, terms, weights, norms, k, scores, sentences, kept, worst):
-    """Score all sentences of a block by the words of a query, and keep the best.
-
-    Returns how many paragraphs are kept, and the worst; -1 where the block is damaged.
-    """
-    mask = len(slots) - 1
-    first = True
-    if place < 0 or end + LONGEST_NUMBER > len(data):
-        return -1, worst
-    while place < end:
-        header, place = _varint(data, place)
-        count = header >> 1
-        if header & 1:
-            step, place = _varint(data, place)
-            position, place = _varint(data, place)
-            sentence = (((sentence >> SENTENCE_BITS) + step) << SENTENCE_BITS) | position
-        elif not first:
-            sentence += 1
-        first = False
-        norm = norms[_length_class(count)]
-        score = 0.0
-        term = np.int64(0)
-        slot = -1
-        frequency = np.float32(0)
-        for _ in range(count):
-            if place >= end:
-                return -1, worst
-            # One and two bytes without a branch, which no processor could foretell.
-            byte = np.int64(data[place])
-            follows = byte >> 7
-            following = np.int64(data[place + follows])
-            gap = (byte & 127) | ((following & 127) << 7) & -follows
-            place += 1 + follows
-            if follows & (following >> 7):
-                shift = 14
-                while shift < 63:
-                    byte = np.int64(data[place])
-                    place += 1
-                    gap |= (byte & 127) << shift
-                    if byte < 128:
-                        break
-                    shift += 7
-            if gap == 0:
-                frequency += np.float32(1)
-                continue
-            if slot >= 0:
-                score += weights[slot] * (frequency / (frequency + norm))
-                slot = -1
-            term += gap
-            at = term & mask
-            while slots[at]:
-                if terms[slots[at] - 1] == term:
-                    slot = np.int64(slots[at] - 1)
-                    frequency = np.float32(1)
-                    break
-                at = (at + 1) & mask
-        if slot >= 0:
-            score += weights[slot] * (frequency / (frequency + norm))
-        # Rounding takes longer than all of the above; it adds less than 5.2e-5 of a score.
-        if score > 0 and (kept < k or score > scores[worst] * (1 - 5.2e-5)):
-            kept, worst = _keep(_rounded(score), sentence, k, scores, sentences, kept, worst)
-    return kept, worst
-
-
-@_compiled
-def _score_for(
-    query,
-    block,
-    data,
-    block_places,
-    block_sentences,
-    slots,
-    terms,
-    weights,
-    query_places,
-    norms,
-    k,
-    scores,
-    sentences,
-    kept,
-    worst,
-    work,
-):
-    """Score a block for one of several queries and count it; return False where the block is damaged."""
-    first, last = query_places[query], query_places[query + 1]
-    work[query] += 1
-    kept[query], worst[query] = _score_block(
-        data,
-        block_places[block],
-        block_places[block + 1],
-        block_sentences[block],
-        slots[query],
-        terms[first:last],
-        weights[first:last],
-        norms,
-        k,
-        scores[query],
-        sentences[query],
-        kept[query],
-        worst[query],
-    )
-    return kept[query] >= 0
-
-
-@_compiled
+@lean
 def _add_dense(sums, bounds, weight):
     for place in range(len(sums)):
         sums[place] += np.uint16((np.uint32(bounds[place]) * np.uint32(weight)) >> np.uint32(8))
 
 
-@_compiled
+@lean
 def _largest(sums):
     largest = np.uint16(0)
     for place in range(len(sums)):
@@ -229,222 +89,355 @@ def _largest(sums):
     return largest
 
 
-@_compiled
-def _add_list(sums, start, data, place, end, block, weight):
+@lean
+def _add_common(sums, start, data, place, end, step):
+    """Add the bounds of a common word's entries in a stretch that begins at `start` in the window."""
+    while place < end:
+        block = start + np.int64(data[place])
+        code = data[place + 1]
+        if code < MANY:
+            bound = LEVELS[code >> 3]
+            place += 2
+        else:
+            bound = data[place + 2]
+            place = entry_end(data, place + 1)
+        sums[block] += np.uint16((np.uint32(bound) * np.uint32(step)) >> np.uint32(8))
+
+
+@lean
+def _add_list(sums, start, data, place, end, block, step):
     """Add the bounds of a list's entries in the window that begins at block `start`.
 
     `block` is that of the entry before `place`; returned are the place behind the last entry added, and its block.
     """
     stop = start + len(sums)
     while place < end:
-        gap = np.int64(data[place])
-        behind = place + 1
-        if gap & 128:
-            gap &= 127
-            shift = 7
-            while shift < 63:
-                byte = data[behind]
-                behind += 1
-                gap |= np.int64(byte & 127) << shift
-                if byte < 128:
-                    break
-                shift += 7
+        gap, behind = read_number(data, place)
         if gap < 0 or block + gap >= stop:
             break
         block += gap
-        sums[block - start] += np.uint16((np.uint32(data[behind]) * np.uint32(weight)) >> np.uint32(8))
-        place = behind + 1
+        code = data[behind]
+        bound = LEVELS[code >> 3] if code < MANY else data[behind + 1]
+        sums[block - start] += np.uint16((np.uint32(bound) * np.uint32(step)) >> np.uint32(8))
+        place = entry_end(data, behind)
     return place, block
 
 
-@_compiled
-def _fill_slots(slots, terms):
-    mask = len(slots) - 1
+@lean
+def _add_up(index, sums, start, terms, steps, list_places, list_ends, list_blocks):
+    """Add up the bounds of all words of a query in a window; its places in lists are moved on."""
+    n_dense = index.dense.shape[0]
+    n_common = index.common_ends.shape[0]
+    sums[:] = 0
     for number in range(len(terms)):
-        at = terms[number] & mask
-        while slots[at]:
-            at = (at + 1) & mask
-        slots[at] = number + 1
+        term = terms[number]
+        if term < n_dense:
+            _add_dense(sums, index.dense[term, start : start + len(sums)], steps[number])
+        elif term < n_dense + n_common:
+            for stretch in range(start // STRETCH, (start + len(sums)) // STRETCH):
+                place, end = bytes_of_stretch(
+                    index.common, index.common_places, index.common_ends, term - n_dense, stretch
+                )
+                _add_common(sums, stretch * STRETCH - start, index.common, place, end, steps[number])
+        else:
+            list_places[number], list_blocks[number] = _add_list(
+                sums,
+                start,
+                index.lists,
+                list_places[number],
+                list_ends[number],
+                list_blocks[number],
+                steps[number],
+            )
 
 
-@_compiled
-def search_windows(
-    data,
-    block_places,
-    block_sentences,
-    dense,
-    lists,
-    list_places,
-    norms,
-    query_places,
-    query_terms,
-    query_weights,
-    k,
-    scores,
-    sentences,
-    kept,
-    work,
-):
-    """Find the best sentences of the best `k` paragraphs for several queries.
+@lean
+def _scale(weights, steps):
+    """Put what a bound of 255 / 256 adds to a sum, for each word, into `steps`; return the sum of a score of 1.
+
+    It is 0 where sums of 16 bits cannot tell blocks apart.
+    """
+    words = len(weights)
+    total = 0.0
+    for weight in weights:
+        total += weight
+    least = 256 if words <= FEW_WORDS else 0
+    room = 65535.0 - words * max(least, 1)
+    scale = room / total if room > 1024 and total > 0 else 0.0
+    for number in range(words):
+        step = np.ceil(weights[number] * scale * (256.0 / 255.0))
+        steps[number] = min(max(step, least), 65535.0) if scale > 0 else 0
+    return scale
+
+
+@compiled
+def _lists_of(index, terms, group, places, ends):
+    """Put where the lists of words begin and end into `places` and `ends`; return whether all are whole.
+
+    `group`: lists to a place.
+    """
+    first = index.dense.shape[0] + index.common_ends.shape[0]
+    for number in range(len(terms)):
+        listed = terms[number] - first
+        if listed < 0:
+            continue
+        place = index.list_places[listed // group]
+        for _ in range(listed % group + 1):
+            if not 0 <= place <= len(index.lists) - SPARE:
+                return False
+            size, start = read_number(index.lists, place)
+            place = start + size
+        if size < 0 or place > len(index.lists) - SPARE:
+            return False
+        places[number], ends[number] = start, place
+    return True
+
+
+@compiled
+def search_windows(index, norms, queries, group, best):
+    """Find the best sentences of the best paragraphs for several queries.
 
     Args:
-        query_places: where the words of each query begin in the next two.
-        query_terms: numbers of the words, from 1, ascending within a query.
-        query_weights: idf (k1 + 1) times the frequency in the query.
-        scores, sentences: of each query, `k` places for the results, in no order.
-        kept: of each query, how many results there are.
-        work: blocks scored, of each query.
+        index: the `files.Arrays`.
+        norms: `scoring.norms`.
+        queries: `CodedQueries`.
+        group: `files.GROUP`.
+        best: `Best`, is filled.
 
     Returns:
         whether all went well; False where the arrays are damaged.
     """
-    blocks = len(block_sentences)
-    queries = len(query_places) - 1
-    n_dense = dense.shape[0]
-    most = 1
-    for query in range(queries):
-        most = max(most, query_places[query + 1] - query_places[query])
-    size = 16
-    while size < 8 * most:
-        size *= 2
-    slots = np.zeros((queries, size), np.int32)
-    scales = np.zeros(queries)
-    steps = np.zeros(len(query_terms), np.uint16)
-    places = np.zeros(len(query_terms), np.int64)
-    before = np.zeros(len(query_terms), np.int64)
-    worst = np.zeros(queries, np.int64)
-    for query in range(queries):
-        first, last = query_places[query], query_places[query + 1]
-        _fill_slots(slots[query], query_terms[first:last])
-        total = 0.0
-        for word in range(first, last):
-            total += query_weights[word]
-            term = query_terms[word] - 1
-            if term >= n_dense:
-                places[word] = list_places[term - n_dense]
-                end = list_places[term - n_dense + 1]
-                if not 0 <= places[word] <= end <= len(lists) - LONGEST_NUMBER:
-                    return False
-        least = 256 if last - first <= FEW_WORDS else 0
-        room = 65535.0 - (last - first) * max(least, 1)
-        scales[query] = room / total if room > 1024 and total > 0 else 0.0
-        for word in range(first, last):
-            step = np.ceil(query_weights[word] * scales[query] * (256.0 / 255.0))
-            steps[word] = min(max(step, least), 65535.0) if scales[query] > 0 else 0
+    blocks = len(index.block_places) - 1
+    n_words = len(queries.terms)
+    n_queries = len(queries.places) - 1
+    windows = (blocks + WINDOW - 1) // WINDOW
+    k = best.scores.shape[1]
+    list_places = np.zeros(n_words, np.int64)
+    list_ends = np.zeros(n_words, np.int64)
+    list_blocks = np.zeros(n_words, np.int64)
+    if not _lists_of(index, queries.terms, group, list_places, list_ends):
+        return False
+    steps = np.zeros(n_words, np.uint16)
+    scales = np.zeros(n_queries)
+    for query in range(n_queries):
+        first, last = queries.places[query], queries.places[query + 1]
+        scales[query] = _scale(queries.weights[first:last], steps[first:last])
+    saves = windows * n_words <= MOST_SAVED
+    saved_places = np.empty((windows if saves else 1, n_words), np.int64)
+    saved_blocks = np.empty((windows if saves else 1, n_words), np.int64)
     all_sums = np.zeros(WINDOW, np.uint16)
-    histograms = np.zeros((queries, BINS), np.int32)
-    later_blocks = np.empty((queries, LATER), np.int64)
-    later_sums = np.empty((queries, LATER), np.uint16)
-    n_later = np.zeros(queries, np.int64)
+    histograms = np.zeros((n_queries, BINS), np.int32)
+    later_blocks = np.empty((n_queries, LATER), np.int64)
+    later_sums = np.empty((n_queries, LATER), np.uint16)
+    n_later = np.zeros(n_queries, np.int64)
+    candidates = np.empty(WINDOW, np.int64)
+    found = np.zeros(BLOCK)
+    frequencies = np.zeros(BLOCK, np.int64)
+    own_norms = np.empty(BLOCK, np.float32)
     at_once = max(AT_ONCE, 2 * k)
-    for start in range(0, blocks, WINDOW):
-        stop = min(start + WINDOW, blocks)
-        sums = all_sums[: stop - start]
-        for query in range(queries):
-            first, last = query_places[query], query_places[query + 1]
-            words = last - first
-            if words == 0:
+    for window in range(windows):
+        start = window * WINDOW
+        sums = all_sums[: min(WINDOW, blocks - start)]
+        row = window if saves else 0
+        saved_places[row] = list_places
+        saved_blocks[row] = list_blocks
+        for query in range(n_queries):
+            first, last = queries.places[query], queries.places[query + 1]
+            if first == last:
                 continue
-            sums[:] = 0
-            for word in range(first, last):
-                term = query_terms[word] - 1
-                if term < n_dense:
-                    _add_dense(sums, dense[term, start:stop], steps[word])
-                else:
-                    places[word], before[word] = _add_list(
-                        sums,
-                        start,
-                        lists,
-                        places[word],
-                        list_places[term - n_dense + 1],
-                        before[word],
-                        steps[word],
-                    )
-            needed = _needed(kept[query], k, scores[query, worst[query]], scales[query], words)
-            if not _count_sums(sums, needed, histograms[query]):
+            _add_up(
+                index,
+                sums,
+                start,
+                queries.terms[first:last],
+                steps[first:last],
+                list_places[first:last],
+                list_ends[first:last],
+                list_blocks[first:last],
+            )
+            needed = _needed(best, query, scales[query], last - first)
+            n_candidates = _collect(sums, needed, histograms[query], candidates)
+            if n_candidates == 0:
+                continue
+            if last - first > BLOCKWISE_WORDS:
+                if not _score_all(
+                    index,
+                    norms,
+                    queries,
+                    list_ends,
+                    saved_places[row],
+                    saved_blocks[row],
+                    start,
+                    sums,
+                    query,
+                    needed,
+                    best,
+                ):
+                    return False
                 continue
             # Blocks with the largest sums so far are scored at once, which raises what is needed; most of the others
             # never need to be.
             cut = max(_cut(histograms[query], at_once), needed)
             for turn in range(2):
-                for chunk in range(0, stop - start, CHUNK):
-                    end = min(chunk + CHUNK, stop - start)
-                    if _largest(sums[chunk:end]) < needed:
+                for place in candidates[:n_candidates]:
+                    if sums[place] < needed or (sums[place] >= cut) != (turn == 0):
                         continue
-                    for place in range(chunk, end):
-                        if sums[place] < needed or (sums[place] >= cut) != (turn == 0):
-                            continue
-                        block = start + place
-                        if turn == 1 and n_later[query] < LATER:
-                            later_blocks[query, n_later[query]] = block
-                            later_sums[query, n_later[query]] = sums[place]
-                            n_later[query] += 1
-                            continue
-                        if not _score_for(
-                            query,
-                            block,
-                            data,
-                            block_places,
-                            block_sentences,
-                            slots,
-                            query_terms,
-                            query_weights,
-                            query_places,
-                            norms,
-                            k,
-                            scores,
-                            sentences,
-                            kept,
-                            worst,
-                            work,
-                        ):
-                            return False
-                        needed = _needed(kept[query], k, scores[query, worst[query]], scales[query], words)
-    for query in range(queries):
-        first, last = query_places[query], query_places[query + 1]
-        order = np.argsort(later_sums[query, : n_later[query]])
-        for number in range(n_later[query] - 1, -1, -1):
-            place = order[number]
-            score = scores[query, worst[query]]
-            if later_sums[query, place] < _needed(kept[query], k, score, scales[query], last - first):
+                    if turn == 1 and saves and n_later[query] < LATER:
+                        later_blocks[query, n_later[query]] = start + place
+                        later_sums[query, n_later[query]] = sums[place]
+                        n_later[query] += 1
+                        continue
+                    if not _score(
+                        index,
+                        norms,
+                        queries,
+                        list_ends,
+                        saved_places[row],
+                        saved_blocks[row],
+                        start + place,
+                        query,
+                        found,
+                        frequencies,
+                        own_norms,
+                        best,
+                    ):
+                        return False
+                    needed = _needed(best, query, scales[query], last - first)
+    for query in range(n_queries):
+        words = queries.places[query + 1] - queries.places[query]
+        needed = _needed(best, query, scales[query], words)
+        n_left = _drop_needless(later_blocks[query], later_sums[query], n_later[query], needed)
+        order = np.argsort(later_sums[query, :n_left])
+        for number in range(n_left - 1, -1, -1):
+            if later_sums[query, order[number]] < _needed(best, query, scales[query], words):
                 break
-            if not _score_for(
-                query,
-                later_blocks[query, place],
-                data,
-                block_places,
-                block_sentences,
-                slots,
-                query_terms,
-                query_weights,
-                query_places,
+            block = later_blocks[query, order[number]]
+            row = block // WINDOW
+            if not _score(
+                index,
                 norms,
-                k,
-                scores,
-                sentences,
-                kept,
-                worst,
-                work,
+                queries,
+                list_ends,
+                saved_places[row],
+                saved_blocks[row],
+                block,
+                query,
+                found,
+                frequencies,
+                own_norms,
+                best,
             ):
                 return False
     return True
 
 
-@_compiled
-def _count_sums(sums, needed, histogram):
-    """Count the sums that are large enough in a histogram; return how many there are."""
+@lean
+def _drop_needless(blocks, sums, count, needed):
+    """Move the blocks whose sums are still large enough to the front; return how many there are."""
+    left = 0
+    for number in range(count):
+        if sums[number] >= needed:
+            blocks[left] = blocks[number]
+            sums[left] = sums[number]
+            left += 1
+    return left
+
+
+@lean
+def _score(
+    index,
+    norms,
+    queries,
+    list_ends,
+    list_places,
+    list_blocks,
+    block,
+    query,
+    found,
+    frequencies,
+    own_norms,
+    best,
+):
+    """Score the sentences of a block for a query, and keep the best; return False where the index is damaged."""
+    first, last = queries.places[query], queries.places[query + 1]
+    whole = score_block(
+        index,
+        norms,
+        queries.terms[first:last],
+        queries.weights[first:last],
+        list_places[first:last],
+        list_ends[first:last],
+        list_blocks[first:last],
+        block,
+        frequencies,
+        own_norms,
+        found,
+    )
+    return whole and _keep(index, block, found, query, best)
+
+
+@lean
+def _keep(index, block, found, query, best):
+    best.scored[query] += 1
+    best.kept[query], best.worst[query] = keep_best(
+        index,
+        block,
+        found,
+        best.scores.shape[1],
+        best.scores[query],
+        best.sentences[query],
+        best.kept[query],
+        best.worst[query],
+    )
+    return best.kept[query] >= 0
+
+
+@compiled
+def _score_all(index, norms, queries, list_ends, list_places, list_blocks, start, sums, query, needed, best):
+    """Score all blocks of a window whose sums are large enough; return False where the index is damaged."""
+    first, last = queries.places[query], queries.places[query + 1]
+    found = np.empty((len(sums), BLOCK))
+    whole = score_window(
+        index,
+        norms,
+        queries.terms[first:last],
+        queries.weights[first:last],
+        list_places[first:last],
+        list_ends[first:last],
+        list_blocks[first:last],
+        start,
+        sums,
+        needed,
+        found,
+    )
+    if not whole:
+        return False
+    for block in range(len(sums)):
+        if sums[block] >= needed and not _keep(index, start + block, found[block], query, best):
+            return False
+    return True
+
+
+@lean
+def _collect(sums, needed, histogram, candidates):
+    """Put the places of the sums that are large enough into `candidates`, and count them in a histogram.
+
+    Returns:
+        how many there are.
+    """
     count = 0
     for chunk in range(0, len(sums), CHUNK):
-        part = sums[chunk : min(chunk + CHUNK, len(sums))]
-        if _largest(part) >= needed:
-            for place in range(len(part)):
-                if part[place] >= needed:
-                    histogram[part[place] >> BIN_BITS] += 1
-                    count += 1
+        if _largest(sums[chunk : chunk + CHUNK]) < needed:
+            continue
+        for place in range(chunk, chunk + CHUNK):
+            if sums[place] >= needed:
+                histogram[sums[place] >> BIN_BITS] += 1
+                candidates[count] = place
+                count += 1
     return count
 
 
-@_compiled
+@lean
 def _cut(histogram, wanted):
     """Return a sum that about `wanted` of those in the histogram reach."""
     count = 0
@@ -455,19 +448,20 @@ def _cut(histogram, wanted):
     return 0
 
 
-@_compiled
-def _needed(kept, k, score, scale, words):
+@lean
+def _needed(best, query, scale, words):
     """Return the least sum of a block that may hold a sentence that is wanted.
 
     A score of the last one kept is rounded to five digits; each bound was rounded down by less than 1.
     """
     least = 1 if words <= FEW_WORDS and scale > 0 else 0
-    if kept < k or scale == 0:
+    if best.kept[query] < best.scores.shape[1] or scale == 0:
         return least
-    return max(np.int64(np.floor(score * (1 - 5.2e-5) * scale)) - words, least)
+    score = best.scores[query, best.worst[query]]
+    return max(np.int64(np.floor(score * (1 - SLACK) * scale)) - words, least)
 
 
-@_compiled
+@lean
 def bounds_of_string(page, number):
     """Return where a string of a page of plain values begins and ends; -1, -1 where the page is too short."""
     place = 0
@@ -486,46 +480,3 @@ def bounds_of_string(page, number):
         number -= 1
         place += size
     return -1, -1
-
-
-@_compiled
-def find_terms(data, group_places, group_size, count, wanted, wanted_places, found):
-    """Find words in the sorted, front-coded vocabulary; `found` gets their places in its order, or -1."""
-    word = np.zeros(1 << 16, np.uint8)
-    for number in range(len(wanted_places) - 1):
-        target = wanted[wanted_places[number] : wanted_places[number + 1]]
-        found[number] = -1
-        low, high = 0, len(group_places) - 1  # the last group whose first word is not above the target
-        while low < high:
-            middle = (low + high) // 2
-            place = group_places[middle]
-            _, place = _varint(data, place)
-            size, place = _varint(data, place)
-            if _compare(data[place : place + size], target) <= 0:
-                low = middle + 1
-            else:
-                high = middle
-        if low == 0:
-            continue
-        place = group_places[low - 1]
-        term = (low - 1) * group_size
-        for at in range(term, min(term + group_size, count)):
-            shared, place = _varint(data, place)
-            size, place = _varint(data, place)
-            if size > len(data) - place or shared + size > len(word):
-                break
-            word[shared : shared + size] = data[place : place + size]
-            place += size
-            order = _compare(word[: shared + size], target)
-            if order >= 0:
-                if order == 0:
-                    found[number] = at
-                break
-
-
-@_compiled
-def _compare(one, other):
-    for place in range(min(len(one), len(other))):
-        if one[place] != other[place]:
-            return -1 if one[place] < other[place] else 1
-    return len(one) - len(other)

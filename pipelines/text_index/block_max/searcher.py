@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.text_index.block_max.files import GROUP, Arrays, Sizes
-from pipelines.text_index.block_max.kernels import find_terms, search_windows
+from pipelines.text_index.block_max.kernels import Best, CodedQueries, search_windows
 from pipelines.text_index.block_max.scoring import norms, weights
+from pipelines.text_index.block_max.vocabulary import find_terms
 from pipelines.text_index.ranking import ScoredSentence
 
 __all__ = ["Searcher"]
@@ -35,7 +36,8 @@ class Searcher:
     def holding(self, words: Iterable[str]) -> dict[str, int]:
         """Return how many sentences hold each of the words that the index knows."""
         numbers = self._numbers(dict.fromkeys(words))
-        return {word: int(self._arrays.holding[number]) for word, number in numbers.items()}
+        found = self._holding(np.fromiter(numbers.values(), np.int64)).tolist()
+        return dict(zip(numbers, found, strict=True))
 
     def search(self, queries: Sequence[Words], k: int) -> list[list[ScoredSentence]]:
         """Return the best sentence of each of the best `k` paragraphs of every query, ordered as in `ranking`.
@@ -48,42 +50,24 @@ class Searcher:
             ValueError: the index is damaged.
         """
         k = max(1, min(k, self.sizes.sentences))
-        places, terms, term_weights = self._code(queries)
-        shape = (len(queries), k)
-        scores, sentences = np.zeros(shape), np.zeros(shape, np.int64)
-        kept, work = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
-        arrays = self._arrays
-        whole = search_windows(
-            arrays.sentences,
-            arrays.block_places,
-            arrays.block_sentences,
-            arrays.dense,
-            arrays.lists,
-            arrays.list_places,
-            self._norms,
-            places,
-            terms,
-            term_weights,
-            k,
-            scores,
-            sentences,
-            kept,
-            work,
+        count = len(queries)
+        best = Best(
+            np.zeros((count, k)),
+            np.zeros((count, k), np.int64),
+            *(np.zeros(count, np.int64) for _ in range(3)),
         )
+        whole = search_windows(self._arrays, self._norms, self._code(queries), GROUP, best)
         if not whole:
             raise ValueError(_DAMAGED)
-        self.blocks_scored += int(work.sum())
+        self.blocks_scored += int(best.scored.sum())
         found = []
-        for query, size in enumerate(kept.tolist()):
-            order = np.lexsort((sentences[query, :size], -scores[query, :size]))
-            best = zip(scores[query, order].tolist(), sentences[query, order].tolist(), strict=True)
-            found.append([ScoredSentence(score, sentence) for score, sentence in best])
+        for scores, sentences, size in zip(best.scores, best.sentences, best.kept.tolist(), strict=True):
+            order = np.lexsort((sentences[:size], -scores[:size]))
+            hits = zip(scores[order].tolist(), sentences[order].tolist(), strict=True)
+            found.append([ScoredSentence(score, sentence) for score, sentence in hits])
         return found
 
-    def _code(
-        self, queries: Sequence[Words]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return where the words of each query begin, the words' numbers from 1 (ascending), and their weights."""
+    def _code(self, queries: Sequence[Words]) -> CodedQueries:
         numbers = self._numbers({word: None for query in queries for word in query})
         places, terms, frequencies = [0], [], []
         for query in queries:
@@ -91,9 +75,15 @@ class Searcher:
             terms += [number for number, _ in known]
             frequencies += [count for _, count in known]
             places.append(len(terms))
-        number_of = np.array(terms, np.int64)
-        found = weights(self._arrays.holding[number_of].astype(np.int64), self.sizes.sentences)
-        return np.array(places, np.int64), number_of + 1, found * np.array(frequencies, np.float32)
+        coded = np.array(terms, np.int64)
+        found = weights(self._holding(coded), self.sizes.sentences)
+        return CodedQueries(np.array(places, np.int64), coded, found * np.array(frequencies, np.float32))
+
+    def _holding(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return how many sentences hold each of the words with these numbers."""
+        counts, firsts = self._arrays.holding.T
+        found: npt.NDArray[np.int64] = counts[np.searchsorted(firsts, numbers, "right") - 1]
+        return found
 
     def _numbers(self, words: dict[str, Any]) -> dict[str, int]:
         """Return the numbers of the words that the index knows."""

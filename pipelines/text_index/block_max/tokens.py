@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -10,18 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from kc_schema.store import open_parquet, read_footer
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import load_arrays, save_arrays
 from pipelines.text_index.block_max.inversion_kernels import count_holding
 from pipelines.text_index.indexed_rows import LeftOut
 
 __all__ = [
+    "RowsBefore",
     "SentenceUnit",
     "UnitWords",
     "load_words",
     "plan_units",
+    "read_batches",
     "read_sentences",
     "save_words",
     "split_into_words",
@@ -34,6 +36,16 @@ _BATCH_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class RowsBefore:
+    """Where an older snapshot has the rows of a unit, as far as it has them."""
+
+    files: tuple[Path, ...]
+    """The parts of its table of sentences with ids of the unit's range."""
+    same: bool
+    """Whether the unit's own part is one of the older snapshot, so that nothing in it has changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class SentenceUnit:
     """Some row groups of a part of the table of sentences: what one step of the build works on."""
 
@@ -43,6 +55,8 @@ class SentenceUnit:
     groups: int
     left_out: LeftOut = field(default_factory=LeftOut)
     """What tells which of its sentences are not indexed."""
+    before: RowsBefore | None = None
+    """Where an older index is at hand: what it was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +80,42 @@ def plan_units(
     *,
     rows: int = ROWS_PER_UNIT,
     left_out: Callable[[Path], LeftOut] = lambda _: LeftOut(),
+    before: Callable[[Path], RowsBefore | None] = lambda _: None,
 ) -> list[SentenceUnit]:
     """Cut the parts of the table of sentences into units of about so many rows; it depends on the files alone.
 
     Args:
         rows: sentences of a unit; it ends with the row group that reaches them.
         left_out: gives what tells which sentences of a part are not indexed.
+        before: gives where an older snapshot has the rows of a part.
     """
     units: list[SentenceUnit] = []
     for file in files:
-        metadata = pq.read_metadata(file)
+        metadata = read_footer(file)
         first = size = 0
         for group in range(metadata.num_row_groups):
             size += metadata.row_group(group).num_rows
             if size >= rows or group == metadata.num_row_groups - 1:
-                units.append(SentenceUnit(len(units), file, first, group + 1 - first, left_out(file)))
+                units.append(
+                    SentenceUnit(len(units), file, first, group + 1 - first, left_out(file), before(file))
+                )
                 first, size = group + 1, 0
     return units
 
 
 def read_sentences(unit: SentenceUnit) -> Iterator[tuple[npt.NDArray[np.int64], list[str]]]:
     """Yield ids and texts of a unit's sentences, some thousand at a time."""
+    for batch in read_batches(unit, ["sentence_id", "text"]):
+        yield batch["sentence_id"].to_numpy(), batch["text"].to_pylist()
+
+
+def read_batches(unit: SentenceUnit, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield columns (and perhaps others) of those of a unit's sentences that are indexed, some thousand at a time."""
     groups = list(range(unit.first_group, unit.first_group + unit.groups))
-    columns = list(dict.fromkeys(["sentence_id", "text", *unit.left_out.columns()]))
-    with pq.ParquetFile(unit.file) as file:
-        batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False)
-        for batch in unit.left_out.filter(batches):
-            yield batch["sentence_id"].to_numpy(), batch["text"].to_pylist()
+    wanted = list(dict.fromkeys([*columns, *unit.left_out.columns()]))
+    with open_parquet(unit.file) as file:
+        batches = file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False)
+        yield from unit.left_out.filter(batches)
 
 
 class _Numbers(dict[str, int]):

@@ -13,6 +13,7 @@ from pipelines.wikitext.templates.date_formats import (
     wants_day_first,
     write_date,
 )
+from pipelines.wikitext.templates.date_reading import read_moment
 from pipelines.wikitext.templates.registry import TemplateCall, template
 
 __all__: list[str] = []
@@ -92,11 +93,22 @@ def death_date_and_age(call: TemplateCall) -> str | None:
     """``{{death date and age|1954|6|7|1912|6|23}}`` -> ``June 7, 1954 (aged 41)``."""
     arguments = call.positional()
     if arguments and not arguments[0].isdecimal():
-        return arguments[0] or None
+        years = _years_between(_written_date(call.get("2")), _written_date(arguments[0]))
+        return f"{arguments[0]} (aged {years})" if arguments[0] and years else arguments[0] or None
     died, born = read_date(arguments[:3]), read_date(arguments[3:6])
     text = write_date(*died, day_first=wants_day_first(call))
     years = _years_between(born, died)
     return f"{text} (aged {years})" if text and years else text or None
+
+
+def _written_date(text: str) -> tuple[int | None, int | None, int | None]:
+    """Return year, month and day of a date as people write it; None for what it does not tell."""
+    moment = read_moment(text, None)
+    if moment is None:
+        return None, None, None
+    if text.strip().isdecimal():
+        return moment.year, None, None
+    return moment.year, moment.month, moment.day
 
 
 @template("death year and age", "death-year and age", "dya")
@@ -120,7 +132,7 @@ def age(call: TemplateCall) -> str | None:
     return _years_between(start, _today(call)) or None
 
 
-@template("death date and given age", "death year and given age")
+@template("death date and given age", "death-date and given age", "death year and given age")
 def death_date_and_given_age(call: TemplateCall) -> str | None:
     """``{{death date and given age|2009|1|1|99}}`` -> ``January 1, 2009 (aged 99)``."""
     arguments = call.positional()

@@ -197,7 +197,8 @@ class _Conversion:
         singular = request.values[-1].singular and not any(between.is_change for between in request.ranges)
         text = self._side(shown, singular, request.unit, symbol, linked, first=first)
         for value, unit in request.smaller:
-            text += " " + self._side([value.shown], value.singular, unit, symbol, linked, first=False)
+            joint = "-" if style.adjective and not symbol else " "
+            text += joint + self._side([value.shown], value.singular, unit, symbol, linked, first=False)
         return text
 
     def _spell(self, number: float, otherwise: str) -> str:

@@ -26,6 +26,8 @@ _BETWEEN = frozenset(
     ("à", "et", "ou", "-", "–", "—", "x", "×", "±", "+/-", "a", "e", "y", "o", "i", "до", "и")
 )
 _DASHES = frozenset(("-", "–", "—"))
+# How German templates name the way of writing: {{FormatNum|1234567|de}}.
+_GERMAN_FORMATS = frozenset(("de", "de_currency", "dewiki", "din", "at", "ch"))
 
 
 def number(call: TemplateCall) -> str | None:
@@ -39,10 +41,16 @@ def number(call: TemplateCall) -> str | None:
         return None
     shown = _written(arguments[0], language)
     rest = arguments[1:]
+    if language == "de" and rest and rest[0].lower() in _GERMAN_FORMATS:
+        rest = rest[1:]
     if len(rest) > 1 and rest[0] in _BETWEEN and _WHOLE.fullmatch(rest[1]):
         sign = "–" if rest[0] in _DASHES else f" {rest[0].replace('+/-', '±')} "
         shown += sign + _written(rest[1], language)
         rest = rest[2:]
+    for between in ("à", "et", "ou", "x", "×", "±"):
+        # A second number by name: {{unité/2|250|à=500|habitants}}.
+        if second := call.get(between):
+            shown += f" {between.replace('x', '×')} {_written(second, language)}"
     if power := call.get("e"):
         shown += f"×10<sup>{power}</sup>"
     units = []
@@ -277,10 +285,26 @@ def height(call: TemplateCall) -> str | None:
 _OLD_STYLE = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})")
 
 
+def _both_styles(call: TemplateCall) -> str:
+    """Write a date whose days, months and years are given in the new style and the old; of the latter what differs."""
+    day, month, year, old_day, old_month, old_year = (call.get(str(number)) for number in range(1, 7))
+    # The day alone bends the words: "1826 год" is "1826 года".
+    year = year + "а" if year.endswith("год") else year
+    if old_year:
+        return f"{old_day} {old_month} {old_year} ({day} {month} {year})"
+    if old_month:
+        return f"{old_day} {old_month} ({day} {month}) {year}"
+    return f"{old_day} ({day}) {month} {year}"
+
+
 def old_style(call: TemplateCall) -> str | None:
-    """``{{СС3|13.05.1900}}`` -> ``30 апреля (13 мая) 1900``; a date that is no such stays as it is."""
+    """``{{СС3|13.05.1900}}``, ``{{СС|13|мая|1900|30|апреля}}`` -> ``30 апреля (13 мая) 1900``; others stay."""
     given = call.get("1")
+    if given.isdecimal() and len(given) < 3 and call.get("4"):
+        return _both_styles(call)
     match = _OLD_STYLE.fullmatch(given)
+    if match is None and call.get("3"):
+        return f"{call.get('3')} ({given}) {call.get('2')}".strip()
     if match is None:
         return given or None
     try:

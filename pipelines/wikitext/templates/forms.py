@@ -89,6 +89,8 @@ def _language(call: TemplateCall, code: str) -> str:
 
 def _country(call: TemplateCall, code: str) -> str:
     name = _countries(call.site.language).get(code.upper())
+    if name is None and code in _country_names(call.site.language):
+        name = code
     return link(name) if name else code
 
 
@@ -119,12 +121,23 @@ _CODE = re.compile(r"([A-Za-z]{2}-[A-Z]{2}|[A-Za-z]{2,4}?)\d{0,4}")
 
 def country_renderer(language: str, name: str) -> Renderer | None:
     """Return the renderer of a template that is a country's code or name (``{{DEU}}``): of its flag the name stays."""
+    if (icon := _ICONS.get(language)) is not None and (match := icon.fullmatch(name)):
+        return _icon if match[1].upper() in _countries(language) else None
     if match := _CODE.fullmatch(name):
         country = _countries(language).get(match[1].upper())
         if country is not None and name[1:] == name[1:].upper():
             return _flag(country)
     title = sentence_case(name)
     return _flag(title) if title in _country_names(language) else None
+
+
+# Codes with what makes a flag of them without a name: {{FRA-d}}, {{BRAb}}.
+_ICONS = {"fr": re.compile(r"(\w{3})-d"), "pt": re.compile(r"(\w{3})b")}
+
+
+def _icon(_call: TemplateCall) -> str:
+    """``{{FRA-d}}`` -> nothing: a flag alone."""
+    return ""
 
 
 @cache

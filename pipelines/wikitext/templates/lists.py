@@ -72,7 +72,7 @@ def ordered_list(call: TemplateCall) -> str:
     "indented plainlist",
     "flowlist",
 )
-@template("columns-list", "columnslist", "columns list", "cmn", "cast listing", "cast list")
+@template("columns-list", "columnslist", "columns list", "collist", "cmn", "cast listing", "cast list")
 def list_of_lines(call: TemplateCall) -> str:
     """``{{plainlist|* red\\n* green}}`` -> its list as it stands; as an opening tag (``{{plainlist}}``) nothing."""
     text = call.get("1", "content", "list", "col1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from string import ascii_letters
 
 from pipelines.wikitext.data import read_pairs, read_table
 from pipelines.wikitext.templates.markup import link
@@ -57,7 +58,8 @@ def _register_currencies() -> dict[str, str]:
             """``{{US$|2 billion}}`` -> ``US$2 billion``; without a sum the sign alone; ``link=yes`` links it."""
             if call.get("link", "lk").lower() in _YES:
                 return f"{_linked(sign)}{call.get('1')}".rstrip()
-            return sign.rstrip() if not call.get("1") else f"{sign}{call.get('1')}"
+            shown = sign.lstrip(ascii_letters) if call.get("long").lower() in _NO else sign
+            return shown.rstrip() if not call.get("1") else f"{shown}{call.get('1')}"
 
         def sum_behind(call: TemplateCall, sign: str = sign) -> str:
             """``{{PLN|5}}`` -> ``5 zł``; ``link=yes`` links the sign."""

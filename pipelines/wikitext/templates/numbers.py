@@ -44,11 +44,15 @@ def val(call: TemplateCall) -> str | None:
     arguments = [*call.positional(), "", "", ""]
     number, power = _split_exponent(arguments[0])
     text = _digits(number, commas) + call.get("end")
+    is_range = arguments[1] in _RANGES and arguments[2] != ""
+    if is_range:
+        text += _RANGES[arguments[1]] + _digits(arguments[2], commas)
+        arguments[1:3] = ["", ""]
     uncertain = _uncertainty(arguments[1], arguments[2], commas)
     text += uncertain
     if exponent := call.get("e", default=power):
         power_text = f"10<sup>{_digits(exponent, commas)}</sup>"
-        bracketed = f"({text})" if "±" in uncertain or MINUS in uncertain else text
+        bracketed = f"({text})" if is_range or "±" in uncertain or MINUS in uncertain else text
         text = f"{bracketed}×{power_text}" if text else power_text
     text = call.get("p") + text + call.get("s")
     unit = _unit_symbol(call.get("u", "ul"))
@@ -57,6 +61,19 @@ def val(call: TemplateCall) -> str | None:
     if not unit or (unit[0] in "%°/′″" and not unit.startswith(("°C", "°F"))):
         return text + unit or None
     return f"{text} {unit}".strip()
+
+
+# What may stand between two values.
+_RANGES = {
+    "-": "–",
+    "–": "–",
+    "to": " to ",
+    "and": " and ",
+    "or": " or ",
+    "by": " by ",
+    "x": " × ",
+    "×": " × ",
+}
 
 
 def _digits(number: str, commas: bool) -> str:
@@ -203,15 +220,13 @@ def rounded(call: TemplateCall) -> str | None:
     return write_number(round_half_up(number, int(places)))
 
 
-@template(
-    "number table sorting", "nts", "ntsh", "formatnum", "formatnumber", "number format", "format number"
-)
+@template("number table sorting", "nts", "formatnum", "formatnumber", "number format", "format number")
 def formatted_number(call: TemplateCall) -> str:
     """``{{nts|12345}}`` -> ``12,345``."""
     return _grouped(call.get("1"))
 
 
-@template("sort", "sortname", "hs", "hsort")
+@template("sort", "sortname", "hs", "hsort", "ntsh", "number table sorting hidden")
 def sorted_text(call: TemplateCall) -> str:
     """``{{sort|key|shown}}`` -> ``shown``; ``{{sortname|Ada|Lovelace}}`` -> ``[[Ada Lovelace]]``."""
     if call.name == "sort":

@@ -30,6 +30,17 @@ def _register_seasons() -> None:
 
 _register_seasons()
 
+
+@template("NFL playoff year")
+def playoffs(call: TemplateCall) -> str | None:
+    """``{{NFL playoff year|1999}}`` -> ``[[1999–2000 NFL playoffs|1999]]``."""
+    year = call.get("1")
+    if len(year) != 4 or not year.isdecimal():
+        return None
+    following = "2000" if year == "1999" else f"{(int(year) + 1) % 100:02}"
+    return link(f"{year}–{following} NFL playoffs", year)
+
+
 # Templates that link a team's season: name -> what follows the team in the title.
 _TEAMS = {
     "cfb link": "football team",
@@ -102,5 +113,14 @@ def country_in_song_contest(call: TemplateCall) -> str | None:
 @template("captain", "med", "gold", "silver", "bronze")
 def event(call: TemplateCall) -> str:
     """``{{goal|45}}`` -> ``45'``: the minutes; medals and cards without words say nothing."""
-    minutes = [argument for argument in call.positional() if argument and argument[0].isdecimal()]
-    return ", ".join(f"{minute}'" for minute in minutes)
+    arguments = call.positional()
+    if call.name == "sent off":
+        # The first tells how many yellow cards there were.
+        arguments = arguments[1:]
+    shown: list[str] = []
+    for argument in arguments:
+        if argument and argument[0].isdecimal():
+            shown.append(f"{argument}'")
+        elif argument and shown and call.name in ("goal", "goals scored", "og"):
+            shown[-1] += f" ({argument})"
+    return ", ".join(shown)

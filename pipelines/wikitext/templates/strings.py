@@ -151,6 +151,12 @@ def one_of_several(call: TemplateCall) -> str:
     return call.get(call.name[1])
 
 
+@template("splitspan")
+def parted_words(call: TemplateCall) -> str:
+    """``{{splitspan|above|below}}`` -> ``above below``."""
+    return f"{call.get('1')} {call.get('2')}".strip()
+
+
 @template("no spam", "nospam", "email", "mailto")
 def mail_address(call: TemplateCall) -> str:
     """``{{no spam|someone|example.org}}`` -> ``someone@example.org``."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import bz2
-import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kc_schema.store import ByteRanges
 from pipelines.dump.bz2_blocks import Block, Bz2File
 from pipelines.dump.errors import DumpError, TruncatedDumpError
 from tests.dump_writer import noise
@@ -20,11 +20,8 @@ from tests.pipelines.dump.crafted_bz2 import MAGIC_DIGITS, crafted_stream
 @contextmanager
 def opened(path: Path, content: bytes) -> Iterator[Bz2File]:
     path.write_bytes(content)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield Bz2File(str(path), descriptor, len(content))
-    finally:
-        os.close(descriptor)
+    with ByteRanges(path) as file:
+        yield Bz2File(str(path), file.read, len(content))
 
 
 def all_blocks(file: Bz2File, size: int, start: int = 0) -> list[Block]:

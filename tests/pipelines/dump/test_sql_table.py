@@ -41,6 +41,42 @@ def test_rows_of_several_statements_are_read_with_their_escapes(tmp_path):
     ]
 
 
+def test_files_are_read_in_the_shapes_in_which_servers_and_public_test_data_have_them(tmp_path):
+    """Statements on a line, statements with a row a line, and a newer client's first line.
+
+    As in wikimedia's dumps of 2024 and later (``/*M!999999\\- enable the sandbox mode */``), in the test data of
+    https://github.com/brawer/wikidata-qrank (several statements with empty lines between) and in dumps of whole
+    databases (``LOCK TABLES``, sort keys that are numbers).
+    """
+    head = (
+        "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB\n--\n"
+        "DROP TABLE IF EXISTS `page_props`;\n/*!40101 SET character_set_client = utf8 */;\n"
+        "CREATE TABLE `page_props` (\n  `pp_page` int(10) unsigned NOT NULL,\n"
+        "  `pp_propname` varbinary(60) NOT NULL DEFAULT '',\n"
+        "  `pp_value` blob NOT NULL,\n  `pp_sortkey` float DEFAULT NULL,\n  PRIMARY KEY (`pp_page`,`pp_propname`),\n"
+        "  UNIQUE KEY `pp_propname_page` (`pp_propname`,`pp_page`)\n) ENGINE=InnoDB DEFAULT CHARSET=binary;\n"
+        "LOCK TABLES `page_props` WRITE;\n/*!40000 ALTER TABLE `page_props` DISABLE KEYS */;\n"
+    )
+    tail = "/*!40000 ALTER TABLE `page_props` ENABLE KEYS */;\nUNLOCK TABLES;\n\n-- Dump completed on 2026-01-01\n"
+    insert = "INSERT INTO `page_props` VALUES"
+    first, second, third = (
+        "(4,'notoc','',NULL)",
+        "(4,'wikibase-badge-Q70893996','1',1)",
+        "(5,'wikibase_item','Q1',NULL)",
+    )
+    shapes = (
+        f"{insert} {first},{second};\n\n{insert} {third};\n",
+        f"{insert}\n{first},\n{second},\n{third};\n",
+    )
+    for shape in shapes:
+        (tmp_path / "x.sql").write_text(head + shape + tail)
+        assert read(tmp_path / "x.sql") == [
+            (4, b"notoc", b"", None),
+            (4, b"wikibase-badge-Q70893996", b"1", 1),
+            (5, b"wikibase_item", b"Q1", None),
+        ]
+
+
 def test_columns_are_found_by_their_names_and_rows_of_another_age_have_three(tmp_path):
     path = tmp_path / "x.sql"
     kinds = {"pp_value": "blob", "pp_page": "int", "pp_propname": "varbinary(60)"}

@@ -1,13 +1,7 @@
 """Entities and their names: priors are what a direct count gives, whatever was cut, killed or done by how many."""
 
-import io
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from kc_schema.anchors import Anchor, parse, render
 from kc_schema.entity_tables import ENTITY_TABLES, EntityError, fold_name
@@ -23,13 +16,13 @@ from kc_schema.snapshot import open_snapshot
 from kc_schema.verify import verify
 from pipelines.build_entities import main
 from pipelines.entities import titles
-from pipelines.entities.build import build_entities
 from pipelines.entities.lookup import EntityIndex
 from pipelines.search import main as search
-from tests.corpus_builder import HereEngine, build
-from tests.dump_writer import DumpPage, redirect_page, write_dump
+from tests.corpus_builder import build
+from tests.dump_writer import DumpPage, redirect_page
+from tests.entity_corpora import entity_corpus, make_entities
+from tests.killed_process import killed_when, run_to_its_end
 from tests.pipelines.text_index.snapshots import write_snapshot
-from tests.sql_writer import write_page_props
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [
@@ -51,10 +44,6 @@ PAGES = [
 PROPS = {1: {"wikibase_item": "Q7251", "page_image": "Best.png"}, 3: {"wikibase_item": "Q30"}}
 
 
-def entities(kc):
-    return build_entities(kc, engine=HereEngine(), console=Console(file=io.StringIO()))
-
-
 def table(kc, name):
     return [row for path in sorted((kc / name).glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
 
@@ -66,12 +55,7 @@ def files(kc):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
-    dump = write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES)
-    write_page_props(folder / "testwiki-20250101-page_props.sql.gz", PROPS)
-    build(dump, folder / "kc", page_props="auto", unit_bytes=500)
-    entities(folder / "kc")
-    return folder / "kc"
+    return entity_corpus(tmp_path_factory.mktemp("corpus"), PAGES, PROPS, unit_bytes=500)
 
 
 def test_names_come_from_anchors_redirects_titles_and_bold_print(corpus):
@@ -169,7 +153,7 @@ def test_entities_that_are_missing_stale_or_damaged_are_said(tmp_path, corpus, c
 
 def test_verify_reads_every_byte_of_the_entities(tmp_path):
     kc = write_snapshot(tmp_path / "kc", {"A": [["<e: B> b </e>."]], "B": [["A page."]]})
-    entities(kc)
+    make_entities(kc)
     assert not verify(kc).counts
     assert verify(kc).checked["files of the entities"] == 2
     path = kc / "aliases" / "part-00000.parquet"
@@ -203,7 +187,7 @@ def test_priors_are_those_of_a_direct_count(tmp_path_factory, paragraphs, cut, p
     (kc / "manifest.json").write_text(manifest.to_json())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(titles, "ANCHORS_PER_RANGE", cut)
-        entities(kc)
+        make_entities(kc)
     ids = {title.replace(" ", "_"): page_id for page_id, title in enumerate(TITLES, start=1)}
     counted: Counter[tuple[str, int]] = Counter()
     for [tagged] in texts:
@@ -250,24 +234,20 @@ def many(folder):
 
 
 def run(kc, workers):
-    return [sys.executable, "-m", "pipelines.build_entities", "--kc", str(kc), "--workers", str(workers)]
+    return ["pipelines.build_entities", "--kc", str(kc), "--workers", str(workers)]
 
 
 def test_killed_again_and_again_by_any_number_of_workers_the_bytes_are_the_same(tmp_path):
     expected = many(tmp_path / "one")
-    entities(expected)
+    make_entities(expected)
     kc = many(tmp_path / "two")
     work = kc / ".work" / "entities"
     for moment in ("titles.json", "names/paragraphs-00002.json", "aliases/00001.json", "entities/00003.json"):
-        process = subprocess.Popen(run(kc, 2), cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
-        while process.poll() is None and not (work / moment).exists():
-            time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        killed_when(run(kc, 2), (work / moment).exists)
         if not (kc / "entities.json").exists():
             with pytest.raises(EntityError):
                 EntityIndex(kc)
-    assert subprocess.run(run(kc, 2), cwd=ROOT, check=True, capture_output=True).returncode == 0
+    run_to_its_end(run(kc, 2))
     assert files(kc) == files(expected)
     assert len(files(kc)) > 10
     assert not (kc / ".work").exists()
@@ -276,7 +256,7 @@ def test_killed_again_and_again_by_any_number_of_workers_the_bytes_are_the_same(
 def test_a_real_dump_gives_the_priors_of_a_direct_count(shared_data, tmp_path):
     kc = tmp_path / "kc"
     build(shared_data / "dumps" / "itwiki-747-pages.xml.gz", kc)
-    entities(kc)
+    make_entities(kc)
     ids = {row["title"].replace(" ", "_"): row["page_id"] for row in table(kc, "pages")}
     counted: Counter[tuple[str, int]] = Counter()
     for row in table(kc, "paragraphs"):

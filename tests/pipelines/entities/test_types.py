@@ -16,9 +16,8 @@ from pipelines.entities.build import files_with_types
 from pipelines.entities.lookup import EntityIndex
 from pipelines.entities.wikidata import read_instances
 from pipelines.extract_types import main as extract
-from tests.corpus_builder import build
-from tests.dump_writer import DumpPage, write_dump
-from tests.sql_writer import write_page_props
+from tests.dump_writer import DumpPage
+from tests.entity_corpora import entity_corpus
 
 
 def claim(item: str, rank: str = "normal", kind: str = "value") -> dict[str, object]:
@@ -81,6 +80,28 @@ def test_classes_of_a_wikis_items_are_read(
     assert counts["lines that are no entity"] == 2
 
 
+def test_classes_may_be_called_by_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def named(number: int, **labels: str) -> dict[str, object]:
+        """A class: a subclass of something, with names, and without a page in the wiki."""
+        claims = {"P279": [claim("Q35120")]}
+        spoken = {code: {"language": code, "value": name} for code, name in labels.items()}
+        return item(number, wiki="otherwiki", claims=claims, labels=spoken)
+
+    classes = [named(5, en="human", de="Mensch"), named(36180, mul="writer"), named(515, de="Stadt")]
+    no_class = item(42, wiki="otherwiki", labels={"en": {"value": "no class"}})
+    empty = item(7, wiki="otherwiki", claims={"P279": []}, labels=[])
+    dump = write(tmp_path / "w.json", [*spelled(ITEMS), *spelled([*classes, no_class, empty])])
+    output = tmp_path / "types.parquet"
+    assert extract(["--dump", str(dump), "--wiki", "testwiki", "--names", "en", "--output", str(output)]) == 0
+    assert pq.read_table(output).to_pylist() == [
+        {"id": "Q1", "types": ["writer", "Q42"]},
+        {"id": "Q2", "types": ["human"]},
+        {"id": "Q5", "types": ["Q515"]},
+    ]
+    assert "types without a name, left as ids: 2" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["types.parquet", "w.json"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -102,11 +123,8 @@ def test_a_damaged_dump_is_one_line(tmp_path: Path, content: bytes, message: str
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     pages = [DumpPage(f"Page {n}", f"'''Page {n}''' is a page among others here.", n) for n in range(1, 6)]
-    dump = write_dump(tmp_path / "testwiki-20250101-pages-articles.xml", pages)
     items = {n: {"wikibase_item": f"Q{n}"} for n in range(1, 5)}
-    write_page_props(tmp_path / "testwiki-20250101-page_props.sql", items)
-    build(dump, tmp_path / "kc", page_props="auto")
-    return tmp_path / "kc"
+    return entity_corpus(tmp_path, pages, items, named=False)
 
 
 def types_in(kc: Path) -> list[list[str] | None]:

@@ -10,11 +10,10 @@ from kc_schema.retrieval_cache import open_cache
 from kc_schema.tables import paragraph_id
 from pipelines.build_entities import main as build_entities
 from pipelines.build_retrieval_cache import main as build_cache
-from pipelines.build_text_kc import main as build_text
 from pipelines.entities.lookup import Alias
 from pipelines.evidence.entity_source import find_mentions
-from tests.dump_writer import DumpPage, redirect_page, write_dump
-from tests.sql_writer import write_page_props
+from tests.dump_writer import DumpPage, redirect_page
+from tests.entity_corpora import entity_corpus
 
 PLANET = (
     "'''Mercury''' is the smallest planet, and the nearest one to the Sun; its orbit takes eighty-eight days."
@@ -48,25 +47,8 @@ PAGES = [
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("kc")
-    dump = write_dump(folder / "testwiki-20250101-pages-articles.xml", PAGES)
-    write_page_props(
-        folder / "testwiki-20250101-page_props.sql.gz",
-        {1: {"wikibase_item": "Q308"}, 2: {"wikibase_item": "Q15869"}, 3: {"disambiguation": ""}},
-    )
-    arguments = [
-        "--dump",
-        str(dump),
-        "--output",
-        str(folder / "kc"),
-        "--workers",
-        "1",
-        "--page-props",
-        "auto",
-    ]
-    assert build_text(arguments) == 0
-    assert build_entities(["--kc", str(folder / "kc"), "--workers", "1"]) == 0
-    return folder / "kc"
+    properties = {1: {"wikibase_item": "Q308"}, 2: {"wikibase_item": "Q15869"}, 3: {"disambiguation": ""}}
+    return entity_corpus(tmp_path_factory.mktemp("kc"), PAGES, properties, indexed=True)
 
 
 def write_data(folder: Path, sentences: Sequence[tuple[str, str]]) -> Path:
@@ -171,3 +153,35 @@ def test_the_longest_names_are_found(text: str, names: list[str], found: list[st
     alias = Alias(1, 1, 1.0, 1.0, False, False, False)
     spans = find_mentions(text.split(), {name: [alias] for name in names})
     assert [span.name for span in spans] == found
+
+
+def test_evidence_says_of_what_types_its_articles_are(corpus: Path, tmp_path: Path) -> None:
+    import shutil
+
+    kc = tmp_path / "kc"
+    shutil.copytree(corpus, kc)
+    (tmp_path / "types.tsv").write_text("Q308\tplanet\nQ15869\thuman,singer\n")
+    made = ["--kc", str(kc), "--workers", "1"]
+    assert build_entities([*made, "--types", str(tmp_path / "types.tsv"), "--overwrite"]) == 0
+    data = write_data(tmp_path / "data", [("Mercury sang with his band", "B-PER O O O O")])
+    given = [
+        "--kc",
+        str(kc),
+        "--dataset",
+        "jsonl",
+        "--data",
+        str(data),
+        "--sources",
+        "text,entity,random_text",
+    ]
+    assert build_cache([*given, "--output", str(tmp_path / "cache")]) == 0
+    cache = open_cache(tmp_path / "cache", verify=True)
+    for source in ("text", "entity", "random_text"):
+        hits = [hit for own in cache.hits(source, "test").values() for hit in own]
+        known = {"Freddie Mercury": ("human", "singer"), "Mercury (planet)": ("planet",)}
+        assert hits, source
+        assert {hit.title: hit.types for hit in hits} == {hit.title: known.get(hit.title) for hit in hits}
+    assert "types" in cache.manifest["snapshots"]
+    (tmp_path / "types.tsv").write_text("Q308\tworld\n")
+    assert build_entities([*made, "--types", str(tmp_path / "types.tsv"), "--overwrite"]) == 0
+    assert build_cache([*given, "--output", str(tmp_path / "cache")]) == 1, "it was made from other types"

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,13 +22,13 @@ from pipelines.build_image_kc import main
 from pipelines.image_index import open_index
 from pipelines.image_index.encoding.encoder import open_encoder
 from pipelines.image_index.layout import Layout
+from tests.killed_process import killed_when, run_to_its_end
 from tests.pipelines.image_index.corpora import SOURCE
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as
 
 pytestmark = pytest.mark.torch
 
-ROOT = Path(__file__).parents[3]
 PROJECTION = "tests.pipelines.image_index.encoders:random_projection"
 MEDIA = "https://upload.wikimedia.org/wikipedia"
 FILES = [f"F {n}.jpg".replace(" ", "_") for n in range(12)]
@@ -123,11 +118,7 @@ def test_without_a_download_and_without_an_encoder_images_are_found(
     assert manifest.counts["files without a given vector"] == 5
     assert manifest.counts["images encoded"] == 7
     assert manifest.drops["images"] == {"not asked for": 5}
-    assert manifest.drops["given vectors"] == {
-        "given twice": 1,
-        "of no file of the corpus": 1,
-        "without direction": 0,
-    }
+    assert manifest.drops["given vectors"] == {"given twice": 1, "of no file of the corpus": 1}
     assert "files without a given vector" in printed
     (hits,) = open_index(kc).search(vectors[3:4], 1)
     assert (hits[0].key, hits[0].title) == (FILES[3], "Page 3")
@@ -338,6 +329,8 @@ def test_files_that_disagree_and_stages_without_fetching_are_refused(
     assert build(kc, one, *NOWHERE, "--stage", "encode") == 2
     assert "without --stage, or with --stage fetch" in capsys.readouterr().err
     assert build(kc, one, *NOWHERE, "--plan") == 2
+    assert main(["--kc", str(kc), *NOWHERE, "--embeddings-encoder", "x"]) == 2
+    assert "give it, too" in capsys.readouterr().err
     assert main(["--kc", str(kc), *NOWHERE]) == 1
     assert "give --embeddings FILE" in capsys.readouterr().err
 
@@ -355,7 +348,7 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
 
     def command(kc: Path, workers: int = 1) -> list[str]:
         options = ["--kc", str(kc), "--embeddings", str(tmp_path / "v.parquet"), "--workers", str(workers)]
-        return [sys.executable, "-m", "pipelines.build_image_kc", *options, *NOWHERE, *index]
+        return ["pipelines.build_image_kc", *options, *NOWHERE, *index]
 
     moments = (
         ".work/ready/runs/*",
@@ -363,28 +356,15 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
         "records/part-0000[4-9]*",
         "embeddings/part-0000[4-9]*",
     )
-    kills = sum(kill_when(command(trees[0]), trees[0] / "images", moment) for moment in moments)
+    images = trees[0] / "images"
+    kills = sum(killed_when(command(trees[0]), lambda m=moment: any(images.glob(m))) for moment in moments)
     assert kills >= 2
     for kc, workers in zip(trees, (1, 1, 2), strict=True):
-        assert (
-            subprocess.run(command(kc, workers), cwd=ROOT, capture_output=True, check=False).returncode == 0
-        )
+        run_to_its_end(command(kc, workers))
     killed, undisturbed, by_two = (contents(kc) for kc in trees)
     assert killed == undisturbed
     assert by_two == undisturbed
     assert len(undisturbed) == 3 * 16 + 2
-
-
-def kill_when(command: list[str], images: Path, pattern: str) -> bool:
-    """Kill a build as soon as a file of the pattern lies in its folder; tell whether it was killed."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while process.poll() is None:
-        if any(images.glob(pattern)):
-            os.killpg(process.pid, signal.SIGKILL)
-        time.sleep(0.002)
-    return process.returncode == -signal.SIGKILL
 
 
 def contents(kc: Path) -> dict[str, str]:

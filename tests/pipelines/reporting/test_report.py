@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from html.parser import HTMLParser
@@ -17,6 +18,8 @@ from kc_schema.anchors import parse, strip
 from kc_schema.retrieval_cache import REPORT
 from kc_schema.snapshot import open_snapshot
 from kc_schema.store import write_json
+from pipelines.engine import TIMINGS
+from pipelines.index_text import main as index_text
 from pipelines.report import main
 from pipelines.reporting.cache import report_cache
 from pipelines.reporting.distributions import Distribution
@@ -152,7 +155,8 @@ def test_the_times_of_a_refresh_are_told(kc: Path, tmp_path: Path) -> None:
     root = Root(tmp_path)
     root.snapshots.mkdir()
     (root.snapshots / "one").symlink_to(kc)
-    assert "holds none" in sections(report_snapshot(kc))["Time"].text
+    told = sections(report_snapshot(kc))["Time and memory"]
+    assert [t.title for t in told.tables] == ["Stages"]
     real = root.snapshots / "two"
     real.mkdir()
     for path in kc.iterdir():
@@ -160,8 +164,26 @@ def test_the_times_of_a_refresh_are_told(kc: Path, tmp_path: Path) -> None:
     write_json(
         root.place.manifest, RefreshRun(snapshot="two", seconds={"build": 2.0}, counts={"sentences": 100})
     )
-    rows_ = table(sections(report_snapshot(real))["Time"], "The last refresh")
+    rows_ = table(sections(report_snapshot(real))["Time and memory"], "The last refresh")
     assert rows_ == [("build", 2.0, 50)]
+
+
+def test_the_stages_of_a_build_are_told_in_the_page_and_as_json(kc: Path, tmp_path: Path, capsys) -> None:
+    shutil.copytree(kc, tmp_path / "kc")
+    assert index_text(["--kc", str(tmp_path / "kc"), "--workers", "1"]) == 0
+    counts = open_snapshot(kc).manifest.counts
+    capsys.readouterr()
+    assert main(["--kc", str(tmp_path / "kc"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    [stages] = next(s["tables"] for s in document["sections"] if s["title"] == "Time and memory")
+    assert stages["columns"][:4] == ["stage", "what", "done", "seconds"]
+    told = {row[0]: row for row in stages["rows"]}
+    assert told["extract"][1:3] == ["pages", counts["pages read"]]
+    assert told["resolve"][1:3] == ["sentences", counts["sentences"]]
+    assert told["index"][1:3] == ["sentences", counts["sentences"]]
+    assert all(row[3] >= 0 and row[6] > 10 for row in told.values())
+    (tmp_path / "kc" / TIMINGS).unlink()
+    assert "Nothing is known" in sections(report_snapshot(tmp_path / "kc"))["Time and memory"].text
 
 
 @given(st.lists(st.lists(st.integers(0, 300), max_size=30), max_size=5))

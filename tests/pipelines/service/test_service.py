@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +19,7 @@ import pytest
 from pipelines import index_text, search, serve
 from pipelines.snapshots.root import Root
 from tests.pipelines.text_index.snapshots import write_snapshot
-from tests.services.corpus_service import RunningService, running_service, start_service
+from tests.services.corpus_service import ROOT, RunningService, running_service, start_service
 
 PAGES = {
     "Alan Turing": [["<e: Alan_Turing> Alan Turing </e> worked at <e: Bletchley_Park> Bletchley </e>."]],
@@ -274,6 +277,42 @@ def test_it_is_killed_and_started_again_and_ends_when_asked(kc: Path) -> None:
     assert again.get("/search?q=town").json == before
     again.process.send_signal(signal.SIGTERM)
     assert again.process.wait(timeout=20) in (0, 143)
+
+
+def test_nothing_is_answered_before_all_is_compiled(kc: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cache = tmp_path / "compiled"
+    command = [sys.executable, "-m", "pipelines.serve", "--kc", str(kc), "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(cache)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
+    try:
+        starting = RunningService(process, port)
+        _wait_until(lambda: _is_listening(port))
+        health, search_ = starting.get("/healthz"), starting.get("/search?q=town")
+        assert (health.status, search_.status) == (503, 503)
+        assert health.error == "the service is starting; ask again in a second"
+        assert search_.headers["retry-after"] == "1"
+        assert process.stderr is not None
+        assert any("serving at" in line for line in process.stderr)
+        assert starting.get("/healthz").json["status"] == "ok"
+        compiled = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
+        assert compiled
+        assert starting.get("/search?q=Turing+worked+at+a+town").json["results"][0]
+        assert starting.post("/search", {"queries": ["a town", "Turing"]}).status == 200
+        assert {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()} == compiled
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_switch_to_another_corpus_loses_no_request(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_an_index_of_another_analysis_is_refused(kc: Path) -> None:
 
 
 def test_a_damaged_index_is_one_clear_error(kc: Path) -> None:
-    places = kc / "text_index" / "block_places.bin"
+    places = kc / "text_index" / "list_places.bin"
     places.write_bytes(b"\x7f" * places.stat().st_size)
     with pytest.raises(TextIndexError, match=r"cannot be opened.*move it away and build it with") as raised:
         open_index(kc)
@@ -195,7 +195,7 @@ def test_a_damaged_index_is_one_clear_error(kc: Path) -> None:
 
 
 def test_an_index_that_lost_a_file_is_refused_and_built_again(kc: Path) -> None:
-    (kc / "text_index" / "sentences.bin").write_bytes(b"")
+    (kc / "text_index" / "lists.bin").write_bytes(b"")
     with pytest.raises(TextIndexError, match="a damaged one; build it with"):
         open_index(kc)
     assert build_embedded_index(kc).seconds > 0

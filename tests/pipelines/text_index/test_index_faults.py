@@ -58,7 +58,7 @@ def test_of_two_at_once_one_makes_the_index_and_the_other_is_refused_or_finds_it
 def test_verify_finds_a_changed_byte_and_a_lost_file_of_the_index(kc):
     build_embedded_index(kc)
     before = verify(kc).counts
-    lists = kc / "text_index" / "sentences.bin"
+    lists = kc / "text_index" / "lists.bin"
     data = bytearray(lists.read_bytes())
     data[3] ^= 1
     lists.write_bytes(data)

@@ -423,4 +423,15 @@ CASES = [
     ("{{bra-ket|a|b}}", "⟨a|b⟩", []),
     ("{{MONTHNAME|3}} {{MONTHABBREV|3}} {{MONTHNUMBER|March}}", "March Mar 3", []),
     ("{{gray|x}} {{no italic|y}}", "x y", []),
+    ("{{goal|5||10|pen.}} {{sent off|0|45}}", "5', 10' (pen.) 45'", []),
+    ("{{death-date and age|5 May 2000|1 January 1900}}", "5 May 2000 (aged 100)", []),
+    ("{{US$|1.5 million|long=no}} {{NFL Year|2000}}", "$1.5 million 2000", [("2000", "2000_NFL_season")]),
+    ("{{val|1.5|-|2.5|u=km}}, {{val|2.8|-|3.2|e=21|u=kg}}", "1.5–2.5 km, (2.8–3.2)×10^21 kg", []),
+    ("{{convert|6|ft|2|in|m|2|adj=on}} {{cvt|250|cc|cuin}}", "6-foot-2-inch (1.88 m) 250 cc (15 cu in)", []),
+    (
+        "{{NFL playoff year|1999}} {{splitspan|a|b}} {{bxtn|x}}",
+        "1999 a b x",
+        [("1999", "1999–2000_NFL_playoffs")],
+    ),
+    ("{{`}}{{;}} {{nowiki|y}}", "`; y", []),
 ]

@@ -60,6 +60,8 @@ CASES = [
     ("<font color=red>a</font>", "a", []),
     ("<ruby>a<rp>(</rp><rt>b</rt><rp>)</rp></ruby>", "a(b)", []),
     ("<bdi>a</bdi><wbr>b<wbr/>c", "abc", []),
+    ('a<meta itemprop="x" content="y">b<link itemprop="x" href="y" />c', "abc", []),
+    ('a <meta name="x" content="y"> b', 'a <meta name="x" content="y"> b', []),
     ("<B>a</B >", "a", []),
     ("<b>a", "a", []),
     ("a</b>", "a", []),

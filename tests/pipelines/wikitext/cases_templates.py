@@ -151,7 +151,7 @@ CASES = [
         "a@b.c x b abab none",
         [],
     ),
-    ("a {{fix|text=citation needed}} b {{d-da|3 May 2000|3 May 1950}}", "a b 3 May 2000", []),
+    ("a {{fix|text=citation needed}} b {{d-da|3 May 2000|3 May 1950}}", "a b 3 May 2000 (aged 50)", []),
     (
         "{{based on|''Dune''|Frank Herbert}} {{winperc|3|1}} {{own}}",
         "Dune by Frank Herbert .750 Own work",

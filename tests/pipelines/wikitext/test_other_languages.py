@@ -61,7 +61,8 @@ SHOWN = [
      " {{incise|ou non}} {{France}} {{chinois|c=北京|p=Běijīng}} {{lnobr|Page|mots}}",
      "Tōdai-ji (東大寺, littéralement « Grand temple ») Nom H2O – ou non – France"
      " chinois : 北京 ; pinyin : Běijīng mots"),
-    ("de", "{{ruS|Москва|Moskwa}}; {{Höhe|1234|CH}}; {{§|1|BGB|juris}}; {{Bibel|Mt|5|3}}; {{DEU}}, {{SUI|#}}{{AUT}}",
+    ("de", "{{ruS|Москва|Moskwa}}; {{Höhe|1234|CH}}; {{§|1|BGB|juris}} BGB; {{Bibel|Mt|5|3}};"
+     " {{DEU}}, {{SUI|#}}{{AUT}}",
      "russisch Москва Moskwa; 1.234 m ü. M.; § 1 BGB; Mt 5,3; Deutschland, Österreich"),
     ("de", "{{\" |Ja|Autor}} {{\"-en|Yes}} {{0}}5 {{zh|c=北京|p=Běijīng}} {{arF|كتاب}} {{Abk|z. B.|zum Beispiel}}",
      "„Ja“ – Autor “Yes” 5 chinesisch 北京, Pinyin Běijīng كتاب z. B."),
@@ -113,6 +114,27 @@ SHOWN = [
     ("he", "{{#time:j xg Y|2001-05-03}} {{formatnum:1234.5}}", "3 מאי 2001 1,234.5"),
     ("el", "{{#time:j xg Y|2001-05-03}}", "3 Μαΐου 2001"),
     ("nl", "{{BEL}} {{en}} {{Feit|zin}} {{convert|1000|km|mi}}", "België (en) zin 1.000 km (620 mi)"),
+    ("de", "{{§|211|stgb|juris|text=§ 211 Absatz 2}} StGB, {{Art.|1|gg|juris}} GG, {{§§|bgb|juris|text=das BGB}}",
+     "§ 211 Absatz 2 StGB, Art. 1 GG, das BGB"),
+    ("de", "{{IAST|kṛṣṇa}} {{Koran|2|255}} {{CO2}} {{SortKey|a|b}}", "kṛṣṇa Sure 2, Vers 255 CO2 b"),
+    ("fr", "{{FRA-d}}[[France]] {{heures|10}} {{durée|1|2|3}} {{n° avec majuscule|5}} {{CO2}} {{km²|5}}"
+     " 3 {{m2}} {{etc.}}",
+     "France 10 h 1 h 2 min 3 s No 5 CO2 5 km2 3 m2 etc."),
+    ("fr", "{{unité/2|250|à=5000|habitants}} {{dunité|5|6|cm}} {{lang|langue=en|word}}",
+     "250 à 5 000 habitants 5 × 6 cm word"),
+    ("fr", "a {{DOI|10.1/2}} {{doi|10.1/2}}", "a doi:10.1/2 doi:10.1/2"),
+    ("de", "a {{DOI|10.1/2}} {{FormatNum|1234567|de}}", "a doi:10.1/2 1.234.567"),
+    ("es", "{{convertir|100|km|mi|0}} {{unidad|100|km}}", "100 km (62 mi) 100 km"),
+    ("es", "H{{subíndice|2}}O {{ordinal|5}} {{euro|3}} {{sel|fútbol|ESP}}", "H2O 5.º 3 € España"),
+    ("pt", "{{-séc|V}} {{n.º|5}} {{km2|3}} {{USD|4}} {{BRAb}}{{fb|BRA}} {{ling|en}} {{flag|Brasil}}",
+     "século V a.C. n.º 5 3 km2 US$ 4 Brasil (em inglês) Brasil"),
+    ("nl", "19{{e}} 5 {{km2}} {{euro|3}} {{breuk|1|2}}", "19e 5 km2 € 3 1⁄2"),
+    ("pl", "a{{u|uwaga}} {{nts|5}} {{kolor|red|b}} {{km²|3}}", "a 5 b 3 km2"),
+    ("ru", "{{СС|25|июля|1826 год|13}} {{OldStyleDate|13|мая|1900|30|апреля}} {{СС|2|января|1901|20|декабря|1900}}",
+     "13 (25) июля 1826 года 30 апреля (13 мая) 1900 20 декабря 1900 (2 января 1901)"),
+    ("ru", "{{Население|Пермь}} {{№|5}} {{bt-ruslat|Кошка|Felis}} {{кмч|9}}", "… № 5 Кошка (лат. Felis) 9 км/ч"),
+    ("ja", "{{年月日|2000|1|2}} {{US$|5}} {{補足2|語|注}}{{音声|a.ogg}}", "2000年1月2日 US$5 語"),
+    ("zh", "{{pinyin|a}} {{NT$|5}} {{人民币|3}} {{何时|句}}{{註|b}}", "a NT$5 ¥3 句"),
 ]  # fmt: skip
 
 

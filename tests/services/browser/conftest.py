@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,18 +28,28 @@ def browser():
         started.close()
 
 
+def explored(invented: Path, name: str) -> list[object]:
+    """The options that show a data set of the invented corpus with its cache and its run."""
+    return [
+        "--kc", invented / "kc", "--cache", invented / "caches" / name, "--run", invented / "runs" / name,
+        "--images", invented / name / "images",
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def site(invented: Path) -> Iterator[RunningService]:
-    arguments = [
-        "--kc", invented / "kc", "--cache", invented / "caches" / "posts", "--run", invented / "runs" / "posts",
-        "--images", invented / "posts" / "images",
-    ]  # fmt: skip
-    with running_service(*arguments, module="pipelines.explore") as running:
+    with running_service(*explored(invented, "posts"), module="pipelines.explore") as running:
         yield running
 
 
-@pytest.fixture
-def page(browser, site: RunningService):
+@pytest.fixture(scope="session")
+def relations(invented: Path) -> Iterator[RunningService]:
+    with running_service(*explored(invented, "pairs"), module="pipelines.explore") as running:
+        yield running
+
+
+@contextmanager
+def opened_page(browser, site: RunningService):
     """A page that fails the test for an error on its console or a request that leaves this machine."""
     context = browser.new_context(base_url=site.address)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -55,3 +66,15 @@ def page(browser, site: RunningService):
     yield opened
     context.close()
     assert troubles == []
+
+
+@pytest.fixture
+def page(browser, site: RunningService):
+    with opened_page(browser, site) as opened:
+        yield opened
+
+
+@pytest.fixture
+def relation_page(browser, relations: RunningService):
+    with opened_page(browser, relations) as opened:
+        yield opened

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from kc_schema.retrieval_cache import open_cache
+from kc_schema.run_files import open_run_files
 from tests.pipelines.image_index.conse import photographs
 from tests.services.corpus_service import RunningService
 
@@ -40,7 +42,7 @@ def test_search_marks_the_sentence_and_says_what_each_word_adds(page) -> None:
     assert sum(map(float, shares)) == pytest.approx(float(score), abs=0.05)
     images = page.locator(".pictures > li")
     assert images.first.get_by_role("heading").inner_text() == "Marlow (cat)"
-    assert page.evaluate("document.querySelector('.pictures img').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('.pictures img').naturalWidth > 50")
 
 
 def test_an_anchor_leads_to_its_article_and_back_by_what_links_there(page) -> None:
@@ -61,7 +63,7 @@ def test_an_image_is_uploaded_and_its_address_can_be_shared(page, site: RunningS
     page.get_by_role("button", name="Find images like it").click()
     page.wait_for_url("**/look?picture=*")
     assert page.locator(".pictures h3").first.inner_text() == "Harbour Coffee"
-    assert page.evaluate("document.querySelector('img.asked').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('img.asked').naturalWidth > 50")
     assert site.get(page.url.removeprefix(site.address)).status == 200
     page.locator(".pictures a").first.click()
     page.wait_for_url("**/look?image=*")
@@ -118,7 +120,7 @@ def test_examples_are_stepped_through_under_a_filter(page) -> None:
     page.get_by_label("Right").select_option("moe")
     page.get_by_label("Wrong").select_option("baseline")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_url("**right=moe&wrong=baseline")
+    page.wait_for_url("**right=moe&wrong=baseline**")
     chosen = page.locator(".lines li")
     assert 0 < chosen.count() < 7
     for line in chosen.all():
@@ -140,15 +142,16 @@ def test_examples_are_stepped_through_under_a_filter(page) -> None:
 
 def test_an_example_shows_gold_labels_weights_and_evidence_by_source(page) -> None:
     page.goto(EXAMPLE)
-    assert page.locator("mark").all_inner_texts() == ["Marlow B-PER", "Port B-LOC", "Ellery I-LOC"]
-    head = page.locator("thead th").all_inner_texts()
+    assert page.locator(".sentence mark").all_inner_texts() == ["Marlow B-PER", "Port B-LOC", "Ellery I-LOC"]
+    said = page.get_by_role("region", name="What the experts say")
+    head = said.locator("thead th").all_inner_texts()
     assert head[:2] == ["word", "gold"]
     assert [name.split()[0] for name in head[2:]] == ["baseline", "text", "image", "moe"]
     weights = [float(x) for x in re.findall(r"\d\.\d\d", page.get_by_text("Weights in moe").inner_text())]
     assert sum(weights) == pytest.approx(1, abs=0.02)
     sources = page.locator(".sources h3").all_inner_texts()
     assert [name.split()[0] for name in sources] == ["image", "random_text", "sentence_image", "text"]
-    assert page.evaluate("document.querySelector('.example img').naturalWidth") > 50
+    page.wait_for_function("document.querySelector('.example img').naturalWidth > 50")
 
 
 @pytest.mark.parametrize("address", [LOOK, "/article/Port_Ellery", EXAMPLE, "/examples?label=PER"])
@@ -236,6 +239,9 @@ def test_missing_things_are_pages_too(page, site: RunningService) -> None:
         "/examples?right=nobody",
         "/examples?leak=perhaps",
         "/look?q=x&find=all",
+        "/examples?seed=9",
+        "/examples?seed=x",
+        "/examples?differ=nobody",
     ):
         assert site.get(address).status == 422, address
 
@@ -246,6 +252,93 @@ def test_pages_forbid_what_they_do_not_need(site: RunningService) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "http" not in policy
+
+
+def rows_of(table) -> list[list[str]]:
+    """The text of a table's body, cell by cell."""
+    return [row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()]
+
+
+def test_a_relation_is_shown_with_its_entities_and_what_every_expert_says(
+    relation_page, invented: Path
+) -> None:
+    page = relation_page
+    page.goto("/examples/test/test-2")
+    # The object stands before the subject.
+    assert page.locator(".sentence mark").all_inner_texts() == ["Rowan Garden object", "Ada subject"]
+    assert "Gold: /per/loc/guest_of" in page.locator(".example").inner_text()
+    run = open_run_files(invented / "runs" / "pairs", open_cache(invented / "caches" / "pairs"))
+    for seed in run.seeds:
+        page.get_by_role("link", name=f"seed {seed}").click()
+        page.locator(f"nav a[aria-current]:text-is('seed {seed}')").wait_for()
+        said = run.verdicts("test", seed)["test-2"]
+        signs = {True: "✓", False: "✗"}
+        assert rows_of(page.get_by_role("region", name="What the experts say")) == [
+            [v.variant, f"{signs[v.right]} {v.labels[0]}", f"{v.confidence[0]:.2f}"] for v in said
+        ]
+        shown = re.findall(r"(\w+) +(\d\.\d\d)", page.get_by_text("Weights in moe").inner_text())
+        assert [(name, float(weight)) for name, weight in shown] == [
+            (name, pytest.approx(weight, abs=0.006)) for name, weight in said[-1].weights
+        ]
+    page.wait_for_function("document.querySelector('.example img').naturalWidth > 50")
+
+
+def test_seeds_that_disagree_are_seen(relation_page, invented: Path) -> None:
+    page = relation_page
+    run = open_run_files(invented / "runs" / "pairs", open_cache(invented / "caches" / "pairs"))
+    by_seed = [run.verdicts("test", seed) for seed in run.seeds]
+
+    def said(number: str, variant: str) -> list[str]:
+        return [v.labels[0] for found in by_seed for v in found[number] if v.variant == variant]
+
+    page.goto("/examples")
+    page.get_by_label("Seeds differ in").select_option("image")
+    page.get_by_label("Seed", exact=True).select_option("2")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**seed=2**")
+    split = [number for number in by_seed[0] if len(set(said(number, "image"))) > 1]
+    assert 0 < len(split) < 6
+    assert page.locator(".lines li").count() == len(split)
+    right = sum(v.right is True for found in by_seed for v in found[split[0]] if v.variant == "image")
+    assert f"image {right}/3" in page.locator(".lines li").first.inner_text()
+    page.locator(".lines a").first.click()
+    page.wait_for_url("**/examples/test/**")
+    assert page.locator("nav a[aria-current]").inner_text() == "seed 2"
+    rows = {row[0].split()[0]: row for row in rows_of(page.get_by_role("region", name="Between seeds"))}
+    for variant in run.variants:
+        answers = said(split[0], variant)
+        assert [cell.split()[1] for cell in rows[variant][1:]] == answers
+        assert ("seeds differ" in rows[variant][0]) == (len(set(answers)) > 1)
+    # What is marked is what seed 2 does not say.
+    marked = page.get_by_role("region", name="Between seeds").locator("mark").count()
+    assert marked == sum(label != said(split[0], v)[1] for v in run.variants for label in said(split[0], v))
+
+
+def test_relations_are_filtered_and_hostile_ones_are_text(relation_page) -> None:
+    page = relation_page
+    page.goto("/examples")
+    page.get_by_label("Relation").select_option("/per/misc/<i>hates</i>")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**label=**")
+    assert page.locator(".lines a").all_inner_texts() == ["<script>Marlow</script> hates <b>mopeds</b>"]
+    page.locator(".lines a").first.click()
+    page.wait_for_url("**/examples/test/**")
+    assert page.locator(".sentence mark").all_inner_texts() == [
+        "<script>Marlow</script> subject", "<b>mopeds</b> object",
+    ]  # fmt: skip
+    assert page.locator("main b").first.inner_text() == "/per/misc/<i>hates</i>"
+    page.set_viewport_size({"width": 360, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_seed_of_a_sentence_with_entities_is_chosen_too(page) -> None:
+    page.goto(f"{EXAMPLE}?seed=2&wrong=baseline")
+    page.get_by_role("link", name="seed 3").click()
+    page.wait_for_url("**seed=3**")
+    assert "wrong=baseline" in page.url
+    rows = rows_of(page.get_by_role("region", name="Between seeds"))
+    assert [row[0].split()[0] for row in rows] == ["baseline", "text", "image", "moe"]
+    assert rows[1][1:] == ["✓ PER Marlow, LOC Port Ellery"] * 3
 
 
 @pytest.fixture(scope="session")
@@ -267,9 +360,12 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_fault_of_accessibility(page, axe: str, scheme: str) -> None:
+@pytest.mark.parametrize("shown", ["page", "relation_page"])
+def test_no_serious_fault_of_accessibility(request, axe: str, shown: str, scheme: str) -> None:
+    page = request.getfixturevalue(shown)
     page.emulate_media(color_scheme=scheme)
-    for address in ("/", LOOK, "/article/Port_Ellery", "/examples", EXAMPLE, "/article/Odd_names"):
+    addresses = ["/", LOOK, "/article/Port_Ellery", "/article/Odd_names"] if shown == "page" else []
+    for address in (*addresses, "/examples", EXAMPLE):
         page.goto(address)
         page.evaluate(axe)  # by the debugger's way in, which the page's policy does not bind
         found = page.evaluate("axe.run()")["violations"]

@@ -21,21 +21,35 @@ from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rows_t
 Sentences = Sequence[tuple[int, str]]
 
 
-def index(sentences: Sentences, *, unit_size: int = 1 << 18, dense_share: float = 0.03) -> Searcher:
+def index(
+    sentences: Sentences,
+    *,
+    unit_size: int = 1 << 18,
+    dense_share: float = 0.03,
+    common_share: float = 0.004,
+) -> Searcher:
     """An index of sentences (id, text) in units of so many; its files are gone, their pages stay mapped."""
     with TemporaryDirectory() as folder:
-        return Searcher(*write_index(Path(folder), sentences, unit_size=unit_size, dense_share=dense_share))
+        shares = {"dense_share": dense_share, "common_share": common_share}
+        return Searcher(*write_index(Path(folder), sentences, unit_size=unit_size, **shares))
 
 
 def write_index(
-    folder: Path, sentences: Sentences, *, unit_size: int = 1 << 18, dense_share: float = 0.03
+    folder: Path,
+    sentences: Sentences,
+    *,
+    unit_size: int = 1 << 18,
+    dense_share: float = 0.03,
+    common_share: float = 0.004,
 ) -> tuple[Arrays, Sizes]:
     """Writes the index of sentences into a folder, each row group of their table a unit."""
     ids, texts = zip(*sentences, strict=True)
     table = pa.table({"sentence_id": ids, "text": texts})
     pq.write_table(table, folder / "sentences.parquet", row_group_size=unit_size)
     units = plan_units([folder / "sentences.parquet"], rows=1)
-    sizes = invert_sentences(Inversion(folder / "steps", "", dense_share), units, folder, map_here)
+    sizes = invert_sentences(
+        Inversion(folder / "steps", "", dense_share, common_share), units, folder, map_here
+    )
     return open_arrays(folder, sizes), sizes
 
 

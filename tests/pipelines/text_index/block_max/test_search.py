@@ -15,7 +15,7 @@ from kc_schema.tables import paragraph_id, sentence_id
 from pipelines import build_text_kc
 from pipelines.datasets.conll import IMAGE_POSTS, read_posts
 from pipelines.datasets.dataset import Quirks
-from pipelines.text_index.block_max.kernels import _rounded
+from pipelines.text_index.block_max.block_scores import round_score
 from pipelines.text_index.block_max.scoring import length_class, lengths_of_classes
 from pipelines.text_index.block_max.searcher import Searcher
 from pipelines.text_index.ranking import ScoredSentence, best_paragraphs, rounded
@@ -69,10 +69,11 @@ def assert_same(found, expected, k):
     st.integers(1, 12),
     st.sampled_from([3, 8, 20, 1000]),
     st.sampled_from([0.03, 0.3, 2.0]),
+    st.sampled_from([0.004, 0.1, 2.0]),
 )
-@example([(4096, "")], ["the"], 3, 8, 0.03)
-def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, dense_share):
-    searcher = index(corpus, unit_size=unit_size, dense_share=dense_share)
+@example([(4096, "")], ["the"], 3, 8, 0.03, 0.004)
+def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, dense_share, common_share):
+    searcher = index(corpus, unit_size=unit_size, dense_share=dense_share, common_share=common_share)
     asked = [words(query) for query in queries]
     for found, query in zip(searcher.search(asked, k), asked, strict=True):
         assert_same(found, by_definition(corpus, query, k), k)
@@ -82,8 +83,14 @@ def test_the_best_paragraphs_are_those_of_bm25(corpus, queries, k, unit_size, de
 @given(CORPORA, QUERIES, st.integers(1, 6))
 def test_cutting_into_units_and_dense_words_change_nothing(corpus, query, k):
     found = [
-        index(corpus, unit_size=size, dense_share=share).search([words(query)], k)
-        for size, share in ((1000, 2.0), (5, 2.0), (8, 0.1), (1000, 0.0))
+        index(corpus, unit_size=size, dense_share=dense, common_share=common).search([words(query)], k)
+        for size, dense, common in (
+            (1000, 2.0, 2.0),
+            (5, 2.0, 2.0),
+            (8, 0.1, 0.1),
+            (8, 2.0, 0.1),
+            (1000, 0.0, 0.0),
+        )
     ]
     assert all(other == found[0] for other in found)
 
@@ -113,7 +120,7 @@ def test_real_tweets_find_in_real_articles_what_tantivy_finds(shared_data, tmp_p
 @given(st.floats(1e-6, 1e6), st.booleans())
 def test_scores_are_rounded_as_the_ranking_rounds_them(score, single):
     score = float(np.float32(score)) if single else score
-    assert _rounded(score) == rounded(score)
+    assert round_score(score) == rounded(score)
 
 
 def test_lengths_are_classed_as_lucene_does():
@@ -159,7 +166,21 @@ def test_few_blocks_are_scored_where_a_word_is_rare():
 
 
 @pytest.mark.parametrize(
-    "name", ["sentences", "lists", "list_places", "block_places", "vocabulary", "numbers"]
+    "name",
+    [
+        "blocks",
+        "block_places",
+        "identities",
+        "identity_places",
+        "common",
+        "common_ends",
+        "common_places",
+        "lists",
+        "list_places",
+        "holding",
+        "vocabulary",
+        "numbers",
+    ],
 )
 def test_damaged_bytes_are_an_error_or_another_answer_and_never_a_crash(name, tmp_path):
     corpus = [
@@ -170,10 +191,15 @@ def test_damaged_bytes_are_an_error_or_another_answer_and_never_a_crash(name, tm
     random = np.random.default_rng(0)
     damaged = getattr(arrays, name).copy()
     for _ in range(20):
-        damaged.view(np.uint8)[random.integers(0, damaged.nbytes, 40)] = random.integers(0, 256, 40)
-        fields = {field: getattr(arrays, field) for field in type(arrays).__slots__} | {name: damaged}
+        damaged.setflags(write=True)
+        damaged.reshape(-1).view(np.uint8)[random.integers(0, damaged.nbytes, 40)] = random.integers(
+            0, 256, 40
+        )
+        damaged.setflags(write=False)  # as a mapped file: what is compiled is the same
         try:
-            Searcher(type(arrays)(**fields), sizes).search([words("the w3 and v17 of"), words("v500 w1")], 10)
+            Searcher(arrays._replace(**{name: damaged}), sizes).search(
+                [words("the w3 and v17 of"), words("v500 w1")], 10
+            )
         except ValueError as error:
             if "damaged" not in str(error):
                 raise
