@@ -226,6 +226,16 @@ def test_a_damaged_older_index_is_not_used(tmp_path, name):
     assert files_of(kc) == files_of(built(tmp_path / "anew", CHANGED, parts=3))
 
 
+def test_an_older_index_with_sizes_of_another_one_is_not_used(tmp_path):
+    older = built(tmp_path / "older", PAGES)
+    path = older / "text_index" / "index.json"
+    path.write_text(path.read_text().replace('"terms": ', '"terms": 1'))
+    _, taken, line = updated(tmp_path / "newer", CHANGED, older)
+    assert taken == 0
+    assert "cannot be read (" in line
+    assert "\n" not in line
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
