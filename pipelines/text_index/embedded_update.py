@@ -18,7 +18,7 @@ from pipelines.text_index.embedded_files import EmbeddedDescription, index_folde
 
 __all__ = ["MOST_CHANGED", "Update", "find_update"]
 
-MOST_CHANGED = 0.9
+MOST_CHANGED = 0.7
 """Share of changed pages up to which words are taken from an older index (docs/performance.md)."""
 _READ = frozenset(Arrays._fields) - {"dense", "holding"}
 """The arrays that an update reads."""
