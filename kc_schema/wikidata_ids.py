@@ -42,14 +42,21 @@ class WikidataIds:
         found = self._rows.fetch_all(page for page in page_ids if page >= 0)
         return {page: rows[0]["wikidata_id"] for page, rows in found.items() if rows[0]["wikidata_id"]}
 
-    def of_paragraphs(self, paragraph_ids: Sequence[int]) -> list[str]:
-        """Return the Wikidata id of the page of every paragraph; empty where there is none."""
-        ids = self.of({paragraph // PARAGRAPHS_PER_PAGE for paragraph in paragraph_ids})
-        return [ids.get(paragraph // PARAGRAPHS_PER_PAGE, "") for paragraph in paragraph_ids]
+    def of_paragraphs(self, paragraph_ids: Sequence[int]) -> list[str | None]:
+        """Return the Wikidata id of the page of every paragraph; None where it has none.
+
+        Raises:
+            UserError: a paragraph of a page that the corpus does not have.
+        """
+        if not self.known:
+            return [None] * len(paragraph_ids)
+        pages = [paragraph // PARAGRAPHS_PER_PAGE for paragraph in paragraph_ids]
+        rows = self._rows.fetch(pages)
+        return [rows[page]["wikidata_id"] for page in pages]
 
     def beside(self, paragraphs: pa.RecordBatch) -> pa.RecordBatch:
         """Return rows of the table of paragraphs with a column ``wikidata_id``, empty where a page has none."""
-        ids = self.of_paragraphs(paragraphs["paragraph_id"].to_pylist())
+        ids = [item or "" for item in self.of_paragraphs(paragraphs["paragraph_id"].to_pylist())]
         return pa.RecordBatch.from_arrays(
             [*paragraphs.columns, pa.array(ids, pa.string())], names=[*paragraphs.schema.names, "wikidata_id"]
         )

@@ -17,7 +17,6 @@ from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, open_snapshot
 from kc_schema.store import Rows, checksum, local_copy
-from kc_schema.tables import PARAGRAPHS_PER_PAGE
 from kc_schema.wikidata_ids import WikidataIds
 from pipelines.text_index.analysis import analyser, foldable
 from pipelines.text_index.block_max.files import open_arrays
@@ -133,9 +132,7 @@ class EmbeddedIndex:
 
     def _search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         found = self._best(queries, k)
-        items = self._wikidata_ids.of(
-            {hit.paragraph_id // PARAGRAPHS_PER_PAGE for hits in found for hit in hits}
-        )
+        items = iter(self._wikidata_ids.of_paragraphs([hit.paragraph_id for hits in found for hit in hits]))
         sentences = self._rows["sentences"].fetch(hit.sentence_id for hits in found for hit in hits)
         paragraphs = self._rows["paragraphs"].fetch(hit.paragraph_id for hits in found for hit in hits)
         return [
@@ -145,7 +142,7 @@ class EmbeddedIndex:
                     score=hit.score,
                     key=sentences[hit.sentence_id]["text"],
                     record_id=hit.paragraph_id,
-                    wikidata_id=items.get(hit.paragraph_id // PARAGRAPHS_PER_PAGE),
+                    wikidata_id=next(items),
                     **paragraphs[hit.paragraph_id],
                 )
                 for rank, hit in enumerate(hits)
