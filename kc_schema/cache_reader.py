@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.cache_tables import HITS, NO_RELATION, OPTIONAL, CacheError
 from kc_schema.hit import Hit
-from kc_schema.store import checksum
+from kc_schema.store import as_path, checksum, read_footer, read_parquet
 
 __all__ = ["FORMAT", "MANIFEST", "REPORT", "SPEED", "Example", "RetrievalCache", "open_cache"]
 
@@ -152,7 +151,7 @@ class RetrievalCache:
         name = f"hits/{source}/{split}.parquet"
         self._require(name)
         try:
-            return "types" in pq.read_schema(self.folder / name).names
+            return "types" in read_footer(self.folder / name).schema.to_arrow_schema().names
         except (OSError, pa.ArrowException) as error:
             raise CacheError(f"cache {self.folder}: {name} cannot be read: {error}") from error
 
@@ -268,7 +267,7 @@ class RetrievalCache:
     def _read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         self._require(name)
         try:
-            return pq.read_table(self.folder / name, columns=columns)
+            return read_parquet(self.folder / name, columns=columns)
         except (OSError, pa.ArrowException) as error:
             raise CacheError(f"cache {self.folder}: {name} cannot be read: {error}") from error
 
@@ -284,7 +283,7 @@ def open_cache(folder: Path | str, *, verify: bool = False) -> RetrievalCache:
         CacheError: there is no manifest, it is not one of a retrieval cache of this format, or (with
             `verify`) a file is missing or differs.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

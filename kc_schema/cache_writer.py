@@ -23,7 +23,16 @@ from kc_schema.cache_tables import (
     table_of_features,
     table_of_hits,
 )
-from kc_schema.store import Part, Place, describe_part, write_atomically, write_text
+from kc_schema.store import (
+    Part,
+    Place,
+    as_path,
+    describe_part,
+    read_footer,
+    read_parquet,
+    write_atomically,
+    write_text,
+)
 
 __all__ = ["CacheWriter", "cache_place", "extend_cache"]
 
@@ -86,7 +95,7 @@ class CacheWriter:
     ) -> None:
         if task not in ("ner", "re"):
             raise CacheError(f"task {task!r}: a cache is for 'ner' or for 're'")
-        self.folder = Path(folder)
+        self.folder = as_path(folder)
         self._settings: dict[str, Any] = {
             "format": FORMAT,
             "dataset": dataset,
@@ -190,7 +199,7 @@ class CacheWriter:
         path = f"examples/{split}.parquet"
         if not self._keep(path):
             return False
-        ids = pq.read_table(self.folder / path, columns=["example_id"]).column("example_id")
+        ids = read_parquet(self.folder / path, columns=["example_id"]).column("example_id")
         self._example_ids[split] = ids.to_pylist()
         return True
 
@@ -203,7 +212,7 @@ class CacheWriter:
         path = f"features/{split}.parquet"
         if not self._keep(path):
             return False
-        self._feature_widths.update(check_features(pq.read_table(self.folder / path), path))
+        self._feature_widths.update(check_features(read_parquet(self.folder / path), path))
         return True
 
     def count_drop(self, reason: str, count: int = 1) -> None:
@@ -260,12 +269,12 @@ class CacheWriter:
     def _keep(self, name: str) -> bool:
         path = self.folder / name
         try:
-            found = pq.read_schema(path).metadata or {}
+            found = read_footer(path).metadata or {}
         except (FileNotFoundError, pa.ArrowInvalid):
             return False
         if found.get(b"cache") != self._fingerprint:
             return False
-        self._note(name, pq.read_metadata(path).num_rows)
+        self._note(name, read_footer(path).num_rows)
         return True
 
     def _note(self, name: str, rows: int) -> None:

@@ -21,7 +21,7 @@ from kc_schema.attribution import ATTRIBUTION, TextRights, text_rights
 from kc_schema.command import Command, options
 from kc_schema.image_manifest import IMAGES, ImageManifest, read_image_manifest
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
-from kc_schema.store import Place, explain_file_errors, replacing, write_text
+from kc_schema.store import Place, explain_file_errors, read_parquet, replacing, write_text
 
 FOLDER = "attribution"
 _IMAGES_IN_THE_NOTICE = 500
@@ -112,9 +112,9 @@ def _pictures(kc: Path, manifest: ImageManifest) -> Iterator[pa.RecordBatch]:
     """Yield the pictures that the corpus holds; all that were planned where none were fetched."""
     records = manifest.tables.get("records")
     for number, part in enumerate(manifest.tables["licences"]):
-        table = pq.read_table(kc / IMAGES / part.file)
+        table = read_parquet(kc / IMAGES / part.file)
         if records is not None:
-            found = pq.read_table(
+            found = read_parquet(
                 kc / IMAGES / records[number].file, columns=["image_id", "status"]
             ).to_pylist()
             had = pa.array([row["image_id"] for row in found if row["status"] == "ok"], pa.int64())

@@ -175,3 +175,81 @@ def test_no_two_public_names_are_the_same():
                 homes.setdefault(node.name, []).append(name)
     double = {thing: places for thing, places in homes.items() if len(places) > 1 and thing != "Options"}
     assert double == {}
+
+
+# What opens, lists, links or removes by a path of this machine; `kc_schema.store` does the same also in object storage.
+_LOCAL_MODULES = {"glob", "shutil", "tempfile", "fcntl"}
+_LOCAL_OF_OS = {
+    *("walk", "scandir", "listdir", "link", "symlink", "rename", "replace", "remove", "unlink", "makedirs", "mkdir"),
+    *("rmdir", "open", "stat", "lstat", "access", "utime", "statvfs", "chmod", "readlink"),
+}  # fmt: skip
+_OPENERS = {"memory_map", "OSFile", "read_index", "write_index", "new_file", "open_file", "memmap", "connect"}
+_WITHOUT_PATHS = {"glob.has_magic", "shutil.which"}
+_RUNS = "a run of the training lies on this machine; `training.config` refuses an address"
+_ROOT_HERE = "a root of snapshots lies on this machine; `require_here` says so"
+_DOWNLOADS_HERE = "downloads lie on this machine; `require_here` says so"
+LOCAL_ONLY = {
+    "kc_schema.command": ("os.open", "the null device"),
+    "kc_schema.snapshot": ("os.path.realpath", "a link of this machine: asked whether it is one first"),
+    "pipelines.dump.download.fetch": ("shutil.", _DOWNLOADS_HERE),
+    "pipelines.dump.parts": ("os.", "what is no address; names of files that no path could spell"),
+    "pipelines.forecast.text": ("tempfile.", "a sample that is thrown away"),
+    "pipelines.page_index.lookup": ("tempfile.", "an index for this process alone"),
+    "pipelines.refresh": ("shutil.", _ROOT_HERE),
+    "pipelines.snapshots.images": ("shutil.", _ROOT_HERE),
+    "pipelines.snapshots.root": ("", _ROOT_HERE),
+    "pipelines.snapshots.sharing": ("", _ROOT_HERE),
+    "pipelines.text_corpus.resolve": ("", "parts that two snapshots of a root share"),
+    "pipelines.text_index.embedded_build": (
+        "shutil.rmtree",
+        "the scratch folder of a place is of this machine",
+    ),
+    "training.experts": ("", _RUNS),
+    "training.fitting": ("", _RUNS),
+    "training.mixture": ("", _RUNS),
+    "training.run_folder": ("", _RUNS),
+}
+"""Module -> what it may say, and why."""
+
+
+def local_spellings(tree):
+    """What a module says that would mistake an address of object storage for a path of this machine."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            name = ast.unparse(node)
+            module, _, last = name.rpartition(".")
+            local = (
+                module in _LOCAL_MODULES or (module == "os" and last in _LOCAL_OF_OS) or module == "os.path"
+            )
+            if (local and name not in _WITHOUT_PATHS) or last in ("tofile", "symlink_to", "hardlink_to"):
+                yield name if local else last
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called == "open":
+                yield called
+            if called.rpartition(".")[2] in _OPENERS:
+                for given in node.args:
+                    if ast.unparse(given).startswith("str(") or (
+                        isinstance(given, ast.JoinedStr)
+                        and not re.search(r"fspath|local_copy", ast.unparse(given))
+                    ):
+                        yield f"{called}({ast.unparse(given)})"
+
+
+def test_paths_are_opened_by_what_also_knows_object_storage():
+    found = {}
+    for name, path in MODULES.items():
+        if name.startswith("kc_schema.store"):
+            continue
+        allowed, _ = LOCAL_ONLY.get(name, (None, ""))
+        said = set(local_spellings(ast.parse(path.read_text(encoding="utf-8"))))
+        wrong = sorted(one for one in said if allowed is None or not one.startswith(allowed))
+        if wrong:
+            found[name] = wrong
+    assert found == {}, "use kc_schema.store, Path's own methods, or os.fspath (a local copy)"
+
+
+def test_what_is_allowed_to_be_local_still_is():
+    for name, (allowed, _) in LOCAL_ONLY.items():
+        said = local_spellings(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        assert any(one.startswith(allowed) for one in said), f"{name} says nothing of the kind any more"

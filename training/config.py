@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from kc_schema.errors import UsageError
+from kc_schema.store import is_address
 
 __all__ = [
     "ConfigError",
@@ -291,6 +292,11 @@ class RunConfig(_Section):
 
     def __post_init__(self) -> None:
         _check(bool(self.cache), "cache", "give the folder of a retrieval cache")
+        _check(
+            not is_address(self.output),
+            "output",
+            "a run's folder lies on this machine; give one here, and copy it when the run has ended",
+        )
         _check(bool(self.experts), "experts", "name at least one expert")
         _check(bool(self.seeds), "seeds", "give at least one seed")
         _check(self.evaluation_batch_size >= 1, "evaluation_batch_size", "at least 1")

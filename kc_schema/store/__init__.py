@@ -13,14 +13,17 @@ from kc_schema.store.files import (
     checksum,
     describe_part,
     explain_file_errors,
+    files_beneath,
     fingerprint,
     local_copy,
+    may_write,
     parts_listed,
     put_folder,
     read_json,
     remove,
     replacing,
     sizes,
+    temporary_folder,
     to_json,
     write_atomically,
     write_json,
@@ -34,7 +37,7 @@ from kc_schema.store.object_path import (
     progress_interval,
     require_here,
 )
-from kc_schema.store.object_storage import ObjectStorageError
+from kc_schema.store.object_storage import ObjectStorageError, may_fork
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
 from kc_schema.store.place import WORK, Place, PlaceBusyError
 from kc_schema.store.rows import Rows, list_row_groups
@@ -54,11 +57,14 @@ __all__ = [
     "checksum",
     "describe_part",
     "explain_file_errors",
+    "files_beneath",
     "find_matching",
     "fingerprint",
     "is_address",
     "list_row_groups",
     "local_copy",
+    "may_fork",
+    "may_write",
     "open_parquet",
     "parts_listed",
     "progress_interval",
@@ -70,6 +76,7 @@ __all__ = [
     "replacing",
     "require_here",
     "sizes",
+    "temporary_folder",
     "to_json",
     "write_atomically",
     "write_json",

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from kc_schema.errors import UserError
-from kc_schema.store.local_copies import copy_of_folder, temporary_file
+from kc_schema.store.local_copies import copy_of_folder, new_temporary_file, temporary_file
 from kc_schema.store.object_path import ObjectPath, as_path, remove_objects
 from kc_schema.store.object_storage import ObjectStorageError
 
@@ -29,15 +29,18 @@ __all__ = [
     "checksum",
     "describe_part",
     "explain_file_errors",
+    "files_beneath",
     "fingerprint",
     "from_plain",
     "local_copy",
+    "may_write",
     "parts_listed",
     "put_folder",
     "read_json",
     "remove",
     "replacing",
     "sizes",
+    "temporary_folder",
     "to_json",
     "write_atomically",
     "write_json",
@@ -170,6 +173,57 @@ def remove(path: Path, *, ignore_errors: bool = False) -> None:
         shutil.rmtree(path, ignore_errors=ignore_errors)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """Give the block an empty folder on this machine for what nobody needs behind it; it is removed at the end.
+
+    It is `folder` itself, or one among the temporary files of this process where that is in object storage.
+    """
+    here = new_temporary_file(folder.name) if isinstance(folder, ObjectPath) else folder
+    remove(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    try:
+        yield here
+    finally:
+        remove(here, ignore_errors=True)
+
+
+def may_write(folder: Path) -> bool:
+    """Tell whether this process may write in a folder."""
+    if not isinstance(folder, ObjectPath):
+        return os.access(folder, os.W_OK)
+    probe = folder / f".{secrets.token_hex(6)}.tmp"
+    try:
+        probe.write_text("")
+        probe.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True
+
+
+def files_beneath(folder: Path, *, skip: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:
+    """Yield the files at any depth beneath a folder; links to folders are followed, each folder once.
+
+    Args:
+        skip: tells by its name whether a folder is left out.
+    """
+    if isinstance(folder, ObjectPath):
+        for path in folder.files():
+            if not any(map(skip, path.relative_to(folder).parts[:-1])):
+                yield path
+        return
+    seen: set[str] = set()
+    # A link may also lead back to where it stands.
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not skip(name))
+        for name in names:
+            yield Path(parent, name)
 
 
 def put_folder(source: Path, target: Path, *, record: str) -> None:

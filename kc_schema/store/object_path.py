@@ -53,6 +53,8 @@ def as_path(given: str | PurePath) -> Path:
         return ObjectPath(text)
     if not is_address(text):
         return given if isinstance(given, Path) else Path(given)
+    if "?" in text:
+        raise UsageError(f"{text}: an address takes no query; give bucket and key alone")
     path = ObjectPath(text)
     if not path.address.key:
         raise UsageError(f"{text}: names a bucket alone; give a folder in it, such as {path}/kc")
@@ -119,10 +121,8 @@ def _inner(segment: Any) -> Any:
     names = key.split("/") if key else []
     if "" in names or "." in names or ".." in names:
         raise UsageError(f"{segment}: an address has no empty names in it and no . or ..; write out the key")
-    if "?" in key or _CONTROL.search(key):
-        raise UsageError(
-            f"{segment}: an address takes no query and no control characters; give bucket and key alone"
-        )
+    if _CONTROL.search(key):
+        raise UsageError(f"{segment}: an address takes no control characters; give bucket and key alone")
     return "/".join([_ROOT, f"{found[1]}:", bucket, *names])
 
 

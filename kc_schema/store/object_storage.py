@@ -36,6 +36,7 @@ __all__ = [
     "head",
     "list_folder",
     "list_objects",
+    "may_fork",
     "put_bytes",
     "put_file",
     "read_range",
@@ -248,6 +249,11 @@ def _info(found: Any) -> ObjectInfo:
 _stores: dict[tuple[str, str], ObjectStore] = {}
 _opening = threading.Lock()
 _process = 0
+
+
+def may_fork() -> bool:
+    """Tell whether a process that is forked from this one could go on: not when this one has connections."""
+    return not _stores
 
 
 def _store(address: Address) -> ObjectStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import pyarrow.parquet as pq
 
 from kc_schema.store.local_copies import kept_copy
 from kc_schema.store.object_files import ObjectReader
-from kc_schema.store.object_path import ObjectPath
+from kc_schema.store.object_path import ObjectPath, as_path
 
 __all__ = ["open_parquet", "read_footer", "read_parquet"]
 
 
-def open_parquet(path: Path, *, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+def open_parquet(path: Path | str, *, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
     """Return a Parquet file opened for reading; `metadata` is its footer, where that was read before.
 
     Of an object in storage, only the row groups and columns that are asked for are fetched.
@@ -23,22 +24,24 @@ def open_parquet(path: Path, *, metadata: pq.FileMetaData | None = None) -> pq.P
         OSError: the file cannot be opened.
         pyarrow.ArrowException: it is no Parquet.
     """
-    return pq.ParquetFile(_source(path), metadata=metadata, pre_buffer=isinstance(path, ObjectPath))
+    source = _source(path)
+    return pq.ParquetFile(source, metadata=metadata, pre_buffer=isinstance(source, ObjectReader))
 
 
-def read_footer(path: Path) -> pq.FileMetaData:
+def read_footer(path: Path | str) -> pq.FileMetaData:
     """Return the footer of a Parquet file; errors as of `open_parquet`."""
     return pq.read_metadata(_source(path))
 
 
-def read_parquet(path: Path, *, columns: list[str] | None = None) -> Any:
+def read_parquet(path: Path | str, *, columns: Sequence[str] | None = None) -> Any:
     """Return the whole table of a Parquet file, or some columns of it; errors as of `open_parquet`."""
     with open_parquet(path) as file:
-        return file.read(columns=columns)
+        return file.read(columns=None if columns is None else list(columns))
 
 
-def _source(path: Path) -> Any:
-    if not isinstance(path, ObjectPath):
-        return path
-    reader = ObjectReader(path.address)
-    return kept_copy(path.address, reader.info) or reader
+def _source(path: Path | str) -> Any:
+    place = as_path(path)
+    if not isinstance(place, ObjectPath):
+        return place
+    reader = ObjectReader(place.address)
+    return kept_copy(place.address, reader.info) or reader

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from kc_schema.store import files_beneath
 from pipelines.datasets.dataset import Dataset, DatasetError
 
 if TYPE_CHECKING:
@@ -34,17 +34,10 @@ class ImageFolder:
             raise DatasetError(f"{folder}: no such folder of images")
         self.folder = folder
         self._paths: dict[str, list[Path]] = {}
-        seen: set[str] = set()
-        # Data sets are often linked from another disk; a link may also lead back to where it stands.
-        for parent, folders, names in os.walk(folder, followlinks=True):
-            if (real := os.path.realpath(parent)) in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            folders[:] = sorted(name for name in folders if not any(part in name.lower() for part in _PARTS))
-            for name in names:
-                if Path(name).suffix.lower() in _SUFFIXES:
-                    self._paths.setdefault(name, []).append(Path(parent, name))
+        # Data sets are often linked from another disk.
+        for path in files_beneath(folder, skip=lambda name: any(part in name.lower() for part in _PARTS)):
+            if path.suffix.lower() in _SUFFIXES:
+                self._paths.setdefault(path.name, []).append(path)
 
     def __len__(self) -> int:
         return len(self._paths)

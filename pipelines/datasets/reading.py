@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from kc_schema.command import options
 from kc_schema.retrieval_cache import NO_RELATION, Example
+from kc_schema.store import as_path
 from pipelines.datasets.conll import IMAGE_POSTS, read_posts
 from pipelines.datasets.dataset import Columns, Dataset, DatasetError, Quirks
 from pipelines.datasets.files import find_split_files
@@ -100,7 +101,7 @@ def read_dataset(
         raise DatasetError(f"columns and scheme are given, and {name} has its own; they are for conll")
     if name == "conll":
         columns = columns or Columns()
-    files = find_split_files(Path(folder), _SUFFIXES.get(name, _POSTS), any_suffix=name not in _SUFFIXES)
+    files = find_split_files(as_path(folder), _SUFFIXES.get(name, _POSTS), any_suffix=name not in _SUFFIXES)
     dataset = Dataset(name, "ner", files, {}, Quirks(), columns)
     for split, path in files.items():
         dataset.splits[split] = _read(dataset, path, split)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from kc_schema.entity_tables import (
@@ -31,6 +29,8 @@ from kc_schema.store import (
     describe_part,
     explain_file_errors,
     fingerprint,
+    read_footer,
+    remove,
     replacing,
 )
 from pipelines.engine import Engine, Progress, timed
@@ -103,7 +103,7 @@ def build_entities(
     with Place(kc, owns=tuple(ENTITY_TABLES), manifest=ENTITY_MANIFEST) as place, explain_file_errors(kc):
         if overwrite:
             place.manifest.unlink(missing_ok=True)
-            shutil.rmtree(place.work / "entities", ignore_errors=True)
+            remove(place.work / "entities", ignore_errors=True)
         snapshot = open_snapshot(kc)
         build = _Build(kc, snapshot.fingerprint, fingerprint(*map(checksum, types)) if types else "")
         manifest = _find_finished(build)
@@ -197,7 +197,7 @@ def _plan_sources(snapshot: Snapshot) -> list[_Source]:
         for part in snapshot.manifest.tables[table]:
             groups: Iterable[int | None] = [None]
             if table == "redirects":
-                groups = range(pq.read_metadata(snapshot.folder / part.file).num_row_groups)
+                groups = range(read_footer(snapshot.folder / part.file).num_row_groups)
             for group in groups:
                 found.append(_Source(number, table, part, group))
                 number += 1

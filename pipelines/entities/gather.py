@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from bisect import bisect_left
 from collections import Counter
@@ -13,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.anchors import unescape
 from kc_schema.entity_tables import LONGEST_ALIAS, clean_name, fold_name
-from kc_schema.store import Part, describe_part, replacing
+from kc_schema.store import Part, describe_part, open_parquet, replacing
 from pipelines.entities.titles import TitleMap
 
 __all__ = ["GATHERED", "Gathered", "gather_names", "read_link_counts", "read_range"]
@@ -99,7 +99,7 @@ def gather_names(
 
 def read_range(path: Path, number: int) -> pa.RecordBatch:
     """Return the names of a range that a part gave."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    with pa.memory_map(os.fspath(path)) as source, pa.ipc.open_file(source) as file:
         return file.get_batch(number)
 
 
@@ -111,7 +111,7 @@ def read_link_counts(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
 
 def _of_anchors(source: Path, titles: TitleMap, counts: Counter[str], drops: Counter[str]) -> Counter[Name]:
     found: Counter[tuple[str, str]] = Counter()
-    with pq.ParquetFile(source) as file:
+    with open_parquet(source) as file:
         for batch in file.iter_batches(batch_size=1024, columns=["text"]):
             for text in batch["text"].to_pylist():
                 if "<e: " in text:
@@ -134,7 +134,7 @@ def _of_redirects(
     source: Path, group: int | None, titles: TitleMap, counts: Counter[str], drops: Counter[str]
 ) -> Counter[Name]:
     columns = ["from_title", "to_title"]
-    with pq.ParquetFile(source) as file:
+    with open_parquet(source) as file:
         table = file.read(columns=columns) if group is None else file.read_row_group(group, columns=columns)
     pages = titles.page_ids(set(table["to_title"].to_pylist()))
     names: Counter[Name] = Counter()
@@ -151,7 +151,7 @@ def _of_redirects(
 
 
 def _of_pages(source: Path, counts: Counter[str], drops: Counter[str]) -> tuple[Counter[Name], Counter[Name]]:
-    with pq.ParquetFile(source) as file:
+    with open_parquet(source) as file:
         there = [name for name in ("page_id", "title", "bold_names") if name in file.schema_arrow.names]
         table = file.read(columns=there, use_threads=False)
     titles: Counter[Name] = Counter()
@@ -210,7 +210,7 @@ def _by_range(table: pa.Table, bounds: Sequence[str]) -> list[pa.Table]:
 def _write(path: Path, pieces: Sequence[pa.Table], schema: pa.Schema, folder: Path) -> Part:
     """Write tables to a file of Arrow's, a record batch for each."""
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema, options=options) as file:
+    with replacing(path) as temporary, pa.ipc.new_file(os.fspath(temporary), schema, options=options) as file:
         for piece in pieces:
             batches = piece.combine_chunks().to_batches()
             file.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=schema))

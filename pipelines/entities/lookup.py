@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.entity_tables import EntityError, clean_name, fold_name, read_entity_manifest
 from kc_schema.snapshot import open_snapshot
-from kc_schema.store import Part, Rows
+from kc_schema.store import Part, Rows, as_path, open_parquet, read_footer
 
 __all__ = ["Alias", "Candidate", "EntityIndex"]
 
@@ -76,7 +75,7 @@ class EntityIndex:
             kc_schema.snapshot.SnapshotError: no finished corpus there.
             EntityError: no entities there, or those of another state of the corpus.
         """
-        kc = Path(kc)
+        kc = as_path(kc)
         snapshot = open_snapshot(kc)
         self.manifest = read_entity_manifest(kc, snapshot.fingerprint)
         self.fingerprint = snapshot.fingerprint
@@ -146,7 +145,7 @@ class EntityIndex:
             return self._kept[number]
         part, group = self._places[number]
         try:
-            with pq.ParquetFile(self._files[part]) as file:
+            with open_parquet(self._files[part]) as file:
                 table = file.read_row_group(group, columns=list(_ALIAS_COLUMNS), use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise EntityError(
@@ -190,7 +189,7 @@ def _list_groups(files: Sequence[Path]) -> tuple[list[tuple[int, int]], list[str
     last: list[str] = []
     for part, path in enumerate(files):
         try:
-            metadata = pq.read_metadata(path)
+            metadata = read_footer(path)
         except (OSError, pa.ArrowException) as error:
             raise EntityError(f"{path}: cannot be read ({error}); make the entities again") from error
         for group in range(metadata.num_row_groups):

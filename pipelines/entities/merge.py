@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from kc_schema.anchors import strip
 from kc_schema.entity_tables import ALIASES, ENTITIES
-from kc_schema.store import replacing
+from kc_schema.store import open_parquet, replacing
 from pipelines.entities.gather import GATHERED, read_range
 from pipelines.entities.types import types_of
 
@@ -87,7 +87,7 @@ def write_entities(pages: Path, images: Path | None, links: Numbers, types: Path
         links: of every page, in order, how many anchors lead to it.
         types: the map of types (`pipelines.entities.types`), where there is one.
     """
-    with pq.ParquetFile(pages) as file:
+    with open_parquet(pages) as file:
         wanted = ["page_id", "title", "wikidata_id", "disambiguation", "introduction", "page_image"]
         there = [name for name in wanted if name in file.schema_arrow.names]
         table = file.read(columns=there, use_threads=False)

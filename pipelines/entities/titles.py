@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class TitleMap:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(
-            f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            f"file:{os.fspath(path)}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
         self._connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -11,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.entity_tables import EntityError
 from kc_schema.snapshot import Snapshot
-from kc_schema.store import replacing
+from kc_schema.store import open_parquet, read_footer, replacing
 
 __all__ = ["read_types", "types_of", "write_types"]
 
@@ -50,7 +50,7 @@ def read_types(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, list[str]]]:
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         schema = file.schema_arrow
         name = next((name for name in _IDS if name in schema.names), None)
         if name is None or "types" not in schema.names or not pa.types.is_list(schema.field("types").type):
@@ -100,7 +100,7 @@ def write_types(snapshot: Snapshot, files: Sequence[Path], path: Path) -> None:
 
 def types_of(path: Path, items: Sequence[str | None]) -> list[list[str] | None]:
     """Return of every item its types, as the map at `path` has them; None where it has none."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+    connection = sqlite3.connect(f"file:{os.fspath(path)}?mode=ro&immutable=1", uri=True)
     try:
         found: list[list[str] | None] = []
         for item in items:
@@ -114,7 +114,7 @@ def types_of(path: Path, items: Sequence[str | None]) -> list[list[str] | None]:
 
 def _items_of(snapshot: Snapshot) -> Numbers:
     """Return the numbers of the corpus' items, ascending."""
-    if any("wikidata_id" not in pq.read_schema(path).names for path in snapshot.files("pages")[:1]):
+    if any("wikidata_id" not in read_footer(path).schema.names for path in snapshot.files("pages")[:1]):
         return np.empty(0, np.int64)
     numbers = [
         _number(item)

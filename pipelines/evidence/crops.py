@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kc_schema.store import checksum
+from kc_schema.store import checksum, files_beneath
 from pipelines.datasets import DatasetError, Quirks, open_image
 from pipelines.datasets.dataset import malformed
 from pipelines.datasets.files import read_lines
@@ -140,9 +140,8 @@ def read_crops(folder: Path, images: set[str]) -> Cropper:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder of crops")
-    files = {
-        name: Path(parent, name) for parent, _, names in sorted(os.walk(folder)) for name in sorted(names)
-    }
+    found_files = sorted(files_beneath(folder), key=lambda path: (str(path.parent), path.name))
+    files = {path.name: path for path in found_files}
     maps = [path for name, path in files.items() if path.suffix in (".json", ".pth")]
     crops: dict[str, list[Path]] = {}
     if maps:
@@ -195,6 +194,6 @@ def _load(path: Path) -> Any:
 
     try:
         # Weights only: a pickle could run any code.
-        return torch.load(path, weights_only=True)
+        return torch.load(os.fspath(path), weights_only=True)
     except (RuntimeError, pickle.UnpicklingError) as error:
         raise ValueError(str(error).splitlines()[0]) from error

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.hit import Hit
 from kc_schema.retrieval_cache import Example
+from kc_schema.store import open_parquet
 from pipelines.datasets import Quirks
 from pipelines.datasets.dataset import malformed
 from pipelines.datasets.files import read_lines
@@ -80,7 +80,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the file's rows by number, from 1."""
     if path.suffix.lower() in (".parquet", ".pq"):
         try:
-            with pq.ParquetFile(path) as file:
+            with open_parquet(path) as file:
                 number = 0
                 for batch in file.iter_batches():
                     for row in batch.to_pylist():

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from kc_schema.command import options
 from kc_schema.retrieval_cache import Example
-from kc_schema.store import checksum
+from kc_schema.store import as_path, checksum
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.crops import Cropper, read_boxes, read_crops
 from pipelines.evidence.named_source import NamedSource
@@ -260,9 +260,10 @@ class EvidenceOptions:
                 )
             if name in BUILT_IN or name in files:
                 raise EvidenceError(f"--evidence {text}: the name {name} is taken")
-            if not Path(file).is_file():
+            path = as_path(file)
+            if not path.is_file():
                 raise EvidenceError(f"--evidence {text}: no such file")
-            files[name] = Path(file)
+            files[name] = path
         return files
 
     def cropper(self, images: set[str]) -> Cropper:

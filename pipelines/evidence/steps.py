@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.hit import Hit
-from kc_schema.store import WORK, Part, Step, describe_part, write_atomically
+from kc_schema.store import WORK, Part, Step, describe_part, read_parquet, write_atomically
 from pipelines.evidence.sources import SourceAnswer
 
 __all__ = ["BuildSteps"]
@@ -58,7 +58,7 @@ class BuildSteps:
         step = self._step(name)
         path = self.folder / WORK / f"{name}.parquet"
         if step.result() is not None:
-            return pq.read_table(path)
+            return read_parquet(path)
         table = compute()
         write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
         step.finish(_Kept(describe_part(path, self.folder)))

@@ -6,11 +6,11 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kc_schema.image_tables import image_id
 from kc_schema.snapshot import Snapshot
+from kc_schema.store import as_path
 from pipelines.forecast.estimate import Estimate, estimate_total
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.encoding.options import EncodeOptions
@@ -149,7 +149,7 @@ def _had(names: Sequence[str], fetching: FetchOptions, wiki: str) -> tuple[list[
     if fetching.is_address:
         return ask_server(names, fetching, wiki)
     folder = open_folder(
-        Path(fetching.images),
+        as_path(fetching.images),
         wiki,
         width=fetching.width,
         max_bytes=fetching.max_bytes,

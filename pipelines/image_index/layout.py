@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from kc_schema.image_manifest import IMAGES
 from kc_schema.image_tables import RECORDS, part_number
-from kc_schema.store import WORK, Part, Place, Rows, Step, describe_part, write_atomically
+from kc_schema.store import WORK, Part, Place, Rows, Step, describe_part, read_parquet, write_atomically
 from pipelines.image_index.file_names import repository_of
 
 __all__ = ["FetchedPart", "Layout", "Row", "read_records", "write_records", "write_table"]
@@ -127,7 +127,7 @@ def read_records(layout: Layout, number: int) -> dict[int, Row]:
     path = layout.part("records", number)
     if not path.is_file():
         return {}
-    return {row["image_id"]: row for row in pq.read_table(path).to_pylist()}
+    return {row["image_id"]: row for row in read_parquet(path).to_pylist()}
 
 
 def write_records(

@@ -7,7 +7,7 @@ batch a part, then part by part from all runs.
 from __future__ import annotations
 
 import math
-import shutil
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
 from kc_schema.snapshot import Snapshot
-from kc_schema.store import Part, fingerprint
+from kc_schema.store import Part, fingerprint, read_parquet, temporary_folder
 from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
 from pipelines.wikitext.page_images import is_interface_icon
@@ -100,20 +99,24 @@ def with_vectors(plan: Plan, vectors: Sequence[str]) -> Plan:
 
 def read_planned(layout: Layout, number: int) -> list[tuple[int, str]]:
     """Return id and name of the files of a part, by id."""
-    table = pq.read_table(layout.planned(number))
+    table = read_parquet(layout.planned(number))
     return list(zip(table["image_id"].to_pylist(), table["file"].to_pylist(), strict=True))
 
 
 def _write(
     snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None
 ) -> Plan:
-    runs = layout.work / "runs"
-    shutil.rmtree(runs, ignore_errors=True)
-    runs.mkdir(parents=True)
+    with temporary_folder(layout.work / "runs") as runs:
+        return _write_parts(snapshot, layout, kinds, part_bits, limit, runs)
+
+
+def _write_parts(
+    snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None, runs: Path
+) -> Plan:
     counts: Counter[str] = Counter()
     drops: Counter[str] = Counter()
     paths = list(_write_runs(_article_rows(snapshot, kinds, counts, drops), runs, part_bits))
-    readers = [pa.ipc.open_file(pa.memory_map(str(path))) for path in paths]
+    readers = [pa.ipc.open_file(pa.memory_map(os.fspath(path))) for path in paths]
     planned: list[str] = []
     parts: list[Part] = []
     for number in range(1 << part_bits):
@@ -131,8 +134,6 @@ def _write(
         counts["files"] += len(files)
         counts.update(f"files, {file_kind(file)}" for file in files["file"].to_pylist())
         counts["articles of files"] += len(articles)
-    del readers
-    shutil.rmtree(runs, ignore_errors=True)
     return Plan(
         part_bits,
         counts["files"],
@@ -203,7 +204,7 @@ def _write_run(rows: list[Row], path: Path, part_bits: int) -> Path:
     table = pa.Table.from_pylist(rows, schema=_SORTED)
     numbers = pc.shift_right(table["image_id"], IMAGE_ID_BITS - part_bits) if part_bits else None
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_file(str(path), _SORTED, options=options) as writer:
+    with pa.ipc.new_file(os.fspath(path), _SORTED, options=options) as writer:
         for number in range(1 << part_bits):
             rows_here = table if numbers is None else table.filter(pc.equal(numbers, number))
             batches = rows_here.combine_chunks().to_batches()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from kc_schema.hit import Hit
 from kc_schema.image_manifest import EncoderDescription, read_image_manifest
 from kc_schema.image_tables import part_number
 from kc_schema.snapshot import SnapshotError, folder_behind, open_snapshot
+from kc_schema.store import local_copy
 from kc_schema.wikidata_ids import WikidataIds
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.fetching.archive import PartContent
@@ -208,7 +210,7 @@ def open_index(kc: Path | str) -> ImageIndex:
     mapped = faiss.IO_FLAG_MMAP if description.kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
     try:
         part_bits = read_image_manifest(layout.kc).part_bits
-        index = faiss.read_index(str(layout.index), mapped)
+        index = faiss.read_index(os.fspath(local_copy(layout.index, sha256=description.sha256)), mapped)
         stop_prefetching(index)
         multiply_small_batches(index.d)
     except (RuntimeError, SnapshotError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,9 @@ def read_vectors(path: Path, dimension: int) -> tuple[Ids, HalfMatrix]:
         ImageIndexError: it cannot be read, or holds vectors of another width.
     """
     try:
-        table = pq.read_table(path, columns=["image_id", "vector"], memory_map=True).combine_chunks()
+        table = pq.read_table(
+            os.fspath(path), columns=["image_id", "vector"], memory_map=True
+        ).combine_chunks()
     except (OSError, pa.ArrowException) as error:
         raise ImageIndexError(f"{path}: cannot be read ({error}); encode the images again") from error
     kind = table.schema.field("vector").type

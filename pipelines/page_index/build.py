@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,16 @@ import pyarrow.parquet as pq
 
 from kc_schema.anchors import targets
 from kc_schema.snapshot import Snapshot
-from kc_schema.store import Part, Place, Step, describe_part, fingerprint, read_json, write_atomically
+from kc_schema.store import (
+    Part,
+    Place,
+    Step,
+    describe_part,
+    fingerprint,
+    read_json,
+    temporary_folder,
+    write_atomically,
+)
 from pipelines.engine import timed
 from pipelines.page_index.layout import (
     FOLDER,
@@ -150,9 +158,11 @@ def _told(tables: Iterator[pa.Table], what: str, tell: Tell) -> Iterator[pa.Tabl
 
 def _write_table(place: Place, table: str, bits: int, rows: Iterator[pa.Table]) -> list[Part]:
     """Write a table's parts; rows wait in one file a part until all are there."""
-    waiting = place.work / table
-    shutil.rmtree(waiting, ignore_errors=True)
-    waiting.mkdir(parents=True)
+    with temporary_folder(place.work / table) as waiting:
+        return _cut_and_sort(place, table, bits, rows, waiting)
+
+
+def _cut_and_sort(place: Place, table: str, bits: int, rows: Iterator[pa.Table], waiting: Path) -> list[Part]:
     schema = SCHEMAS[table]
     writers = [
         pq.ParquetWriter(waiting / f"{n}.parquet", schema, compression="zstd") for n in range(1 << bits)
@@ -181,7 +191,6 @@ def _write_table(place: Place, table: str, bits: int, rows: Iterator[pa.Table]) 
             ),
         )
         parts.append(describe_part(path, place.folder, rows=len(ordered)))
-    shutil.rmtree(waiting)
     return parts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.anchors import targets
 from kc_schema.errors import UserError
 from kc_schema.image_tables import image_id
 from kc_schema.snapshot import Snapshot
+from kc_schema.store import may_write, read_parquet
 from kc_schema.store.rows import Row, Rows
 from pipelines.page_index.build import build_page_index, find_page_index
 from pipelines.page_index.layout import FOLDER, PageIndexManifest, rows_of, title_id
@@ -174,7 +173,7 @@ class Pages:
         """Return the ids of titles in a part of a table; with `pages` those of pages alone, not of redirects."""
         path = self._folder / self._manifest.parts[table][number].file
         try:
-            found = pq.read_table(path, columns=["title_id", "page_id"])
+            found = read_parquet(path, columns=["title_id", "page_id"])
         except (OSError, pa.ArrowException) as error:
             raise UserError(
                 f"{path}: cannot be read ({error}); remove the folder to have it made again"
@@ -242,7 +241,7 @@ def open_pages(snapshot: Snapshot, tell: Callable[[str], None] = lambda _: None)
     folder, temporary = snapshot.folder / FOLDER, None
     manifest = find_page_index(snapshot, folder)
     if manifest is None:
-        if not os.access(folder if folder.is_dir() else snapshot.folder, os.W_OK):
+        if not may_write(folder if folder.is_dir() else snapshot.folder):
             temporary = tempfile.TemporaryDirectory(prefix="page-index-")
             folder = Path(temporary.name)
         tell(f"making the page index in {folder}")

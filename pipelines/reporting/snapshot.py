@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from kc_schema.anchors import strip
 from kc_schema.charts import Figure
 from kc_schema.image_manifest import ImageManifest, read_image_manifest
 from kc_schema.snapshot import LostText, Snapshot, SnapshotError, open_snapshot
-from kc_schema.store import Rows
+from kc_schema.store import Rows, read_parquet
 from pipelines.engine import TIMINGS, StageTime, read_timings
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.served import IndexDescription, read_description
@@ -190,7 +188,7 @@ def _failed_images(layout: Layout, manifest: ImageManifest) -> list[Cells]:
     """Return what was left out by reason, failed images with the first files as examples."""
     examples: dict[str, list[str]] = {}
     for part in manifest.tables.get("records", ()):
-        table = pq.read_table(layout.images / part.file, columns=["file", "error"])
+        table = read_parquet(layout.images / part.file, columns=["file", "error"])
         for file, error in zip(table["file"].to_pylist(), table["error"].to_pylist(), strict=True):
             if error and len(examples.setdefault(error, [])) < _EXAMPLES:
                 examples[error].append(file)

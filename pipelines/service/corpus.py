@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
-from kc_schema.snapshot import MANIFEST, Snapshot, has_manifest, open_snapshot
+from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, has_manifest, open_snapshot
 from pipelines.page_index import PageContent, Pages, open_pages
 from pipelines.text_index import TextIndex, open_index
 from pipelines.text_index.options import SearchOptions
@@ -231,16 +230,16 @@ class ServedCorpus:
 
     def _state(self) -> tuple[str, int, int] | None:
         """Return what tells one corpus under the name from another; None where there is none to be opened."""
-        folder = os.path.realpath(self._options.kc)
+        folder = folder_behind(self._options.kc)
         try:
-            manifest = Path(folder, MANIFEST).stat()
+            manifest = (folder / MANIFEST).stat()
         except OSError:
             return None
-        return folder, manifest.st_ino, manifest.st_mtime_ns
+        return str(folder), manifest.st_ino, manifest.st_mtime_ns
 
     def _open(self) -> Corpus:
         # By its own name: what `current` leads to may change while it is being opened and read.
-        folder = Path(os.path.realpath(self._options.kc))
+        folder = folder_behind(self._options.kc)
         cluster = self._options.cluster.connection()
         text = open_index(
             cluster or folder,

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Part, Snapshot
-from kc_schema.store import list_row_groups
+from kc_schema.store import list_row_groups, open_parquet, read_parquet
 from kc_schema.tables import TEXT_TABLES
 from kc_schema.wikidata_ids import WikidataIds, knows_wikidata_ids
 from pipelines.text_index.bulk import Record, records
@@ -49,7 +48,7 @@ def count_changed_pages(older: Snapshot, newer: Snapshot) -> int:
 
 def _pages(snapshot: Snapshot, parts: Sequence[Part]) -> Iterator[tuple[int, str, int, str]]:
     for part in parts:
-        rows = pq.read_table(snapshot.folder / part.file, columns=["page_id", "title", "revision_id", "sha1"])
+        rows = read_parquet(snapshot.folder / part.file, columns=["page_id", "title", "revision_id", "sha1"])
         yield from zip(*(column.to_pylist() for column in rows.columns), strict=True)
 
 
@@ -128,7 +127,7 @@ def rows_between(
 
     def inside() -> Iterator[pa.RecordBatch]:
         for path in files:
-            with pq.ParquetFile(path) as file:
+            with open_parquet(path) as file:
                 for batch in file.iter_batches(batch_size=1 << 14, columns=columns):
                     yield batch.slice(*_inside(batch[_KEYS[table]].to_numpy(), first, end))
 

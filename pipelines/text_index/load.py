@@ -17,9 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
 from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
+from kc_schema.store import open_parquet
 from kc_schema.wikidata_ids import WikidataIds, knows_wikidata_ids
 from pipelines.engine import Engine, RunError
 from pipelines.text_index.bulk import IN_FLIGHT, REQUEST_BYTES, Record, records, send_all
@@ -269,7 +268,7 @@ def _parts(
         for part in snapshot.manifest.tables[table]:
             path = str((snapshot.folder / part.file).resolve())
             left_out = left_out_files(snapshot, table, with_apparatus=names.with_apparatus, part=part.file)
-            documents = _count_documents(Path(path), left_out) if left_out else part.rows
+            documents = _count_documents(path, left_out) if left_out else part.rows
             if documents:
                 load = PartLoad(
                     connection,
@@ -297,8 +296,8 @@ def _wikidata_ids(snapshot: str) -> WikidataIds | None:
     return WikidataIds(open_snapshot(snapshot)) if snapshot else None
 
 
-def _count_documents(path: Path, left_out: LeftOut) -> int:
-    with pq.ParquetFile(path) as file:
+def _count_documents(path: str, left_out: LeftOut) -> int:
+    with open_parquet(path) as file:
         batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=left_out.columns())
         return sum(map(len, left_out.filter(batches)))
 
@@ -403,7 +402,7 @@ def _rows(part: PartLoad) -> Iterator[Record]:
         yield from _changes(part, part.older)
         return
     ids = _wikidata_ids(part.snapshot)
-    with pq.ParquetFile(part.path) as file:
+    with open_parquet(part.path) as file:
         for batch in part.left_out.filter(file.iter_batches(batch_size=_BATCH_ROWS)):
             yield from records(part.table, batch if ids is None else ids.beside(batch))
 

@@ -23,10 +23,11 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -62,6 +63,8 @@ class Fault:
     times: int = 1_000_000
     """How many it strikes at most."""
     seconds: float = 0.0
+    then: Callable[[], object] = lambda: None
+    """Is called whenever it strikes."""
     seen: int = 0
     struck: int = 0
     """How many requests it has struck."""
@@ -158,6 +161,13 @@ class ObjectStorage:
                 found[item["Key"]] = client.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read()
         return dict(sorted(found.items()))
 
+    def upload(self, folder: Path, key: str) -> str:
+        """Bring a folder of this machine into the bucket; return its address."""
+        client = self.client()
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            client.upload_file(str(path), self.bucket, f"{key}/{path.relative_to(folder).as_posix()}")
+        return self.address(key)
+
     def client(self) -> Any:
         """Return boto3's client of the server itself, past the proxy."""
         import boto3
@@ -174,7 +184,10 @@ class ObjectStorage:
         """Take note of a request; return what happens to it."""
         with self.lock:
             self.requests.append(request)
-            return next((fault for fault in self.faults if fault.strikes(request)), None)
+            found = next((fault for fault in self.faults if fault.strikes(request)), None)
+        if found is not None:
+            found.then()
+        return found
 
     def writes_to(self, key: str) -> threading.Lock:
         """Return the lock of a key: moto looks at a condition first and writes then, S3 does both at once."""

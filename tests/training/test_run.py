@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from kc_schema.errors import UserError
 from kc_schema.retrieval_cache import CacheWriter, open_cache
 from kc_schema.run_files import RunFilesError, open_run_files, spans
-from kc_schema.store import Place, PlaceBusyError
+from kc_schema.store import Place, PlaceBusyError, as_path
 from kc_schema.verify import verify
 from training import predict, report
 from training.checks import check_encoder
@@ -790,3 +790,22 @@ def test_a_folder_that_holds_no_run_is_told(finished, tmp_path):
 @given(st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIES" for t in ("X", "Y"))]), max_size=8))
 def test_entities_are_read_as_seqeval_reads_them(labels):
     assert spans(labels) == entities(labels)
+
+
+def test_the_cache_may_lie_in_object_storage(finished, tiny_encoder, object_storage, tmp_path):
+    changes = {
+        "cache": object_storage.upload(finished / "cache", "cache"),
+        "seeds": [1],
+        "experts": {"text": {"source": "text"}},
+        "mixtures": {},
+    }
+    run(build_config(settings(tmp_path, tiny_encoder, **changes)))
+    name = "distributions/text/seed-1/test.safetensors"
+    assert (tmp_path / "run" / name).read_bytes() == (finished / "run" / name).read_bytes()
+    assert object_storage.counts().keys() <= {"GET", "HEAD", "LIST"}, "a run writes nothing into the bucket"
+    assert open_run(tmp_path / "run").cache.folder == as_path(changes["cache"])
+
+
+def test_a_run_in_object_storage_is_refused(tiny_encoder, tmp_path):
+    with pytest.raises(UserError, match=r"output: a run's folder lies on this machine; give one here"):
+        build_config(settings(tmp_path, tiny_encoder, output="s3://bucket/run"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kc_schema.image_manifest import EncoderDescription
-from kc_schema.store import Part, Step, fingerprint
+from kc_schema.store import Part, Step, fingerprint, read_parquet, remove
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.encoder import Encoder
 from pipelines.image_index.encoding.image_vectors import Report, Vector, find_batch_size, vectors_of_images
@@ -81,7 +79,7 @@ def encode_elsewhere(
 def remove_vectors(layout: Layout) -> None:
     """Remove what is not needed when all parts of the embeddings are written."""
     for name in (_ASKED, _FOUND):
-        shutil.rmtree(layout.work / name, ignore_errors=True)
+        remove(layout.work / name, ignore_errors=True)
 
 
 def _ask(layout: Layout, number: int, ids: npt.NDArray[np.int64]) -> str:
@@ -111,7 +109,7 @@ def _write(work: _Encoding, number: int) -> _Vectors:
             f"encoder {encoder.name}: its weights on this worker ({encoder.weights_sha256[:12]}) are not the driver's"
             f" ({work.encoder.weights_sha256[:12]}); give --encoder with files on the shared storage"
         )
-    ids = pq.read_table(layout.work / _ASKED / f"{number:05d}.parquet")["image_id"].to_numpy()
+    ids = read_parquet(layout.work / _ASKED / f"{number:05d}.parquet")["image_id"].to_numpy()
     items = np.stack([np.full(len(ids), number, np.int64), ids], axis=1)
     failed: Counter[str] = Counter()
     size = 0
@@ -149,7 +147,7 @@ def _table(found: list[tuple[int, Vector | str]], dimension: int) -> pa.Table:
 
 
 def _read(layout: Layout, number: int) -> Iterator[tuple[int, Vector | str]]:
-    table = pq.read_table(layout.work / _FOUND / f"{number:05d}.parquet").combine_chunks()
+    table = read_parquet(layout.work / _FOUND / f"{number:05d}.parquet").combine_chunks()
     values = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
     rows = zip(
         table["image_id"].to_pylist(),

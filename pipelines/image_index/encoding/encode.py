@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from kc_schema.image_manifest import EncoderDescription
 from kc_schema.image_tables import embeddings_schema
-from kc_schema.store import Part, Step, fingerprint, read_json, write_json
+from kc_schema.store import Part, Step, fingerprint, read_footer, read_json, read_parquet, write_json
 from pipelines.engine import Engine, Progress
 from pipelines.image_index.encoding.cluster_vectors import encode_elsewhere, remove_vectors
 from pipelines.image_index.encoding.image_vectors import Vector, find_batch_size, vectors_of_images
@@ -258,7 +257,7 @@ def _check_encoder(layout: Layout, encoder: EncoderDescription) -> None:
 
 def _made_by(path: Path) -> tuple[str, str]:
     """Return the fingerprint and the name of the encoder that made a part."""
-    metadata = pq.read_schema(path).metadata or {}
+    metadata = read_footer(path).metadata or {}
     return metadata.get(ENCODER, b"").decode(), metadata.get(b"name", b"").decode()
 
 
@@ -273,7 +272,7 @@ class _Image:
 
 def _images(layout: Layout, number: int) -> list[_Image]:
     """Return the images of a part that were had, or whose vectors were given, by id."""
-    table = pq.read_table(layout.part("records", number), columns=["image_id", "status", "sha256"])
+    table = read_parquet(layout.part("records", number), columns=["image_id", "status", "sha256"])
     table = table.filter(pc.not_equal(table["status"], "failed"))
     return [
         _Image(*row) for row in zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
@@ -348,7 +347,7 @@ def _kept_vectors(layout: Layout, number: int, encoder: EncoderDescription | Non
     path = layout.part("embeddings", number)
     if not path.is_file() or (encoder is not None and _made_by(path)[0] != encoder.fingerprint):
         return _KeptVectors({}, {})
-    table = pq.read_table(path).combine_chunks()
+    table = read_parquet(path).combine_chunks()
     if not len(table):
         return _KeptVectors({}, {})
     values = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)

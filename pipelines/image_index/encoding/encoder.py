@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kc_schema.image_manifest import EncoderDescription
-from kc_schema.store import fingerprint
+from kc_schema.store import as_path, fingerprint, is_address
 from pipelines.image_index.decoding import to_rgb
-from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, Network, check_weights, load_network
+from pipelines.image_index.encoding.networks import (
+    DEFAULT_ENCODER,
+    Network,
+    check_weights,
+    load_network,
+    with_local_weights,
+)
 from pipelines.image_index.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -155,7 +161,8 @@ def open_encoder(
     Raises:
         EncoderError: no such network, its weights cannot be had, or the device is not there.
     """
-    check_weights(spec, str(cache) if cache is not None else None)
+    files = with_local_weights(spec)
+    check_weights(files, str(cache) if cache is not None else None)
     try:
         import torch
     except ImportError as error:
@@ -163,7 +170,9 @@ def open_encoder(
             f"encoders need torch ({error}); install it with: pip install 'entity-knowledge-corpus[image]'"
         ) from error
     place = choose_device(device)
-    network = load_network(spec, str(cache) if cache is not None else None)
+    network = load_network(files, str(cache) if cache is not None else None)
+    if is_address(spec):
+        network = replace(network, name=as_path(spec).name)  # the local copy's tells nothing
     if precision == "auto":
         precision = "float32"
         if place.type == "cuda":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
+from kc_schema.store import may_fork
 from pipelines.engine.timing import Usage, measure, note_usage
 from pipelines.image_index.decoding import decode_image
 from pipelines.image_index.errors import BrokenImageError, EncoderError
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["Batch", "ImageBatches", "Item", "load_batches"]
+
+_BATCHES_AHEAD = 4
+"""Of a worker."""
 
 Item = tuple[int, int]
 """Number of a part, and id of an image in it."""
@@ -105,24 +111,31 @@ class ImageBatches(Dataset[Batch]):
         return content
 
     def _part(self, number: int) -> tuple[dict[int, Row], PartContent]:
-        if number not in self._parts:  # one at a time: batches come part after part
-            self._parts = {number: (read_records(self._layout, number), PartContent(self._layout, number))}
-        return self._parts[number]
+        parts = self._parts
+        if number not in parts:  # one at a time: batches come part after part
+            parts = {number: (read_records(self._layout, number), PartContent(self._layout, number))}
+            self._parts = parts
+        return parts[number]
 
 
 def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> Iterator[Batch]:
     """Return all batches in order, made by worker processes; by this one with one worker.
 
+    By threads, once this process has asked object storage: those that are forked from it could not.
+
     Raises:
         EncoderError: a worker process died.
     """
+    if workers > 1 and not may_fork():
+        yield from _load_in_threads(batches, workers)
+        return
     loader: DataLoader[Batch] = DataLoader(
         batches,
         batch_size=None,
         shuffle=False,
         num_workers=workers if workers > 1 else 0,
         pin_memory=pin_memory,
-        prefetch_factor=4 if workers > 1 else None,
+        prefetch_factor=_BATCHES_AHEAD if workers > 1 else None,
     )
     try:
         for batch in loader:
@@ -136,6 +149,20 @@ def load_batches(batches: ImageBatches, *, workers: int, pin_memory: bool) -> It
             "a process that decodes images died (killed, perhaps for memory); the same command goes on, with fewer"
             " --workers in less memory"
         ) from error
+
+
+def _load_in_threads(batches: ImageBatches, workers: int) -> Iterator[Batch]:
+    threads = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    waiting: deque[Future[Batch]] = deque()
+    try:
+        for number in range(len(batches)):
+            waiting.append(threads.submit(batches.__getitem__, number))
+            if len(waiting) >= _BATCHES_AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _bounds(parts: npt.NDArray[np.int64], batch_size: int) -> list[tuple[int, int]]:

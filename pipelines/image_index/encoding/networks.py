@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kc_schema.store import checksum
+from kc_schema.store import as_path, checksum, is_address, local_copy
 from pipelines.image_index.errors import EncoderError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["DEFAULT_ENCODER", "Network", "check_weights", "load_network"]
+__all__ = ["DEFAULT_ENCODER", "Network", "check_weights", "load_network", "with_local_weights"]
 
 DEFAULT_ENCODER = "ViT-B-32-quickgelu:openai"
 _DEFAULT_HUB = "timm/vit_base_patch32_clip_224.openai"
@@ -74,6 +74,22 @@ def load_network(spec: str, cache: str | None) -> Network:
         f"--encoder {spec}: neither an open_clip model with weights (such as {DEFAULT_ENCODER}; all names:"
         " open_clip.list_models()), nor a folder with open_clip_config.json, nor package.module:function"
     )
+
+
+def with_local_weights(spec: str) -> str:
+    """Return a specification with a local copy in place of a file or folder in object storage.
+
+    Raises:
+        EncoderError: there is nothing at the address.
+    """
+    left, _, right = spec.partition(":")
+    address, before = (spec, "") if is_address(spec) else (right, f"{left}:")
+    if not is_address(address):
+        return spec
+    try:
+        return before + str(local_copy(as_path(address)))
+    except FileNotFoundError as error:
+        raise EncoderError(f"--encoder {spec}: there is nothing at {address}") from error
 
 
 def check_weights(spec: str, cache: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from kc_schema.command import Positive, options
-from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, check_weights
+from pipelines.image_index.encoding.networks import DEFAULT_ENCODER, check_weights, with_local_weights
 from pipelines.image_index.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class EncodeOptions:
         """
         if self.encodes_nothing:
             return
-        check_weights(self.encoder, str(self.encoder_cache) if self.encoder_cache is not None else None)
+        cache = str(self.encoder_cache) if self.encoder_cache is not None else None
+        check_weights(with_local_weights(self.encoder), cache)
 
     def open(self) -> Encoder:
         """Open the encoder that is named, on the device that is named.

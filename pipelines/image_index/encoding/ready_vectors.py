@@ -6,7 +6,7 @@ runs.
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,20 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 from cyclopts import Parameter
 
 from kc_schema.command import options
 from kc_schema.image_manifest import EncoderDescription
 from kc_schema.image_tables import IMAGE_ID_BITS
-from kc_schema.store import checksum, fingerprint, read_json, write_json
+from kc_schema.store import (
+    checksum,
+    fingerprint,
+    read_json,
+    read_parquet,
+    remove,
+    temporary_folder,
+    write_json,
+)
 from pipelines.image_index.encoding.vector_files import (
     VectorBatch,
     VectorFile,
@@ -112,7 +119,7 @@ def forget_vectors(layout: Layout) -> None:
 
 def remove_ready_files(layout: Layout) -> None:
     """Remove the given vectors, which now stand in the table of embeddings; that they were given is kept."""
-    shutil.rmtree(layout.work / _FOLDER, ignore_errors=True)
+    remove(layout.work / _FOLDER, ignore_errors=True)
 
 
 def ready_images(layout: Layout, number: int) -> Mapping[int, str]:
@@ -120,7 +127,7 @@ def ready_images(layout: Layout, number: int) -> Mapping[int, str]:
     path = _path(layout, number)
     if not path.is_file():
         return {}
-    table = pq.read_table(path, columns=["image_id", "url"])
+    table = read_parquet(path, columns=["image_id", "url"])
     return dict(zip(table["image_id"].to_pylist(), table["url"].to_pylist(), strict=True))
 
 
@@ -129,7 +136,7 @@ def ready_vectors(layout: Layout, number: int) -> dict[int, ReadyVector]:
     path = _path(layout, number)
     if not path.is_file():
         return {}
-    table = pq.read_table(path).combine_chunks()
+    table = read_parquet(path).combine_chunks()
     if not len(table):
         return {}
     values = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
@@ -181,23 +188,21 @@ def take_vectors(
         return kept
     remove_ready_files(layout)
     left_out: Counter[str] = Counter()
-    runs = layout.work / _FOLDER / "runs"
-    runs.mkdir(parents=True)
     planned = np.concatenate(
         [
-            pq.read_table(layout.planned(number), columns=["image_id"])["image_id"].to_numpy()
+            read_parquet(layout.planned(number), columns=["image_id"])["image_id"].to_numpy()
             for number in range(len(plan.planned))
         ]
     )
     planned.sort()
-    paths = list(_write_runs(_wanted(files, planned, left_out), runs, plan.part_bits))
-    if not paths:
-        raise EncoderError(
-            f"--embeddings {given.embeddings}: none of its {left_out.total():,} vectors is of a file of this corpus;"
-            " give names or addresses of files, or the ids of kc/images/records"
-        )
-    parts, vectors = _merge_runs(paths, layout, plan, stated.dimension, left_out)
-    shutil.rmtree(runs)
+    with temporary_folder(layout.work / _FOLDER / "runs") as runs:
+        paths = list(_write_runs(_wanted(files, planned, left_out), runs, plan.part_bits))
+        if not paths:
+            raise EncoderError(
+                f"--embeddings {given.embeddings}: none of its {left_out.total():,} vectors is of a file of this"
+                " corpus; give names or addresses of files, or the ids of kc/images/records"
+            )
+        parts, vectors = _merge_runs(paths, layout, plan, stated.dimension, left_out)
     losses = {reason: count for reason, count in sorted(left_out.items()) if count}
     found = ReadyVectors(source, stated, tuple(parts), vectors, losses)
     write_json(layout.work / _RECORD, found)
@@ -267,7 +272,7 @@ def _table_of(batch: VectorBatch) -> pa.Table:
 def _write_run(table: pa.Table, path: Path, part_bits: int) -> Path:
     """Write one batch a part; the rows of a part stay in the order in which they were given."""
     numbers = np.asarray(table["image_id"]) >> (IMAGE_ID_BITS - part_bits)
-    with pa.ipc.new_file(str(path), table.schema) as writer:
+    with pa.ipc.new_file(os.fspath(path), table.schema) as writer:
         for number in range(1 << part_bits):
             own = table.take(pa.array(np.flatnonzero(numbers == number))).combine_chunks().to_batches()
             writer.write_batch(own[0] if own else pa.RecordBatch.from_pylist([], schema=table.schema))
@@ -278,7 +283,7 @@ def _merge_runs(
     paths: list[Path], layout: Layout, plan: Plan, dimension: int, left_out: Counter[str]
 ) -> tuple[list[str], int]:
     """Write the vectors of every part by image, the first of each; return checksums and the count."""
-    readers = [pa.ipc.open_file(pa.memory_map(str(path))) for path in paths]
+    readers = [pa.ipc.open_file(pa.memory_map(os.fspath(path))) for path in paths]
     checksums = []
     vectors = 0
     for number in range(len(plan.planned)):

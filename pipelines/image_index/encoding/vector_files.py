@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kc_schema.image_manifest import EncoderDescription, stated_encoder
 from kc_schema.image_tables import image_id
+from kc_schema.store import as_path, find_matching, open_parquet, read_footer, read_parquet
 from pipelines.image_index.errors import EncoderError
 from pipelines.image_index.fetching.image_sets import file_of, name_column
 
@@ -83,7 +83,7 @@ def open_vector_files(pattern: str) -> list[VectorFile]:
     Raises:
         EncoderError: there are none, one cannot be read, or it has no vectors or names.
     """
-    paths = sorted(Path(path) for path in (glob.glob(pattern) if glob.has_magic(pattern) else [pattern]))  # noqa: PTH207
+    paths = sorted(find_matching(pattern) if glob.has_magic(pattern) else [as_path(pattern)])
     if not paths or not all(path.is_file() for path in paths):
         raise EncoderError(
             f"--embeddings {pattern}: no such file; give Parquet or .npy, a pattern of several in quotes"
@@ -134,7 +134,7 @@ def _open_array(path: Path) -> VectorFile:
 
 def _schema_of(path: Path) -> pa.Schema:
     try:
-        return pq.read_schema(path)
+        return read_footer(path).schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
         raise EncoderError(f"--embeddings {path}: is no Parquet file that can be read ({error})") from error
 
@@ -213,7 +213,7 @@ def _width(one: VectorFile) -> int:
     """
     if one.vector_column:
         try:
-            with pq.ParquetFile(one.vectors) as file:
+            with open_parquet(one.vectors) as file:
                 rows = file.metadata.num_rows
                 kind = file.schema_arrow.field(one.vector_column).type
                 width = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
@@ -227,7 +227,7 @@ def _width(one: VectorFile) -> int:
     else:
         array = _array(one)
         rows, width = array.shape
-        names = len(_lines(one)) if not one.name_column else pq.read_metadata(one.names).num_rows
+        names = len(_lines(one)) if not one.name_column else read_footer(one.names).num_rows
         if names != rows:
             raise one.refuse(
                 f"has {rows:,} vectors, and {one.names.name} {names:,} names; give the names of these rows"
@@ -302,7 +302,7 @@ _Raw = tuple[list[object], list[str], object, npt.NDArray[np.float64] | None]
 
 def _raw_table(one: VectorFile) -> Iterator[_Raw]:
     try:
-        with pq.ParquetFile(one.vectors) as file:
+        with open_parquet(one.vectors) as file:
             there = file.schema_arrow.names
             more = [name for name in ("sha256", "norm") if name in there]
             columns = [one.name_column, one.vector_column, *more]
@@ -322,7 +322,7 @@ def _raw_table(one: VectorFile) -> Iterator[_Raw]:
 def _raw_array(one: VectorFile) -> Iterator[_Raw]:
     array = _array(one)
     names: list[object] = (
-        pq.read_table(one.names, columns=[one.name_column]).column(0).to_pylist()
+        read_parquet(one.names, columns=[one.name_column]).column(0).to_pylist()
         if one.name_column
         else list(_lines(one))
     )

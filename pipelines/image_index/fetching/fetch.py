@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -24,10 +23,16 @@ from rich.console import Console
 from kc_schema.command import Positive, options
 from kc_schema.image_manifest import ImageSource
 from kc_schema.image_tables import part_number
-from kc_schema.store import Step
+from kc_schema.store import Step, as_path
 from pipelines.engine import Engine, Progress
 from pipelines.image_index.errors import FetchError
-from pipelines.image_index.fetching.archive import DownloadArchive, Kept, compact, write_archive_index
+from pipelines.image_index.fetching.archive import (
+    DownloadArchive,
+    Kept,
+    compact,
+    is_in_folder,
+    write_archive_index,
+)
 from pipelines.image_index.fetching.image_sets import (
     NOT_IN_SET,
     SetImage,
@@ -141,7 +146,7 @@ class FetchOptions:
     """Where images come from, and how they are asked for."""
 
     images: str = PUBLIC_SERVER
-    """A media server's address, a local mirror, a flat folder, a set (Parquet with bytes by name or URL), or none."""
+    """A media server's address, a mirror of one, a flat folder, a set (Parquet with bytes by name or URL), or none."""
     contact: Annotated[str, Parameter(show_default=False)] = ""
     """Your mail address or URL, for the User-Agent; the public server wants one."""
     limit: Positive | None = None
@@ -311,7 +316,7 @@ class Fetch:
         if options.is_nowhere:
             return None
         return open_folder(
-            Path(options.images),
+            as_path(options.images),
             self.wiki,
             width=options.width,
             max_bytes=options.max_bytes,
@@ -354,7 +359,7 @@ def _known_rows(layout: Layout, number: int, archived: Mapping[int, Kept]) -> di
     rows = {
         image: row
         for image, row in read_records(layout, number).items()
-        if row["url"].startswith("file:") or row["status"] != "ok"
+        if is_in_folder(row["url"]) or row["status"] != "ok"
     }
     for image, kept in archived.items():
         if image not in rows or rows[image]["status"] != "ok":
@@ -543,7 +548,7 @@ class _SetRun:
                 _step(layout, plan, number).finish(part)
         for number in numbers:
             if not layout.archive_index(number).exists():
-                layout.archive(number).unlink()
+                layout.archive(number).unlink(missing_ok=True)
 
     def _check(self, one: SetImage) -> Outcome:
         if len(one.content) > self._stage.options.max_bytes:
@@ -609,7 +614,7 @@ class _ServerRun:
         if archive.outcomes:
             write_archive_index(layout, number, archive.outcomes)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
         part = write_records(layout, number, list(rows.values()), self._stage.wiki, given.checksum(number))
         _step(layout, plan, number).finish(part)
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.image_tables import image_id
+from kc_schema.store import as_path, find_matching, is_address, open_parquet, read_footer
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.file_names import name_problem
 
@@ -62,7 +63,7 @@ class ImageSet:
         """
         for path in self.files:
             try:
-                with pq.ParquetFile(path) as file:
+                with open_parquet(path) as file:
                     for group in range(file.metadata.num_row_groups):
                         names = file.read_row_group(group, columns=[self.name]).column(0).to_pylist()
                         yield from self._group(file, path, group, names, wanted)
@@ -96,7 +97,7 @@ class ImageSet:
 
 def is_image_set(images: str) -> bool:
     """Tell whether ``--images`` names Parquet files: one, or a pattern of several."""
-    return images.endswith(".parquet") and "://" not in images
+    return images.endswith(".parquet") and ("://" not in images or is_address(images))
 
 
 def open_image_set(images: str) -> ImageSet:
@@ -105,7 +106,7 @@ def open_image_set(images: str) -> ImageSet:
     Raises:
         FetchError: there are none, one cannot be read, or they have no columns that fit.
     """
-    paths = sorted(Path(path) for path in (glob.glob(images) if glob.has_magic(images) else [images]))  # noqa: PTH207
+    paths = sorted(find_matching(images) if glob.has_magic(images) else [as_path(images)])
     if not paths or not all(path.is_file() for path in paths):
         raise FetchError(
             f"--images {images}: no such file; give a Parquet file, or a pattern of several in quotes"
@@ -113,7 +114,7 @@ def open_image_set(images: str) -> ImageSet:
     found: ImageSet | None = None
     for path in paths:
         try:
-            schema = pq.read_schema(path)
+            schema = read_footer(path).schema.to_arrow_schema()
         except (OSError, pa.ArrowException) as error:
             raise FetchError(f"--images {path}: is no Parquet file that can be read ({error})") from error
         content = next((name for name in _CONTENT if _holds_bytes(schema, name)), None)

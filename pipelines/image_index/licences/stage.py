@@ -9,14 +9,13 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 from rich.console import Console
 
 from kc_schema.command import options
 from kc_schema.image_tables import LICENCE_KINDS, LICENCES
-from kc_schema.store import Part, Step
+from kc_schema.store import Part, Step, read_parquet
 from pipelines.engine import Progress
 from pipelines.image_index.fetching.fetch import FetchOptions, user_agent
 from pipelines.image_index.fetching.politeness import HostGate, Limits
@@ -76,7 +75,7 @@ def licence_parts(layout: Layout, plan: Plan) -> dict[int, LicencePart]:
 
 def refused_images(layout: Layout, number: int, licences: Sequence[str]) -> dict[int, str]:
     """Return the images of a part that may not be kept, with the reason: an unknown licence is none that is allowed."""
-    table = pq.read_table(layout.part("licences", number), columns=["image_id", "licence", "status"])
+    table = read_parquet(layout.part("licences", number), columns=["image_id", "licence", "status"])
     return {
         row[
             "image_id"
@@ -191,7 +190,7 @@ class Licences:
         path = self.layout.part("licences", number)
         if not path.is_file():
             return {}
-        return {row["image_id"]: row for row in pq.read_table(path).to_pylist() if row["status"] != "missing"}
+        return {row["image_id"]: row for row in read_parquet(path).to_pylist() if row["status"] != "missing"}
 
 
 def _first_that_has(files: Sequence[str], apis: Sequence[WikiApi]) -> dict[str, FileRights]:

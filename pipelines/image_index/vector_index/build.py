@@ -7,7 +7,7 @@ publish. What is finished is kept until the index is published, so a killed buil
 from __future__ import annotations
 
 import itertools
-import shutil
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from cyclopts import Parameter
 
 from kc_schema.command import Positive, Share, options
 from kc_schema.image_manifest import EncoderDescription
-from kc_schema.store import checksum, fingerprint, write_atomically, write_json
+from kc_schema.store import checksum, fingerprint, remove, write_atomically, write_json
 from pipelines.engine import Engine
 from pipelines.image_index.errors import ImageIndexError
 from pipelines.image_index.layout import Layout
@@ -135,7 +135,7 @@ def build_index(
         sha256=checksum(layout.index),
     )
     write_json(layout.index_description, description)
-    shutil.rmtree(layout.work / "index", ignore_errors=True)
+    remove(layout.work / "index", ignore_errors=True)
     say(f"indexed {embeddings.rows:,} vectors in {time.monotonic() - started:,.1f} s")
     _say_how_it_is_asked(measured, speed, say)
     return description
@@ -165,7 +165,7 @@ def _assemble(
             raise ImageIndexError(f"--index {plan.factory}: Faiss cannot train it ({reason})") from error
         _write_index(trained, index)
     if plan.kind not in ("ivf", "ivf-refine"):
-        return add_all(faiss.read_index(str(trained)), embeddings)
+        return add_all(faiss.read_index(os.fspath(trained)), embeddings)
     threads = max(1, engine.workers // plan.shards)
     tasks = plan_shards(embeddings, plan, trained, work, threads=threads)
     _fill(tasks, engine, say)
@@ -229,7 +229,7 @@ def _say_how_it_is_asked(measured: Measurement, speed: Speed, say: Say) -> None:
 def _write_index(path: Path, index: Any) -> None:
     import faiss
 
-    write_atomically(path, lambda temporary: faiss.write_index(index, str(temporary)))
+    write_atomically(path, lambda temporary: faiss.write_index(index, os.fspath(temporary)))
 
 
 def _faiss_version() -> str:
@@ -257,4 +257,4 @@ def _remove_others(work: Path) -> None:
     if work.parent.is_dir():
         for path in work.parent.iterdir():
             if path != work:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path, ignore_errors=True)

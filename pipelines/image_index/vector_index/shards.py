@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ _LISTS_REFINED_TO_SEARCH = 4
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """Some parts of the embeddings that make one shard. Paths lie on a file system that all workers share."""
+    """Some parts of the embeddings that make one shard. Paths lie where all workers can read and write."""
 
     embeddings: Embeddings
     first_part: int
@@ -123,14 +124,14 @@ def fill_shard(task: ShardTask) -> str:
 
     if not task.path.is_file():
         faiss.omp_set_num_threads(task.threads)
-        index = faiss.read_index(str(task.trained))
+        index = faiss.read_index(os.fspath(task.trained))
         base = _fillable(index)
         firsts = task.embeddings.first_rows()
         for part in range(task.first_part, task.end_part):
             _, vectors = task.embeddings.read(part)
             rows: Ids = np.arange(firsts[part], firsts[part + 1], dtype=np.int64)
             base.add_with_ids(vectors.astype(np.float32), rows)
-        write_atomically(task.path, lambda path: faiss.write_index(base, str(path)))
+        write_atomically(task.path, lambda path: faiss.write_index(base, os.fspath(path)))
     return str(task.path)
 
 
@@ -146,13 +147,13 @@ def merge_shards(trained: Path, shards: Sequence[Path], embeddings: Embeddings) 
     """
     import faiss
 
-    index = faiss.read_index(str(trained))
+    index = faiss.read_index(os.fspath(trained))
     _, refined = unwrap(index)
     if refined is None:  # the first shard becomes the index, so that no list is held twice
-        index, *shards = faiss.read_index(str(shards[0])), *shards[1:]
+        index, *shards = faiss.read_index(os.fspath(shards[0])), *shards[1:]
     base = _fillable(index)
     for path in shards:
-        base.merge_from(faiss.read_index(str(path)), 0)
+        base.merge_from(faiss.read_index(os.fspath(path)), 0)
     _refine_lists(index, _LISTS_REFINED_TO_SEARCH)
     if refined is not None:
         _add_at_once(refined, embeddings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -149,7 +150,7 @@ def _map(path: Path, name: str) -> npt.NDArray[Any]:
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays one behind the other into a file for `load_arrays`; the same arrays give the same bytes."""
-    with pa.OSFile(str(path), "wb") as file:
+    with pa.OSFile(os.fspath(path), "wb") as file:
         for name, array in arrays.items():
             table = pa.table({name: array if isinstance(array, pa.Array) else pa.array(array)})
             with pa.ipc.new_stream(file, table.schema) as writer:
@@ -164,7 +165,7 @@ def load_arrays(path: Path) -> dict[str, pa.Array]:
         pyarrow.ArrowInvalid: it is damaged.
     """
     arrays: dict[str, pa.Array] = {}
-    with pa.memory_map(str(path)) as file:
+    with pa.memory_map(os.fspath(path)) as file:
         while file.tell() < file.size():
             table = pa.ipc.open_stream(file).read_all()
             column = table[0]
