@@ -20,7 +20,7 @@ from tests.services.corpus_service import running_service
 VIEWS = {
     "search": ("/look?q=the+striped+cat+at+the+quay", 860, 560),
     "article": ("/article/Port_Ellery", 860, 500),
-    "example": ("/examples/test/test-1", 860, 620),
+    "example": ("/examples/test/test-1", 860, 1240),
     "telephone": ("/look?q=a+cup+of+espresso", 360, 620),
 }
 LARGEST = 60_000

@@ -204,6 +204,11 @@ _CAUSES = (
     ('Cannot run program "docker"', "no Docker on the workers: give --environment_type=PROCESS"),
     ("Cannot run program", "the workers cannot start the program that --environment_config names"),
     (
+        "java.io.IOException: error=2, No such file or directory",
+        "the workers cannot start the program that --environment_config names; install the project there, or give its"
+        " whole path",
+    ),
+    (
         "NoResourceAvailableException",
         "too few free slots on the cluster: start workers, or lower --parallelism",
     ),

@@ -76,4 +76,6 @@ def _number(value: str | int | float) -> str:
     """Return a cell as it is shown."""
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and abs(value) >= 1000:
+        return f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"

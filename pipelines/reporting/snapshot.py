@@ -142,7 +142,7 @@ def _losses(snapshot: Snapshot) -> ReportSection:
         "What was left out",
         "Nothing was."
         if not rows
-        else "Examples are drawn from all pages: which page, and how that begins which was lost of it.",
+        else "Examples are drawn from all pages: the page, and the beginning of what it lost.",
         [ReportTable("", ("what", "reason", "how many", "examples"), rows)] if rows else (),
     )
 
@@ -262,8 +262,8 @@ def _stage(time_of: StageTime) -> Cells:
         round(time_of.rate, 1),
         round(time_of.cpu_seconds, 2),
         round(time_of.memory / 1e6),
-        time_of.processes,
-        round(time_of.worker_memory / 1e6),
+        time_of.processes or "",
+        round(time_of.worker_memory / 1e6) if time_of.processes else "",
     )
 
 

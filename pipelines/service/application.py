@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -220,6 +221,8 @@ class Service:
             ]
             try:
                 yield
+            except asyncio.CancelledError:
+                pass  # asked to end a second time, before all had an answer
             finally:
                 for task in tasks:
                     task.cancel()
@@ -229,7 +232,16 @@ class Service:
 
     async def _warm_up(self) -> None:
         """Ask the first question; what it compiles takes seconds once on a machine, which no request is to wait for."""
-        await asyncio.to_thread(self.corpus.current.warm_up)
+        loop, answered = asyncio.get_running_loop(), asyncio.Event()
+
+        def ask() -> None:
+            self.corpus.current.warm_up()
+            with suppress(RuntimeError):  # it has ended meanwhile
+                loop.call_soon_threadsafe(answered.set)
+
+        # Nobody who ends the service waits for the compiler.
+        threading.Thread(target=ask, name="first question", daemon=True).start()
+        await answered.wait()
         self.is_ready = True
         self._became_ready()
 

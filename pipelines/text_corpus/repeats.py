@@ -1,7 +1,7 @@
 """Sentences whose text stands in the corpus before: made by bots, boilerplate, bare names. Found by hash, not by text.
 
 Every page range leaves the hashes of its sentences, sorted, in the working folder. Then hash after hash is looked at
-over all ranges, two millions at a time, and what is found is written by ascending id. Files are read piece by piece and
+over all ranges, a million at a time, and what is found is written by ascending id. Files are read piece by piece and
 not mapped, so that memory stays bounded at any size of the corpus.
 """
 
@@ -37,8 +37,8 @@ from pipelines.text_corpus.part_files import ROWS_PER_GROUP, part_path
 
 __all__ = ["FoundRepeats", "count_looks", "find_repeats", "repeats_step", "write_hashes"]
 
-HASHES_AT_ONCE = 1 << 21
-"""How many sentences are looked at together, on average: some 200 MB of memory."""
+HASHES_AT_ONCE = 1 << 20
+"""How many sentences are looked at together, on average: 130 MB of memory."""
 MOST_FREQUENT_SHOWN = 20
 
 Numbers = npt.NDArray[np.uint64]

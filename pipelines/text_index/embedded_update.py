@@ -11,14 +11,14 @@ import pyarrow as pa
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, checksum, open_snapshot
 from pipelines.text_index.analysis import library_version
-from pipelines.text_index.block_max.files import Arrays, Sizes
+from pipelines.text_index.block_max.files import Arrays, Sizes, open_arrays
 from pipelines.text_index.block_max.tokens import RowsBefore
 from pipelines.text_index.changes import changed_ranges, count_changed_pages
 from pipelines.text_index.embedded_files import EmbeddedDescription, index_folder, index_step
 
 __all__ = ["MOST_CHANGED", "Update", "find_update"]
 
-MOST_CHANGED = 0.9
+MOST_CHANGED = 0.7
 """Share of changed pages up to which words are taken from an older index (docs/performance.md)."""
 _READ = frozenset(Arrays._fields) - {"dense", "holding"}
 """The arrays that an update reads."""
@@ -52,6 +52,7 @@ def find_update(snapshot: Snapshot, older: Path) -> tuple[Update | None, str]:
         damaged = _find_damage(before, found, rows)
         if damaged is not None:
             return None, f"built anew: {damaged} is damaged"
+        open_arrays(index_folder(before.folder), found.sizes)  # refuses sizes that are not the files'
     except (OSError, ValueError, UserError, pa.ArrowException) as error:
         return None, f"built anew: {older} cannot be read ({error})"
     return Update(index_folder(before.folder), found.sizes, rows), f"updated by page: {differ}"

@@ -21,6 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kc_schema.tables import TEXT_TABLES
 from tests.bench.bench_build import DECOMPRESS, PR_SET_CHILD_SUBREAPER, default_dump, grow_dump, measure
 
 _PAGE = re.compile(rb"<page>.*?</page>", re.DOTALL)
@@ -79,7 +80,7 @@ def table_bytes(root: Path) -> dict[str, bytes]:
     return {
         path.relative_to(kc).as_posix(): path.read_bytes()
         for path in kc.rglob("*")
-        if path.is_file() and path.relative_to(kc).parts[0] not in ("refresh", "text_index")
+        if path.is_file() and path.relative_to(kc).parts[0] in (*TEXT_TABLES, "repeats", "manifest.json")
     }
 
 

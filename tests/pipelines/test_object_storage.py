@@ -323,7 +323,7 @@ def test_killed_entities_go_on(object_storage: ObjectStorage, tmp_path: Path, wr
     assert there(object_storage, "kc") == here(local)
 
 
-@pytest.mark.parametrize("writes", [4, 14, 25])
+@pytest.mark.parametrize("writes", [4, 9, 14])
 def test_killed_images_go_on(object_storage: ObjectStorage, tmp_path: Path, writes: int) -> None:
     mirror = mirror_of(tmp_path / "mirror", 24)
     local = write_snapshot(tmp_path / "local", pages_of(24))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipelines.dump.parts import find_parts
 from pipelines.forecast.estimate import Estimate
 from pipelines.forecast.sample import read_head, take_slices
 from pipelines.forecast.text import with_workers
+from pipelines.text_index import embedded_build
 from tests.corpus_builder import build
 from tests.dump_writer import DumpPage, write_dump
 
@@ -115,6 +117,21 @@ def test_a_plan_without_an_index_has_none(tmp_path, capsys):
     assert without["work_units"] == 4
     assert "index" not in without["steps"]
     assert without["disk_bytes"]["index"]["value"] == 0
+
+
+def test_what_the_index_costs_a_machine_once_is_not_taken_for_its_rate(folder, monkeypatch, capsys):
+    build_index, calls = embedded_build.build_embedded_index, []
+
+    def compiling_first(kc, **options):
+        calls.append(kc)
+        end = time.process_time() + (3 if len(calls) == 1 else 0)
+        while time.process_time() < end:
+            pass
+        return build_index(kc, **options)
+
+    monkeypatch.setattr(embedded_build, "build_embedded_index", compiling_first)
+    found = plan(capsys, "--dump", dump_of(folder, ".bz2"), "--sample", "0.5")
+    assert found["steps"]["index"]["value"] < 3
 
 
 def test_a_plan_for_a_person_is_one_screen(folder, capsys):

@@ -23,6 +23,7 @@ from pipelines.index_text import main as index_text
 from pipelines.report import main
 from pipelines.reporting.cache import report_cache
 from pipelines.reporting.distributions import Distribution
+from pipelines.reporting.document import ReportDocument, ReportSection, ReportTable
 from pipelines.reporting.snapshot import report_snapshot
 from pipelines.snapshots.root import Root
 from pipelines.snapshots.watching import RefreshRun
@@ -97,6 +98,14 @@ def test_its_numbers_are_those_of_the_tables(kc: Path) -> None:
     assert unknown[1][:2] == ("Unseen", 1)
     kinds = next(f for f in found["Distributions"].figures if f.title == "Kinds of image files")
     assert kinds.data == {"jpg": 1.0, "png": 1.0}
+
+
+def test_numbers_are_shown_as_people_read_them() -> None:
+    shown = ReportDocument(
+        "x", [], [ReportSection("y", tables=[ReportTable("", ("a",), [(10_654.2,), (0.01234,)])])]
+    )
+    assert "<bdi>10,654</bdi>" in shown.html()
+    assert "<bdi>0.01234</bdi>" in shown.html()
 
 
 def test_paragraphs_by_chance_are_the_same_for_the_same_seed(kc: Path) -> None:

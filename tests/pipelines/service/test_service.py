@@ -307,6 +307,17 @@ def test_nothing_is_answered_before_all_is_compiled(kc: Path, tmp_path: Path) ->
         process.wait()
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_it_with_one_line(kc: Path, times: int) -> None:
+    service = start_service("--kc", kc)
+    for _ in range(times):
+        service.process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    service.process.wait(timeout=60)
+    _wait_until(lambda: len(service.lines) > 1 or service.process.returncode == 0)
+    assert not any("Traceback" in line or "Cancelled" in line for line in service.lines)
+
+
 def _is_listening(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -178,7 +178,7 @@ def test_the_rule_says_why_an_index_is_built_anew(tmp_path, monkeypatch):
     kc, taken, line = updated(tmp_path / "others", others, older)
     assert (taken, line) == (
         0,
-        f"{kc / 'text_index'}: built anew: 60 of 60 pages differ from older, more than 90%",
+        f"{kc / 'text_index'}: built anew: 60 of 60 pages differ from older, more than 70%",
     )
     snapshot = open_snapshot(kc)
     monkeypatch.setattr(embedded_update, "library_version", lambda: "tantivy 9")
@@ -224,6 +224,16 @@ def test_a_damaged_older_index_is_not_used(tmp_path, name):
     if name != "index":
         assert line.endswith(f"{path} is damaged")
     assert files_of(kc) == files_of(built(tmp_path / "anew", CHANGED, parts=3))
+
+
+def test_an_older_index_with_sizes_of_another_one_is_not_used(tmp_path):
+    older = built(tmp_path / "older", PAGES)
+    path = older / "text_index" / "index.json"
+    path.write_text(path.read_text().replace('"terms": ', '"terms": 1'))
+    _, taken, line = updated(tmp_path / "newer", CHANGED, older)
+    assert taken == 0
+    assert "cannot be read (" in line
+    assert "\n" not in line
 
 
 KILLED = """

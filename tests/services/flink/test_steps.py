@@ -51,3 +51,12 @@ def test_a_worker_with_other_code_is_refused(cluster: FlinkCluster, tmp_path: Pa
     assert "install the same version of the project" in message
     assert "\n" not in message
     assert not (tmp_path / "3").exists()
+
+
+def test_a_worker_that_cannot_be_started_is_explained(cluster: FlinkCluster, tmp_path: Path) -> None:
+    options = [option for option in cluster.options() if not option.startswith("--environment_config")]
+    options.append('--environment_config={"command": "/no/such/program"}')
+    with Engine(1, options) as engine, pytest.raises(RunError) as raised:
+        engine.map(functools.partial(steps.write_square, str(tmp_path)), [3], finished=nothing, label="Step")
+    assert "the workers cannot start the program that --environment_config names" in str(raised.value)
+    assert "\n" not in str(raised.value)
