@@ -147,7 +147,8 @@ def _write_parts(
 def _files_of(table: pa.Table) -> pa.Table:
     """Return id and name of the files of a part, each once, by id."""
     files = table.select(["image_id", "file"]).group_by("image_id", use_threads=False)
-    named = files.aggregate([("file", "min")])
+    # Arrow gives the groups of a large table in almost the order in which they come, not quite.
+    named = files.aggregate([("file", "min")]).sort_by("image_id")
     return pa.table([named["image_id"], named["file_min"]], schema=PLANNED)
 
 

@@ -155,3 +155,12 @@ def test_a_limit_takes_a_sample_that_a_larger_one_adds_to(tmp_path: Path) -> Non
     assert planned(limit=25) == everything[:25]
     assert planned(limit=100) == everything
     assert planned() == everything
+
+
+def test_the_files_of_a_large_part_are_by_id(tmp_path: Path) -> None:
+    # Arrow groups in batches of some thousand rows; rows of a few files would come in order anyway.
+    kc = write_snapshot(tmp_path, {"First": [f"F{n}.jpg" for n in range(20_000)]})
+    make(kc, part_bits=0)
+    ids = [image for image, _ in read_planned(Layout(kc), 0)]
+    assert ids == sorted(ids)
+    assert len(ids) == 20_000
