@@ -85,7 +85,9 @@ class ImageCorpusOptions:
         """
         for stage, group in (("encode", self.encoding), ("index", self.indexing)):
             names = given_options(group)
-            if self.stage not in (None, stage) and names:
+            # Vectors that are given are taken while fetching, if they are of the encoder that is asked for.
+            takes_vectors = stage == "encode" and self.stage == "fetch" and bool(self.vectors.embeddings)
+            if self.stage not in (None, stage) and names and not takes_vectors:
                 raise UsageError(f"{names[0]}: the stage {self.stage} has no use for it; it is for {stage}")
 
 

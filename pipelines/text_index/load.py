@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kc_schema.snapshot import Snapshot, SnapshotError, open_snapshot
+from kc_schema.snapshot import Part, Snapshot, SnapshotError, open_snapshot
 from kc_schema.store import open_parquet
 from kc_schema.wikidata_ids import WikidataIds, knows_wikidata_ids
 from pipelines.engine import Engine, RunError
@@ -99,6 +99,36 @@ class PartLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class _Target:
+    """Where the parts of a snapshot are loaded, and how."""
+
+    connection: Connection
+    generation: Generation
+    uuids: dict[str, str]
+    """Of the index of each table."""
+    policy: RetryPolicy
+    request_bytes: int
+
+    def part(
+        self, snapshot: Snapshot, table: str, part: Part | None, documents: int, left_out: LeftOut
+    ) -> PartLoad:
+        """Return the load of a part of the snapshot's table; of no part where an older snapshot alone has rows."""
+        return PartLoad(
+            self.connection,
+            self.generation,
+            self.uuids[table],
+            table,
+            part.file if part is not None else f"{table}/gone",
+            str((snapshot.folder / part.file).resolve()) if part is not None else "",
+            documents,
+            self.policy,
+            self.request_bytes,
+            left_out,
+            snapshot=_identifying(snapshot, self.generation, table),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _PrimaryState:
     """Tells an index's primary shards from those that took their place."""
 
@@ -154,11 +184,12 @@ def load_snapshot(
             before = _updatable(indices, snapshot, names, older, tell)
             if before is None:
                 uuids = indices.prepare(names, snapshot, shards)
-                parts = _parts(snapshot, connection, names, uuids, policy, request_bytes)
+                parts = _parts(snapshot, _Target(connection, names, uuids, policy, request_bytes))
             else:
                 old_names = generation(before, prefix, with_apparatus=with_apparatus)
                 uuids = indices.clone(names, snapshot, old_names, before)
-                parts = _changed_parts(snapshot, before, connection, names, uuids, policy, request_bytes)
+                target = _Target(connection, names, uuids, policy, request_bytes)
+                parts = _changed_parts(snapshot, before, target)
             recorded = indices.recorded(names, [part.file for part in parts])
             waiting = [part for part in parts if recorded.get(part.file) != part.index_uuid]
             left = sum(part.documents for part in waiting)
@@ -211,18 +242,10 @@ def _updatable(
     return None
 
 
-def _changed_parts(
-    snapshot: Snapshot,
-    before: Snapshot,
-    connection: Connection,
-    names: Generation,
-    uuids: dict[str, str],
-    policy: RetryPolicy,
-    request_bytes: int,
-) -> list[PartLoad]:
+def _changed_parts(snapshot: Snapshot, before: Snapshot, target: _Target) -> list[PartLoad]:
     """Return the ranges of both tables in which the snapshots differ."""
     parts = []
-    left_out = partial(left_out_files, with_apparatus=names.with_apparatus)
+    left_out = partial(left_out_files, with_apparatus=target.generation.with_apparatus)
     for table in TABLES:
         for found in changed_ranges(before, snapshot, table):
             [newer] = found.newer or (None,)
@@ -235,55 +258,25 @@ def _changed_parts(
                     tuple(dict.fromkeys(path for files in unindexed for path in files.paragraphs)),
                     tuple(dict.fromkeys(path for files in unindexed for path in files.repeats)),
                 ),
-                _identifying(before, names, table),
+                _identifying(before, target.generation, table),
             )
-            load = PartLoad(
-                connection,
-                names,
-                uuids[table],
-                table,
-                newer.file if newer is not None else f"{table}/gone",
-                str((snapshot.folder / newer.file).resolve()) if newer is not None else "",
-                newer.rows if newer is not None else 0,
-                policy,
-                request_bytes,
-                left_out(snapshot, table, part=newer.file) if newer is not None else LeftOut(),
-                older,
-                _identifying(snapshot, names, table),
-            )
-            parts.append(load)
+            skipped = left_out(snapshot, table, part=newer.file) if newer is not None else LeftOut()
+            rows = newer.rows if newer is not None else 0
+            parts.append(replace(target.part(snapshot, table, newer, rows, skipped), older=older))
     return parts
 
 
-def _parts(
-    snapshot: Snapshot,
-    connection: Connection,
-    names: Generation,
-    uuids: dict[str, str],
-    policy: RetryPolicy,
-    request_bytes: int,
-) -> list[PartLoad]:
+def _parts(snapshot: Snapshot, target: _Target) -> list[PartLoad]:
     parts: list[PartLoad] = []
     for table in TABLES:
         for part in snapshot.manifest.tables[table]:
-            path = str((snapshot.folder / part.file).resolve())
-            left_out = left_out_files(snapshot, table, with_apparatus=names.with_apparatus, part=part.file)
+            left_out = left_out_files(
+                snapshot, table, with_apparatus=target.generation.with_apparatus, part=part.file
+            )
+            path = (snapshot.folder / part.file).resolve()
             documents = _count_documents(path, left_out) if left_out else part.rows
             if documents:
-                load = PartLoad(
-                    connection,
-                    names,
-                    uuids[table],
-                    table,
-                    part.file,
-                    path,
-                    documents,
-                    policy,
-                    request_bytes,
-                    left_out,
-                    snapshot=_identifying(snapshot, names, table),
-                )
-                parts.append(load)
+                parts.append(target.part(snapshot, table, part, documents, left_out))
     return parts
 
 
@@ -296,7 +289,7 @@ def _wikidata_ids(snapshot: str) -> WikidataIds | None:
     return WikidataIds(open_snapshot(snapshot)) if snapshot else None
 
 
-def _count_documents(path: str, left_out: LeftOut) -> int:
+def _count_documents(path: Path, left_out: LeftOut) -> int:
     with open_parquet(path) as file:
         batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=left_out.columns())
         return sum(map(len, left_out.filter(batches)))

@@ -74,9 +74,16 @@ def build(kc: Path, embeddings: object, *options: str) -> int:
 
 def fill(kc: Path, embeddings: object, *options: str) -> int:
     """Build the image corpus up to its vectors, in two commands; without an index, which takes longest."""
-    where = ["--kc", str(kc), "--workers", "1", *options]
-    given = ["--embeddings", str(embeddings)] if embeddings else []
-    return main([*where, *given, "--stage", "fetch"]) or main([*where, "--stage", "encode"])
+    where = ["--kc", str(kc), "--workers", "1"]
+    stated = without(options, "--embeddings-encoder", "--embeddings-sha256")
+    fetched = ["--embeddings", str(embeddings), *options] if embeddings else without(options, "--encoder")
+    return main([*where, *fetched, "--stage", "fetch"]) or main([*where, *stated, "--stage", "encode"])
+
+
+def without(options: Sequence[str], *names: str) -> list[str]:
+    """Leave out options with their values: a stage refuses those that it has no use for."""
+    left_out = {place + after for place, word in enumerate(options) if word in names for after in (0, 1)}
+    return [word for place, word in enumerate(options) if place not in left_out]
 
 
 def embedded(kc: Path) -> dict[int, dict[str, Any]]:
@@ -172,7 +179,8 @@ def test_images_that_were_had_take_their_vectors_only_if_the_bytes_are_the_same(
     for n, file in enumerate(FILES):
         (folder / file).write_bytes(encode_as(draw(n), "JPEG"))
     options = ("--images", str(folder), "--encoder", PROJECTION)
-    assert main(["--kc", str(kc), *options, "--stage", "fetch", "--workers", "1"]) == 0
+    fetched = without(options, "--encoder")
+    assert main(["--kc", str(kc), *fetched, "--stage", "fetch", "--workers", "1"]) == 0
     says = {"name": PROJECTION, "weights_sha256": encoder.weights_sha256}
     sums = [checksum(folder / FILES[0]), "0" * 64, ""]
     vectors = made(3)
