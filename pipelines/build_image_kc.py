@@ -77,18 +77,18 @@ class ImageCorpusOptions:
         default_factory=IndexOptions
     )
 
-    def check(self) -> None:
-        """Refuse options of another stage than the one that is to run alone.
-
-        Raises:
-            UsageError: there is one.
-        """
+    def unused(self) -> list[str]:
+        """Return a line for the options of another stage than the one that is to run alone."""
+        lines = []
         for stage, group in (("encode", self.encoding), ("index", self.indexing)):
             names = given_options(group)
             # Vectors that are given are taken while fetching, if they are of the encoder that is asked for.
             takes_vectors = stage == "encode" and self.stage == "fetch" and bool(self.vectors.embeddings)
             if self.stage not in (None, stage) and names and not takes_vectors:
-                raise UsageError(f"{names[0]}: the stage {self.stage} has no use for it; it is for {stage}")
+                lines.append(
+                    f"{', '.join(names)}: the stage {self.stage} has no use for it; it is for {stage}"
+                )
+        return lines
 
 
 def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
@@ -100,7 +100,9 @@ def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
             )
         show_plan(given)
         return
-    given.check()
+    console = Console(stderr=True)
+    for line in given.unused():
+        console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
     stages = (given.stage,) if given.stage else STAGES
     snapshot = open_snapshot(given.kc)
     with Engine(given.workers or default_workers(), beam_arguments) as engine:
@@ -115,7 +117,7 @@ def run(given: ImageCorpusOptions, beam_arguments: list[str]) -> None:
             licensing=given.licensing,
             vectors=given.vectors,
             engine=engine,
-            console=Console(stderr=True),
+            console=console,
         )
     if given.json:
         print(manifest.to_json(), end="")
