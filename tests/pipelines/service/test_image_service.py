@@ -50,6 +50,7 @@ def test_images_for_an_image_in_every_form(service: RunningService) -> None:
     assert titles(raw) == [["Sea"]]
     assert list(raw.json["results"][0][0]) == [
         "rank", "score", "image_id", "file", "url", "page_id", "title", "introduction", "caption", "place",
+        "wikidata_id",
     ]  # fmt: skip
     form = (
         b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + blue + b"\r\n"
