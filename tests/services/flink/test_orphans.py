@@ -65,7 +65,8 @@ def test_the_job_of_a_stopped_driver_is_cancelled(
         driver.send_signal(number)
         driver.wait(60)
         wait_until(lambda: states(cluster, since=before) == ["CANCELED"])
-        wait_until(lambda: job_servers(cluster) == jars)
+        # That of a test before may have been about to end.
+        wait_until(lambda: job_servers(cluster) <= jars)
     wait_until(lambda: not cluster.python_workers())
 
 
