@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tantivy
 
-__all__ = ["ANALYSER", "FoundTerm", "analyser", "find_terms", "foldable", "library_version", "word_pattern"]
+__all__ = ["ANALYSER", "FoundTerm", "analyser", "analyser_version", "find_terms", "foldable", "word_pattern"]
 
 ANALYSER = "uax29-lowercase-1"
 """Name and version of the analysis; an index made by another one must be built again."""
@@ -73,7 +73,7 @@ def analyser() -> tantivy.TextAnalyzer:
     return tantivy.TextAnalyzerBuilder(words).filter(tantivy.Filter.lowercase()).build()
 
 
-def library_version() -> str:
+def analyser_version() -> str:
     """Return what decides where words end beside `ANALYSER`: the library, whose tables of characters change."""
     return f"tantivy {version('tantivy')}"
 

@@ -22,7 +22,7 @@ from kc_schema.snapshot import Snapshot, open_snapshot
 from kc_schema.store import Place, as_path, describe_part, list_row_groups, put_folder, write_atomically
 from kc_schema.tables import TEXT_TABLES
 from pipelines.engine import Engine
-from pipelines.text_index.analysis import library_version
+from pipelines.text_index.analysis import analyser_version
 from pipelines.text_index.block_max.inversion import Inversion, invert_sentences, map_here
 from pipelines.text_index.block_max.older_words import OlderIndex, write_older_vocabulary
 from pipelines.text_index.block_max.tokens import ROWS_PER_UNIT, SentenceUnit, plan_units
@@ -187,7 +187,7 @@ class _Build:
                 " check the snapshot with python -m kc_schema.verify"
             )
         files = tuple(describe_part(path, folder, rows=0) for path in sorted(folder.iterdir()))
-        return step.finish(EmbeddedDescription(sizes, files, library_version()))
+        return step.finish(EmbeddedDescription(sizes, files, analyser_version()))
 
     def _units(self) -> list[SentenceUnit]:
         snapshot = self.snapshot

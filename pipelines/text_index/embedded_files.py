@@ -38,7 +38,7 @@ class EmbeddedDescription:
 
     sizes: Sizes
     files: tuple[Part, ...]
-    library: str = ""
+    analyser_version: str = ""
     """What split the sentences into words, with its version."""
 
     @property

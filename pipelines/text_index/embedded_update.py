@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Snapshot, checksum, open_snapshot
-from pipelines.text_index.analysis import library_version
+from pipelines.text_index.analysis import analyser_version
 from pipelines.text_index.block_max.files import Arrays, Sizes, open_arrays
 from pipelines.text_index.block_max.tokens import RowsBefore
 from pipelines.text_index.changes import changed_ranges, count_changed_pages
@@ -42,7 +42,7 @@ def find_update(snapshot: Snapshot, older: Path) -> tuple[Update | None, str]:
         found = _description(before)
         if found is None:
             return None, f"built anew: {older.name} has no index of this version"
-        if found.library != library_version():
+        if found.analyser_version != analyser_version():
             return None, f"built anew: the index of {older.name} was made with another version of tantivy"
         changed, pages = count_changed_pages(before, snapshot), max(1, snapshot.manifest.rows("pages"))
         differ = f"{changed:,} of {pages:,} pages differ from {older.name}"

@@ -9,9 +9,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.services.elasticsearch.node import UnavailableError
+__all__ = ["UnavailableError", "fetch_jars", "locked"]
 
-__all__ = ["fetch_jars", "locked"]
+
+class UnavailableError(Exception):
+    """A server of the tests cannot run on this machine; the message says what is missing."""
 
 
 @contextlib.contextmanager

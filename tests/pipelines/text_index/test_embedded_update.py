@@ -181,7 +181,7 @@ def test_the_rule_says_why_an_index_is_built_anew(tmp_path, monkeypatch):
         f"{kc / 'text_index'}: built anew: 60 of 60 pages differ from older, more than 70%",
     )
     snapshot = open_snapshot(kc)
-    monkeypatch.setattr(embedded_update, "library_version", lambda: "tantivy 9")
+    monkeypatch.setattr(embedded_update, "analyser_version", lambda: "tantivy 9")
     assert (
         find_update(snapshot, older)[1]
         == "built anew: the index of older was made with another version of tantivy"

@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.text_index.connection import Connection, RetryPolicy
 from pipelines.text_index.load import LoadStatistics, PartLoad, load_snapshot
-from tests.services.elasticsearch.node import Node, UnavailableError
+from tests.services.elasticsearch.node import Node
+from tests.services.maven import UnavailableError
 
 OLDER, NEWER = "8.19.21", "9.5.3"
 POLICY = RetryPolicy(first_seconds=0.05, most_seconds=0.5, give_up_seconds=60.0)

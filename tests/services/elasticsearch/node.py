@@ -7,7 +7,6 @@ The server has no security module: https and passwords are tested through a prox
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -17,9 +16,11 @@ import subprocess
 import threading
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.services.maven import UnavailableError, locked
 
 HERE = Path(__file__).parent
 HEAP = "512m"
@@ -34,10 +35,6 @@ appender.errors.layout.pattern = %d %p %c{1.} %m%n
 rootLogger.level = warn
 rootLogger.appenderRef.errors.ref = errors
 """
-
-
-class UnavailableError(Exception):
-    """Something that a node needs is not on this machine; the message says what."""
 
 
 def jdk(oldest: int) -> Path:
@@ -88,21 +85,13 @@ def prepare_home(version: str) -> Path:
         os.environ.get("ES_CACHE") or Path.home() / ".cache" / "entity-knowledge-corpus" / "elasticsearch"
     )
     home = cache / version
-    with _lock(cache / f"{version}.lock"):
+    with locked(cache / f"{version}.lock"):
         if not (home / "complete").exists():
             shutil.rmtree(home, ignore_errors=True)
             _fetch_jars(version, home)
             (home / "complete").touch()
         _compile(java, home)
     return home
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _fetch_jars(version: str, home: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.services.elasticsearch.node import UnavailableError
 from tests.services.flink.cluster import FlinkCluster
+from tests.services.maven import UnavailableError
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ import pytest
 from kc_schema.verify import verify
 from tests.bench.bench_build import grow_dump
 from tests.corpus_builder import files
-from tests.services.elasticsearch.node import UnavailableError
 from tests.services.flink.test_text_corpus import command, run, wait_until
+from tests.services.maven import UnavailableError
 from tests.services.spark.job_server import ROOT, SparkJobServer
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
