@@ -242,7 +242,7 @@ def search_windows(index, norms, queries, group, best):
 
 @lean
 def _score_largest(index, norms, asked, at, start, sums, candidates, wanted, histogram, room, best):
-    """Score about as many blocks of a window as are wanted, with the largest sums, and set these to 0.
+    """Score as many blocks of a window as are wanted, of those with the largest sums, and set these to 0.
 
     Returns:
         whether all are whole.
@@ -251,12 +251,11 @@ def _score_largest(index, norms, asked, at, start, sums, candidates, wanted, his
     cut = max(_cut(histogram, wanted), 1)
     histogram[:] = 0
     for place in candidates:
-        if sums[place] >= cut:
-            if sums[place] >= _needed(best, asked) and not _score(
-                index, norms, asked, at, start + place, room, best
-            ):
+        if sums[place] >= cut and wanted > 0:
+            if not _score(index, norms, asked, at, start + place, room, best):
                 return False
             sums[place] = 0
+            wanted -= 1
     return True
 
 

@@ -165,11 +165,16 @@ def test_few_blocks_are_scored_where_a_word_is_rare():
     assert searcher.blocks_scored < 60
 
 
-def test_blocks_whose_sentences_share_the_words_between_them_are_not_scored():
+@pytest.mark.parametrize("common_share", [0.004, 2.0])
+def test_blocks_whose_sentences_share_the_words_between_them_are_not_scored(common_share):
     texts = ["red car", "blue car", *["the car"] * 6]
-    apart = [(sentence_id(page, place), text) for page in range(2, 2_000) for place, text in enumerate(texts)]
+    apart = [
+        (sentence_id(paragraph_id(page, 0), place), text)
+        for page in range(2, 2_000)
+        for place, text in enumerate(texts)
+    ]
     together = [(sentence_id(paragraph_id(1, place), 0), "red blue car") for place in range(16)]
-    searcher = index([*together, *apart])
+    searcher = index([*together, *apart], dense_share=2.0, common_share=common_share)
     found = searcher.search([words("red blue")], 5)[0]
     assert [hit.sentence_id for hit in found] == [row for row, _ in together[:5]]
     assert searcher.blocks_scored < 60
