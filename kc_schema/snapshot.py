@@ -80,7 +80,7 @@ class Manifest:
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (pages, paragraphs, ...), then by reason."""
     lost: dict[str, dict[str, list[LostText]]] = field(default_factory=dict)
-    """A few examples of it, in the same order, for most reasons."""
+    """A few examples of it, in the same order; of templates those that were left out by kind, with their calls."""
     templates: dict[str, Any] = field(default_factory=dict)
     """``rendered`` (a count), ``dropped`` by kind; ``unknown`` by name, the most frequent ones, and in
     ``unknown_examples`` the first page that calls each."""

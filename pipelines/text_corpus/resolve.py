@@ -37,6 +37,7 @@ from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
 from pipelines.text_corpus.repeats import write_hashes
 from pipelines.text_corpus.reuse import FOLDER, page_ids_of
 from pipelines.text_corpus.reused_pages import ReusedPages, write_kept
+from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_corpus.unit_pages import (
     Ids,
     claim_pages,
@@ -78,8 +79,8 @@ class RangeResult:
     """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of what work
     units have counted of pages that stood in the dump before; with the wiki's page properties, how many pages have
     which."""
-    drops: Counter[str]
-    """How many pages were left out, by reason."""
+    lost: Statistics
+    """Which pages were left out."""
     hashes: list[Part]
     """The hashes of its sentences (`pipelines.text_corpus.repeats`), one for each of its parts with some."""
     kept: list[Part]
@@ -158,13 +159,12 @@ class _RangeResolver:
         if self._reused is not None:
             self._counts += self._reused.counts()
         self._counts.subtract(self._claims.counted)
-        doubles = self._claims.doubles
         found = {table: sorted(parts[table], key=lambda part: part.file) for table in parts if parts[table]}
         kept_parts = found.pop(FOLDER, [])
         return RangeResult(
             found,
             self._counts,
-            Counter({"page seen before": doubles} if doubles else {}),
+            self._claims.lost,
             [self._hash_sentences(part) for part in found.get("sentences", [])],
             kept_parts,
         )
