@@ -10,6 +10,10 @@ __all__ = ["Estimate", "estimate_total"]
 
 _STEADINESS = 0.1
 """Share by which the same work takes more or less on the same machine: no interval is narrower."""
+_UNKNOWN = 4.0
+"""Factor to both sides where a single slice says nothing of how much others differ."""
+_WIDEST = 1_000.0
+"""Factor to both sides that is never exceeded: such an interval says only that nothing is known."""
 _T = {1: 6.31, 2: 2.92, 3: 2.35, 4: 2.13, 5: 2.02, 6: 1.94, 8: 1.86, 10: 1.81, 15: 1.75, 30: 1.70}
 """Student's t at 95% by degrees of freedom: an interval to both sides holds 90%."""
 
@@ -35,20 +39,33 @@ class Estimate:
 def estimate_total(measured: Sequence[float], sizes: Sequence[float], total: float) -> Estimate:
     """Return what a whole of size `total` has of what slices of some `sizes` were `measured` to have.
 
-    The ratio of the sums, times `total`; the interval comes from leaving out each slice once (the jackknife), and is
-    10% to both sides at least.
+    The ratio of the sums, times `total`. The interval comes from leaving out each slice once (the jackknife), and is a
+    tenth to both sides at least. It is that of the ratio's logarithm, as times and counts cannot fall below zero; where
+    only one slice has anything, that has none, and the interval is that of the ratio. The whole has at least what was
+    measured, so that ``0 < low <= value <= high`` where anything was.
     """
     ratio = sum(measured) / sum(sizes)
+    value, least = ratio * total, sum(measured) * min(1.0, total / sum(sizes))
     others = [
         (sum(measured) - one) / (sum(sizes) - size)
         for one, size in zip(measured, sizes, strict=True)
         if sum(sizes) > size
     ]
-    spread = ratio
-    if len(others) > 1:
-        count = len(others)
-        mean = sum(others) / count
-        error = math.sqrt((count - 1) / count * sum((other - mean) ** 2 for other in others))
-        spread = error * _T[max((known for known in _T if known <= count - 1), default=1)]
-    half = math.hypot(spread, _STEADINESS * ratio)
-    return Estimate(ratio * total, max(0.0, ratio - half) * total, (ratio + half) * total)
+    if len(others) < 2:
+        low, high = value / _UNKNOWN, value * _UNKNOWN
+    elif sum(one > 0 for one in measured) > 1:
+        half = math.hypot(_half([math.log(other) for other in others]), math.log(1 + _STEADINESS))
+        factor = math.exp(min(half, math.log(_WIDEST)))
+        low, high = value / factor, value * factor
+    else:
+        half = math.hypot(_half(others), _STEADINESS * ratio) * total
+        low, high = value - half, value + half
+    return Estimate(value, min(value, max(low, least)), max(value, high))
+
+
+def _half(others: Sequence[float]) -> float:
+    """Return half the width of an interval, from what was found without each slice."""
+    count = len(others)
+    mean = sum(others) / count
+    error = math.sqrt((count - 1) / count * sum((other - mean) ** 2 for other in others))
+    return error * _T[max(known for known in _T if known <= count - 1)]

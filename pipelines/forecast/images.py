@@ -30,8 +30,10 @@ __all__ = ["ImageForecast", "count_files", "forecast_images"]
 SAMPLE = 32
 """Files that are asked for."""
 _SEED = 11
-_BATCHES = 3
+_FEWEST_BATCHES, _MOST_BATCHES = 3, 16
 _BATCH = 32
+_LONG_ENOUGH = 4.0
+"""Seconds after which no more than the fewest batches are measured."""
 _INDEX_SECONDS = 0.0003
 """CPU seconds a vector of training, filling, merging and measuring an index (docs/performance.md, 100k to 4M)."""
 _INDEX_BYTES = 2.36
@@ -102,7 +104,8 @@ def forecast_images(
     images = Estimate(images.value, images.low, min(images.high, float(total)))
     content = estimate_total([float(len(outcome.content)) for outcome in outcomes], ones, total)
     decode = estimate_total(_decode_seconds(outcomes, encoder), ones, total)
-    encode = estimate_total(_encode_seconds(encoder), [float(_BATCH)] * _BATCHES, images.value)
+    batches = _encode_seconds(encoder)
+    encode = estimate_total(batches, [float(_BATCH)] * len(batches), images.value)
     network = Estimate(0.0, 0.0, 0.0)
     if fetching.is_address:
         waiting = estimate_total(seconds, ones, total) * (1 / fetching.connections)
@@ -179,8 +182,8 @@ def _decode_seconds(outcomes: Sequence[Outcome], encoder: Encoder) -> list[float
 def _encode_seconds(encoder: Encoder) -> list[float]:
     batch = encoder.blank_batch(_BATCH)
     encoder.encode_batch(batch)
-    seconds = []
-    for _ in range(_BATCHES):
+    seconds: list[float] = []
+    while len(seconds) < _FEWEST_BATCHES or (len(seconds) < _MOST_BATCHES and sum(seconds) < _LONG_ENOUGH):
         began = time.perf_counter()
         encoder.encode_batch(batch)
         seconds.append(time.perf_counter() - began)
