@@ -6,7 +6,6 @@ no time stamps: the same dump and options give the same bytes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,7 +107,7 @@ def folder_behind(path: Path | str) -> Path:
     What is opened under it stays one snapshot when the name leads to the next one.
     """
     path = as_path(path)
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return path.resolve() if path.is_symlink() else path
 
 
 def has_manifest(folder: Path) -> bool:

@@ -7,8 +7,6 @@ of unchanged pages come from an older snapshot, and a part without any other pag
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kc_schema.anchors import Anchor, is_title, render
-from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from kc_schema.store import Part, Step, describe_part, explain_file_errors, link_or_copy, replacing
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.anchor_traces import AnchorTrace
 from pipelines.text_corpus.build import Build
@@ -197,7 +195,7 @@ class _RangeResolver:
             if not any(self._is_shared(folder)):
                 continue
             path = part_path(self._build.output, folder, number)
-            _link(self._build.older / part.file, path)
+            link_or_copy(self._build.older / part.file, path)
             found[folder] = replace(part, file=path.relative_to(self._build.output).as_posix())
         return found
 
@@ -255,15 +253,6 @@ class _RangeResolver:
             if table == "paragraphs":
                 self._counts += found
         return pa.Table.from_batches(batches, TEXT_TABLES[table])
-
-
-def _link(source: Path, path: Path) -> None:
-    """Make a file of an older snapshot appear by a second name; copy it where links cannot be had."""
-    with replacing(path) as temporary:
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
 
 
 def resolve_anchors(
