@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.services.object_storage import ObjectStorage
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# Cores are shared, so that nothing can be told from the time that an example takes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
 _FIRST = ("service", "slow", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort servers to the front, then training, then networks; the order within each stays."""
+    """Mark what needs object storage as a service; sort servers to the front, then training, then networks."""
+    for item in items:
+        if "running_object_storage" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.service)
 
     def place(item: pytest.Item) -> int:
         return next(
@@ -29,6 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
 
     items.sort(key=place)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where groups are ignored: every process would start servers of its own, all at once."""
+    if not session.config.getoption("loadgroup", False):
+        return
+    for item in session.items:
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: this pytest and pytest-xdist ignore groups of tests")
 
 
 @pytest.fixture(scope="session")
