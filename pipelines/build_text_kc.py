@@ -21,7 +21,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, Share, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place, as_path, to_json
+from kc_schema.store import ObjectPath, Place, as_path, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
@@ -173,13 +173,16 @@ def show_plan(given: BuildOptions, *, starting: float) -> None:
 
 
 def _fetched(given: BuildOptions, console: Console) -> str:
-    """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder."""
+    """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder.
+
+    It is ``dumps``, here or, where all workers can read it alone, beside an output in object storage.
+    """
     from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
 
     return str(
         fetch_newest(
             given.dump.removeprefix("wiki:"),
-            Path("dumps"),
+            given.output.parent / "dumps" if isinstance(given.output, ObjectPath) else Path("dumps"),
             base=given.base or PUBLIC_SERVER,
             contact=given.contact,
             what=("articles", "page_props") if given.page_props == "auto" else ("articles",),

@@ -23,7 +23,10 @@ SHOWN = [
      "la 16e compagnie, le XXXe anniversaire, 1re et 2d"),
     ("fr", "la {{RFC|1122|titre=Requirements}}{{référence insuffisante|date=mai 2020}} et autres{{etc.}}"
      " {{retrait|1=<math>a</math>}}",
-     "la RFC 1122 et autres etc. a"),
+     "la RFC 1122 et autres, etc. a"),
+    ("fr", "{{Langue du titre|en}}Il dit {{citation nécessaire|oui}}{{citation nécessaire}}.", "Il dit « oui »."),
+    ("ru", "Пекин ({{китайский||北京|běijīng}}; {{китайский|東|东}}), {{нихонго-но-намаэ|Имя|名|на}}",
+     "Пекин (кит. упр. 北京, пиньинь: běijīng; кит. трад. 東, упр. 东), Имя (яп. 名 на)"),
     ("fr", "dit {{pour qui ?}} {{attribution nécessaire|par les siens}}\n{{...}}", "dit par les siens"),
     ("de", "{{ENG}} und {{BRD}}, {{Zitat-sv|Hej}} {{\"-da|Nej}} {{Zitat-tr|Evet}}",
      "England und Bundesrepublik Deutschland, ”Hej” »Nej« “Evet”"),
@@ -136,7 +139,7 @@ SHOWN = [
     ("de", "{{IAST|kṛṣṇa}} {{Koran|2|255}} {{CO2}} {{SortKey|a|b}}", "kṛṣṇa Sure 2, Vers 255 CO2 b"),
     ("fr", "{{FRA-d}}[[France]] {{heures|10}} {{durée|1|2|3}} {{n° avec majuscule|5}} {{CO2}} {{km²|5}}"
      " 3 {{m2}} {{etc.}}",
-     "France 10 h 1 h 2 min 3 s No 5 CO2 5 km2 3 m2 etc."),
+     "France 10 h 1 h 2 min 3 s No 5 CO2 5 km2 3 m2, etc."),
     ("fr", "{{unité/2|250|à=5000|habitants}} {{dunité|5|6|cm}} {{lang|langue=en|word}}",
      "250 à 5 000 habitants 5 × 6 cm word"),
     ("fr", "a {{DOI|10.1/2}} {{doi|10.1/2}}", "a doi:10.1/2 doi:10.1/2"),
