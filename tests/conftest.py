@@ -39,15 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to run where groups are ignored: every process would start servers of its own, all at once."""
-    if not session.config.getoption("loadgroup", False):
-        return
-    for item in session.items:
-        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
-            raise pytest.UsageError(f"{item.nodeid}: this pytest and pytest-xdist ignore groups of tests")
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real dumps and data sets; tests that need it are skipped where it is missing."""
