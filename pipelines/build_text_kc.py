@@ -21,7 +21,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, Share, options, printable
 from kc_schema.errors import UsageError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place, as_path, to_json
+from kc_schema.store import ObjectPath, Place, as_path, to_json
 from pipelines.dump.errors import DumpError
 from pipelines.dump.parts import DumpFile, find_parts
 from pipelines.dump.site_information import read_site, refuse_mixture
@@ -163,6 +163,8 @@ def show_plan(given: BuildOptions, *, starting: float) -> None:
         build_text=build_text_corpus,
         workers=given.workers or default_workers(),
         text_index=given.index.kind,
+        with_apparatus=given.index.with_apparatus,
+        elsewhere=isinstance(given.output, ObjectPath),
         sample=given.sample,
         starting=starting,
     )
