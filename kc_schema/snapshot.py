@@ -6,7 +6,6 @@ no time stamps: the same dump and options give the same bytes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +79,7 @@ class Manifest:
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (pages, paragraphs, ...), then by reason."""
     lost: dict[str, dict[str, list[LostText]]] = field(default_factory=dict)
-    """A few examples of it, in the same order, for most reasons."""
+    """A few examples of it, in the same order; of templates those that were left out by kind, with their calls."""
     templates: dict[str, Any] = field(default_factory=dict)
     """``rendered`` (a count), ``dropped`` by kind; ``unknown`` by name, the most frequent ones, and in
     ``unknown_examples`` the first page that calls each."""
@@ -108,7 +107,7 @@ def folder_behind(path: Path | str) -> Path:
     What is opened under it stays one snapshot when the name leads to the next one.
     """
     path = as_path(path)
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return path.resolve() if path.is_symlink() else path
 
 
 def has_manifest(folder: Path) -> bool:

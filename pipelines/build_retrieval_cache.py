@@ -22,7 +22,7 @@ from rich.console import Console
 from kc_schema.command import Command, Positive, given_options, options, printable
 from kc_schema.retrieval_cache import REPORT
 from pipelines.datasets import Dataset, DatasetOptions, ImageFolder, keep_readable_images
-from pipelines.engine import Engine, Progress, default_workers
+from pipelines.engine import Engine, Progress, StageTimes, default_workers
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.build import CacheBuild, build_cache, find_finished
 from pipelines.evidence.corpora import Corpora
@@ -96,9 +96,12 @@ def _run(given: CacheOptions, engine: Engine, console: Console) -> None:
     named = given.ask.named(dataset.splits)
     with open_corpora(given, settings, console) as corpora:
         corpora.check()
-        images = look_at_images(dataset, given.read.image_folder, settings, console)
+        times = StageTimes()
+        with times.turn("look at images", "images") as time_of:
+            images = look_at_images(dataset, given.read.image_folder, settings, console)
+            time_of.done += sum(map(len, images.values()))
         cropper = given.ask.cropper({name for paths in images.values() for name in paths})
-        build = CacheBuild(given.output, dataset, images, corpora, cropper, named, given.limit)
+        build = CacheBuild(given.output, dataset, images, corpora, cropper, named, given.limit, times)
         if find_finished(build, overwrite=given.overwrite) is not None:
             tell(console, f"{given.output}: the cache is there already")
             report, speeds = json.loads((given.output / REPORT).read_text(encoding="utf-8")), []

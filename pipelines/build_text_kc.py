@@ -175,13 +175,16 @@ def show_plan(given: BuildOptions, *, starting: float) -> None:
 
 
 def _fetched(given: BuildOptions, console: Console) -> str:
-    """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder."""
+    """Fetch the newest dump of the wiki that ``wiki:NAME`` names; return its folder.
+
+    It is ``dumps``, here or, where all workers can read it alone, beside an output in object storage.
+    """
     from pipelines.dump.download import PUBLIC_SERVER, fetch_newest
 
     return str(
         fetch_newest(
             given.dump.removeprefix("wiki:"),
-            Path("dumps"),
+            given.output.parent / "dumps" if isinstance(given.output, ObjectPath) else Path("dumps"),
             base=given.base or PUBLIC_SERVER,
             contact=given.contact,
             what=("articles", "page_props") if given.page_props == "auto" else ("articles",),

@@ -17,7 +17,6 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from kc_schema.command import Command, options
-from kc_schema.store import require_here
 from pipelines.dump.download import (
     PUBLIC_SERVER,
     Download,
@@ -65,7 +64,6 @@ class DownloadOptions:
 
 def run(given: DownloadOptions) -> int:
     """Fetch the run; print its folder to standard output."""
-    require_here(given.output, "--output", "a download that was stopped goes on in the middle of a file")
     console = Console(stderr=True)
     server = DumpServer(given.base, contact=given.contact)
     layouts: tuple[Layout, ...] = LAYOUTS if given.layout == "auto" else (given.layout,)

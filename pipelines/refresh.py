@@ -8,6 +8,7 @@ was stopped, by whatever, goes on with the same command; until the last step the
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -23,7 +24,15 @@ from kc_schema.command import Command, Count, Positive, options, print_error
 from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
-from kc_schema.store import PlaceBusyError, explain_file_errors, require_here, write_json
+from kc_schema.store import (
+    ObjectPath,
+    ObjectStorageError,
+    PlaceBusyError,
+    as_path,
+    explain_file_errors,
+    remove,
+    write_json,
+)
 from pipelines.build_text_kc import build_text_corpus, describe
 from pipelines.dump.download import (
     PUBLIC_SERVER,
@@ -39,7 +48,7 @@ from pipelines.engine import Engine, default_workers
 from pipelines.entities.build import build_entities, files_with_types
 from pipelines.index_text import index_snapshot
 from pipelines.snapshots.root import GuardError, Root, find_losses, parse_share
-from pipelines.snapshots.sharing import share_files, share_tables
+from pipelines.snapshots.sharing import can_share, share_files, share_tables
 from pipelines.snapshots.watching import RefreshRun, Watch, notify, read_last_run, write_metrics
 from pipelines.text_corpus.build import Build, code_fingerprint, library_versions, rules_in_force
 from pipelines.text_corpus.output import find_finished, open_place
@@ -134,7 +143,6 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
     console = Console(stderr=True)
     if (given.wiki is None) == (given.dump is None):
         raise UsageError("give --wiki NAME to fetch the newest dump, or --dump FILES for one that is at hand")
-    require_here(given.root, "--root", "snapshots share files there by links, which object storage has not")
     most_loss = _share(given.most_loss)
     root = Root(given.root.absolute())
     if given.dry_run:
@@ -180,11 +188,12 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
     older = current if current != build.output else None
     if older is not None:
         _guard(read_manifest(older), manifest, most_loss, build.output)
-        size, shared = share_tables(older, build.output)
-        share_files(older / "refresh", build.output / "refresh")
-        watch.say(
-            f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
-        )
+        if can_share(build.output):
+            size, shared = share_tables(older, build.output)
+            share_files(older / "refresh", build.output / "refresh")
+            watch.say(
+                f"{build.output.name}: {shared / 1e6:,.1f} of {size / 1e6:,.1f} MB are files of {older.name}"
+            )
     _add_images(given, build, current, engine, watch)
     if given.entities or (current is not None and (current / ENTITY_MANIFEST).is_file()):
         with watch.step("entities"):
@@ -329,11 +338,12 @@ def _add_images(
 def _tidy_dumps(root: Root, dump: str) -> list[Path]:
     """Remove the dumps that were fetched for snapshots before; return them."""
     dumps = root.folder / "dumps"
-    if Path(dump).parent != dumps:
+    kept = as_path(dump)
+    if kept.parent != dumps:
         return []
-    old = sorted(path for path in dumps.iterdir() if path.is_dir() and path != Path(dump))
+    old = sorted(path for path in dumps.iterdir() if path.is_dir() and path != kept)
     for path in old:
-        shutil.rmtree(path)
+        remove(path)
     return old
 
 
@@ -354,7 +364,8 @@ def _end(given: RefreshOptions, root: Root, this: RefreshRun, message: str, cons
         if given.metrics_file is not None:
             write_metrics(given.metrics_file, this)
     except OSError as error:  # the run is over: how it ended must not hide behind this
-        console.print(f"note: {error.filename}: {os.strerror(error.errno or 0)}", highlight=False)
+        reason = str(error) if isinstance(error, ObjectStorageError) else os.strerror(error.errno or 0)
+        console.print(f"note: {error.filename}: {reason}", highlight=False)
     if given.notify_command is not None:
         notify(given.notify_command, this, message, console)
 
@@ -363,6 +374,8 @@ def _status_of(error: Exception) -> int:
     if isinstance(error, GuardError):
         return STATUS_GUARD
     if isinstance(error, (DownloadError, PlaceBusyError)):
+        return STATUS_LATER
+    if isinstance(error, ObjectStorageError) and error.errno == errno.EIO:  # it does not answer now
         return STATUS_LATER
     return 2 if isinstance(error, UsageError) else 1
 
@@ -408,12 +421,11 @@ def _describe_plan(given: RefreshOptions, root: Root, console: Console) -> None:
     say("index", f"{given.index.kind}, {'by page where few differ, else' if by_page else 'built'} anew")
     say("switch", f"{root.link} leads to the new snapshot")
     folder_size = sum(part.bytes for parts in manifest.tables.values() for part in parts) if manifest else 0
-    free = shutil.disk_usage(_nearest(root.folder)).free
-    say(
-        "tidy",
-        f"--keep {given.keep} snapshots; tables of the current one {folder_size / 1e6:,.1f} MB, free"
-        f" {free / 1e6:,.1f} MB",
-    )
+    if isinstance(root.folder, ObjectPath):
+        free = ""
+    else:
+        free = f", free {shutil.disk_usage(_nearest(root.folder)).free / 1e6:,.1f} MB"
+    say("tidy", f"--keep {given.keep} snapshots; tables of the current one {folder_size / 1e6:,.1f} MB{free}")
 
 
 def _describe_build(given: RefreshOptions, root: Root, current: Path | None) -> str:

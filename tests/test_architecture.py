@@ -186,20 +186,15 @@ _LOCAL_OF_OS = {
 _OPENERS = {"memory_map", "OSFile", "read_index", "write_index", "new_file", "open_file", "memmap", "connect"}
 _WITHOUT_PATHS = {"glob.has_magic", "shutil.which"}
 _RUNS = "a run of the training lies on this machine; `training.config` refuses an address"
-_ROOT_HERE = "a root of snapshots lies on this machine; `require_here` says so"
-_DOWNLOADS_HERE = "downloads lie on this machine; `require_here` says so"
 LOCAL_ONLY = {
     "kc_schema.command": ("os.open", "the null device"),
-    "kc_schema.snapshot": ("os.path.realpath", "a link of this machine: asked whether it is one first"),
-    "pipelines.dump.download.fetch": ("shutil.", _DOWNLOADS_HERE),
+    "pipelines.dump.download.fetch": ("shutil.disk_usage", "free room of a disk; a bucket has no end"),
     "pipelines.dump.parts": ("os.", "what is no address; names of files that no path could spell"),
     "pipelines.forecast.text": ("tempfile.", "a sample that is thrown away"),
     "pipelines.page_index.lookup": ("tempfile.", "an index for this process alone"),
-    "pipelines.refresh": ("shutil.", _ROOT_HERE),
-    "pipelines.snapshots.images": ("shutil.", _ROOT_HERE),
-    "pipelines.snapshots.root": ("", _ROOT_HERE),
-    "pipelines.snapshots.sharing": ("", _ROOT_HERE),
-    "pipelines.text_corpus.resolve": ("", "parts that two snapshots of a root share"),
+    "pipelines.refresh": ("shutil.disk_usage", "free room of a disk; a bucket has no end"),
+    "pipelines.snapshots.images": ("shutil.", "a root on a disk; objects are copied by the server"),
+    "pipelines.snapshots.sharing": ("os.link", "hard links of a disk; objects have one name"),
     "pipelines.text_index.embedded_build": (
         "shutil.rmtree",
         "the scratch folder of a place is of this machine",

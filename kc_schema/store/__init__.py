@@ -15,6 +15,7 @@ from kc_schema.store.files import (
     explain_file_errors,
     files_beneath,
     fingerprint,
+    link_or_copy,
     local_copy,
     may_write,
     parts_listed,
@@ -23,6 +24,7 @@ from kc_schema.store.files import (
     remove,
     replacing,
     sizes,
+    switch_link,
     temporary_folder,
     to_json,
     write_atomically,
@@ -35,7 +37,6 @@ from kc_schema.store.object_path import (
     find_matching,
     is_address,
     progress_interval,
-    require_here,
 )
 from kc_schema.store.object_storage import ObjectStorageError, may_fork
 from kc_schema.store.parquet import open_parquet, read_footer, read_parquet
@@ -61,6 +62,7 @@ __all__ = [
     "find_matching",
     "fingerprint",
     "is_address",
+    "link_or_copy",
     "list_row_groups",
     "local_copy",
     "may_fork",
@@ -74,8 +76,8 @@ __all__ = [
     "read_parquet",
     "remove",
     "replacing",
-    "require_here",
     "sizes",
+    "switch_link",
     "temporary_folder",
     "to_json",
     "write_atomically",

@@ -32,6 +32,7 @@ __all__ = [
     "files_beneath",
     "fingerprint",
     "from_plain",
+    "link_or_copy",
     "local_copy",
     "may_write",
     "parts_listed",
@@ -40,6 +41,7 @@ __all__ = [
     "remove",
     "replacing",
     "sizes",
+    "switch_link",
     "temporary_folder",
     "to_json",
     "write_atomically",
@@ -163,6 +165,42 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, as `replacing` says."""
     with replacing(path) as temporary:
         write(temporary)
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """Make a file appear by a second name, whole: the same file where links can be had, and a copy where not.
+
+    From object to object of one bucket the server copies.
+    """
+    if isinstance(source, ObjectPath) and isinstance(path, ObjectPath):
+        source.copy_to(path)
+        return
+    with replacing(path) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def switch_link(link: Path, folder: Path) -> None:
+    """Let a link lead to a folder beneath its own one: before and after, never in between, it leads to a whole one.
+
+    Raises:
+        OSError: it cannot be written; in object storage also: another process has changed it meanwhile.
+    """
+    target = folder.relative_to(link.parent)
+    if isinstance(link, ObjectPath):
+        link.lead_to(target.as_posix())
+        return
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+    descriptor = os.open(link.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path, *, ignore_errors: bool = False) -> None:

@@ -11,7 +11,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -26,12 +25,7 @@ import msgspec
 from kc_schema.errors import UserError
 from kc_schema.store import object_storage as storage
 from kc_schema.store.object_path import ObjectPath
-from kc_schema.store.object_storage import (
-    ConditionFailedError,
-    ObjectAccessError,
-    ObjectStorageError,
-    Version,
-)
+from kc_schema.store.object_storage import ConditionFailedError, ObjectStorageError, Version
 
 __all__ = ["LEASE_SECONDS", "Lease", "LeaseHeldError", "LeaseLostError"]
 
@@ -41,9 +35,6 @@ LEASE_SECONDS = "KC_STORAGE_LEASE_SECONDS"
 _DEFAULT_SECONDS = 30.0
 _RENEWALS = 5
 _LOOKS = 10
-_ATTEMPTS = 5
-_PAUSE = 0.2
-_LONGEST_TRY = 10.0
 
 _logger = logging.getLogger(__name__)
 
@@ -156,29 +147,9 @@ class Lease:
         claim = _Claim(
             f"process {os.getpid()} on {socket.gethostname()}", self._token, self._count, self._seconds
         )
+        # The count makes no two writes the same.
         data = json.dumps(msgspec.to_builtins(claim)).encode()
-        started = time.monotonic()
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return storage.put_bytes(
-                    self._path.address, data, only_new=replaces is None, replaces=replaces
-                )
-            except ConditionFailedError:
-                # A write whose answer was lost finds itself when it is sent again.
-                with contextlib.suppress(FileNotFoundError):
-                    found, version = _read(self._path)
-                    if (found.token, found.count) == (self._token, self._count):
-                        return version
-                raise
-            except ObjectAccessError:
-                raise
-            except ObjectStorageError as error:
-                # Where the connection breaks, the library does not send a conditional request again.
-                waited = time.monotonic() - started
-                if attempt == _ATTEMPTS or error.errno == errno.ENOTSUP or waited > _LONGEST_TRY:
-                    raise
-                time.sleep(_PAUSE * attempt)
-        raise AssertionError("the last attempt returns or raises")
+        return storage.put_if_unchanged(self._path.address, data, replaces)
 
     def _renew(self) -> None:
         while not self._over.wait(self._seconds / _RENEWALS):

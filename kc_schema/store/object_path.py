@@ -18,6 +18,7 @@ from kc_schema.errors import UsageError, UserError
 from kc_schema.store import object_storage as storage
 from kc_schema.store.local_copies import copy_of_object, keep_written, kept_copy, new_temporary_file
 from kc_schema.store.object_files import open_to_read, open_to_write
+from kc_schema.store.object_link import LINK, folder_of_link, follow_links, remove_link, write_link
 from kc_schema.store.object_storage import Address, ConditionFailedError, ObjectInfo
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "is_address",
     "progress_interval",
     "remove_objects",
-    "require_here",
 ]
 
 # The parts of an address lie below a name that can be no folder: what treats it as a path of this machine by mistake
@@ -59,20 +59,6 @@ def as_path(given: str | PurePath) -> Path:
     if not path.address.key:
         raise UsageError(f"{text}: names a bucket alone; give a folder in it, such as {path}/kc")
     return path
-
-
-def require_here(path: Path, option: str, reason: str) -> None:
-    """Refuse an address of object storage where a command cannot take one.
-
-    Args:
-        option: that which was given, such as ``--root``.
-        reason: why not.
-
-    Raises:
-        UsageError: `path` is one.
-    """
-    if isinstance(path, ObjectPath):
-        raise UsageError(f"{option} {path}: {reason}; give a folder of this machine")
 
 
 def find_matching(pattern: str) -> list[Path]:
@@ -131,7 +117,8 @@ class ObjectPath(PosixPath):
 
     Folders are what keys have in common: they need not be made, and are there while something lies in them. Reading
     asks for ranges, writing puts whole objects. ``os.fspath`` (so `open`, `numpy.load`, `sqlite3.connect`) gives the
-    path of a local copy to read from. It compares, pickles and joins as other paths do.
+    path of a local copy to read from. It compares, pickles and joins as other paths do. A name ``current`` in it may be
+    a link (`kc_schema.store.object_link`); what is asked for lies where that leads to.
 
     Raises:
         UsageError: an address without bucket, or with a name that object storage does not take.
@@ -150,13 +137,22 @@ class ObjectPath(PosixPath):
     # What pathlib makes of a path: its text, its neighbours.
 
     @property
-    def address(self) -> Address:
-        """Scheme, bucket and key."""
+    def written(self) -> Address:
+        """Scheme, bucket and key, as they were given."""
         scheme, bucket, *names = self.parts[3:]
         return Address(scheme.removesuffix(":"), bucket, "/".join(names))
 
+    @property
+    def address(self) -> Address:
+        """Where it lies: what was given, with links followed.
+
+        Raises:
+            ObjectStorageError: a link has to be asked for, and the request was refused or not answered.
+        """
+        return follow_links(self.written) if LINK in self.parts[5:] else self.written
+
     def __str__(self) -> str:
-        return str(self.address)
+        return str(self.written)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -212,7 +208,7 @@ class ObjectPath(PosixPath):
     @property
     def parent(self) -> ObjectPath:
         """The folder in which it lies; of a bucket, the bucket."""
-        address = self.address
+        address = self.written
         above = address.key.rpartition("/")[0]
         return ObjectPath(str(Address(address.scheme, address.bucket, above)))
 
@@ -221,14 +217,14 @@ class ObjectPath(PosixPath):
         """The folders in which it lies, the nearest first, the bucket last."""
         found: list[ObjectPath] = []
         path = self
-        while path.address.key:
+        while path.written.key:
             path = path.parent
             found.append(path)
         return found
 
     def with_name(self, name: str) -> ObjectPath:
         """Return the path of a neighbour."""
-        if not self.address.key or not name or "/" in name:
+        if not self.written.key or not name or "/" in name:
             raise ValueError(f"{self}: no neighbour can be called {name!r}")
         return ObjectPath(f"{self.parent}/{name}")
 
@@ -249,10 +245,11 @@ class ObjectPath(PosixPath):
         return folder is not None and self.parts[: len(folder.parts)] == folder.parts
 
     def resolve(self, strict: bool = False) -> ObjectPath:
-        """Return the path itself; where `strict`, something must be there."""
+        """Return the path with links followed; where `strict`, something must be there."""
+        found = ObjectPath(str(self.address))
         if strict:
-            self.stat()
-        return self
+            found.stat()
+        return found
 
     def absolute(self) -> ObjectPath:
         """Return the path itself."""
@@ -285,10 +282,7 @@ class ObjectPath(PosixPath):
     def file_sizes(self) -> dict[ObjectPath, int]:
         """Return the bytes of all objects beneath, and of the object itself; one request for a thousand."""
         address = self.address
-        found = {
-            ObjectPath(str(Address(address.scheme, address.bucket, info.key))): info.bytes
-            for info in storage.list_objects(address)
-        }
+        found = {self._beneath(info.key, address): info.bytes for info in storage.list_objects(address)}
         if not found and self.is_file():
             found[self] = self.object_info().bytes
         return found
@@ -338,21 +332,26 @@ class ObjectPath(PosixPath):
         return next(storage.list_objects(self.address), None) is not None
 
     def is_symlink(self) -> bool:
+        """Tell whether it is a link."""
+        return self.name == LINK and folder_of_link(self._itself()) is not None
+
+    def is_mount(self) -> bool:
         """Return False, as all tests for special files do."""
         return False
 
-    is_mount = is_junction = is_socket = is_fifo = is_block_device = is_char_device = is_symlink
+    is_junction = is_socket = is_fifo = is_block_device = is_char_device = is_mount
 
     def samefile(self, other: str | PurePath) -> bool:  # type: ignore[override]
-        """Tell whether the other path is the same address."""
-        return as_path(other) == self
+        """Tell whether the other path leads to the same address."""
+        path = as_path(other)
+        return isinstance(path, ObjectPath) and path.address == self.address
 
     def iterdir(self) -> Iterator[ObjectPath]:  # type: ignore[override]
         """Yield what lies directly beneath; nothing where there is no such folder."""
         address = self.address
         folders, objects = storage.list_folder(address)
         for key in sorted({*folders, *(info.key for info in objects)}):
-            yield ObjectPath(str(Address(address.scheme, address.bucket, key)))
+            yield self._beneath(key, address)
 
     def glob(self, pattern: str, **_: Any) -> Iterator[ObjectPath]:  # type: ignore[override]
         """Yield objects and folders beneath that fit a pattern, as pathlib understands it, sorted."""
@@ -364,7 +363,7 @@ class ObjectPath(PosixPath):
             folder = ObjectPath(f"{folder}/{names.pop(0)}")
         depth = len(folder.parts)
         one = len(names) == 1 and names[0] != "**"
-        for path in folder.iterdir() if one else folder._beneath():
+        for path in folder.iterdir() if one else folder._all_beneath():
             if _fits(path.parts[depth:], names) and (names[-1] != "**" or path.is_dir()):
                 yield path
 
@@ -376,9 +375,9 @@ class ObjectPath(PosixPath):
         """Yield the objects at any depth beneath, sorted; one request for a thousand."""
         address = self.address
         for info in storage.list_objects(address):
-            yield ObjectPath(str(Address(address.scheme, address.bucket, info.key)))
+            yield self._beneath(info.key, address)
 
-    def _beneath(self) -> Iterator[ObjectPath]:
+    def _all_beneath(self) -> Iterator[ObjectPath]:
         """Yield this folder and all objects and folders at any depth beneath it, sorted."""
         found = set(self.files())
         for path in list(found):
@@ -387,6 +386,11 @@ class ObjectPath(PosixPath):
                     break
                 found.add(above)
         yield from sorted(found)
+
+    def _beneath(self, key: str, address: Address) -> ObjectPath:
+        """Return the path of an object that lies beneath this folder, whose address is given."""
+        inside = key[len(address.key) + 1 :] if address.key else key
+        return ObjectPath(f"{self}/{inside}")
 
     # What is read and written.
 
@@ -451,6 +455,10 @@ class ObjectPath(PosixPath):
         """Do what `upload` does, and make a temporary file the object's local copy, so that nobody here fetches it."""
         keep_written(self.address, storage.put_file(self._file(), file), file)
 
+    def write_pieces(self, pieces: Iterator[bytes], size: int) -> None:
+        """Write pieces of bytes, of a `size` together, as this object; an error that they raise leaves none."""
+        storage.put_pieces(self._file(), pieces, size)
+
     def touch(self, mode: int = 0o666, exist_ok: bool = True) -> None:  # noqa: ARG002
         """Make an empty object where there is none."""
         try:
@@ -472,15 +480,30 @@ class ObjectPath(PosixPath):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(self))
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Remove the object."""
+        """Remove the object; of a link the link alone."""
+        if self.is_symlink():
+            remove_link(self._itself())
+            return
         if not missing_ok:
             self.object_info()
         storage.delete(self.address, [self._file().key])
 
     def remove_all(self) -> None:
-        """Remove the object and all objects beneath; one request for a thousand."""
+        """Remove the object and all objects beneath; one request for a thousand. Of a link, the link alone."""
+        if self.is_symlink():
+            self.unlink(missing_ok=True)
+            return
         keys = [info.key for info in storage.list_objects(self.address)]
         storage.delete(self.address, [*keys, self._file().key])
+
+    def copy_to(self, target: ObjectPath) -> None:
+        """Write the object's content as another one, on the server where both lie in one bucket."""
+        mine, other = self._file(), target._file()
+        same_bucket = (mine.scheme, mine.bucket) == (other.scheme, other.bucket)
+        if same_bucket and storage.head(mine).bytes <= storage.MOST_BYTES_COPIED:
+            storage.copy(mine, other)
+        else:
+            target.upload(self.local())
 
     def rename(self, target: str | PurePath) -> Path:  # type: ignore[override]
         """Copy the object, on the server where it stays in its bucket, and remove it: not atomic.
@@ -488,20 +511,14 @@ class ObjectPath(PosixPath):
         Nothing that has to survive a kill is written so; `kc_schema.store.replacing` writes whole objects.
         """
         to = as_path(target)
-        mine = self._file()
         if not self.is_file():
             if self.is_dir():
                 self._refuse("renamed: folders of object storage have no name of their own")
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
-        if isinstance(to, ObjectPath) and (to.address.scheme, to.address.bucket) == (
-            mine.scheme,
-            mine.bucket,
-        ):
+        if isinstance(to, ObjectPath):
             if to == self:
                 return to
-            storage.copy(mine, to._file())
-        elif isinstance(to, ObjectPath):
-            to.upload(self.local())
+            self.copy_to(to)
         else:
             to.write_bytes(self.local().read_bytes())
         self.unlink(missing_ok=True)
@@ -518,20 +535,45 @@ class ObjectPath(PosixPath):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self))
         return address
 
+    def _itself(self) -> Address:
+        """Return the address of a link itself: not where it leads to."""
+        above = self.parent.address
+        return Address(above.scheme, above.bucket, f"{above.key}/{self.name}".removeprefix("/"))
+
+    # The one link.
+
+    def lead_to(self, folder: str) -> None:
+        """Make this a link to a folder, given from its own one on: one conditional write, in place of the one before.
+
+        Raises:
+            UserError: another name than ``current``.
+            ObjectStorageError: another process has changed it, or the request was refused or not answered.
+        """
+        if self.name != LINK:
+            self._refuse(f"a link: only an object called {LINK} is")
+        write_link(self._itself(), folder)
+
+    def readlink(self) -> Path:  # type: ignore[override]
+        """Return the folder that a link names.
+
+        Raises:
+            OSError: it is none.
+        """
+        found = folder_of_link(self._itself()) if self.name == LINK else None
+        if found is None:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(self))
+        return Path(found)
+
     # What object storage does not know.
 
     def _refuse(self, what: str) -> NoReturn:
         raise UserError(f"{self}: cannot be {what}; give a folder of this machine")
 
     def symlink_to(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: there are no links."""
+        """Refuse: `lead_to` makes the one link that there is."""
         self._refuse("a link: object storage has none")
 
     hardlink_to = link_to = symlink_to
-
-    def readlink(self) -> NoReturn:
-        """Refuse: there are no links."""
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(self))
 
     def chmod(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: rights are the bucket's matter."""

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 __all__ = [
+    "MOST_BYTES_COPIED",
     "RETRY_SECONDS",
     "Address",
     "ChangedObjectError",
@@ -39,10 +41,14 @@ __all__ = [
     "may_fork",
     "put_bytes",
     "put_file",
+    "put_if_unchanged",
+    "put_pieces",
     "read_range",
     "read_whole",
 ]
 
+MOST_BYTES_COPIED = 5 << 30
+"""Of an object that a server copies with one request (S3's CopyObject)."""
 RETRY_SECONDS = "KC_STORAGE_RETRY_SECONDS"
 """Environment variable: for how long a request that fails is repeated."""
 
@@ -51,6 +57,10 @@ _DEFAULT_RETRY_SECONDS = 180
 _PART_BYTES = 8 << 20
 _MOST_PARTS = 9_000
 _PARTS_AT_ONCE = 4
+# Of a conditional write.
+_ATTEMPTS = 5
+_PAUSE = 0.2
+_LONGEST_TRY = 10.0
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_TOKEN")
 _MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -183,6 +193,35 @@ def put_bytes(
         return Version(result["e_tag"], result["version"])
 
 
+def put_if_unchanged(address: Address, data: bytes, replaces: Version | None) -> Version:
+    """Write a small object where it is still of a version, or still absent; no two writes may have the same bytes.
+
+    Raises:
+        ConditionFailedError: another process has written or removed it.
+        ObjectStorageError: the request was refused or not answered, or the bucket knows no conditions.
+    """
+    started = time.monotonic()
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return put_bytes(address, data, only_new=replaces is None, replaces=replaces)
+        except ConditionFailedError:
+            # A write whose answer was lost finds itself when it is sent again.
+            with contextlib.suppress(FileNotFoundError):
+                found, there = read_whole(address)
+                if there == data:
+                    return found.version
+            raise
+        except ObjectAccessError:
+            raise
+        except ObjectStorageError as error:
+            # Where the connection breaks, the library does not send a conditional request again.
+            waited = time.monotonic() - started
+            if attempt == _ATTEMPTS or error.errno == errno.ENOTSUP or waited > _LONGEST_TRY:
+                raise
+            time.sleep(_PAUSE * attempt)
+    raise AssertionError("the last attempt returns or raises")
+
+
 def put_file(address: Address, file: Path) -> Version:
     """Write the content of a local file as one object, which appears when all of it is there."""
     import obstore
@@ -197,6 +236,30 @@ def put_file(address: Address, file: Path) -> Version:
             chunk_size=max(_PART_BYTES, size // _MOST_PARTS + 1),
             max_concurrency=_PARTS_AT_ONCE,
         )
+        return Version(result["e_tag"], result["version"])
+
+
+def put_pieces(address: Address, pieces: Iterator[bytes], size: int) -> Version:
+    """Write pieces of bytes, one after another, as one object, which appears when all of them are there.
+
+    Args:
+        pieces: an error that it raises is raised here, and no object appears.
+        size: bytes of all of them.
+    """
+    import obstore
+
+    with _explained(address, writing=True):
+        if size <= _PART_BYTES:
+            result = obstore.put(_store(address), address.key, b"".join(pieces), use_multipart=False)
+        else:
+            result = obstore.put(
+                _store(address),
+                address.key,
+                pieces,
+                use_multipart=True,
+                chunk_size=max(_PART_BYTES, size // _MOST_PARTS + 1),
+                max_concurrency=_PARTS_AT_ONCE,
+            )
         return Version(result["e_tag"], result["version"])
 
 

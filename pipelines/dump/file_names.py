@@ -10,7 +10,10 @@ import datetime
 import re
 from dataclasses import dataclass
 
-__all__ = ["DumpName", "holds_no_pages", "natural_order", "parse_name"]
+__all__ = ["UNFINISHED", "DumpName", "holds_no_pages", "natural_order", "parse_name"]
+
+UNFINISHED = "download.unfinished.json"
+"""Name of an object beside files of a dump in object storage of which more are still to come."""
 
 _NAME = re.compile(
     r"(?P<wiki>[a-z][a-z0-9_]*?(?:wiki|wikt|wiktionary|books|news|quote|source|versity|voyage))"

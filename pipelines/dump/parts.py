@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kc_schema.store import as_path, find_matching, is_address
 from pipelines.dump.errors import IN_UTF_16, UTF_16, DumpError
-from pipelines.dump.file_names import holds_no_pages, natural_order, parse_name
+from pipelines.dump.file_names import UNFINISHED, holds_no_pages, natural_order, parse_name
 
 _logger = logging.getLogger(__name__)
 
@@ -67,7 +67,12 @@ def find_parts(dump: str) -> list[DumpFile]:
     elif mode is not None:
         return [_dump_file(as_path(place))]
     elif glob.has_magic(place):
-        parts = _dump_files(find_matching(place))
+        paths = find_matching(place)
+        if is_address(place):
+            for folder in {path.parent for path in paths}:
+                if (folder / UNFINISHED).is_file():
+                    _refuse_unfinished(folder)
+        parts = _dump_files(paths)
         if not parts:
             raise DumpError(f"{dump}: no dump file matches; write the pattern in quotes and check its folder")
     else:
@@ -119,12 +124,22 @@ def _files_of_folder(folder: Path) -> list[DumpFile]:
         children = list(folder.iterdir())
     except OSError as error:
         raise DumpError(f"{folder}: cannot be listed ({error.strerror}); check its rights") from error
+    if any(child.name == UNFINISHED for child in children):
+        _refuse_unfinished(folder)
     parts = _dump_files(children)
     if not parts:
         folders = sorted(child.name for child in children if child.is_dir())
         hint = f"; it has folders ({', '.join(folders[:3])}): give one of them" if folders else ""
         raise DumpError(f"{folder}: no dump file (.xml, .xml.bz2, .xml.gz, .xml.zst) in this folder{hint}")
     return parts
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    if not (folder / "download.json").is_file():
+        raise DumpError(
+            f"{folder}: a download is filling this folder, or was stopped there; run python -m pipelines.download_dump"
+            " again, it goes on"
+        )
 
 
 def _dump_files(paths: Iterable[Path]) -> list[DumpFile]:

@@ -6,7 +6,7 @@ from pipelines.engine.beam_options import check_beam_options
 from pipelines.engine.engine import Engine, default_workers, kept_results
 from pipelines.engine.errors import RunError, WorkerDiedError
 from pipelines.engine.progress import Progress
-from pipelines.engine.timing import TIMINGS, StageTime, read_timings, timed
+from pipelines.engine.timing import TIMINGS, StageTime, StageTimes, read_timings, timed
 
 __all__ = [
     "TIMINGS",
@@ -14,6 +14,7 @@ __all__ = [
     "Progress",
     "RunError",
     "StageTime",
+    "StageTimes",
     "WorkerDiedError",
     "check_beam_options",
     "default_workers",

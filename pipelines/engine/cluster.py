@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from pipelines.engine.code_version import CodeVersion, code_version
 from pipelines.engine.errors import RunError
 from pipelines.engine.flink_jobs import cancel_jobs, flink_address, job_name
 from pipelines.engine.job_server import with_watch
+from pipelines.engine.timing import Elsewhere, WorkerMeter, note_elsewhere
 
 __all__ = ["Cluster"]
 
@@ -106,7 +107,7 @@ class Cluster:
             pipeline
             | f"{label}: items" >> beam.Create(items)
             | f"{label}: spread" >> beam.Reshuffle()
-            | label >> beam.Map(_Marked(step, code_version(), Path.cwd()))
+            | label >> beam.Map(_Marked(step, code_version(), Path.cwd(), _Meters(secrets.token_hex(8))))
         )
         try:
             running = pipeline.run()
@@ -117,6 +118,7 @@ class Cluster:
                 raise
         except Exception as error:
             raise _explain(error, label) from error
+        _note_usage(running)
 
     def _cancel(self, running: Any) -> None:
         running.cancel()
@@ -133,8 +135,10 @@ class _Marked(Generic[I, R]):
     """That of the driver; a worker of another would write what no build on one machine does."""
     folder: Path
     """The driver's working folder: paths that the user gave may be relative to it."""
+    meters: _Meters
 
     def __call__(self, item: I) -> None:
+        meter = self.meters.of_this_process()
         try:
             self._check_code()
             if Path.cwd() != self.folder:
@@ -143,6 +147,12 @@ class _Marked(Generic[I, R]):
             self.step(item)
         except UserError as error:
             raise RuntimeError(f"{_MARK}{json.dumps(str(error))}{_MARK}") from error
+        if meter is not None:
+            from apache_beam.metrics import Metrics
+
+            usage = meter.take()
+            Metrics.counter(_METRICS, _CPU).inc(round(usage.cpu_seconds * 1000))
+            Metrics.distribution(_METRICS, _MEMORY).update(usage.memory)
 
     def _check_code(self) -> None:
         difference = self.code.difference(code_version())
@@ -151,6 +161,53 @@ class _Marked(Generic[I, R]):
                 f"worker on {platform.node()}: {difference}; install the same version of the project, with"
                 " constraints.txt, for the same Python on all machines"
             )
+
+
+_METRICS, _CPU, _MEMORY, _PROCESSES = "kc", "cpu milliseconds", "bytes of memory", "processes"
+"""Namespace and names of what workers count (https://beam.apache.org/documentation/programming-guide/#metrics)."""
+_METERS: dict[str, WorkerMeter] = {}
+"""What this process takes for a job; there is one at a time."""
+_METERING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Meters:
+    """The meters of the processes that work for a job."""
+
+    job: str
+    driver: tuple[str, int] = field(default_factory=lambda: (platform.node(), os.getpid()))
+    """Machine and process that the job comes from, which measures itself."""
+
+    def of_this_process(self) -> WorkerMeter | None:
+        """Return the meter of a worker; None in the driver's process."""
+        if self.driver == (platform.node(), os.getpid()):
+            return None
+        with _METERING:
+            if self.job not in _METERS:
+                from apache_beam.metrics import Metrics
+
+                _METERS.clear()
+                _METERS[self.job] = WorkerMeter()
+                Metrics.counter(_METRICS, _PROCESSES).inc()
+            return _METERS[self.job]
+
+
+def _note_usage(finished: Any) -> None:
+    """Count what the workers of a job took, where its runner keeps metrics."""
+    try:
+        found = finished.metrics().query()
+    except Exception:  # whatever the runner raises: figures are no reason for a build to fail
+        return
+    counted = {metric.key.metric.name: metric.result or 0 for metric in found["counters"] if _is_ours(metric)}
+    peaks = [metric.result.max for metric in found["distributions"] if _is_ours(metric) and metric.result]
+    if processes := counted.get(_PROCESSES, 0):
+        note_elsewhere(
+            Elsewhere(counted.get(_CPU, 0) / 1000, max(map(int, filter(None, peaks)), default=0), processes)
+        )
+
+
+def _is_ours(metric: Any) -> bool:
+    return bool(metric.key.metric.namespace == _METRICS)
 
 
 @contextlib.contextmanager

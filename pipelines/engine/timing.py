@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,20 @@ import msgspec
 from kc_schema.errors import UserError
 from kc_schema.store import ObjectPath
 
-__all__ = ["TIMINGS", "Measured", "StageTime", "Usage", "measure", "note_usage", "read_timings", "timed"]
+__all__ = [
+    "TIMINGS",
+    "Elsewhere",
+    "Measured",
+    "StageTime",
+    "StageTimes",
+    "Usage",
+    "WorkerMeter",
+    "measure",
+    "note_elsewhere",
+    "note_usage",
+    "read_timings",
+    "timed",
+]
 
 TIMINGS = "timings.jsonl"
 
@@ -38,7 +52,7 @@ class StageTime:
     seconds: float = 0.0
     """Wall time."""
     cpu_seconds: float = 0.0
-    """Of the command's process and of the processes that worked for it on this machine."""
+    """Of the command's process and of the processes that worked for it, here and on a cluster."""
     done: int = 0
     """What this run of the stage did; an earlier run that was stopped may have done more."""
     unit: str = ""
@@ -46,9 +60,9 @@ class StageTime:
     memory: int = 0
     """Most bytes of memory that the command's process held at once (mapped files included)."""
     worker_memory: int = 0
-    """Likewise, of the process that held most of those that worked for it; 0 without any on this machine."""
+    """Likewise, of the process that held most of those that worked for it; 0 without any."""
     processes: int = 0
-    """How many worked for it."""
+    """How many worked for it; on a cluster those that its runner tells of."""
 
     @property
     def rate(self) -> float:
@@ -67,6 +81,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the processes of a cluster took together for a step."""
+
+    cpu_seconds: float
+    memory: int
+    """Most bytes that one of them held at once."""
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured(Generic[R]):
     """A result, and what it took."""
 
@@ -82,8 +106,25 @@ def measure(step: Callable[[I], R], item: I) -> Measured[R]:
     return Measured(result, Usage(os.getpid(), time.process_time() - before, _peak()))
 
 
+class WorkerMeter:
+    """What this process of a cluster takes for the steps of one job, which run in several threads at once."""
+
+    def __init__(self) -> None:
+        _forget_peak()
+        self._lock = threading.Lock()
+        self._counted = time.process_time()
+
+    def take(self) -> Usage:
+        """Return what was taken since the meter was made, or since the last call; memory since it was made."""
+        with self._lock:
+            before, self._counted = self._counted, time.process_time()
+            return Usage(os.getpid(), self._counted - before, _peak())
+
+
 _workers: dict[int, Usage] = {}
 """What the processes that work for this one took since the stage began."""
+_elsewhere: list[Elsewhere] = []
+"""What a cluster took for it since."""
 
 
 def note_usage(usage: Usage) -> None:
@@ -95,28 +136,63 @@ def note_usage(usage: Usage) -> None:
         )
 
 
+def note_elsewhere(taken: Elsewhere) -> None:
+    """Count what a cluster took as part of the stage that is timed now."""
+    _elsewhere.append(taken)
+
+
+class StageTimes:
+    """Times of stages that take turns, such as sources that are asked batch by batch: of each the sum of its turns."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, StageTime] = {}
+
+    @contextmanager
+    def turn(self, stage: str, unit: str = "") -> Iterator[StageTime]:
+        """Take the time of a turn, which counts when the block has ended well.
+
+        The block adds to `StageTime.done` what it does. Stages do not contain stages.
+        """
+        found = self._stages.get(stage) or StageTime(stage, time.time(), unit=unit)
+        started, cpu, done = time.monotonic(), time.process_time(), found.done
+        _workers.clear()
+        _elsewhere.clear()
+        _forget_peak()
+        yield found
+        if unit and found.done == done:
+            return  # all of it was there: what it took stands in the file already
+        self._stages[stage] = found
+        workers: list[Usage | Elsewhere] = [*_workers.values(), *_elsewhere]
+        found.seconds += time.monotonic() - started
+        found.cpu_seconds += time.process_time() - cpu + sum(usage.cpu_seconds for usage in workers)
+        found.memory = max(found.memory, _peak())
+        found.worker_memory = max([found.worker_memory, *(usage.memory for usage in workers)])
+        # Jobs on a cluster follow one another.
+        found.processes = max([found.processes, len(_workers), *(taken.processes for taken in _elsewhere)])
+
+    def write(self, folder: Path) -> None:
+        """Append what was taken to the file of `folder`, a line a stage, and begin anew."""
+        lines = []
+        for found in self._stages.values():
+            found.seconds, found.cpu_seconds = round(found.seconds, 3), round(found.cpu_seconds, 3)
+            lines.append(msgspec.json.encode(found) + b"\n")
+        self._stages.clear()
+        # Figures are no reason for a build to fail.
+        with suppress(OSError, UserError):
+            if lines:
+                _append(folder / TIMINGS, b"".join(lines))
+
+
 @contextmanager
 def timed(folder: Path, stage: str, unit: str = "") -> Iterator[StageTime]:
     """Take the time of a stage; when the block has ended well, write it to the file of `folder`.
 
     The block says in `StageTime.done` how much it did. Stages do not contain stages.
     """
-    found = StageTime(stage, time.time(), unit=unit)
-    started, cpu = time.monotonic(), time.process_time()
-    _workers.clear()
-    _forget_peak()
-    yield found
-    if unit and not found.done:
-        return  # all of it was there: what it took stands in the file already
-    found.seconds = round(time.monotonic() - started, 3)
-    found.cpu_seconds = time.process_time() - cpu + sum(usage.cpu_seconds for usage in _workers.values())
-    found.cpu_seconds = round(found.cpu_seconds, 3)
-    found.memory = _peak()
-    found.worker_memory = max((usage.memory for usage in _workers.values()), default=0)
-    found.processes = len(_workers)
-    # Figures are no reason for a build to fail.
-    with suppress(OSError, UserError):
-        _append(folder / TIMINGS, msgspec.json.encode(found) + b"\n")
+    times = StageTimes()
+    with times.turn(stage, unit) as found:
+        yield found
+    times.write(folder)
 
 
 def read_timings(folder: Path) -> list[StageTime]:
@@ -133,12 +209,12 @@ def read_timings(folder: Path) -> list[StageTime]:
     return sorted(found.values(), key=lambda time_of: time_of.began)
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append(path: Path, lines: bytes) -> None:
     if isinstance(path, ObjectPath):  # of which only the whole can be written
-        path.write_bytes((path.read_bytes() if path.is_file() else b"") + line)
+        path.write_bytes((path.read_bytes() if path.is_file() else b"") + lines)
         return
     with path.open("ab") as file:
-        file.write(line)
+        file.write(lines)
 
 
 def _forget_peak() -> None:

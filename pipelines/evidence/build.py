@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -35,12 +36,14 @@ from kc_schema.retrieval_cache import (
 )
 from kc_schema.store import (
     WORK,
+    Place,
     checksum,
     fingerprint,
+    remove,
     write_text,
 )
 from pipelines.datasets import Dataset
-from pipelines.engine import Engine
+from pipelines.engine import TIMINGS, Engine, StageTimes
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.answers import NumberedBatch, answer_batch
 from pipelines.evidence.cluster_answers import ask_elsewhere
@@ -77,6 +80,8 @@ class CacheBuild:
     """The sources from elsewhere."""
     limit: int | None = None
     """Only so many examples of each split were read."""
+    times: StageTimes = field(default_factory=StageTimes)
+    """How long the stages take."""
 
     @property
     def settings(self) -> Settings:
@@ -206,7 +211,7 @@ def build_cache(
         kc_schema.retrieval_cache.CacheError: rows that break the rules of a cache.
         kc_schema.errors.UserError: a corpus fails.
     """
-    with cache_place(build.output) as place:
+    with cache_place(build.output) as place, _times_written(build, place):
         writer = CacheWriter(build.output, **build.made_from, overwrite=True, place=place)
         steps = BuildSteps(build.output, fingerprint(build.made_from))
         if engine is not None and not engine.local:
@@ -216,7 +221,7 @@ def build_cache(
                 for number, batch in enumerate(batches_of(build, split))
             ]
             with engine.writing(build.output, build.corpora.tell or (lambda _: None)):
-                ask_elsewhere(build.corpora, build.cropper, steps, numbered, engine, progress)
+                ask_elsewhere(build.corpora, build.cropper, steps, numbered, engine, progress, build.times)
         sources = {name: build.source(name) for name in build.settings.sources}
         reports = {}
         done = 0
@@ -238,6 +243,17 @@ def build_cache(
     return cache, report
 
 
+@contextmanager
+def _times_written(build: CacheBuild, place: Place) -> Iterator[None]:
+    """Write down how long the stages took when the block ends, however it does; those of another build go."""
+    if not place.work.exists():
+        remove(build.output / TIMINGS)
+    try:
+        yield
+    finally:
+        build.times.write(build.output)
+
+
 def _show(progress: Progress, before: int, done: int, source: str) -> None:
     progress(before + done, source)
 
@@ -251,8 +267,17 @@ def _build_split(
     progress: Progress,
 ) -> dict[str, Any]:
     """Ask the sources, choose, write hits and features of a split; return its report."""
-    examples, settings = build.dataset.splits[split], build.settings
+    examples = build.dataset.splits[split]
     found = _collect(build, steps, sources, split, progress)
+    with build.times.turn("choose and write", "examples") as time_of:
+        report = _write_split(build, writer, split, found)
+        time_of.done += len(examples)
+    return report
+
+
+def _write_split(build: CacheBuild, writer: CacheWriter, split: str, found: _Collected) -> dict[str, Any]:
+    """Choose, write hits and features of a split; return its report."""
+    examples, settings = build.dataset.splits[split], build.settings
     kept = _choose(build, examples, found)
     for name, hits in kept.items():
         columns = list(_optional_columns(name, settings))
@@ -305,7 +330,7 @@ def _collect(
     found = _Collected(sources)
     for number, batch in enumerate(batches_of(build, split)):
         vectors, answers = answer_batch(
-            build.corpora, steps, sources, batch, number, look=partial(progress, batch.start)
+            build.corpora, steps, sources, batch, number, build.times, look=partial(progress, batch.start)
         )
         found.vectors += [] if vectors is None else [vectors]
         for name, answer in answers.items():
@@ -316,9 +341,16 @@ def _collect(
     whole = next(batches_of(build, split, size))
     for name in (name for name in sources if name not in RETRIEVED):
         progress(size, name)
-        ask = partial(sources[name].ask, whole)
+        ask = partial(_ask, sources[name], name, whole, build.times)
         found.add(name, steps.answer(f"{split}/{name}", ask) if name in CONTROL else ask())
     return found
+
+
+def _ask(source: Source, name: str, batch: QueryBatch, times: StageTimes) -> SourceAnswer:
+    with times.turn(f"ask {name}", "examples") as time_of:
+        answer = source.ask(batch)
+        time_of.done += len(batch.examples)
+    return answer
 
 
 def batches_of(build: CacheBuild, split: str, size: int = BATCH) -> Iterator[QueryBatch]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.engine import Engine
+from pipelines.engine import Engine, StageTimes
 from pipelines.evidence import EvidenceError
 from pipelines.evidence.answers import NumberedBatch, answer_batch, is_answered
 from pipelines.evidence.corpora import Corpora
@@ -47,11 +47,13 @@ def ask_elsewhere(
     batches: Sequence[NumberedBatch],
     engine: Engine,
     progress: Callable[[int, str], object],
+    times: StageTimes,
 ) -> None:
     """Let the workers of a cluster answer the batches; what they find is kept by `steps`.
 
     Args:
         progress: takes how many examples are done.
+        times: takes how long it takes.
 
     Raises:
         pipelines.engine.RunError: the pipeline failed, a corpus on a worker, or its encoder is another one.
@@ -81,7 +83,9 @@ def ask_elsewhere(
         progress(done, "on the cluster")
 
     step = functools.partial(_answer, questions)
-    engine.map(step, batches, finished=finished, label="Find evidence", arrived=arrived)
+    with times.turn("encode and ask on the cluster", "examples") as time_of:
+        engine.map(step, batches, finished=finished, label="Find evidence", arrived=arrived)
+        time_of.done += done
 
 
 _OPEN: dict[str, tuple[Corpora, dict[str, Source]]] = {}
@@ -108,5 +112,6 @@ def _open(questions: _Questions) -> tuple[Corpora, dict[str, Source]]:
 
 def _answer(questions: _Questions, numbered: NumberedBatch) -> int:
     corpora, sources = _open(questions)
-    answer_batch(corpora, questions.steps, sources, numbered.batch, numbered.number)
+    # The driver times all that workers do as one stage.
+    answer_batch(corpora, questions.steps, sources, numbered.batch, numbered.number, StageTimes())
     return len(numbered.batch.examples)

@@ -15,7 +15,7 @@ from pipelines.dump.parts import DumpFile
 from pipelines.dump.work_units import WorkUnit
 from pipelines.dump.zst_frames import frame_starts
 
-__all__ = ["Piece", "Slice", "read_head", "read_pieces", "rough_sentences", "take_slices"]
+__all__ = ["Excerpt", "Slice", "read_head", "read_excerpts", "rough_sentences", "take_slices"]
 
 _FEWEST, _MOST = 4, 32
 _WORTHWHILE = 250_000
@@ -49,7 +49,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Excerpt:
     """Some text from the middle of a dump, cut anywhere."""
 
     text: bytes
@@ -82,8 +82,8 @@ def take_slices(parts: Sequence[DumpFile], compressed: int) -> Iterator[tuple[Sl
         )
 
 
-def read_pieces(parts: Sequence[DumpFile], count: int) -> Iterator[Piece]:
-    """Yield pieces of about a bzip2 block from at most so many different places, one by chance in each stretch.
+def read_excerpts(parts: Sequence[DumpFile], count: int) -> Iterator[Excerpt]:
+    """Yield excerpts of about a bzip2 block from at most so many different places, one by chance in each stretch.
 
     Places at equal distances would see the same parts of pages that return at such a distance.
 
@@ -106,7 +106,7 @@ def read_pieces(parts: Sequence[DumpFile], count: int) -> Iterator[Piece]:
                 break
         if text:
             reached[part.path] = end
-            yield Piece(text, end - first, time.process_time() - began)
+            yield Excerpt(text, end - first, time.process_time() - began)
 
 
 def rough_sentences(lines: Iterable[bytes]) -> Iterator[int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipelines.dump.parts import DumpFile
 from pipelines.forecast.estimate import Estimate, estimate_total
-from pipelines.forecast.sample import Slice, read_pieces, rough_sentences
+from pipelines.forecast.sample import Slice, read_excerpts, rough_sentences
 
 __all__ = ["Survey", "survey_dump"]
 
@@ -44,20 +44,22 @@ def survey_dump(parts: Sequence[DumpFile], slices: Sequence[Slice]) -> Survey:
         DumpError: a file cannot be read.
     """
     total = sum(part.size for part in parts)
-    pieces = list(read_pieces(parts, _PLACES))
-    if len(pieces) > len(slices):
-        compressed = [float(piece.compressed) for piece in pieces]
-        text = estimate_total([float(len(piece.text)) for piece in pieces], compressed, total)
+    excerpts = list(read_excerpts(parts, _PLACES))
+    if len(excerpts) > len(slices):
+        compressed = [float(excerpt.compressed) for excerpt in excerpts]
+        text = estimate_total([float(len(excerpt.text)) for excerpt in excerpts], compressed, total)
     else:
         text = estimate_total([s.text for s in slices], [s.compressed for s in slices], total)
-    # The first and the last line of a piece are cut off.
-    found = [Counter(rough_sentences(piece.text.split(b"\n")[1:-1])) for piece in pieces]
-    if len(pieces) > len(slices):
+    # The first and the last line of a excerpt are cut off.
+    found = [Counter(rough_sentences(excerpt.text.split(b"\n")[1:-1])) for excerpt in excerpts]
+    if len(excerpts) > len(slices):
         prose = estimate_total([float(one.total()) for one in found], compressed, total)
     else:
         prose = estimate_total([s.sentences for s in slices], [s.pages for s in slices], text.value)
-    read = min(1.0, sum(piece.compressed for piece in pieces) / total)
-    times = [(len(piece.text), piece.seconds) for piece in pieces] + [(s.text, s.seconds) for s in slices]
+    read = min(1.0, sum(excerpt.compressed for excerpt in excerpts) / total)
+    times = [(len(excerpt.text), excerpt.seconds) for excerpt in excerpts] + [
+        (s.text, s.seconds) for s in slices
+    ]
     seconds = estimate_total([taken for _, taken in times], [size for size, _ in times], text.value)
     return Survey(text, prose, seconds, _said_once([one for one in found if one], read))
 

@@ -10,6 +10,7 @@ from kc_schema.charts import Figure
 from kc_schema.retrieval_cache import REPORT, SPEED, CacheError, RetrievalCache, open_cache
 from kc_schema.store import read_json
 from pipelines.reporting.document import ReportDocument, ReportSection, ReportTable
+from pipelines.reporting.stages import report_stages
 
 __all__ = ["report_cache"]
 
@@ -55,7 +56,7 @@ def report_cache(folder: Path) -> ReportDocument:
             f"cache {folder}: {REPORT} cannot be read ({error}); run its command again"
         ) from error
     sections = [_split(name, report) for name, report in written.splits.items()]
-    sections += _speeds(folder)
+    sections += [report_stages(folder), *_speeds(folder)]
     return ReportDocument(f"The evidence for {cache.dataset}", _about(cache), sections)
 
 

@@ -12,12 +12,12 @@ from kc_schema.charts import Figure
 from kc_schema.image_manifest import ImageManifest, read_image_manifest
 from kc_schema.snapshot import LostText, Snapshot, SnapshotError, open_snapshot
 from kc_schema.store import Rows, read_parquet
-from pipelines.engine import TIMINGS, StageTime, read_timings
 from pipelines.image_index.layout import Layout
 from pipelines.image_index.vector_index.served import IndexDescription, read_description
 from pipelines.page_index import open_pages
 from pipelines.reporting.distributions import count_values, image_types, measure_text
 from pipelines.reporting.document import Cell, ReportDocument, ReportSection, ReportTable
+from pipelines.reporting.stages import report_stages
 from pipelines.snapshots.changes import compare_snapshots
 from pipelines.snapshots.root import Root
 from pipelines.snapshots.watching import RefreshRun, read_last_run
@@ -47,7 +47,7 @@ def report_snapshot(
     snapshot = open_snapshot(kc)
     sections = [_holdings(snapshot), _distributions(snapshot, tell), _losses(snapshot), _templates(snapshot)]
     sections += _images(kc)
-    sections.append(_stages(kc))
+    sections.append(report_stages(kc, _refresh(kc)))
     if compare is not None:
         tell(f"comparing with {compare}")
         sections.append(_changes(open_snapshot(compare), snapshot))
@@ -161,7 +161,9 @@ def _templates(snapshot: Snapshot) -> ReportSection:
         f"{templates.get('rendered', 0):,} calls were rendered; {templates.get('unknown_total', 0):,} calls of"
         f" {templates.get('unknown_names', 0):,} templates are of unknown ones."
     )
-    tables = [ReportTable("Left out by kind", ("kind", "calls"), _rows(dropped))] if dropped else []
+    calls = snapshot.manifest.lost.get("templates", {})
+    kinds: list[Cells] = [(kind, count, _lost(calls.get(kind, ()))) for kind, count in dropped.items()]
+    tables = [ReportTable("Left out by kind", ("kind", "calls", "examples"), kinds)] if kinds else []
     if ranked:
         rows = [(name, count, seen.get(name, "")) for name, count in ranked]
         tables.append(ReportTable("Unknown, the most frequent", ("template", "calls", "on the page"), rows))
@@ -223,51 +225,8 @@ def _index_tables(description: IndexDescription) -> list[ReportTable]:
     ]
 
 
-def _stages(kc: Path) -> ReportSection:
-    """Return how long the stages of all builds took, and the steps of the last refresh."""
-    times = read_timings(kc)
-    tables = []
-    if times:
-        note = (
-            "Of every stage its last run; what an earlier run had done before it was stopped is not counted. MB are the"
-            " most that the command held at once, and the one of its processes that held most, mapped files included."
-            " Other machines are not measured."
-        )
-        columns = (
-            "stage",
-            "what",
-            "done",
-            "seconds",
-            "done/s",
-            "CPU seconds",
-            "MB",
-            "processes",
-            "MB of one",
-        )
-        tables.append(ReportTable("Stages", columns, [_stage(time_of) for time_of in times], note))
-    tables += _refresh(kc)
-    return ReportSection(
-        "Time and memory",
-        "" if tables else f"Nothing is known: there is no {TIMINGS}, which builds write beside the tables.",
-        tables,
-    )
-
-
-def _stage(time_of: StageTime) -> Cells:
-    return (
-        time_of.stage,
-        time_of.unit,
-        time_of.done,
-        round(time_of.seconds, 2),
-        round(time_of.rate, 1),
-        round(time_of.cpu_seconds, 2),
-        round(time_of.memory / 1e6),
-        time_of.processes or "",
-        round(time_of.worker_memory / 1e6) if time_of.processes else "",
-    )
-
-
 def _refresh(kc: Path) -> list[ReportTable]:
+    """Return the steps of the last refresh, where a snapshot lies in a root."""
     run = _last_run(kc)
     if not run.seconds:
         return []

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Service", "guarded"]
 
 Find = Literal["text", "images", "both"]
-_POLL_SECONDS = 1.0
-"""Between two looks at whether a refresh has switched to another corpus."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -247,7 +245,7 @@ class Service:
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(self.corpus.seconds_between_looks)
             await asyncio.to_thread(self.corpus.follow)
 
     def _search_text(self, queries: Sequence[str], k: int) -> list[list[Hit]]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from kc_schema.errors import UserError
 from kc_schema.hit import Hit
 from kc_schema.snapshot import MANIFEST, Snapshot, folder_behind, has_manifest, open_snapshot
+from kc_schema.store import progress_interval
 from pipelines.page_index import PageContent, Pages, open_pages
 from pipelines.text_index import TextIndex, open_index
 from pipelines.text_index.options import SearchOptions
@@ -199,6 +200,11 @@ class ServedCorpus:
                 raise
             return ask(self._corpus)
 
+    @property
+    def seconds_between_looks(self) -> float:
+        """After how long the name is to be looked at again: in object storage every look is some requests."""
+        return max(1.0, progress_interval(self._options.kc))
+
     def follow(self) -> bool:
         """Open the corpus that the name leads to now, where it is another one; tell whether that was so.
 
@@ -230,8 +236,8 @@ class ServedCorpus:
 
     def _state(self) -> tuple[str, int, int] | None:
         """Return what tells one corpus under the name from another; None where there is none to be opened."""
-        folder = folder_behind(self._options.kc)
         try:
+            folder = folder_behind(self._options.kc)
             manifest = (folder / MANIFEST).stat()
         except OSError:
             return None

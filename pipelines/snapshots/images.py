@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from kc_schema.image_manifest import MANIFEST, read_image_manifest
 from kc_schema.snapshot import SnapshotError, open_snapshot
+from kc_schema.store import ObjectPath, link_or_copy
 from pipelines.engine import Engine
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
@@ -32,6 +34,8 @@ _SEEDED = (
     ".work/ready.json",
 )
 """What later builds take over: an image's id is its name's, so that it is the same in every snapshot."""
+_SEEDING = ".seeding"
+_COPIED_AT_ONCE = 16
 
 
 def source_of(snapshot: Path) -> str | None:
@@ -95,13 +99,31 @@ def refresh_images(
         share_files(Layout(older).images, Layout(snapshot).images)
 
 
+def _seed_objects(source: ObjectPath, target: ObjectPath) -> None:
+    """Let the server copy what the older snapshot has; a marker says that not all of it is there yet."""
+    marker = target / _SEEDING
+    if target.exists() and not marker.exists():
+        return
+    marker.write_text("")
+    found = [path for name in _SEEDED for path in ObjectPath(f"{source}/{name}").file_sizes()]
+    with ThreadPoolExecutor(_COPIED_AT_ONCE) as threads:
+        for _ in threads.map(lambda path: link_or_copy(path, target / path.relative_to(source)), found):
+            pass
+    marker.unlink()
+
+
 def seed_images(older: Path, snapshot: Path) -> None:
     """Copy what the older snapshot has of images into one that has none yet.
 
-    Copies, not links: builds append to the archives of downloads.
+    Copies, not links: builds append to the archives of downloads. In object storage the server copies.
     """
     source, target = Layout(older).images, Layout(snapshot).images
-    if not (source / MANIFEST).is_file() or target.exists():
+    if not (source / MANIFEST).is_file():
+        return
+    if isinstance(source, ObjectPath) and isinstance(target, ObjectPath):
+        _seed_objects(source, target)
+        return
+    if target.exists():
         return
     temporary = target.with_name(f".{target.name}.seed")
     shutil.rmtree(temporary, ignore_errors=True)

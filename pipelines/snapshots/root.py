@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from kc_schema.errors import UserError
 from kc_schema.snapshot import Manifest, has_manifest
-from kc_schema.store import Place
+from kc_schema.store import ObjectStorageError, Place, remove, switch_link
 
 __all__ = ["GuardError", "Loss", "Root", "find_losses", "parse_share"]
 
@@ -61,29 +59,27 @@ class Root:
         return self.folder / CURRENT
 
     def current(self) -> Path | None:
-        """Return the folder of the current snapshot; None before the first."""
+        """Return the folder of the current snapshot; None before the first.
+
+        Raises:
+            ObjectStorageError: the request was refused or not answered.
+        """
         try:
-            folder = Path(os.path.realpath(self.link, strict=True))
-        except OSError:
+            folder = self.link.resolve(strict=True)
+        except ObjectStorageError:  # it may be there
+            raise
+        except (OSError, RuntimeError):  # none, or links in a circle
             return None
         return folder if has_manifest(folder) else None
 
     def switch(self, snapshot: Path) -> None:
         """Let ``current`` lead to a snapshot: before and after, never in between, it leads to a whole one."""
-        temporary = self.folder / f".{CURRENT}.{os.getpid()}"
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(os.path.relpath(snapshot, self.folder))
-        temporary.replace(self.link)
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        switch_link(self.link, snapshot)
 
     def tidy(self, keep: int) -> list[Path]:
         """Remove all snapshots but the current one and the newest others, `keep` in all; return what was removed.
 
-        What readers have opened stays readable for them.
+        What readers have opened stays readable for them on a disk; in object storage it is gone.
         """
         current = self.current()
         others = [path for path in self.snapshots.iterdir() if path.is_dir() and path != current]
@@ -93,7 +89,7 @@ class Root:
         removed = sorted(path for path in others if path not in kept)
         for path in removed:
             (path / "manifest.json").unlink(missing_ok=True)
-            shutil.rmtree(path)
+            remove(path)
         for path in self.folder.glob(f".{CURRENT}.*"):
             path.unlink()
         return removed

@@ -1,4 +1,8 @@
-"""Files that two snapshots have in common lie on the disk once, under two names (hard links)."""
+"""Files that two snapshots have in common lie on the disk once, under two names (hard links).
+
+In object storage every snapshot has its own: an object has one name, and a folder that refers to another's objects
+could not be copied or removed by itself.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kc_schema.snapshot import read_manifest
-from kc_schema.store import replacing
+from kc_schema.store import ObjectPath, replacing
 
-__all__ = ["share_files", "share_tables"]
+__all__ = ["can_share", "share_files", "share_tables"]
+
+
+def can_share(folder: Path) -> bool:
+    """Tell whether files in a folder may have second names."""
+    return not isinstance(folder, ObjectPath)
 
 
 def share_tables(older: Path, newer: Path) -> tuple[int, int]:
@@ -34,6 +43,8 @@ def share_tables(older: Path, newer: Path) -> tuple[int, int]:
 
 def share_files(older: Path, newer: Path) -> int:
     """Let files of two finished folders with one path and the same bytes be one file; return the bytes shared."""
+    if not can_share(newer):
+        return 0
     return _share(
         (older / path.relative_to(newer), path)
         for path in sorted(newer.rglob("*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kc_schema.store import read_json, write_text
+from kc_schema.store import ObjectPath, read_json, write_text
 
 __all__ = ["RefreshRun", "Watch", "metrics_text", "read_last_run"]
 
@@ -27,6 +28,8 @@ _HELP = {
     "kc_corpus_age_seconds": "Age of the current corpus' dump when the metrics were written.",
 }
 """The metrics, all of them gauges (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+
+_MOST_LOGGED = 1 << 20
 
 
 @dataclass
@@ -53,7 +56,10 @@ def read_last_run(path: Path) -> RefreshRun:
 
 
 class Watch:
-    """Writes the log of a root and shows its lines on the console."""
+    """Writes the log of a root and shows its lines on the console.
+
+    In object storage, where nothing can be appended, every line writes the log anew, of which the last megabyte stays.
+    """
 
     def __init__(self, log: Path, console: Console, run: RefreshRun) -> None:
         self.console = console
@@ -67,8 +73,16 @@ class Watch:
 
     def note(self, line: str) -> None:
         """Append a line to the log."""
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n"
+        if not isinstance(self._log, ObjectPath):
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(text)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            text = self._log.read_text() + text
+        if len(text) > _MOST_LOGGED:
+            text = text[-_MOST_LOGGED:].partition("\n")[2]
+        self._log.write_text(text)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

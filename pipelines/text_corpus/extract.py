@@ -272,7 +272,8 @@ def _append_page(
         statistics.drop("pages", "other namespace", example=page.title)
         return False
     if isinstance(page, Page) and page.older_revisions:
-        statistics.drop("revisions", "older than the newest of its page", page.older_revisions)
+        reason = "older than the newest of its page"
+        statistics.drop("revisions", reason, page.older_revisions, example=page.title)
     if not seen.take(page):
         statistics.drop("pages", "page seen before", example=page.title)
         return False
@@ -315,7 +316,7 @@ def _append_extracted(pages: _Pages, page: Page, build: Build, statistics: Stati
         _append_redirect(rows, page, article.redirect, build, statistics)
         return False
     statistics.templates_rendered += article.rendered_templates
-    statistics.templates_dropped.update(article.dropped_templates)
+    statistics.count_dropped(article.dropped_templates, article.dropped_examples, page.title)
     statistics.count_unknown(article.unknown_templates, page.title)
     if (
         article.disambiguation and pages.props is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,14 +84,14 @@ def describe_build(
     statistics = Statistics.merge(unit.statistics for unit in units)
     statistics.add(redirects.lost)
     if props is not None:
-        statistics.drops["page properties"] = Counter(props.drops)
+        statistics.add(props.lost)
     counts = statistics.counts
     counts["pages read"] = counts["pages"]
     for pages in ranges:
         for table, parts in pages.parts.items():
             tables[table] += parts
         counts.update(pages.counts)
-        statistics.drops.setdefault("pages", Counter()).update(pages.drops)
+        statistics.add(pages.lost)
     if repeats.parts:
         tables["repeats"] = list(repeats.parts)
         counts["repeated texts"] = repeats.texts

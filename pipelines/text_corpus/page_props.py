@@ -26,6 +26,7 @@ from pipelines.dump.parts import DumpFile
 from pipelines.dump.sql_table import Value, read_sql_table
 from pipelines.engine.progress import Progress
 from pipelines.text_corpus.build import Build
+from pipelines.text_corpus.statistics import Statistics
 
 __all__ = ["LoadedProps", "PageProps", "find_page_props", "load_page_props", "open_page_props"]
 
@@ -54,8 +55,8 @@ class LoadedProps:
     """The map (`PageProps`), in the working folder."""
     pages: int
     """How many pages have one of the properties; those outside of the articles among them."""
-    drops: Counter[str]
-    """Values that were left out, by reason."""
+    lost: Statistics
+    """Which values were left out."""
 
 
 def find_page_props(given: str, parts: list[DumpFile]) -> Path:
@@ -117,7 +118,7 @@ def _map_path(build: Build) -> Path:
 
 
 def _load(path: Path, build: Build, console: Console) -> LoadedProps:
-    drops: Counter[str] = Counter()
+    lost = Statistics()
     database = _map_path(build)
     with (
         replacing(database) as temporary,
@@ -136,23 +137,27 @@ def _load(path: Path, build: Build, console: Console) -> LoadedProps:
             # A page's properties stand together; where they do not, the later ones are added.
             known = ", ".join(f"{name} = coalesce({name}, excluded.{name})" for name in _NAMES)
             insert = f"INSERT INTO props VALUES (?{', ?' * len(_NAMES)}) ON CONFLICT (page_id) DO UPDATE SET {known}"
-            connection.executemany(insert, _pages(rows, drops))
+            connection.executemany(insert, _pages(rows, lost))
             connection.execute("COMMIT")
             (pages,) = connection.execute("SELECT count(*) FROM props").fetchone()
         finally:
             connection.close()
-    return LoadedProps(describe_part(database, build.output, rows=0), pages, drops)
+    return LoadedProps(describe_part(database, build.output, rows=0), pages, lost)
 
 
-def _pages(rows: Iterator[tuple[Value, ...]], drops: Counter[str]) -> Iterator[_Row]:
+def _pages(rows: Iterator[tuple[Value, ...]], lost: Statistics) -> Iterator[_Row]:
     """Join the rows of a page, as long as they stand together, to one row of the map."""
     current: _Row | None = None
     for page_id, name, value in rows:
         column = _COLUMNS.get(name) if isinstance(name, bytes) else None
         if column is None:
             continue
-        read = _read(column, value, drops) if isinstance(page_id, int) else None
-        if read is None or not isinstance(page_id, int):
+        if not isinstance(page_id, int):
+            continue
+        read = _read(column, value)
+        if isinstance(read, _Unreadable):
+            text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            lost.drop("page properties", read.reason, example=f"page {page_id}", text=text)
             continue
         if current is None or current[0] != page_id:
             if current is not None:
@@ -163,26 +168,26 @@ def _pages(rows: Iterator[tuple[Value, ...]], drops: Counter[str]) -> Iterator[_
         yield current
 
 
-def _read(column: str, value: Value, drops: Counter[str]) -> str | int | None:
-    """Return a property's value as the map holds it; None where it is none, counted."""
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A value that is left out."""
+
+    reason: str
+
+
+def _read(column: str, value: Value) -> str | int | _Unreadable:
+    """Return a property's value as the map holds it."""
     if column == "disambiguation":
         return 1
     if not isinstance(value, bytes):
-        drops[f"{column.replace('_', ' ')} is no text"] += 1
-        return None
+        return _Unreadable(f"{column.replace('_', ' ')} is no text")
     if column == "wikidata_id":
-        if not _ITEM.fullmatch(value):
-            drops["no Wikidata id"] += 1
-            return None
-        return value.decode()
+        return value.decode() if _ITEM.fullmatch(value) else _Unreadable("no Wikidata id")
     try:
         file = value.decode().replace(" ", "_")
     except UnicodeDecodeError:
         file = ""
-    if not is_normalised(file):
-        drops["image with a name that no file can have"] += 1
-        return None
-    return file
+    return file if is_normalised(file) else _Unreadable("image with a name that no file can have")
 
 
 class PageProps:

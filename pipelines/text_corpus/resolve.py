@@ -7,8 +7,6 @@ of unchanged pages come from an older snapshot, and a part without any other pag
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kc_schema.anchors import Anchor, is_title, render
-from kc_schema.store import Part, Step, describe_part, explain_file_errors, replacing
+from kc_schema.store import Part, Step, describe_part, explain_file_errors, link_or_copy, replacing
 from kc_schema.tables import TEXT_TABLES
 from pipelines.text_corpus.anchor_traces import AnchorTrace
 from pipelines.text_corpus.build import Build
@@ -37,6 +35,7 @@ from pipelines.text_corpus.redirects import JoinedRedirects, RedirectTable
 from pipelines.text_corpus.repeats import write_hashes
 from pipelines.text_corpus.reuse import FOLDER, page_ids_of
 from pipelines.text_corpus.reused_pages import ReusedPages, write_kept
+from pipelines.text_corpus.statistics import Statistics
 from pipelines.text_corpus.unit_pages import (
     Ids,
     claim_pages,
@@ -78,8 +77,8 @@ class RangeResult:
     """``anchors``, how many of them went through a redirect (``anchors resolved``), and less than 0 of what work
     units have counted of pages that stood in the dump before; with the wiki's page properties, how many pages have
     which."""
-    drops: Counter[str]
-    """How many pages were left out, by reason."""
+    lost: Statistics
+    """Which pages were left out."""
     hashes: list[Part]
     """The hashes of its sentences (`pipelines.text_corpus.repeats`), one for each of its parts with some."""
     kept: list[Part]
@@ -158,13 +157,12 @@ class _RangeResolver:
         if self._reused is not None:
             self._counts += self._reused.counts()
         self._counts.subtract(self._claims.counted)
-        doubles = self._claims.doubles
         found = {table: sorted(parts[table], key=lambda part: part.file) for table in parts if parts[table]}
         kept_parts = found.pop(FOLDER, [])
         return RangeResult(
             found,
             self._counts,
-            Counter({"page seen before": doubles} if doubles else {}),
+            self._claims.lost,
             [self._hash_sentences(part) for part in found.get("sentences", [])],
             kept_parts,
         )
@@ -197,7 +195,7 @@ class _RangeResolver:
             if not any(self._is_shared(folder)):
                 continue
             path = part_path(self._build.output, folder, number)
-            _link(self._build.older / part.file, path)
+            link_or_copy(self._build.older / part.file, path)
             found[folder] = replace(part, file=path.relative_to(self._build.output).as_posix())
         return found
 
@@ -255,15 +253,6 @@ class _RangeResolver:
             if table == "paragraphs":
                 self._counts += found
         return pa.Table.from_batches(batches, TEXT_TABLES[table])
-
-
-def _link(source: Path, path: Path) -> None:
-    """Make a file of an older snapshot appear by a second name; copy it where links cannot be had."""
-    with replacing(path) as temporary:
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
 
 
 def resolve_anchors(

@@ -48,8 +48,7 @@ class Statistics:
         """Count something that is left out; `example` names it or its page, `text` is what was lost of the page."""
         self.drops.setdefault(what, Counter())[reason] += count
         if example is not None:
-            rank = zlib.crc32(f"{reason}\0{example}".encode("utf-8", "surrogatepass"))
-            self._keep(what, reason, (rank, example, text[:EXAMPLE_CHARACTERS]))
+            self._keep(what, reason, (_rank(reason, example), example, text[:EXAMPLE_CHARACTERS]))
 
     def _keep(self, what: str, reason: str, found: Lost) -> None:
         kept = self.lost.setdefault(what, {}).setdefault(reason, [])
@@ -60,6 +59,12 @@ class Statistics:
             return
         insort(kept, found)
         del kept[EXAMPLES_PER_REASON:]
+
+    def count_dropped(self, kinds: Mapping[str, int], examples: Mapping[str, str], page: str) -> None:
+        """Count the templates of a page that were left out by kind; `examples` shows a call of each."""
+        self.templates_dropped.update(kinds)
+        for kind, call in examples.items():
+            self._keep("templates", kind, (_rank(kind, page), page, call[:EXAMPLE_CHARACTERS]))
 
     def count_unknown(self, templates: Mapping[str, int], page: str) -> None:
         """Count the unknown templates that a page calls."""
@@ -121,3 +126,8 @@ class Statistics:
             if len(total.templates_unknown) > 2 * UNKNOWN_NAMES_KEPT:
                 total.forget_rare_templates()
         return total
+
+
+def _rank(reason: str, title: str) -> int:
+    """Return where a page stands among the examples of a loss."""
+    return zlib.crc32(f"{reason}\0{title}".encode("utf-8", "surrogatepass"))

@@ -27,6 +27,7 @@ from pipelines.text_corpus.reuse import (
     page_ids_of,
     page_of,
 )
+from pipelines.text_corpus.statistics import Statistics
 
 __all__ = [
     "Claims",
@@ -50,8 +51,8 @@ class Claims:
     """By work unit, ascending."""
     reused: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     """Those whose rows are in an older snapshot, ascending."""
-    doubles: int = 0
-    """How many were left out."""
+    lost: Statistics = field(default_factory=Statistics)
+    """Those that were left out."""
     counted: Counter[str] = field(default_factory=Counter)
     """What work units have counted of these, as far as no table's rows say it."""
 
@@ -67,9 +68,11 @@ def claim_pages(build: Build, units: Sequence[int], first: int, end: int) -> Cla
     reused_ids = []
     for unit, pages, chosen in zip(units, found, given, strict=True):
         if not chosen.all():
-            claims.doubles += int((~chosen).sum())
             again, reused = pages.ids[~chosen], pages.reused[~chosen]
-            claims.counted += _count(build, unit, np.sort(again[~reused]), np.sort(again[reused]))
+            doubles = _Doubles(build, unit, np.sort(again[~reused]), np.sort(again[reused]))
+            claims.counted += doubles.count()
+            for title in doubles.titles():
+                claims.lost.drop("pages", "page seen before", example=title)
         if (extracted := pages.ids[chosen & ~pages.reused]).size:
             claims.extracted[unit] = np.sort(extracted)
         reused_ids.append(pages.ids[chosen & pages.reused])
@@ -148,26 +151,38 @@ def _pages(build: Build, unit: int, first: int = 0, end: int | None = None) -> _
     return _UnitPages(ids[inside], revisions[inside], reused[inside])
 
 
-def _count(build: Build, unit: int, extracted: Ids, reused: Ids) -> Counter[str]:
-    """Return what a work unit has counted of pages that are left out, as far as no table's rows say it."""
-    older = _older(build) if len(reused) else None
+@dataclass(frozen=True)
+class _Doubles:
+    """The pages of a work unit that are left out, because another has them, too."""
 
-    def rows(table: str, columns: list[str]) -> pa.Table:
-        pieces = [extracted_rows(build, unit, table, extracted).select(columns)]
-        if older is not None:
-            pieces.append(older.rows(table, reused).select(columns))
+    build: Build
+    unit: int
+    extracted: Ids
+    reused: Ids
+
+    def titles(self) -> list[str]:
+        """Return their titles."""
+        titles: list[str] = self._rows("pages", ["title"])["title"].to_pylist()
+        return titles
+
+    def count(self) -> Counter[str]:
+        """Return what the unit has counted of them, as far as no table's rows say it."""
+        counts: Counter[str] = Counter()
+        if self.build.page_props is None:  # else they are counted where the table of pages is written
+            marks = self._rows("pages", ["disambiguation"])["disambiguation"]
+            counts["disambiguations"] = pc.sum(marks).as_py() or 0
+        kinds = self._rows("paragraphs", ["paragraph_id", "kind"])
+        paragraphs = kinds.filter(pc.equal(kinds["kind"], APPARATUS))["paragraph_id"].combine_chunks()
+        parents = self._rows("sentences", ["paragraph_id"])["paragraph_id"]
+        counts["apparatus paragraphs"] = len(paragraphs)
+        counts["apparatus sentences"] = pc.sum(pc.is_in(parents, paragraphs)).as_py() or 0
+        return +counts
+
+    def _rows(self, table: str, columns: list[str]) -> pa.Table:
+        pieces = [extracted_rows(self.build, self.unit, table, self.extracted).select(columns)]
+        if len(self.reused):
+            pieces.append(_older(self.build).rows(table, self.reused).select(columns))
         return pa.concat_tables([pa.table(piece.columns, names=columns) for piece in pieces])
-
-    counts: Counter[str] = Counter()
-    if build.page_props is None:  # else they are counted where the table of pages is written
-        marks = rows("pages", ["disambiguation"])["disambiguation"]
-        counts["disambiguations"] = pc.sum(marks).as_py() or 0
-    kinds = rows("paragraphs", ["paragraph_id", "kind"])
-    paragraphs = kinds.filter(pc.equal(kinds["kind"], APPARATUS))["paragraph_id"].combine_chunks()
-    parents = rows("sentences", ["paragraph_id"])["paragraph_id"]
-    counts["apparatus paragraphs"] = len(paragraphs)
-    counts["apparatus sentences"] = pc.sum(pc.is_in(parents, paragraphs)).as_py() or 0
-    return +counts
 
 
 def _older(build: Build) -> OlderSnapshot:

@@ -79,6 +79,7 @@ class _Extraction:
             self.title, self.expansion.names, switches, self.site.language
         )
         article.dropped_templates = self.expansion.dropped
+        article.dropped_examples = self.expansion.dropped_examples
         article.unknown_templates = self.expansion.unknown
         article.rendered_templates = self.expansion.rendered
         return article

@@ -54,6 +54,8 @@ class Article:
     """Whether the page only tells articles of one name apart."""
     dropped_templates: Counter[str] = field(default_factory=Counter)
     """Templates that stood alone on their lines and were left out, by kind (infobox, navbox, ...)."""
+    dropped_examples: dict[str, str] = field(default_factory=dict)
+    """By kind, how the first call of such a template begins."""
     unknown_templates: Counter[str] = field(default_factory=Counter)
     """Templates that stood in running text and have no renderer, by name."""
     rendered_templates: int = 0

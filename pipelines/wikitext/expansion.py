@@ -85,6 +85,8 @@ class Expansion:
         self.names: set[str] = set()
         """Normalised names of the calls that were left out."""
         self.dropped: Counter[str] = Counter()
+        self.dropped_examples: dict[str, str] = {}
+        """By kind of those that were left out, the beginning of the first call."""
         self.unknown: Counter[str] = Counter()
         self.rendered = 0
         self.actions = _ACTIONS.setdefault(site.language, {})
@@ -134,7 +136,7 @@ class Expansion:
                 action = _remark
             if isinstance(action, _Silent):
                 if action.kind in _FOOTNOTE_KINDS:
-                    self.dropped[action.kind] += 1
+                    self._count_dropped(action.kind, pieces, index, close)
                     result += (marks.REMOVED, pieces[close + 1])
                     index = close + 2
                     continue
@@ -227,7 +229,7 @@ class Expansion:
             before = "".join(call.outer[-_PIECES_BEFORE:])[-_CHARACTERS_BEFORE:]
             value = action(TemplateCall(name, arguments, self.title, self.site, before))
             if action is _remark and not value:
-                self.dropped["maintenance"] += 1
+                self._count_dropped("maintenance", ["{{", inside, "}}"], 0, 2)
                 return ""
             if value is not None:
                 self.rendered += 1
@@ -235,10 +237,17 @@ class Expansion:
                     self.images.extend(template_images(name, arguments, self.site))
                 return _with_plain_apostrophes(value)
         if action is not None and isinstance(action, _Silent) and action.kind:
-            self.dropped[action.kind] += 1
+            self._count_dropped(action.kind, ["{{", inside, "}}"], 0, 2)
         else:
             self.unknown[name] += 1
         return ""
+
+    def _count_dropped(self, kind: str, pieces: list[str], index: int, close: int) -> None:
+        """Count a call that is left out; keep how the first of its kind begins."""
+        self.dropped[kind] += 1
+        if kind not in self.dropped_examples:
+            call = "".join(pieces[index : min(close, index + _PIECES_SHOWN) + 1])[:_CHARACTERS_SHOWN]
+            self.dropped_examples[kind] = " ".join(marks.written_text(call).split())
 
     def _function(self, name: str, parts: list[str]) -> str | None:
         function, colon, argument = name.strip().partition(":")
@@ -255,7 +264,7 @@ class Expansion:
                 arguments = read_arguments(split_arguments(inside)[1:])
                 self.images.extend(template_images(name, arguments, self.site))
         if kind or alone:
-            self.dropped[kind or "other"] += 1
+            self._count_dropped(kind or "other", pieces, index, close)
         else:
             self.unknown[name] += 1
         ends_paragraph = not inner and (alone or kind in _BLOCK_KINDS)
@@ -271,6 +280,9 @@ _TOO_DEEP = _Silent("too deep")
 # How much of what stands before a call its renderer sees.
 _PIECES_BEFORE = 3
 _CHARACTERS_BEFORE = 40
+# How much of a call that is left out is shown as an example.
+_PIECES_SHOWN = 8
+_CHARACTERS_SHOWN = 200
 
 
 def _normalise(name: str, site: Site) -> str:

@@ -79,6 +79,11 @@ def restore(text: str) -> str:
     return text.translate(_TO_LITERALS) if JOINER in text else text
 
 
+def written_text(text: str) -> str:
+    """Return `text` as it was written: what was protected is given back, all other marks are gone."""
+    return remove_marks(_ANCHOR_MARK.sub("", restore(text)))
+
+
 def strip_anchors(text: str) -> str:
     """Return `text` with only the surfaces of its anchors."""
     return _ANCHOR_MARK.sub("", text) if ANCHOR in text else text

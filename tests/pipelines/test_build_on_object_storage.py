@@ -187,11 +187,3 @@ def test_what_is_no_dump_is_named(there: ObjectPath, dumps: Path, dump: str, rea
     )
     assert reason in said
     assert f"{there}/{dump}" in said
-
-
-@pytest.mark.parametrize(("module", "options"), [
-    ("pipelines.refresh", ["--root", "s3://bucket/root", "--dump", "x"]),
-    ("pipelines.download_dump", ["--wiki", "testwiki", "--output", "s3://bucket/dumps"]),
-])  # fmt: skip
-def test_commands_that_cannot_take_an_address_say_why(module: str, options: list[str]) -> None:
-    assert "give a folder of this machine" in run(*command(module, *options), status=2)

@@ -16,6 +16,7 @@ import pytest
 from kc_schema.retrieval_cache import open_cache
 from kc_schema.tables import paragraph_id
 from pipelines.build_retrieval_cache import main
+from pipelines.engine import TIMINGS, read_timings
 from pipelines.text_index.embedded_build import build_embedded_index
 from tests.corpus_builder import build as build_corpus
 from tests.pipelines.text_index.snapshots import write_snapshot
@@ -81,7 +82,8 @@ def content(folder: Path):
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "speed.json"  # what it took, which no two builds take alike
+        # What it took, which no two builds take alike.
+        if path.is_file() and path.name not in ("speed.json", TIMINGS)
     }
 
 
@@ -124,6 +126,25 @@ def test_built_twice_it_is_the_same_and_found_the_third_time(kc, data, tmp_path,
     build(kc, data, tmp_path / "two", *options)
     assert "there already" in capsys.readouterr().err
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "two").rglob("*")}
+
+
+def test_what_the_stages_took_is_kept(kc, data, tmp_path):
+    output = tmp_path / "cache"
+    build(kc, data, output)
+    found = {stage.stage: (stage.unit, stage.done) for stage in read_timings(output)}
+    examples = sum(build(kc, data, output).manifest["splits"].values())
+    assert found == {
+        "ask text": ("examples", examples),
+        "ask random_text": ("examples", examples),
+        "choose and write": ("examples", examples),
+    }
+    assert all(stage.seconds > 0 and stage.memory > 10_000_000 for stage in read_timings(output))
+    # Those of another cache that stood there are none of this one's.
+    build(kc, data, output, "--overwrite", "--limit", "1", sources="text")
+    assert [(stage.stage, stage.done) for stage in read_timings(output)] == [
+        ("ask text", 2),
+        ("choose and write", 2),
+    ]
 
 
 def test_seeds_draw_differently(kc, data, tmp_path):

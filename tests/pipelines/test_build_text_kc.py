@@ -157,6 +157,8 @@ def test_pages_that_do_not_ascend_or_come_twice_are_sorted_and_counted(tmp_path,
     }  # fmt: skip
     assert rows(tmp_path / "kc", "pages", "page_id") == [1, 2, 3, 7, 8, 9]
     assert manifest.drops["pages"] == {"page seen before": 2}
+    examples = manifest.lost["pages"]["page seen before"]
+    assert sorted(found.title for found in examples) == ["Page 3", "Page 9"]
 
 
 @pytest.mark.parametrize("newer_first", [True, False])

@@ -20,6 +20,8 @@ pytest.importorskip("faiss")
 
 from kc_schema.image_manifest import read_image_manifest
 from kc_schema.snapshot import open_snapshot
+from kc_schema.store import as_path
+from kc_schema.verify import verify
 from pipelines.engine import Engine
 from pipelines.image_index.encoding import image_vectors
 from pipelines.image_index.encoding.encode import EncodeOptions
@@ -29,9 +31,11 @@ from pipelines.image_index.stages import build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
 from pipelines.refresh import main
 from pipelines.snapshots.images import refresh_images
+from tests.corpus_builder import files
 from tests.dump_writer import DumpPage, write_dump
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as
+from tests.services.object_storage import Fault
 from tests.services.wiki_api import wiki_api
 
 pytestmark = pytest.mark.torch
@@ -188,3 +192,42 @@ def test_killed_in_the_images_it_goes_on(tmp_path):
     assert manifest["counts"]["images"] == 29
     assert not list(root.rglob(".images.seed"))
     assert not list(root.rglob("*.tmp"))
+
+
+@pytest.mark.service
+@pytest.mark.slow
+def test_in_object_storage_only_new_images_are_encoded_also_after_a_kill(
+    object_storage, tmp_path, monkeypatch
+):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    for number in range(1, 9):
+        (mirror / f"{number}.jpg").write_bytes(encode_as(draw(number), "JPEG"))
+    old = write_dump(tmp_path / "testwiki-20260101-pages-articles.xml.bz2", [page(n) for n in range(1, 8)])
+    new = write_dump(tmp_path / "testwiki-20260201-pages-articles.xml.bz2", [page(n) for n in range(2, 9)])
+    root = as_path(object_storage.address("root"))
+    assert refresh(root, old, "--images", str(mirror)) == 0
+    before = files(root / "current")
+    # Killed while the server copies what the older snapshot has.
+    fault = Fault("cut_request", ("PUT",), r"20260201.*/images/embeddings/", times=1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.refresh", *arguments(root, new)], cwd=ROOT, start_new_session=True
+    )
+    fault.then = partial(os.killpg, process.pid, signal.SIGKILL)
+    object_storage.faults.append(fault)
+    assert process.wait(240) == -signal.SIGKILL
+    assert files(root / "current") == before
+    object_storage.faults.clear()
+    encoded = []
+    batch = image_vectors._encode_batch
+    monkeypatch.setattr(image_vectors, "_encode_batch", lambda *a: encoded.append(len(a[1])) or batch(*a))
+    assert refresh(root, new) == 0
+    assert sum(encoded) == 1
+    assert refresh(tmp_path / "full", new, "--images", str(mirror)) == 0
+    found, expected = files(root / "current" / "images"), image_tables(tmp_path / "full" / "current")
+    assert {name: found[name] for name in expected if not name.startswith("embeddings")} == {
+        name: content for name, content in expected.items() if not name.startswith("embeddings")
+    }
+    assert ".seeding" not in found
+    assert json.loads(found["manifest.json"])["counts"]["images"] == 7
+    assert not verify(root / "current").counts

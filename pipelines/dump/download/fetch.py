@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import threading
@@ -14,14 +13,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kc_schema.store import Place, explain_file_errors, read_json, write_json
+from kc_schema.store import (
+    ObjectPath,
+    ObjectStorageError,
+    Place,
+    explain_file_errors,
+    read_json,
+    remove,
+    sizes,
+    write_json,
+)
+from pipelines.dump.download.arrival import Arrival, arrival, bytes_arrived
 from pipelines.dump.download.runs import LAYOUTS, DumpRun, Found, Layout, NoRunError, RemoteFile, find_run
 from pipelines.dump.download.server import PUBLIC_SERVER, DownloadError, DumpServer, RunGoneError
+from pipelines.dump.file_names import UNFINISHED
 from pipelines.engine.progress import Progress
 
 __all__ = ["MANIFEST", "Download", "DownloadManifest", "download_run", "fetch_newest", "wait_for_run"]
 
 MANIFEST = "download.json"
+_noting = threading.Lock()
 _SECONDS_BETWEEN_LOOKS = 900.0
 _ROOM_TO_SPARE = 64 << 20
 
@@ -52,24 +63,27 @@ class Download:
 
     @property
     def unfinished(self) -> Path:
-        """Where its files lie until then."""
+        """Where its files lie until then; in object storage the pieces of those that are not whole."""
         return self.output / f".{self.run.name}.partial"
 
     def missing(self) -> list[RemoteFile]:
-        """Return the files of the run that the folder does not hold."""
-        try:
-            kept = read_json(self.folder / MANIFEST, DownloadManifest).files
-        except (OSError, ValueError):
-            kept = ()
-        return [
-            file
-            for file in self.run.files
-            if file not in kept or _bytes(self.folder / file.name) != file.bytes
-        ]
+        """Return the files of the run that the folder does not hold.
+
+        Raises:
+            ObjectStorageError: the request was refused or not answered.
+        """
+        records = (MANIFEST, UNFINISHED) if isinstance(self.folder, ObjectPath) else (MANIFEST,)
+        kept = {file for name in records for file in _listed(self.folder / name)}
+        there = sizes(self.folder, [file.name for file in kept]) if kept else {}
+        return [file for file in self.run.files if file not in kept or there.get(file.name) != file.bytes]
+
+    def arrival(self, file: RemoteFile) -> Arrival:
+        """Return a file of the run as one that is on its way."""
+        return arrival(self.unfinished / file.name, self.folder / file.name)
 
     def bytes_to_come(self) -> int:
         """Return how many bytes are still to be fetched."""
-        return sum(max(0, file.bytes - _bytes(self.unfinished / file.name)) for file in self.missing())
+        return sum(max(0, file.bytes - bytes_arrived(self.unfinished / file.name)) for file in self.missing())
 
 
 def fetch_newest(
@@ -137,7 +151,8 @@ def download_run(
     Args:
         run: as `find_run` gives it.
         server: where it was found.
-        output: the folder of all dumps.
+        output: the folder of all dumps. In object storage files appear one by one, each when it is whole, and an object
+            beside them says that the folder is not.
         console: shows how far it is.
         connections: files that are fetched at a time.
 
@@ -149,11 +164,14 @@ def download_run(
     download = Download(run, output)
     with Place(output, owns=(), what="download"), explain_file_errors(output):
         missing = download.missing()
-        if not missing:
+        if not missing and (download.folder / MANIFEST).is_file():
             console.print(f"{download.folder}: is there already", highlight=False, soft_wrap=True)
             return download.folder
         download.unfinished.mkdir(exist_ok=True)
-        _check_room(download)
+        if isinstance(download.folder, ObjectPath):
+            _begin(download)
+        else:
+            _check_room(download)
         total = sum(file.bytes for file in missing)
         label = f"Download {run.name}"
         done = total - download.bytes_to_come()
@@ -205,29 +223,34 @@ def _fetch_all(
 
 def _fetch(file: RemoteFile, server: DumpServer, download: Download, advance: Callable[[int], None]) -> None:
     """Bring one file and check it; a file that came wrong is fetched once more, from its start."""
-    path = download.unfinished / file.name
-    for last in (False, True):
-        try:
-            server.fetch(file.path, path, file.bytes, advance)
-        except RunGoneError as error:
-            raise RunGoneError(
-                f"{error}: the run {download.run.name} was taken away while it was read; run the command again for the"
-                f" newest one, or give another --base ({download.unfinished} holds what came)"
-            ) from error
-        if _checksum(path, file.algorithm) == file.checksum:
-            return
-        path.unlink()
-        advance(-file.bytes)
-        if last:
-            raise DownloadError(
-                f"{server.url(file.path)}: came twice with another {file.algorithm} than the run lists; it changed on"
-                " the server, or the mirror is damaged: run the command again later, or give another --base"
-            )
+    with download.arrival(file) as target:
+        for last in (False, True):
+            try:
+                server.fetch(file.path, target, file.bytes, advance)
+            except RunGoneError as error:
+                raise RunGoneError(
+                    f"{error}: the run {download.run.name} was taken away while it was read; run the command again for"
+                    f" the newest one, or give another --base ({download.unfinished} holds what came)"
+                ) from error
+            if target.finish(file.algorithm, file.checksum):
+                if isinstance(download.folder, ObjectPath):
+                    _note_whole(download, file)
+                return
+            target.clear()
+            advance(-file.bytes)
+            if last:
+                raise DownloadError(
+                    f"{server.url(file.path)}: came twice with another {file.algorithm} than the run lists; it changed"
+                    " on the server, or the mirror is damaged: run the command again later, or give another --base"
+                )
 
 
 def _publish(download: Download, files: list[RemoteFile]) -> None:
     """Let the folder appear, or what is new in one that was there; its manifest is written last."""
     run = download.run
+    if isinstance(download.folder, ObjectPath):
+        _publish_objects(download)
+        return
     for file in files:
         with (download.unfinished / file.name).open("rb") as opened:
             os.fsync(opened.fileno())
@@ -236,46 +259,69 @@ def _publish(download: Download, files: list[RemoteFile]) -> None:
         write_json(download.unfinished / MANIFEST, manifest)
         download.unfinished.replace(download.folder)
         return
-    try:
-        kept = read_json(download.folder / MANIFEST, DownloadManifest)
-    except (OSError, ValueError):
-        kept = manifest
     for file in files:
         (download.unfinished / file.name).replace(download.folder / file.name)
-    more = [file for file in kept.files if file.name not in {new.name for new in run.files}]
-    write_json(
-        download.folder / MANIFEST,
-        DownloadManifest(
-            run.wiki,
-            run.date,
-            run.layout,
-            tuple(dict.fromkeys((*kept.what, *run.what))),
-            (*run.files, *more),
-        ),
+    _write_manifest(download)
+    remove(download.unfinished, ignore_errors=True)
+
+
+def _write_manifest(download: Download) -> None:
+    """Write what the folder holds: this run's files, and what stood there of it before."""
+    run = download.run
+    kept = _read_manifest(download.folder / MANIFEST)
+    more = (
+        [] if kept is None else [file for file in kept.files if file.name not in {f.name for f in run.files}]
     )
-    shutil.rmtree(download.unfinished, ignore_errors=True)
+    what = run.what if kept is None else tuple(dict.fromkeys((*kept.what, *run.what)))
+    files = (*run.files, *more)
+    write_json(download.folder / MANIFEST, DownloadManifest(run.wiki, run.date, run.layout, what, files))
+
+
+def _begin(download: Download) -> None:
+    """Mark a folder in object storage as one that is being filled, so that nobody takes it for a dump."""
+    if not (download.folder / UNFINISHED).is_file():
+        _note_whole(download)
+
+
+def _note_whole(download: Download, *new: RemoteFile) -> None:
+    """Take note of files that are whole in a folder of object storage whose others are still to come."""
+    run, path = download.run, download.folder / UNFINISHED
+    with _noting:
+        files = (*_listed(path), *new)
+        write_json(path, DownloadManifest(run.wiki, run.date, run.layout, run.what, files))
+
+
+def _publish_objects(download: Download) -> None:
+    """Write the manifest of a folder in object storage, whose files are all there, and clear away what led to it."""
+    _write_manifest(download)
+    (download.folder / UNFINISHED).unlink(missing_ok=True)
+    remove(download.unfinished)
 
 
 def _forget_older(download: Download) -> None:
     """Remove what came of older runs of the wiki that were never finished: servers keep no run for long."""
-    for folder in download.output.glob(f".{download.run.wiki}-????????.partial"):
+    wiki = download.run.wiki
+    for folder in download.output.glob(f".{wiki}-????????.partial"):
         if folder.name < download.unfinished.name:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder, ignore_errors=True)
+    for marker in download.output.glob(f"{wiki}-????????/{UNFINISHED}"):
+        if marker.parent.name < download.folder.name and not (marker.parent / MANIFEST).is_file():
+            remove(marker.parent)
 
 
-def _bytes(path: Path) -> int:
+def _read_manifest(path: Path) -> DownloadManifest | None:
+    """Return what a manifest says; None where there is none that can be read."""
     try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        return read_json(path, DownloadManifest)
+    except ObjectStorageError:
+        raise
+    except (OSError, ValueError):
+        return None
 
 
-def _checksum(path: Path, algorithm: str) -> str:
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _listed(path: Path) -> tuple[RemoteFile, ...]:
+    found = _read_manifest(path)
+    return () if found is None else found.files
 
 
 def _size(size: int) -> str:

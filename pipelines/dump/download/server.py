@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
@@ -16,6 +15,7 @@ import urllib3
 from requests.utils import get_auth_from_url
 
 from kc_schema.errors import UsageError, UserError
+from pipelines.dump.download.arrival import Arrival
 from pipelines.waiting import random_delay, retry_after
 
 __all__ = ["PUBLIC_SERVER", "DownloadError", "DumpServer", "Politeness", "RunGoneError"]
@@ -127,12 +127,12 @@ class DumpServer:
             )
         return int(length)
 
-    def fetch(self, path: str, target: Path, size: int, advance: Callable[[int], None]) -> None:
+    def fetch(self, path: str, target: Arrival, size: int, advance: Callable[[int], None]) -> None:
         """Fill `target` up to `size` bytes with the file at `path`, from where it ends now.
 
         Args:
             path: below the base.
-            target: the file on disk; what it holds is taken for the beginning of the file on the server.
+            target: what has come of it is taken for the beginning of the file on the server.
             size: bytes of the whole file.
             advance: called with bytes that arrived; with a negative number where some are thrown away.
 
@@ -142,9 +142,9 @@ class DumpServer:
             OSError: the file cannot be written.
         """
         failures = furthest = 0
-        while (have := target.stat().st_size if target.exists() else 0) != size:
+        while (have := target.size) != size:
             if have > size:
-                target.unlink()
+                target.clear()
                 advance(-have)
                 continue
             with self._ask("GET", path, {"Range": f"bytes={have}-"} if have else {}) as response:
@@ -153,7 +153,7 @@ class DumpServer:
                 _check_total(response, size)
                 if have and not _goes_on(response, have):
                     # Ranges are refused, or others come than were asked for: from the start.
-                    target.unlink()
+                    target.clear()
                     advance(-have)
                     have = 0
                 reason = None
@@ -162,9 +162,8 @@ class DumpServer:
                 else:
                     reason = f"it answers a range with {response.status_code}"
             if reason is not None:
-                reached = target.stat().st_size if target.exists() else 0
-                failures = self._failed(0 if reached > furthest else failures, path, reason)
-                furthest = max(furthest, reached)
+                failures = self._failed(0 if target.size > furthest else failures, path, reason)
+                furthest = max(furthest, target.size)
 
     def stop(self) -> None:
         """Let all threads that wait or read end with an error."""
@@ -177,13 +176,15 @@ class DumpServer:
     def _read(
         self,
         response: requests.Response,
-        target: Path,
+        target: Arrival,
         have: int,
         size: int,
         advance: Callable[[int], None],
     ) -> str | None:
         """Append what the response brings; return why it ended early, None where it did not."""
-        with target.open("ab" if have else "wb") as file:
+        if not have:
+            target.clear()
+        with target.growing() as file:
             while have < size:
                 self._check_stopped()
                 try:

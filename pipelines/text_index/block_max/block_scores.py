@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.text_index.block_max.coding import (
     BLOCK,
@@ -23,6 +26,25 @@ __all__ = ["bytes_of_stretch", "keep_best", "round_score", "score_block", "score
 
 SLACK = 5.2e-5
 """Share of a score that rounding to five digits may add."""
+
+
+class Positions(NamedTuple):
+    """Where the lists of words are read from; of a word without a list nothing that counts."""
+
+    places: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    """Where the list ends."""
+    blocks: npt.NDArray[np.int64]
+    """The block of the entry before."""
+
+
+class Room(NamedTuple):
+    """Room for a block's sentences."""
+
+    found: npt.NDArray[np.float64]
+    """Their scores."""
+    frequencies: npt.NDArray[np.int64]
+    norms: npt.NDArray[np.float32]
 
 
 @lean
@@ -178,30 +200,18 @@ def _read_list(lists, place, end, at, block, frequencies):
 
 
 @lean
-def score_block(
-    index,
-    norms,
-    terms,
-    weights,
-    list_starts,
-    list_ends,
-    list_blocks,
-    block,
-    frequencies,
-    own_norms,
-    found,
-):
-    """Put the scores of a block's sentences into `found`; return whether the block is whole.
+def score_block(index, norms, terms, weights, positions, block, room):
+    """Put the scores of a block's sentences into `room.found`; return whether the block is whole.
 
     Args:
         terms: numbers of the query's words, from 0, ascending.
         weights: idf (k1 + 1) times the frequency in the query.
-        list_starts, list_ends, list_blocks: of each word with a list, where to read it from, its end, and the block
-            of the entry before.
-        frequencies, own_norms: room for a block's.
+        positions: `Positions` of these words.
+        room: `Room`.
     """
     n_dense = index.dense.shape[0]
     n_common = index.common_ends.shape[0]
+    found, frequencies, own_norms = room
     masks, end = _open_block(index, block, norms, own_norms)
     if end == 0:
         return False
@@ -213,7 +223,12 @@ def score_block(
             there = _read_common(index, term - n_dense, block, frequencies)
         else:
             there = _read_list(
-                index.lists, list_starts[number], list_ends[number], list_blocks[number], block, frequencies
+                index.lists,
+                positions.places[number],
+                positions.ends[number],
+                positions.blocks[number],
+                block,
+                frequencies,
             )
         if there:
             _add(found, frequencies, weights[number], own_norms)
@@ -222,9 +237,7 @@ def score_block(
 
 
 @compiled
-def score_window(
-    index, norms, terms, weights, list_starts, list_ends, list_blocks, start, sums, needed, found
-):
+def score_window(index, norms, terms, weights, positions, start, sums, needed, found):
     """Put the scores of the sentences of all blocks of a window whose sums are large enough into `found`.
 
     For queries of very many words: every entry is read once.
@@ -269,7 +282,8 @@ def score_window(
                     place = entry_end(data, place + 1)
             continue
         data = index.lists
-        place, end, block = list_starts[number], list_ends[number], list_blocks[number] - start
+        place, end = positions.places[number], positions.ends[number]
+        block = positions.blocks[number] - start
         while place < end:
             gap, place = read_number(data, place)
             block += gap

@@ -12,26 +12,18 @@ import numpy.typing as npt
 
 from pipelines.text_index.block_max.block_scores import (
     SLACK,
-    bytes_of_stretch,
+    Positions,
+    Room,
     keep_best,
     score_block,
     score_window,
 )
-from pipelines.text_index.block_max.coding import (
-    BLOCK,
-    LEVELS,
-    MANY,
-    SPARE,
-    STRETCH,
-    entry_end,
-    read_number,
-)
+from pipelines.text_index.block_max.bound_sums import WINDOW, Seen, add_up, add_up_by_sentence, largest
+from pipelines.text_index.block_max.coding import BLOCK, SPARE, read_number
 from pipelines.text_index.block_max.compiling import compiled, lean
 
 __all__ = ["Best", "CodedQueries", "bounds_of_string", "search_windows"]
 
-WINDOW = 1 << 12
-"""Blocks whose bounds are added up at once, some stretches: their sums stay in the first cache."""
 CHUNK = 32
 """Blocks of which the largest sum is looked at first."""
 BIN_BITS = 7
@@ -74,80 +66,15 @@ class Best(NamedTuple):
     """Of each query, the blocks whose sentences were scored."""
 
 
-@lean
-def _add_dense(sums, bounds, weight):
-    for place in range(len(sums)):
-        sums[place] += np.uint16((np.uint32(bounds[place]) * np.uint32(weight)) >> np.uint32(8))
+class Asked(NamedTuple):
+    """One of the queries."""
 
-
-@lean
-def _largest(sums):
-    largest = np.uint16(0)
-    for place in range(len(sums)):
-        largest = max(largest, sums[place])
-    return largest
-
-
-@lean
-def _add_common(sums, start, data, place, end, step):
-    """Add the bounds of a common word's entries in a stretch that begins at `start` in the window."""
-    while place < end:
-        block = start + np.int64(data[place])
-        code = data[place + 1]
-        if code < MANY:
-            bound = LEVELS[code >> 3]
-            place += 2
-        else:
-            bound = data[place + 2]
-            place = entry_end(data, place + 1)
-        sums[block] += np.uint16((np.uint32(bound) * np.uint32(step)) >> np.uint32(8))
-
-
-@lean
-def _add_list(sums, start, data, place, end, block, step):
-    """Add the bounds of a list's entries in the window that begins at block `start`.
-
-    `block` is that of the entry before `place`; returned are the place behind the last entry added, and its block.
-    """
-    stop = start + len(sums)
-    while place < end:
-        gap, behind = read_number(data, place)
-        if gap < 0 or block + gap >= stop:
-            break
-        block += gap
-        code = data[behind]
-        bound = LEVELS[code >> 3] if code < MANY else data[behind + 1]
-        sums[block - start] += np.uint16((np.uint32(bound) * np.uint32(step)) >> np.uint32(8))
-        place = entry_end(data, behind)
-    return place, block
-
-
-@lean
-def _add_up(index, sums, start, terms, steps, list_places, list_ends, list_blocks):
-    """Add up the bounds of all words of a query in a window; its places in lists are moved on."""
-    n_dense = index.dense.shape[0]
-    n_common = index.common_ends.shape[0]
-    sums[:] = 0
-    for number in range(len(terms)):
-        term = terms[number]
-        if term < n_dense:
-            _add_dense(sums, index.dense[term, start : start + len(sums)], steps[number])
-        elif term < n_dense + n_common:
-            for stretch in range(start // STRETCH, (start + len(sums)) // STRETCH):
-                place, end = bytes_of_stretch(
-                    index.common, index.common_places, index.common_ends, term - n_dense, stretch
-                )
-                _add_common(sums, stretch * STRETCH - start, index.common, place, end, steps[number])
-        else:
-            list_places[number], list_blocks[number] = _add_list(
-                sums,
-                start,
-                index.lists,
-                list_places[number],
-                list_ends[number],
-                list_blocks[number],
-                steps[number],
-            )
+    query: int
+    """Its place among them."""
+    terms: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    scale: float
+    """The sum of bounds that stands for a score of 1; 0 where sums cannot tell blocks apart."""
 
 
 @lean
@@ -210,75 +137,80 @@ def search_windows(index, norms, queries, group, best):
     n_words = len(queries.terms)
     n_queries = len(queries.places) - 1
     windows = (blocks + WINDOW - 1) // WINDOW
-    k = best.scores.shape[1]
-    list_places = np.zeros(n_words, np.int64)
-    list_ends = np.zeros(n_words, np.int64)
-    list_blocks = np.zeros(n_words, np.int64)
-    if not _lists_of(index, queries.terms, group, list_places, list_ends):
+    positions = Positions(
+        np.zeros(n_words, np.int64), np.zeros(n_words, np.int64), np.zeros(n_words, np.int64)
+    )
+    if not _lists_of(index, queries.terms, group, positions.places, positions.ends):
         return False
     steps = np.zeros(n_words, np.uint16)
     scales = np.zeros(n_queries)
+    most_words = 0
     for query in range(n_queries):
         first, last = queries.places[query], queries.places[query + 1]
         scales[query] = _scale(queries.weights[first:last], steps[first:last])
+        if last - first <= BLOCKWISE_WORDS:
+            most_words = max(most_words, last - first)
     saves = windows * n_words <= MOST_SAVED
     saved_places = np.empty((windows if saves else 1, n_words), np.int64)
     saved_blocks = np.empty((windows if saves else 1, n_words), np.int64)
     all_sums = np.zeros(WINDOW, np.uint16)
+    seen = Seen(
+        np.empty(most_words * WINDOW, np.uint16),
+        np.empty(most_words * WINDOW, np.uint8),
+        np.empty(most_words * WINDOW, np.uint16),
+        np.zeros(WINDOW, np.uint16),
+        np.empty((WINDOW, BLOCK), np.uint16),
+    )
     histograms = np.zeros((n_queries, BINS), np.int32)
     later_blocks = np.empty((n_queries, LATER), np.int64)
     later_sums = np.empty((n_queries, LATER), np.uint16)
     n_later = np.zeros(n_queries, np.int64)
-    candidates = np.empty(WINDOW, np.int64)
-    found = np.zeros(BLOCK)
-    frequencies = np.zeros(BLOCK, np.int64)
-    own_norms = np.empty(BLOCK, np.float32)
-    at_once = max(AT_ONCE, 2 * k)
+    all_candidates = np.empty(WINDOW, np.int64)
+    room = Room(np.zeros(BLOCK), np.zeros(BLOCK, np.int64), np.empty(BLOCK, np.float32))
+    at_once = max(AT_ONCE, 2 * best.scores.shape[1])
     for window in range(windows):
         start = window * WINDOW
         sums = all_sums[: min(WINDOW, blocks - start)]
         row = window if saves else 0
-        saved_places[row] = list_places
-        saved_blocks[row] = list_blocks
+        saved_places[row] = positions.places
+        saved_blocks[row] = positions.blocks
         for query in range(n_queries):
             first, last = queries.places[query], queries.places[query + 1]
             if first == last:
                 continue
-            _add_up(
-                index,
-                sums,
-                start,
-                queries.terms[first:last],
-                steps[first:last],
-                list_places[first:last],
-                list_ends[first:last],
-                list_blocks[first:last],
+            words = last - first
+            asked = Asked(query, queries.terms[first:last], queries.weights[first:last], scales[query])
+            own = Positions(
+                positions.places[first:last], positions.ends[first:last], positions.blocks[first:last]
             )
-            needed = _needed(best, query, scales[query], last - first)
-            n_candidates = _collect(sums, needed, histograms[query], candidates)
-            if n_candidates == 0:
+            at = Positions(
+                saved_places[row, first:last], positions.ends[first:last], saved_blocks[row, first:last]
+            )
+            n_seen = add_up(index, sums, start, asked.terms, steps[first:last], own, seen)
+            needed = _needed(best, asked)
+            candidates = all_candidates[: _collect(sums, needed, all_candidates)]
+            if len(candidates) == 0:
                 continue
-            if last - first > BLOCKWISE_WORDS:
-                if not _score_all(
-                    index,
-                    norms,
-                    queries,
-                    list_ends,
-                    saved_places[row],
-                    saved_blocks[row],
-                    start,
-                    sums,
-                    query,
-                    needed,
-                    best,
-                ):
+            if words > BLOCKWISE_WORDS:
+                if not _score_all(index, norms, asked, at, start, sums, needed, best):
                     return False
                 continue
+            if best.kept[query] < best.scores.shape[1]:
+                # Nothing is needed yet: a few blocks say what is.
+                if not _score_largest(
+                    index, norms, asked, at, start, sums, candidates, at_once, histograms[query], room, best
+                ):
+                    return False
+                needed = _needed(best, asked)
+                candidates = candidates[: _reaching(candidates, sums, needed)]
+            add_up_by_sentence(index, sums, start, candidates, asked.terms, steps[first:last], seen, n_seen)
+            candidates = candidates[: _reaching(candidates, sums, needed)]
             # Blocks with the largest sums so far are scored at once, which raises what is needed; most of the others
             # never need to be.
+            _count(histograms[query], candidates, sums)
             cut = max(_cut(histograms[query], at_once), needed)
             for turn in range(2):
-                for place in candidates[:n_candidates]:
+                for place in candidates:
                     if sums[place] < needed or (sums[place] >= cut) != (turn == 0):
                         continue
                     if turn == 1 and saves and n_later[query] < LATER:
@@ -286,47 +218,44 @@ def search_windows(index, norms, queries, group, best):
                         later_sums[query, n_later[query]] = sums[place]
                         n_later[query] += 1
                         continue
-                    if not _score(
-                        index,
-                        norms,
-                        queries,
-                        list_ends,
-                        saved_places[row],
-                        saved_blocks[row],
-                        start + place,
-                        query,
-                        found,
-                        frequencies,
-                        own_norms,
-                        best,
-                    ):
+                    if not _score(index, norms, asked, at, start + place, room, best):
                         return False
-                    needed = _needed(best, query, scales[query], last - first)
+                    needed = _needed(best, asked)
     for query in range(n_queries):
-        words = queries.places[query + 1] - queries.places[query]
-        needed = _needed(best, query, scales[query], words)
+        first, last = queries.places[query], queries.places[query + 1]
+        asked = Asked(query, queries.terms[first:last], queries.weights[first:last], scales[query])
+        needed = _needed(best, asked)
         n_left = _drop_needless(later_blocks[query], later_sums[query], n_later[query], needed)
         order = np.argsort(later_sums[query, :n_left])
         for number in range(n_left - 1, -1, -1):
-            if later_sums[query, order[number]] < _needed(best, query, scales[query], words):
+            if later_sums[query, order[number]] < _needed(best, asked):
                 break
             block = later_blocks[query, order[number]]
             row = block // WINDOW
-            if not _score(
-                index,
-                norms,
-                queries,
-                list_ends,
-                saved_places[row],
-                saved_blocks[row],
-                block,
-                query,
-                found,
-                frequencies,
-                own_norms,
-                best,
-            ):
+            at = Positions(
+                saved_places[row, first:last], positions.ends[first:last], saved_blocks[row, first:last]
+            )
+            if not _score(index, norms, asked, at, block, room, best):
                 return False
+    return True
+
+
+@lean
+def _score_largest(index, norms, asked, at, start, sums, candidates, wanted, histogram, room, best):
+    """Score as many blocks of a window as are wanted, of those with the largest sums, and set these to 0.
+
+    Returns:
+        whether all are whole.
+    """
+    _count(histogram, candidates, sums)
+    cut = max(_cut(histogram, wanted), 1)
+    histogram[:] = 0
+    for place in candidates:
+        if sums[place] >= cut and wanted > 0:
+            if not _score(index, norms, asked, at, start + place, room, best):
+                return False
+            sums[place] = 0
+            wanted -= 1
     return True
 
 
@@ -343,36 +272,10 @@ def _drop_needless(blocks, sums, count, needed):
 
 
 @lean
-def _score(
-    index,
-    norms,
-    queries,
-    list_ends,
-    list_places,
-    list_blocks,
-    block,
-    query,
-    found,
-    frequencies,
-    own_norms,
-    best,
-):
+def _score(index, norms, asked, at, block, room, best):
     """Score the sentences of a block for a query, and keep the best; return False where the index is damaged."""
-    first, last = queries.places[query], queries.places[query + 1]
-    whole = score_block(
-        index,
-        norms,
-        queries.terms[first:last],
-        queries.weights[first:last],
-        list_places[first:last],
-        list_ends[first:last],
-        list_blocks[first:last],
-        block,
-        frequencies,
-        own_norms,
-        found,
-    )
-    return whole and _keep(index, block, found, query, best)
+    whole = score_block(index, norms, asked.terms, asked.weights, at, block, room)
+    return whole and _keep(index, block, room.found, asked.query, best)
 
 
 @lean
@@ -392,48 +295,47 @@ def _keep(index, block, found, query, best):
 
 
 @compiled
-def _score_all(index, norms, queries, list_ends, list_places, list_blocks, start, sums, query, needed, best):
+def _score_all(index, norms, asked, at, start, sums, needed, best):
     """Score all blocks of a window whose sums are large enough; return False where the index is damaged."""
-    first, last = queries.places[query], queries.places[query + 1]
     found = np.empty((len(sums), BLOCK))
-    whole = score_window(
-        index,
-        norms,
-        queries.terms[first:last],
-        queries.weights[first:last],
-        list_places[first:last],
-        list_ends[first:last],
-        list_blocks[first:last],
-        start,
-        sums,
-        needed,
-        found,
-    )
-    if not whole:
+    if not score_window(index, norms, asked.terms, asked.weights, at, start, sums, needed, found):
         return False
     for block in range(len(sums)):
-        if sums[block] >= needed and not _keep(index, start + block, found[block], query, best):
+        if sums[block] >= needed and not _keep(index, start + block, found[block], asked.query, best):
             return False
     return True
 
 
 @lean
-def _collect(sums, needed, histogram, candidates):
-    """Put the places of the sums that are large enough into `candidates`, and count them in a histogram.
-
-    Returns:
-        how many there are.
-    """
+def _collect(sums, needed, candidates):
+    """Put the places of the sums that are large enough into `candidates`; return how many there are."""
     count = 0
     for chunk in range(0, len(sums), CHUNK):
-        if _largest(sums[chunk : chunk + CHUNK]) < needed:
+        if largest(sums[chunk : chunk + CHUNK]) < needed:
             continue
         for place in range(chunk, chunk + CHUNK):
             if sums[place] >= needed:
-                histogram[sums[place] >> BIN_BITS] += 1
                 candidates[count] = place
                 count += 1
     return count
+
+
+@lean
+def _reaching(candidates, sums, needed):
+    """Move the candidates whose sums are large enough to the front; return how many there are."""
+    count = 0
+    for place in candidates:
+        if sums[place] >= needed:
+            candidates[count] = place
+            count += 1
+    return count
+
+
+@lean
+def _count(histogram, candidates, sums):
+    """Count the sums of candidates in a histogram."""
+    for place in candidates:
+        histogram[sums[place] >> BIN_BITS] += 1
 
 
 @lean
@@ -448,16 +350,17 @@ def _cut(histogram, wanted):
 
 
 @lean
-def _needed(best, query, scale, words):
+def _needed(best, asked):
     """Return the least sum of a block that may hold a sentence that is wanted.
 
     A score of the last one kept is rounded to five digits; each bound was rounded down by less than 1.
     """
-    least = 1 if words <= FEW_WORDS and scale > 0 else 0
-    if best.kept[query] < best.scores.shape[1] or scale == 0:
+    words = len(asked.terms)
+    least = 1 if words <= FEW_WORDS and asked.scale > 0 else 0
+    if best.kept[asked.query] < best.scores.shape[1] or asked.scale == 0:
         return least
-    score = best.scores[query, best.worst[query]]
-    return max(np.int64(np.floor(score * (1 - SLACK) * scale)) - words, least)
+    score = best.scores[asked.query, best.worst[asked.query]]
+    return max(np.int64(np.floor(score * (1 - SLACK) * asked.scale)) - words, least)
 
 
 @lean

@@ -26,6 +26,12 @@ class Searcher:
     """Searches the arrays of an index; safe to use from several threads."""
 
     def __init__(self, arrays: Arrays, sizes: Sizes) -> None:
+        """Take arrays that `files.open_arrays` has opened.
+
+        Raises:
+            ValueError: the counts of sentences that hold a word are damaged.
+        """
+        _check_holding(arrays.holding, sizes)
         self._arrays = arrays
         self.sizes = sizes
         """What the scores are computed with, among others."""
@@ -108,3 +114,18 @@ class Searcher:
         if max(numbers.values(), default=0) >= max(self.sizes.terms, 1):
             raise ValueError(_DAMAGED)
         return numbers
+
+
+def _check_holding(holding: npt.NDArray[np.int64], sizes: Sizes) -> None:
+    """Counts descend from that of all sentences to 1 at the least, and the words that have them ascend from 0."""
+    counts, firsts = holding.T
+    whole = len(holding) == 0 or (
+        sizes.sentences >= counts[0]
+        and counts[-1] >= 1
+        and bool((np.diff(counts) < 0).all())
+        and firsts[0] == 0
+        and firsts[-1] < sizes.terms
+        and bool((np.diff(firsts) > 0).all())
+    )
+    if not whole or (len(holding) == 0) != (sizes.terms == 0):
+        raise ValueError(f"{_DAMAGED}: its counts of sentences that hold a word cannot be")

@@ -195,12 +195,12 @@ def japanese_era(call: TemplateCall) -> str | None:
 
 
 def siglo(call: TemplateCall) -> str | None:
-    """``{{siglo|XV}}`` -> ``XV``, ``{{siglo|XV||s}}`` -> ``siglo XV``, ``{{siglo|II|a|s}}`` -> ``siglo II a. C.``."""
+    """``{{siglo|XV}}`` -> ``XV``, ``{{siglo|XV||s}}`` -> ``siglo XV``, ``{{siglo|II|a|a}}`` -> ``s. II a. C.``."""
     numeral = call.get("1")
     if not numeral:
         return None
     era = {"a": " a. C.", "d": " d. C."}.get(call.get("2")[:1].lower(), "")
-    word = {"s": "siglo ", "S": "Siglo "}.get(call.get("3")[:1], "")
+    word = {"s": "siglo ", "S": "Siglo ", "a": "s. ", "A": "S. "}.get(call.get("3")[:1], "")
     return f"{word}{numeral}{era}"
 
 

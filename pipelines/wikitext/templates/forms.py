@@ -128,9 +128,11 @@ def country_renderer(language: str, name: str) -> Renderer | None:
         if country is not None and name[1:] == name[1:].upper():
             return _flag(country)
     title = sentence_case(name)
-    return _flag(title) if title in _country_names(language) else None
+    return _flag(title) if title in _country_names(language) and language not in _CODES_ALONE else None
 
 
+# Wikis where a country's name is the template of a box about it.
+_CODES_ALONE = frozenset(("zh",))
 # Codes with what makes a flag of them without a name: {{FRA-d}}, {{BRAb}}.
 _ICONS = {"fr": re.compile(r"(\w{3})-d"), "pt": re.compile(r"(\w{3})b")}
 

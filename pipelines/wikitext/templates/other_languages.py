@@ -66,7 +66,7 @@ class _Family(NamedTuple):
 
     pattern: re.Pattern[str]
     codes: Mapping[str, str] | None
-    """Codes of languages by what may stand in that part; None where it may be anything."""
+    """Codes of languages by what may stand in that part; None where it may be any words or any number."""
     form: str
 
     def code(self, match: re.Match[str]) -> str | None:
@@ -74,10 +74,14 @@ class _Family(NamedTuple):
         return "" if self.codes is None else self.codes.get(match[1])
 
 
+# "12" or "XII"; the first letter of a normalised name is small.
+_NUMBER = r"(\d+|[ivxlcdmIVXLCDM][IVXLCDM]*)"
+
+
 @cache
 def _templates(language: str) -> tuple[dict[str, str], list[_Family]]:
     """Return the forms of the language's templates by normalised name, and its families."""
-    parts = {"@": languages_by_code(language), "%": languages_by_name(language), "*": None}
+    parts = {"@": languages_by_code(language), "%": languages_by_name(language), "#": None, "*": None}
     names: dict[str, str] = {}
     families: list[_Family] = []
     rows = [row for row in read_table("templates_by_language") if row[0] in (language, "*")]
@@ -88,7 +92,8 @@ def _templates(language: str) -> tuple[dict[str, str], list[_Family]]:
             if part is None:
                 names.setdefault(name, form)
             else:
-                pattern = re.compile("(.+)".join(map(re.escape, name.split(part))))
+                any_part = _NUMBER if part == "#" else "(.+)"
+                pattern = re.compile(any_part.join(map(re.escape, name.split(part))))
                 families.append(_Family(pattern, parts[part], form))
     return names, families
 

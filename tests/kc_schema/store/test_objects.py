@@ -39,6 +39,7 @@ from kc_schema.store import (
     remove,
     replacing,
     sizes,
+    switch_link,
     write_json,
 )
 from kc_schema.store.object_storage import ChangedObjectError, ObjectAccessError
@@ -421,3 +422,58 @@ def test_raw_files_are_files_of_python(there: Path) -> None:
     with (there / "a").open("rb", buffering=0) as raw:
         assert isinstance(raw, io.RawIOBase)
         assert (raw.read(3), raw.tell(), raw.seek(-2, os.SEEK_END), raw.readall()) == (b"012", 3, 8, b"89")
+
+
+def test_a_link_leads_to_a_folder_and_to_the_next_one(there: Path, object_storage: ObjectStorage) -> None:
+    link = there / "current"
+    for name in ("one", "two"):
+        write_json(there / "snapshots" / name / "in" / "a.json", name)
+    assert not link.is_symlink()
+    assert not link.exists()
+    assert link.resolve() == link
+    for name in ("one", "two"):
+        switch_link(link, there / "snapshots" / name)
+        assert object_storage.objects("kc/current") == {"kc/current": f"snapshots/{name}\n".encode()}
+        assert link.is_symlink()
+        assert link.is_dir()
+        assert not link.is_file()
+        assert link.readlink() == Path("snapshots") / name
+        assert link.resolve(strict=True) == there / "snapshots" / name
+        assert read_json(link / "in" / "a.json", str) == name
+        assert [str(path) for path in link.rglob("*.json")] == [f"{there}/current/in/a.json"]
+        assert sizes(link, ["in/a.json"]) == {"in/a.json": len(name) + 3}
+        assert local_copy(link / "in" / "a.json").read_text() == f'"{name}"\n'
+    remove(link)
+    assert set(object_storage.objects()) == {f"kc/snapshots/{name}/in/a.json" for name in ("one", "two")}
+    with pytest.raises(FileNotFoundError):
+        read_json(link / "in" / "a.json", str)
+    with pytest.raises(UserError, match="only an object called current is"):
+        switch_link(there / "newest", there / "snapshots" / "one")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n", "../one", "/one", "one/../two", "a b", "one\ntwo", "x" * 2000, "\xff"]
+)
+def test_what_is_no_link_is_a_file_of_that_name(there: Path, content: str) -> None:
+    path = there / "current"
+    path.write_text(content)
+    assert not path.is_symlink()
+    assert path.read_text() == content
+    (there / "current" / "kc.json").write_text("1")
+    assert read_json(path / "kc.json", int) == 1
+
+
+def test_of_two_that_switch_a_link_at_once_one_is_refused(there: Path, object_storage: ObjectStorage) -> None:
+    link = there / "current"
+    switch_link(link, there / "one")
+    fault = Fault("wait", ("PUT",), "kc/current", times=1, then=lambda: switch_link(link, there / "two"))
+    object_storage.faults.append(fault)
+    with pytest.raises(ObjectStorageError, match=f"{link}: another process has written it"):
+        switch_link(link, there / "three")
+    assert link.readlink() == Path("two")
+
+
+def test_a_switch_whose_answer_is_lost_is_done(there: Path, object_storage: ObjectStorage) -> None:
+    object_storage.faults.append(Fault("lose_reply", ("PUT",), "kc/current", times=1))
+    switch_link(there / "current", there / "one")
+    assert (there / "current").readlink() == Path("one")

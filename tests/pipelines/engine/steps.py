@@ -52,6 +52,13 @@ def write_square(folder, value):
     (Path(folder) / str(value)).write_text(str(value * value))
 
 
+def write_square_with(folder, size, value):
+    """Do as `write_square` while so many bytes are held."""
+    held = bytearray(os.urandom(1000)) * (size // 1000)
+    write_square(folder, value)
+    return len(held)
+
+
 def read_square(folder, value):
     path = Path(folder) / str(value)
     return int(path.read_text()) if path.exists() else None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engine import TIMINGS, Engine, read_timings, timed
+from pipelines.engine import TIMINGS, Engine, StageTimes, read_timings, timed
+from pipelines.engine.timing import Elsewhere, note_elsewhere
 
 MB = 1_000_000
 
@@ -56,6 +57,41 @@ def test_the_last_run_of_a_stage_is_told_and_one_that_found_all_done_is_none(tmp
     with pytest.raises(ValueError, match="stopped"), timed(tmp_path, "resolve", "sentences"):
         raise ValueError("stopped")
     assert [(found.stage, found.done) for found in read_timings(tmp_path)] == [("extract", 7)]
+
+
+def test_stages_that_take_turns_are_added_up(tmp_path: Path) -> None:
+    times = StageTimes()
+    for done, size in ((5, MB), (7, 300 * MB), (0, MB)):
+        with times.turn("text", "examples") as time_of:
+            hold(size)
+            time_of.done += done
+        with times.turn("image", "examples") as time_of:
+            time_of.done += 2 * done
+    with pytest.raises(ValueError, match="stopped"), times.turn("failed"):
+        raise ValueError("stopped")
+    assert read_timings(tmp_path) == []
+    times.write(tmp_path)
+    times.write(tmp_path)
+    text, image = read_timings(tmp_path)
+    assert (tmp_path / TIMINGS).read_bytes().count(b"\n") == 2
+    assert [(found.stage, found.done, found.unit) for found in (text, image)] == [
+        ("text", 12, "examples"),
+        ("image", 24, "examples"),
+    ]
+    assert text.memory >= 300 * MB
+    assert image.memory <= text.memory - 200 * MB
+
+
+def test_what_a_cluster_took_is_part_of_the_stage(tmp_path: Path) -> None:
+    with timed(tmp_path, "one"):
+        note_elsewhere(Elsewhere(100.0, 3 * MB, 4))
+        note_elsewhere(Elsewhere(50.0, 5 * MB, 2))
+    with timed(tmp_path, "two"):
+        pass
+    one, two = read_timings(tmp_path)
+    assert (one.worker_memory, one.processes) == (5 * MB, 4)
+    assert 150 <= one.cpu_seconds < 160
+    assert (two.worker_memory, two.processes) == (0, 0)
 
 
 def test_a_line_that_was_cut_off_hides_no_other(tmp_path: Path) -> None:

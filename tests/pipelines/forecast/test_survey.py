@@ -5,7 +5,7 @@ import random
 import pytest
 
 from pipelines.dump.parts import find_parts
-from pipelines.forecast.sample import read_pieces, rough_sentences, take_slices
+from pipelines.forecast.sample import read_excerpts, rough_sentences, take_slices
 from pipelines.forecast.survey import survey_dump
 from tests.dump_writer import DumpPage, write_dump
 
@@ -60,7 +60,7 @@ def test_no_text_is_read_twice(tmp_path, ending):
     dump = tmp_path / f"testwiki-20260101-pages-articles.xml{ending}"
     write_dump(dump, pages(500, 1), pages_per_stream=50 if ending else None)
     parts = find_parts(str(dump))
-    pieces = list(read_pieces(parts, 1000))
+    pieces = list(read_excerpts(parts, 1000))
     assert len(pieces) >= 1
     assert sum(piece.compressed for piece in pieces) <= parts[0].size
     titles = [line for piece in pieces for line in piece.text.split(b"\n")[1:-1] if b"<title>" in line]

@@ -30,7 +30,11 @@ from pipelines.snapshots.watching import RefreshRun
 from tests.corpus_builder import build, rows
 from tests.dump_writer import DumpPage, write_dump
 
-ADA = "'''Ada''' met [[Charles]] and [[Charles|him]] again. {{Unheard}} She wrote.\n\n== Later ==\nIt rained."
+ADA = (
+    "{{Infobox person\n| name = Ada {{small|of <i>London</i>}}\n| born = 1815}}\n"
+    "'''Ada''' met [[Charles]] and [[Charles|him]] again. {{Unheard}} She wrote.{{citation needed}}"
+    "\n\n== Later ==\nIt rained."
+)
 CHARLES = (
     "'''Charles''' knew [[Ada <b>]]. <nowiki><script>alert(1)</script></nowiki> is text.\n"
     "[[File:A.jpg|thumb|Him]]\n\n<nowiki><script>alert(2)</script></nowiki>"
@@ -93,6 +97,10 @@ def test_its_numbers_are_those_of_the_tables(kc: Path) -> None:
     examples = {(row[0], row[1]): row[3] for row in found["What was left out"].tables[0].rows}
     assert examples["pages", "other namespace"] == ("Talk:Sea",)
     assert examples["paragraphs", "one_word"] == ("Charles: <script>alert(2)</script>",)
+    assert table(found["Templates"], "Left out by kind") == [
+        ("infobox", 1, ("Ada <b>: {{Infobox person | name = Ada {{small|of London}} | born = 1815}}",)),
+        ("maintenance", 1, ("Ada <b>: {{citation needed}}",)),
+    ]
     unknown = table(found["Templates"], "Unknown, the most frequent")
     assert unknown[0][:2] == ("Unheard", 2)
     assert unknown[1][:2] == ("Unseen", 1)
@@ -237,6 +245,10 @@ def test_a_cache_is_reported_by_its_own_numbers(invented: Path, tmp_path: Path) 
         mentions = written["sources"][row[0]]["gold mentions"]
         assert row[1:] == tuple(mentions[w] for w in ("all", "in a title", "in an anchor", "in the text"))
     assert {row[0] for row in table(section, "What the sources share")} == set(written["overlap"])
+    stages = {row[0]: row[2] for row in table(sections(document)["Time and memory"], "Stages")}
+    examples = sum(about["examples"] for about in json.loads((cache / REPORT).read_text())["splits"].values())
+    assert stages["encode"] == stages["choose and write"] == examples
+    assert {f"ask {source}" for source in written["sources"]} <= set(stages)
     images = sections(report_snapshot(invented / "kc"))["Images"]
     assert dict(table(images, "Counts"))["images"] == 7
     assert table(images, "Recall and speed of the index")[0][1] == 1.0

@@ -113,6 +113,8 @@ def test_values_that_are_none_are_counted_and_left_out(tmp_path, dump):
         "image with a name that no file can have": 2,
         "no Wikidata id": 2,
     }
+    examples = {(found.title, found.text) for found in manifest.lost["page properties"]["no Wikidata id"]}
+    assert examples == {("page 10", "Q12; DROP"), ("page 20", "q1")}
 
 
 def test_rows_of_a_page_that_do_not_stand_together_are_joined(tmp_path, dump):

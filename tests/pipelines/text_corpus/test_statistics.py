@@ -34,6 +34,22 @@ def test_examples_are_the_same_however_pages_are_cut_into_units(found: list[Loss
     assert packed == whole
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["infobox", "citation"])), max_size=30)
+)
+def test_calls_of_templates_are_the_same_however_pages_are_cut(calls: list[tuple[str, str]]) -> None:
+    def of(some: list[tuple[str, str]]) -> Statistics:
+        statistics = Statistics()
+        for page, kind in some:
+            statistics.count_dropped({kind: 2}, {kind: f"{{{{{kind} of {page}}}}}"}, page)
+        return statistics
+
+    assert Statistics.merge(of([call]) for call in calls) == of(calls)
+    for kind, kept in of(calls).lost.get("templates", {}).items():
+        assert all(text == f"{{{{{kind} of {page}}}}}" for _, page, text in kept)
+        assert len(kept) == min(EXAMPLES_PER_REASON, len({page for page, what in calls if what == kind}))
+
+
 @given(losses)
 def test_examples_are_few_short_and_of_different_pages(found: list[Loss]) -> None:
     for reason, kept in counted(found).lost.get("sentences", {}).items():

@@ -102,6 +102,12 @@ def test_calls_are_counted():
         "{{citation needed}}\n{{reflist}}"
     )
     assert article.dropped_templates == {"infobox": 1, "other": 1, "maintenance": 1, "reference": 1}
+    assert article.dropped_examples == {
+        "infobox": "{{Infobox ship|name={{nowrap|x}}}}",
+        "other": "{{no such banner}}",
+        "maintenance": "{{citation needed}}",
+        "reference": "{{reflist}}",
+    }
     assert article.unknown_templates == {"no such sign": 2}
     assert article.rendered_templates == 1
 

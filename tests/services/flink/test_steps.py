@@ -10,7 +10,7 @@ import pytest
 
 import kc_schema
 import pipelines
-from pipelines.engine import Engine, RunError
+from pipelines.engine import Engine, RunError, read_timings, timed
 from tests.pipelines.engine import steps
 from tests.services.flink.cluster import ROOT, FlinkCluster
 
@@ -33,6 +33,20 @@ def test_what_steps_keep_is_found_and_errors_come_as_they_are(cluster: FlinkClus
         with pytest.raises(RunError) as raised:
             engine.map(steps.refuse, [7], finished=nothing, label="Step")
         assert str(raised.value) == "dump.xml: byte 7: damaged; download it again"
+
+
+def test_what_workers_take_is_counted(cluster: FlinkCluster, tmp_path: Path) -> None:
+    step = functools.partial(steps.write_square_with, str(tmp_path), 300_000_000)
+    finished = functools.partial(steps.read_square, str(tmp_path))
+    with Engine(1, cluster.options()) as engine:
+        for stage, values in (("large", [3, 1, 2]), ("none", [3, 1, 2])):
+            with timed(tmp_path, stage):
+                engine.map(step, values, finished=finished, label="Step")
+    large, none = read_timings(tmp_path)
+    assert large.worker_memory >= 300_000_000
+    assert 1 <= large.processes <= 3
+    assert large.cpu_seconds > 0
+    assert (none.worker_memory, none.processes) == (0, 0)
 
 
 def test_a_worker_with_other_code_is_refused(cluster: FlinkCluster, tmp_path: Path) -> None:

@@ -165,6 +165,22 @@ def test_few_blocks_are_scored_where_a_word_is_rare():
     assert searcher.blocks_scored < 60
 
 
+@pytest.mark.parametrize("common_share", [0.004, 2.0])
+def test_blocks_whose_sentences_share_the_words_between_them_are_not_scored(common_share):
+    texts = ["red car", "blue car", *["the car"] * 6]
+    apart = [
+        (sentence_id(paragraph_id(page, 0), place), text)
+        for page in range(2, 2_000)
+        for place, text in enumerate(texts)
+    ]
+    together = [(sentence_id(paragraph_id(1, place), 0), "red blue car") for place in range(16)]
+    searcher = index([*together, *apart], dense_share=2.0, common_share=common_share)
+    found = searcher.search([words("red blue")], 5)[0]
+    assert [hit.sentence_id for hit in found] == [row for row, _ in together[:5]]
+    assert searcher.blocks_scored < 60
+
+
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "name",
     [
@@ -203,3 +219,16 @@ def test_damaged_bytes_are_an_error_or_another_answer_and_never_a_crash(name, tm
         except ValueError as error:
             if "damaged" not in str(error):
                 raise
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [((0, 0), 1 << 40), ((0, 1), 1), ((1, 0), 1 << 40), ((1, 1), 0), ((-1, 0), 0), ((-1, 1), 1 << 40)],
+)
+def test_counts_of_sentences_that_cannot_be_are_refused(place, value, tmp_path):
+    corpus = [(sentence_id(page, 0), f"the number of page w{page}") for page in range(1, 30)]
+    arrays, sizes = write_index(tmp_path, corpus)
+    damaged = arrays.holding.copy()
+    damaged[place] = value
+    with pytest.raises(ValueError, match="damaged: its counts"):
+        Searcher(arrays._replace(holding=damaged), sizes)
