@@ -15,7 +15,7 @@ from pipelines.dump.parts import DumpFile
 from pipelines.dump.work_units import WorkUnit
 from pipelines.dump.zst_frames import frame_starts
 
-__all__ = ["Excerpt", "Slice", "read_head", "read_excerpts", "rough_sentences", "take_slices"]
+__all__ = ["Excerpt", "Slice", "read_excerpts", "read_head", "rough_sentences", "take_slices"]
 
 _FEWEST, _MOST = 4, 32
 _WORTHWHILE = 250_000

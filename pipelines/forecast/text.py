@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import math
 import resource
-import shutil
 import sys
 import tempfile
 import time
@@ -34,7 +33,7 @@ from pipelines.forecast.survey import Survey, survey_dump
 from pipelines.text_corpus.build import Build
 from pipelines.text_corpus.extract import UnitResult
 from pipelines.text_corpus.output import open_place
-from pipelines.text_index.embedded_files import index_folder
+from pipelines.text_index.embedded_files import DESCRIPTION, index_folder
 from pipelines.text_index.mappings import shards_for
 
 if TYPE_CHECKING:
@@ -303,7 +302,7 @@ def _measure_index(slices: Path, whole: Path, with_apparatus: bool, starting: fl
     found, seconds = _index(whole, with_apparatus)
     if not found.sentences:
         return None
-    shutil.rmtree(index_folder(slices))
+    (index_folder(slices) / DESCRIPTION).unlink()  # without it there is no index
     pool = WorkerPool(1)
     try:
         [(_, afresh)] = pool.collect(

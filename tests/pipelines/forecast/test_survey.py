@@ -60,10 +60,10 @@ def test_no_text_is_read_twice(tmp_path, ending):
     dump = tmp_path / f"testwiki-20260101-pages-articles.xml{ending}"
     write_dump(dump, pages(500, 1), pages_per_stream=50 if ending else None)
     parts = find_parts(str(dump))
-    pieces = list(read_excerpts(parts, 1000))
-    assert len(pieces) >= 1
-    assert sum(piece.compressed for piece in pieces) <= parts[0].size
-    titles = [line for piece in pieces for line in piece.text.split(b"\n")[1:-1] if b"<title>" in line]
+    excerpts = list(read_excerpts(parts, 1000))
+    assert len(excerpts) >= 1
+    assert sum(excerpt.compressed for excerpt in excerpts) <= parts[0].size
+    titles = [line for excerpt in excerpts for line in excerpt.text.split(b"\n")[1:-1] if b"<title>" in line]
     assert len(titles) == len(set(titles)) > 0
 
 
