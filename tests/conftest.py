@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,14 +69,39 @@ def running_object_storage() -> Iterator[ObjectStorage]:
         yield storage
 
 
+@pytest.fixture(scope="session")
+def running_google_storage() -> Iterator[ObjectStorage]:
+    """A server of Google's interface, shared by the tests of one process."""
+    from tests.services.google_storage import google_storage
+
+    with google_storage() as storage:
+        yield storage
+
+
 @pytest.fixture
 def object_storage(
     running_object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[ObjectStorage]:
     """The server with a bucket of the test's own, without faults; this process may write there."""
-    storage = running_object_storage
+    with _own_bucket(running_object_storage, monkeypatch, tmp_path) as storage:
+        yield storage
+
+
+@pytest.fixture
+def google_storage(
+    running_google_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ObjectStorage]:
+    """The same of Google's interface."""
+    with _own_bucket(running_google_storage, monkeypatch, tmp_path) as storage:
+        yield storage
+
+
+@contextmanager
+def _own_bucket(
+    storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Iterator[ObjectStorage]:
     storage.new_bucket()
-    monkeypatch.setenv("KC_STORAGE_CACHE", str(tmp_path / "local copies"))
+    monkeypatch.setenv("KC_STORAGE_CACHE", str(folder / "local copies"))
     monkeypatch.setenv("KC_STORAGE_LEASE_SECONDS", "1")
     for name, value in storage.environment.items():
         monkeypatch.setenv(name, value)

@@ -278,3 +278,14 @@ def test_a_service_goes_over_to_the_corpus_that_a_refresh_brings(refreshed: Obje
         while service.get("/search?q=Page%20200&k=1").json["results"][0][0]["title"] != "Page 200":
             assert time.monotonic() < end
             time.sleep(0.2)
+
+
+def test_a_refresh_through_googles_interface(google_storage: ObjectStorage, full: Path) -> None:
+    root = as_path(google_storage.address("corpora/testwiki"))
+    for day in DAYS:
+        assert main(["--root", str(root), "--dump", str(full / f"dump-{day}"), "--workers", "1"]) == 0
+        assert tables(root / "current") == tables(full / day)
+    assert not verify(root / "current").counts
+    assert len(list((root / "snapshots").iterdir())) == 2
+    with open_index(root / "current") as index:
+        assert index.search(["Page 200"])[0][0].title == "Page 200"
