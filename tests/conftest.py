@@ -40,6 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long contents by their length: compressed ones hold the time, and processes compare their lists of tests."""
+    if isinstance(val, (str, bytes)) and len(val) > 80:
+        return f"{len(val)} {'characters' if isinstance(val, str) else 'bytes'}"
+    return None
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real dumps and data sets; tests that need it are skipped where it is missing."""
