@@ -30,7 +30,9 @@ _CLOSERS = "\"'”’»)]“‘"
 _NO_START = frozenset(",;:)]}")
 _WORD = re.compile(r"\w+")
 # "etc. — or others", "— Oh! — said he": a dash with small letters behind it begins no sentence.
-_ASIDE = re.compile("[—–] (?=[^\\W\\d_])(?=[a-zß-ÿа-яёąćęłńóśźż])")
+_ASIDE = re.compile("[—–-] (?=[^\\W\\d_])(?=[a-zß-ÿа-яёąćęłńóśźż])")
+# "3." alone numbers the sentence behind it.
+_ENUMERATION = re.compile(r"\s*\(?\d{1,3}\.")
 _APOSTROPHES = "'’"
 _FIRST_UNSPACED = "\u2e80"
 _LATIN = re.compile(r"[A-Za-z][A-Za-z.]*\Z")
@@ -71,7 +73,7 @@ def _goes_on(text: str, start: int, end: int, words: Abbreviations, language: st
     first = text[end : end + 1]
     if first in _NO_START or unicodedata.category(first or "a") == "Sm":
         return True
-    if _ASIDE.match(text, end) is not None:
+    if _ASIDE.match(text, end) is not None or _ENUMERATION.fullmatch(text, start, stop) is not None:
         return True
     following = end
     while following < len(text) and text[following] in _OPENERS:
@@ -182,6 +184,7 @@ def _missed(text: str, start: int, end: int, words: Abbreviations) -> Iterator[i
             and (not inside or at - sentence > _LONG)
             and _is_first(text, word, words)
             and _last_word(text, sentence, mark.start() + 1) not in words.never_last
+            and _ENUMERATION.fullmatch(text, sentence, mark.start() + 1) is None
         ):
             sentence = at
             yield at

@@ -50,8 +50,20 @@ def _without_colons(words: re.Match[str]) -> str:
     return words[0].replace(":", marks.COLON)
 
 
+# A heading that holds elements which are blocks elsewhere.
+_EDGES = marks.BREAK + marks.QUOTE + marks.QUOTE_END
+_HEADING_WITH_BLOCKS = re.compile(rf"\n=[^\n{_EDGES}]*[{_EDGES}][^\n]*=[ \t{marks.BREAK}]*(?=\n)")
+_BLOCKS_IN_HEADING = str.maketrans(dict.fromkeys(_EDGES, " "))
+
+
+def _without_blocks(heading: re.Match[str]) -> str:
+    return heading[0].translate(_BLOCKS_IN_HEADING)
+
+
 def read_blocks(text: str) -> list[Block]:
     """Return the blocks of `text` in order; headings are blocks of the kind ``heading``."""
+    if "\n=" in text or text[:1] == "=":
+        text = _HEADING_WITH_BLOCKS.sub(_without_blocks, f"\n{text}\n")[1:-1]
     for mark in (marks.BREAK, marks.QUOTE, marks.QUOTE_END, marks.ITEM):
         # Each mark of a block begins a line.
         if mark in text:

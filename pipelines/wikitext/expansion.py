@@ -167,8 +167,12 @@ class Expansion:
         if pipe < 0 and not whole and ":" not in written:
             # The name goes on behind an inner call.
             return "", None
-        # A name with a link in it is none.
-        if not written.strip() or ("[" in written and not is_parser_function(written.partition(":")[0])):
+        # A name with a link or a line break in it is none.
+        if (
+            not written.strip()
+            or ("\n" in written.strip() and ":" not in written)
+            or ("[" in written and not is_parser_function(written.partition(":")[0]))
+        ):
             return None
         return self._action(written)
 
@@ -205,9 +209,13 @@ class Expansion:
 
     def _argument(self, inside: str) -> str:
         """``{{{name|default}}}`` on a page that is no template: the default, or the text as it stands."""
-        inside = _reveal(inside)
-        _, pipe, default = inside.partition("|")
-        return default if pipe else f"{{{marks.JOINER}{{{{{inside}}}{marks.JOINER}}}}}"
+        if "[[" in inside:
+            inside = _LINK.sub(_hide, inside)
+        name, pipe, defaults = inside.partition("|")
+        # What follows a second pipe is not looked at.
+        return _reveal(
+            defaults.partition("|")[0] if pipe else f"{{{marks.JOINER}{{{{{name}}}{marks.JOINER}}}}}"
+        )
 
     def _render(self, call: _Call, inside: str) -> str:
         """Return the wikitext for a call with its arguments expanded."""

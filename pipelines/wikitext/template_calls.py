@@ -27,12 +27,12 @@ def cut_at_braces(text: str) -> tuple[list[str], dict[int, int]]:
         The pieces and, by the index of the braces that open a call or an argument, the index of those that
         close it. Braces without a partner may stand in the pieces or between them.
     """
+    if "{{{" in text:
+        return _cut_at_runs(text)
     pieces: list[str] = []
     partners: dict[int, int] = {}
     opened: list[int] = []
     for part in text.split("{{"):
-        if part[:1] == "{":
-            return _cut_at_runs(text)
         if "}" not in part:
             pieces += ("{{", part)
             opened.append(len(pieces) - 3)

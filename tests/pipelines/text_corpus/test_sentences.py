@@ -245,6 +245,9 @@ class TestOtherLanguages:
             # A dash with small letters behind an end.
             ("pt", "Livros, jornais, etc. — ou nada. Fim.", ["Livros, jornais, etc. — ou nada.", "Fim."]),
             ("ru", "— Да! — сказал он. — Нет.", ["— Да! — сказал он.", "— Нет."]),
+            ("pl", "- Tak! - rzekł. Wyszedł.", ["- Tak! - rzekł.", "Wyszedł."]),
+            # A number alone numbers what follows.
+            ("fr", "12. Il vint. 13. Il resta en 1900. Fin.", ["12. Il vint.", "13. Il resta en 1900.", "Fin."]),
             # Names that end in a full stop, and marks that close behind one.
             ("ja", "花組。の曲は『木の名は。』に似る。『えいっ!』は本。は虫類だ。",
              ["花組。の曲は『木の名は。』に似る。", "『えいっ!』は本。", "は虫類だ。"]),
