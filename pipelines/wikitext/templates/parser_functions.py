@@ -10,13 +10,14 @@ import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from urllib.parse import quote, quote_plus
 
 from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.marks import REMOVED
-from pipelines.wikitext.site import Site
+from pipelines.wikitext.site import Site, upper_first
 from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.date_reading import read_moment
 from pipelines.wikitext.templates.expressions import evaluate, write_result
@@ -145,20 +146,29 @@ def _expr(call: _Call) -> str:
 def _formatnum(call: _Call) -> str:
     """``{{formatnum:1234567.8}}`` -> ``1,234,567.8``; ``R`` undoes it, ``NOSEP`` leaves it alone."""
     option = call.value(0).upper()
-    if option == "NOSEP":
-        return call.argument
     if option == "R":
         form = language_format(call.site.language)
-        return call.argument.replace(form.thousands, "").replace(" ", "").replace(form.decimal, ".")
-    return format_number(call.argument, call.site.language)
+        text = call.argument.replace(form.thousands, "").replace(" ", "").replace(form.decimal, ".")
+        return text.replace("−", "-")
+    text = call.argument
+    if _WITH_EXPONENT.fullmatch(text):
+        text = f"{Decimal(text):f}"
+    if option != "NOSEP":
+        text = format_number(text, call.site.language)
+    return _MINUS.sub("−", text)
+
+
+_WITH_EXPONENT = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?[eE]\+?\d{1,2}")
+_MINUS = re.compile(r"-(?=\.?\d)")
 
 
 def _pad(call: _Call, *, left: bool) -> str:
     """``{{padleft:7|3}}`` -> ``007``; at most 500 characters."""
     text = call.argument
     length = parse_number(call.value(0))
-    padding = _MARKS.sub("", call.arguments[1]) if len(call.arguments) > 1 else ""
-    padding = padding or "0"
+    padding = _MARKS.sub("", call.value(1)) if len(call.arguments) > 1 else "0"
+    if not padding:
+        return text
     missing = min(int(length) if length is not None else 0, 500) - len(text)
     if missing <= 0:
         return text
@@ -193,7 +203,9 @@ def _time(call: _Call) -> str:
     """
     text = call.value(0)
     moment = read_moment(text, call.site.date) if text else call.site.date
-    return format_time(call.argument, moment, call.value(1) or call.site.language) if moment else ""
+    if moment is None:
+        return _ERROR if text and call.site.date else ""
+    return format_time(call.argument, moment, call.value(1) or call.site.language)
 
 
 def _timef(call: _Call) -> str:
@@ -247,8 +259,14 @@ def _dateformat(call: _Call) -> str:
 
 def _titleparts(call: _Call) -> str:
     """``{{#titleparts: a/b/c | 1 | 2 }}`` -> ``b``."""
+    title = call.argument.replace("_", " ")
+    prefix, colon, page = title.partition(":")
+    if colon and call.site.namespace_number(prefix) is not None:
+        title = f"{upper_first(prefix.strip())}:{_written_title(page.strip(), call.site)}"
+    else:
+        title = _written_title(title, call.site)
     # What follows the 24th slash stays whole.
-    parts = call.argument.split("/", 24)
+    parts = title.split("/", 24)
     count, first = parse_number(call.value(0)), parse_number(call.value(1))
     start = int(first) if first else 1
     start = start - 1 if start > 0 else start
@@ -256,6 +274,10 @@ def _titleparts(call: _Call) -> str:
     if count:
         kept = kept[: int(count)]
     return "/".join(kept)
+
+
+def _written_title(title: str, site: Site) -> str:
+    return upper_first(title) if site.first_letter_upper else title
 
 
 def _lc_first(call: _Call) -> str:

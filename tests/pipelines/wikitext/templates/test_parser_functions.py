@@ -12,6 +12,8 @@ from pipelines.wikitext.site import Site
 from pipelines.wikitext.templates import call_parser_function
 from pipelines.wikitext.templates.expressions import evaluate
 
+ERROR = '<strong class="error"></strong>'
+"""What leaves nothing in the text and is seen by ``#iferror``."""
 SITE = Site(date=datetime.date(2022, 3, 4), namespaces={"": 0, "help": 12})
 
 
@@ -59,7 +61,7 @@ def call(name: str, argument: str = "", *arguments: str, title: str = "Apple pie
         ("plural", ("2", "page", "pages"), "pages"),
         ("#time", ("j F Y", "2001-02-03"), "3 February 2001"),
         ("#time", ('"Y" Y',), "Y 2022"),
-        ("#time", ("Y", "gibberish"), ""),
+        ("#time", ("Y", "gibberish"), ERROR),
         ("#time", ("j F Y, g:i a", "3 Feb 2001 1:05 PM"), "3 February 2001, 1:05 pm"),
         ("#time", ("Y-m-d H:i", "2001-02-03T01:14:15+02:00"), "2001-02-02 23:14"),
         ("#time", ("H:i", "2001-02-03 13:14 EST"), "18:14"),
@@ -85,7 +87,7 @@ def call(name: str, argument: str = "", *arguments: str, title: str = "Apple pie
         ("#time", ("xij xiF xiY", "2021-03-20"), "30 Esfand 1399"),
         ("#time", ("xit xiz xin", "2024-03-20"), "31 0 1"),
         ("#time", ("H:i", "2011-11-12 23:00 Europe/Paris"), "22:00"),
-        ("#time", ("H:i", "2011-11-12 23:00 Europe/Nowhere"), ""),
+        ("#time", ("H:i", "2011-11-12 23:00 Europe/Nowhere"), ERROR),
         ("#timef", ("15 January 2001",), "00:00, 15 January 2001"),
         ("#timef", ("15 January 2001", "date", "es"), "15 de enero de 2001"),
         ("#timef", ("15 January 2001 13:14", "time"), "13:14"),
@@ -93,7 +95,7 @@ def call(name: str, argument: str = "", *arguments: str, title: str = "Apple pie
         ("#timef", ("15 January 2001", "both", "ja"), "2001年1月15日 (月) 00:00"),
         ("#titleparts", ("a/" * 24 + "b/c", "", "25"), "b/c"),
         ("#time", ("Y", "1959"), "1959"),
-        ("#time", ("Y", "31 February nonsense"), ""),
+        ("#time", ("Y", "31 February nonsense"), ERROR),
         ("#language", ("de",), "Deutsch"),
         ("#language", ("ES",), "español"),
         ("#language", ("de", "en"), "German"),
@@ -140,6 +142,37 @@ def call(name: str, argument: str = "", *arguments: str, title: str = "Apple pie
         ("#explode", ("a", "*", "5"), ""),
         ("#urldecode", ("foo%20bar+b",), "foo bar b"),
         ("#replace", ("x" * 1001, "x", "y"), ""),
+        # Numbers as PHP writes them.
+        ("#expr", ("123456789012345",), "1.2345678901234E+14"),
+        ("#expr", ("10^13 + 0.5",), "10000000000000"),
+        ("#expr", ("1e-7",), "1.0E-7"),
+        ("#expr", ("2 * 10^20",), "2.0E+20"),
+        ("#expr", ("exp 1000",), "INF"),
+        ("#expr", ("(-8)^0.5",), "NAN"),
+        ("#expr", ("1.005 round 2",), "1.01"),
+        ("#expr", ("-2.5 round 0",), "-3"),
+        ("#expr", ("1234 round -2",), "1200"),
+        ("#expr", ("5 round 400",), "5"),
+        ("#ifexpr", ("exp 1000 > 1", "yes", "no"), "yes"),
+        ("formatnum", ("-1234.5",), "−1,234.5"),
+        ("formatnum", ("-1234.5", "NOSEP"), "−1234.5"),
+        ("formatnum", ("−1,234.5", "R"), "-1234.5"),
+        ("formatnum", ("1e4",), "10,000"),
+        ("formatnum", ("a-b",), "a-b"),
+        ("padleft", ("a", "3", ""), "a"),
+        ("#titleparts", ("a b/c_d", "2"), "A b/c d"),
+        ("#titleparts", ("Talk:x/y", "1"), "Talk:X"),
+        ("#time", ("Y-m-d", "0044-03-15"), "0044-03-15"),
+        ("#time", ("H:i j", "20010203140506"), "14:05 3"),
+        ("#time", ("Y-m-d", "31 Feb 2001"), "2001-03-03"),
+        ("#time", ("j F", "last day of february 2004"), "29 February"),
+        ("#time", ("j F", "first day of next month"), "1 April"),
+        ("#time", ("l j", "monday"), "Monday 7"),
+        ("#time", ("l j", "next friday"), "Friday 11"),
+        ("#time", ("H:i", "noon"), "12:00"),
+        ("#time", ("j F Y", "May"), "4 May 2022"),
+        ("#time", ("j F Y", "junk"), ERROR),
+        ("#iferror", (ERROR, "bad", "good"), "bad"),
         ("!", (), "|"),
         ("=", (), "="),
         ("CURRENTYEAR", (), "2022"),
