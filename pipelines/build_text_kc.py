@@ -163,6 +163,8 @@ def show_plan(given: BuildOptions, *, starting: float) -> None:
         build_text=build_text_corpus,
         workers=given.workers or default_workers(),
         text_index=given.index.kind,
+        with_apparatus=given.index.with_apparatus,
+        elsewhere=isinstance(given.output, ObjectPath),
         sample=given.sample,
         starting=starting,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.services.object_storage import ObjectStorage
@@ -17,11 +19,18 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# Cores are shared, so that nothing can be told from the time that an example takes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
 _FIRST = ("service", "slow", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort servers to the front, then training, then networks; the order within each stays."""
+    """Mark what needs object storage as a service; sort servers to the front, then training, then networks."""
+    for item in items:
+        if "running_object_storage" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.service)
 
     def place(item: pytest.Item) -> int:
         return next(
@@ -29,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
 
     items.sort(key=place)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long contents by their length: compressed ones hold the time, and processes compare their lists of tests."""
+    if isinstance(val, (str, bytes)) and len(val) > 80:
+        return f"{len(val)} {'characters' if isinstance(val, str) else 'bytes'}"
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -68,14 +84,39 @@ def running_object_storage() -> Iterator[ObjectStorage]:
         yield storage
 
 
+@pytest.fixture(scope="session")
+def running_google_storage() -> Iterator[ObjectStorage]:
+    """A server of Google's interface, shared by the tests of one process."""
+    from tests.services.google_storage import google_storage
+
+    with google_storage() as storage:
+        yield storage
+
+
 @pytest.fixture
 def object_storage(
     running_object_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[ObjectStorage]:
     """The server with a bucket of the test's own, without faults; this process may write there."""
-    storage = running_object_storage
+    with _own_bucket(running_object_storage, monkeypatch, tmp_path) as storage:
+        yield storage
+
+
+@pytest.fixture
+def google_storage(
+    running_google_storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ObjectStorage]:
+    """The same of Google's interface."""
+    with _own_bucket(running_google_storage, monkeypatch, tmp_path) as storage:
+        yield storage
+
+
+@contextmanager
+def _own_bucket(
+    storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Iterator[ObjectStorage]:
     storage.new_bucket()
-    monkeypatch.setenv("KC_STORAGE_CACHE", str(tmp_path / "local copies"))
+    monkeypatch.setenv("KC_STORAGE_CACHE", str(folder / "local copies"))
     monkeypatch.setenv("KC_STORAGE_LEASE_SECONDS", "1")
     for name, value in storage.environment.items():
         monkeypatch.setenv(name, value)

@@ -35,6 +35,10 @@ class Estimate:
     def __mul__(self, factor: float) -> Estimate:
         return Estimate(self.value * factor, self.low * factor, self.high * factor)
 
+    def times(self, share: Estimate) -> Estimate:
+        """Return the product with another one, as if both erred to the same side."""
+        return Estimate(self.value * share.value, self.low * share.low, self.high * share.high)
+
 
 def estimate_total(measured: Sequence[float], sizes: Sequence[float], total: float) -> Estimate:
     """Return what a whole of size `total` has of what slices of some `sizes` were `measured` to have.
@@ -45,11 +49,11 @@ def estimate_total(measured: Sequence[float], sizes: Sequence[float], total: flo
     measured, so that ``0 < low <= value <= high`` where anything was.
     """
     ratio = sum(measured) / sum(sizes)
-    value, least = ratio * total, sum(measured) * min(1.0, total / sum(sizes))
+    value, least = ratio * total, sum(measured) if total >= sum(sizes) else 0.0
+    slices = list(zip(measured, sizes, strict=True))
+    rest = [slices[:place] + slices[place + 1 :] for place in range(len(slices))]
     others = [
-        (sum(measured) - one) / (sum(sizes) - size)
-        for one, size in zip(measured, sizes, strict=True)
-        if sum(sizes) > size
+        sum(one for one, _ in left) / total_of for left in rest if (total_of := sum(s for _, s in left))
     ]
     if len(others) < 2:
         low, high = value / _UNKNOWN, value * _UNKNOWN

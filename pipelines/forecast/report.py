@@ -35,6 +35,8 @@ def show_text_forecast(console: Console, forecast: TextForecast) -> None:
     _row(grid, f"time with {workers}", forecast.wall_seconds, time_of)
     for name, size in forecast.disk_bytes.items():
         _row(grid, _DISK[name], size, bytes_of)
+    if forecast.driver_disk_bytes.value:
+        _row(grid, "of it here (KC_STORAGE_CACHE)", forecast.driver_disk_bytes, bytes_of)
     memory = forecast.memory_bytes
     grid.add_row(
         "memory of a process",
@@ -88,6 +90,7 @@ _DISK = {
     "snapshot": "disk: the snapshot",
     "work": "disk: while it is built",
     "index": "disk: the embedded index",
+    "index work": "disk: while that is built",
 }
 
 

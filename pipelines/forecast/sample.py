@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.dump.chunks import Chunk, read_chunks
@@ -14,11 +15,18 @@ from pipelines.dump.parts import DumpFile
 from pipelines.dump.work_units import WorkUnit
 from pipelines.dump.zst_frames import frame_starts
 
-__all__ = ["Slice", "read_head", "take_slices"]
+__all__ = ["Excerpt", "Slice", "read_excerpts", "read_head", "rough_sentences", "take_slices"]
 
 _FEWEST, _MOST = 4, 32
 _WORTHWHILE = 250_000
 """About the compressed bytes of a bzip2 block, less than which cannot be read."""
+_SHORTEST = 40
+"""Bytes of a sentence at least, as it is told roughly: what is shorter is mostly a heading or a cell."""
+_NO_PROSE = tuple(bytes([byte]) for byte in b"{|}!<=& \t")
+"""How lines begin that hold templates, tables, headings or the dump's own elements."""
+_BLOCK = 800_000
+"""Text of most bzip2 blocks at least."""
+_SEED = 7
 _HEAD_WITHIN = 4_000_000
 _PAGE = re.compile(rb"<page(?=[\s>/])")
 _CLOSE = b"</page>"
@@ -36,6 +44,19 @@ class Slice:
     """Bytes of decompressed text that these are."""
     seconds: float
     """CPU seconds of reading and decompressing them."""
+    sentences: int
+    """Of the pages, roughly (`rough_sentences`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Some text from the middle of a dump, cut anywhere."""
+
+    text: bytes
+    compressed: int
+    """Bytes of the file that it takes."""
+    seconds: float
+    """CPU seconds of reading and decompressing it."""
 
 
 def take_slices(parts: Sequence[DumpFile], compressed: int) -> Iterator[tuple[Slice, bytes]]:
@@ -59,6 +80,42 @@ def take_slices(parts: Sequence[DumpFile], compressed: int) -> Iterator[tuple[Sl
         raise DumpError(
             f"{parts[0].path}: no <page> found where the dump was looked into; is it an export of pages?"
         )
+
+
+def read_excerpts(parts: Sequence[DumpFile], count: int) -> Iterator[Excerpt]:
+    """Yield excerpts of about a bzip2 block from at most so many different places, one by chance in each stretch.
+
+    Places at equal distances would see the same parts of pages that return at such a distance.
+
+    Raises:
+        DumpError: a file cannot be read.
+    """
+    total = sum(part.size for part in parts)
+    count = max(1, min(count, total // _WORTHWHILE))
+    reached: dict[str, int] = {}
+    chance = random.Random(_SEED)
+    for number in range(count):
+        part, offset = _place(parts, int(total * (number + chance.random()) / count))
+        text, first, end, began = b"", -1, -1, time.process_time()
+        for chunk in _chunks(part, _readable(part, offset)):
+            if first < 0 and chunk.start < reached.get(part.path, 0):
+                break  # read before: places are moved to where reading can begin
+            first = chunk.start if first < 0 else first
+            text, end = text + chunk.data, chunk.end
+            if len(text) >= _BLOCK:
+                break
+        if text:
+            reached[part.path] = end
+            yield Excerpt(text, end - first, time.process_time() - began)
+
+
+def rough_sentences(lines: Iterable[bytes]) -> Iterator[int]:
+    """Yield a number for about every sentence of some lines of wikitext, equal for equal ones."""
+    for line in lines:
+        if len(line) >= _SHORTEST and not line.startswith(_NO_PROSE):
+            for sentence in line.split(b". "):
+                if len(sentence) >= _SHORTEST:
+                    yield hash(sentence)
 
 
 def read_head(part: DumpFile) -> bytes:
@@ -115,4 +172,7 @@ def _take(part: DumpFile, start: int, compressed: int) -> tuple[Slice, bytes] | 
     while (last := window.find(_CLOSE, starts[-1])) < 0 and (more := next(chunks, None)) is not None:
         window += more.data
     pages = bytes(window[starts[0] : last + len(_CLOSE)]) if last >= 0 else b""
-    return (Slice(len(pages), end - first, text, seconds), pages) if pages else None
+    if not pages:
+        return None
+    sentences = sum(1 for _ in rough_sentences(pages.split(b"\n")))
+    return Slice(len(pages), end - first, text, seconds, sentences), pages

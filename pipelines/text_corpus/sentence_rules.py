@@ -20,6 +20,7 @@ _ORDINALS = frozenset(
         *("is", "lb", "lv", "nb", "nds", "nn", "no", "pl", "sh", "sk", "sl", "sr", "tr"),
     )
 )
+_ROMAN = re.compile("[IVXLC]+")
 _ORDINAL = re.compile(r"\d{1,3}|[IVX]{1,6}")
 _ENDS = ".!?…"
 _FULL_STOPS = ".!?"
@@ -28,6 +29,10 @@ _CLOSERS = "\"'”’»)]“‘"
 # Where these follow, a sentence goes on.
 _NO_START = frozenset(",;:)]}")
 _WORD = re.compile(r"\w+")
+# "etc. — or others", "— Oh! — said he": a dash with small letters behind it begins no sentence.
+_ASIDE = re.compile("[—–-] (?=[^\\W\\d_])(?=[a-zß-ÿа-яёąćęłńóśźż])")
+# "3." alone numbers the sentence behind it.
+_ENUMERATION = re.compile(r"\s*\(?\d{1,3}\.")
 _APOSTROPHES = "'’"
 _FIRST_UNSPACED = "\u2e80"
 _LATIN = re.compile(r"[A-Za-z][A-Za-z.]*\Z")
@@ -68,6 +73,8 @@ def _goes_on(text: str, start: int, end: int, words: Abbreviations, language: st
     first = text[end : end + 1]
     if first in _NO_START or unicodedata.category(first or "a") == "Sm":
         return True
+    if _ASIDE.match(text, end) is not None or _ENUMERATION.fullmatch(text, start, stop) is not None:
+        return True
     following = end
     while following < len(text) and text[following] in _OPENERS:
         following += 1
@@ -91,15 +98,19 @@ def _goes_on(text: str, start: int, end: int, words: Abbreviations, language: st
     if text[stop - 1] != ".":
         return False
     word = _last_word(text, start, stop)
-    if word in words.never_last:
+    forms = _forms(word, begins=stop - start <= len(word) + 1)
+    if not words.never_last.isdisjoint(forms):
         return True
     if next_word is None:
         return False
     if next_word[0][0].isdigit():
-        return word in words.before_name or word in words.before_number or _is_initial(word)
+        known = words.before_name | words.before_number
+        return not known.isdisjoint(forms) or _is_initial(word)
+    if _ROMAN.fullmatch(next_word[0]) is not None and not words.before_number.isdisjoint(forms):
+        return True
     if following > end or _is_first(text, next_word, words):
         return False
-    if word in words.before_name or _is_initial(word):
+    if not words.before_name.isdisjoint(forms) or any(map(_is_initial, forms)):
         return True
     return language in _ORDINALS and bool(words.often_first) and _ORDINAL.fullmatch(word) is not None
 
@@ -115,9 +126,18 @@ def _last_word(text: str, start: int, stop: int) -> str:
     return word
 
 
+def _forms(word: str, *, begins: bool) -> list[str]:
+    """Return what `word` may be in the tables: without an article before it, and small where it begins a sentence."""
+    bare = word.replace("’", "'").rpartition("'")[2]
+    forms = [word] if bare == word or not bare else [word, bare]
+    if begins and word[:1].isupper():
+        forms.append(word[0].lower() + word[1:])
+    return forms
+
+
 def _is_initial(word: str) -> bool:
-    """Whether `word` is the first letter of a name, alone or behind others: ``J``, ``J.R``, ``Ю``."""
-    return all(len(letter) == 1 and letter.isupper() for letter in word.split("."))
+    """Whether `word` is the first letter of a name, alone or with others: ``J``, ``J.R``, ``J.-P``, ``Ю``."""
+    return all(len(letter) == 1 and letter.isupper() for letter in word.replace(".-", ".").split("."))
 
 
 def _is_first(text: str, word: re.Match[str], words: Abbreviations) -> bool:
@@ -164,6 +184,7 @@ def _missed(text: str, start: int, end: int, words: Abbreviations) -> Iterator[i
             and (not inside or at - sentence > _LONG)
             and _is_first(text, word, words)
             and _last_word(text, sentence, mark.start() + 1) not in words.never_last
+            and _ENUMERATION.fullmatch(text, sentence, mark.start() + 1) is None
         ):
             sentence = at
             yield at

@@ -100,6 +100,8 @@ _FULL_WIDTH_ENDS = "。｡！？．"
 # Particles that go on behind a Japanese quotation.
 _PARTICLES = "とのをはがにでもっなや"
 _CLOSERS = "\"'”’»)]」』）】》〉"
+# A particle with the word behind it goes on where a name ends in a full stop: モーニング娘。の曲. (は虫類 is a word.)
+_GOES_ON = re.compile("(?:[のがをにもへと]|は(?!虫))[々一-龥ァ-ヶ]")
 # A sentence's last word and the first of the next, where the space between them was forgotten.
 _LAST_WORD = re.compile(r"(?<![^\s(\"“«])[^\W\d_]*[a-zß-ÿ]{3}\.\Z")
 _FIRST_WORD = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ]*\s")
@@ -146,6 +148,8 @@ _TAIL = 60
 def _is_end_without_space(before: str, behind: str) -> bool:
     """Whether a sentence ends between two pieces without white space between them."""
     if before[-1] in _CLOSERS and ((before[-1] in "」』" and behind[0] in _PARTICLES) or behind[0] == "（"):
+        return False
+    if behind[0] in "」』）】〉》" or before[-1] == "》" or _GOES_ON.match(behind) is not None:
         return False
     end = before.rstrip(_CLOSERS)[-1:]
     return (

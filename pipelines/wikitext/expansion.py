@@ -35,6 +35,8 @@ _LINK = re.compile(r"\[\[[^\[\]]*(?:\[\[[^\[\]]*\]\][^\[\]]*)*\]\]")
 _MEDIA = re.compile(
     r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
 )
+# What no name of a page holds.
+_NOT_IN_NAMES = re.compile(r"[\[\]{}<>]")
 # Templates that show words in the text and a picture beside it (Italian biographies).
 _WITH_PICTURE = frozenset(("bio",))
 # Kinds of templates that end the paragraph they stand in, even in the middle of a line.
@@ -167,8 +169,9 @@ class Expansion:
         if pipe < 0 and not whole and ":" not in written:
             # The name goes on behind an inner call.
             return "", None
-        # A name with a link in it is none.
-        if not written.strip() or ("[" in written and not is_parser_function(written.partition(":")[0])):
+        if not written.strip() or (
+            _is_no_name(written) and not is_parser_function(written.partition(":")[0])
+        ):
             return None
         return self._action(written)
 
@@ -205,9 +208,13 @@ class Expansion:
 
     def _argument(self, inside: str) -> str:
         """``{{{name|default}}}`` on a page that is no template: the default, or the text as it stands."""
-        inside = _reveal(inside)
-        _, pipe, default = inside.partition("|")
-        return default if pipe else f"{{{marks.JOINER}{{{{{inside}}}{marks.JOINER}}}}}"
+        if "[[" in inside:
+            inside = _LINK.sub(_hide, inside)
+        name, pipe, defaults = inside.partition("|")
+        # What follows a second pipe is not looked at.
+        return _reveal(
+            defaults.partition("|")[0] if pipe else f"{{{marks.JOINER}{{{{{name}}}{marks.JOINER}}}}}"
+        )
 
     def _render(self, call: _Call, inside: str) -> str:
         """Return the wikitext for a call with its arguments expanded."""
@@ -219,6 +226,9 @@ class Expansion:
             function = self._function(_reveal(written), [_reveal(part) for part in parts])
             if function is not None:
                 return function
+            if _is_no_name(written) or marks.JOINER in written:
+                # The name that inner calls have built is none, so that the call is text.
+                return f"{{{marks.JOINER}{{{_reveal(inside)}}}{marks.JOINER}}}"
             name, action = self._action(_reveal(written))
         if action is not None and not isinstance(action, _Silent):
             arguments = read_arguments(parts)
@@ -269,6 +279,11 @@ class Expansion:
             self.unknown[name] += 1
         ends_paragraph = not inner and (alone or kind in _BLOCK_KINDS)
         return marks.BREAK if ends_paragraph else marks.REMOVED
+
+
+def _is_no_name(written: str) -> bool:
+    """Return whether no page can have this name: brackets, braces or a line break stand in it."""
+    return "\n" in written.strip() or _NOT_IN_NAMES.search(written) is not None
 
 
 def _remark(call: TemplateCall) -> str:

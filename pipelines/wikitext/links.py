@@ -75,6 +75,10 @@ def _known_targets(site: Site) -> dict[str, _Target | None]:
     return known[1]
 
 
+# Options of pictures that stand beside the text.
+_SIDES = frozenset(("left", "right", "none", "center", "centre"))
+
+
 class Links:
     """Reads the links of one page and collects the images among them."""
 
@@ -156,7 +160,7 @@ class Links:
                 kind = _NO_TITLE
             if kind <= _TEXT:
                 if not surface:
-                    surface = _pipe_trick(text) if pipe else text
+                    surface = _pipe_trick(text) if pipe else _with_spaces(text, name)
                 if "''" in surface:
                     # Emphasis is paired within a link; a target shown as it stands has none.
                     surface = _without_emphasis(strip_emphasis(surface) if pipe else surface)
@@ -176,15 +180,14 @@ class Links:
                 if after[:1] == "]" and "[" in surface and after[1:2] != "]":
                     inside += "]"
                     after = after[1:]
-                self._add_image(inside)
-                append(marks.REMOVED)
+                append(self._add_image(inside))
             elif kind == _NO_TITLE:
                 append(_OPEN_BRACKETS + inside + "]]")
             else:
                 # A category or a language link takes the line break before it along.
                 before = pieces[-1]
                 stripped = before.rstrip()
-                if "\n" in before[len(stripped) :]:
+                if "\n" in before[len(stripped) :] and stripped[-1:] != "=":
                     pieces[-1] = stripped
             if files:
                 after = self._close_files(pieces, files, after)
@@ -200,18 +203,23 @@ class Links:
                 caption += "]"
                 parts[index] = parts[index][1:]
             pieces.append(caption)
-            self._add_image("".join(pieces[start:])[3:])
+            trace = self._add_image("".join(pieces[start:])[3:])
             del pieces[start:]
-            pieces.append(marks.REMOVED)
+            pieces.append(trace)
         return parts[-1]
 
-    def _add_image(self, inside: str) -> None:
+    def _add_image(self, inside: str) -> str:
+        """Keep the image, and return what stands in its place: nothing, but words on both sides stay apart where it
+        stands beside the text.
+        """
         name, *options = inside.split("|")
         # The word for files is canonical from here on.
         parts = ["File:" + name.partition(":")[2], *options]
         image = parse_file_link(parts, self.site)
         if image.file and not is_interface_icon(image.file, options):
             self.images.append(image)
+        beside = image.place == "thumbnail" or any(option.strip().lower() in _SIDES for option in options)
+        return f"{marks.REMOVED} " if beside else marks.REMOVED
 
     def _resolve(self, written: str) -> _Target | None:
         """Return what a link's target means, or None where it is no title."""
@@ -272,6 +280,11 @@ def _without_emphasis(surface: str) -> str:
     return surface.replace("''", _APART)
 
 
+def _with_spaces(text: str, written: str) -> str:
+    """Return what a link without a text of its own shows: its target with a space behind it."""
+    return f"{text} " if written[-1:] == " " else text
+
+
 def _marked(surface: str, opening: str) -> str:
     """Return the marks of an anchor; without `opening`, of a link that leads nowhere, its text."""
     surface = marks.join_lines(surface)
@@ -315,7 +328,7 @@ def _read_target(written: str, site: Site) -> _Target | None:
     if colon:
         number = site.namespace_number(prefix)
         if number is not None:
-            if not rest.strip():
+            if not rest.partition("#")[0].strip():
                 return None
             if number == FILES and not plain:
                 return (_FILE, "", text)
@@ -359,10 +372,13 @@ def _pipe_trick(text: str) -> str:
 
 # What an address consists of, apart from apostrophes.
 _URL = r"[^\[\]<>\"\s\x00-\x08\x0b-\x1f\x7f\ufffd']"
+# The host of an address where it is a number of IPv6.
+_NUMBERED_HOST = r"(?:\[[0-9A-Fa-f:.]+\])"
 # A link in single brackets: the address, up to two apostrophes, then its text, in which no such link begins.
 _BRACKETED = re.compile(
-    r"\[(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh|sftp|redis)://|//"
-    rf"|(?:news|mailto|bitcoin|magnet|urn|geo|sips?|sms|tel|xmpp):){_URL}+(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
+    r"\[(?:(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh|sftp|redis)://|//)"
+    rf"(?:{_NUMBERED_HOST}|(?={_URL}))"
+    rf"|(?:news|mailto|bitcoin|magnet|urn|geo|sips?|sms|tel|xmpp):(?={_URL})){_URL}*(?:'(?!'){_URL}*)*(?!{_URL}|'(?!'))"
     r"([^\[\]\n\ufffd]*(?:\[(?![a-z]+:|//)[^\[\]\n\ufffd]*)*)\]",
     re.IGNORECASE,
 )

@@ -13,7 +13,7 @@ from pipelines.wikitext.data import read_pairs, read_table
 
 __all__ = ["ENGLISH_WIKIPEDIA", "Site"]
 
-MEDIA, ARTICLES, FILES, TEMPLATES, CATEGORIES = -2, 0, 6, 10, 14
+MEDIA, ARTICLES, PROJECT, FILES, TEMPLATES, CATEGORIES = -2, 0, 4, 6, 10, 14
 """Numbers of the namespaces that wikitext treats in a way of their own; they are the same on every wiki."""
 
 # Subject namespaces without sub-pages, as Wikipedias configure them.
@@ -81,6 +81,14 @@ class Site:
         The canonical English names and ``Image`` hold on every wiki.
         """
         return self._namespace_numbers.get(" ".join(name.replace("_", " ").split()).lower())
+
+    def namespace_name(self, number: int) -> str | None:
+        """Return the name of the namespace `number`, the wiki's own or the canonical one; None where there is none."""
+        if number in (PROJECT, PROJECT + 1) and self.language == "en":
+            return "Wikipedia" if number == PROJECT else "Wikipedia talk"
+        names = [name for name, of in self.namespaces.items() if of == number]
+        names += [name for name, of in self._namespace_numbers.items() if of == number]
+        return upper_first(names[0]) if names else None
 
     def is_interlanguage(self, prefix: str) -> bool:
         """Return whether ``[[prefix:Page]]`` names the page of another language, shown beside the text."""

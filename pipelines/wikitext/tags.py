@@ -66,6 +66,7 @@ _SIGNS = "-−–&{"
 _EXPONENT = re.compile(r"((?:''[A-Za-z]''|\d+)(?:\s?(?:[-+−–/]|&minus;)\s?(?:''[A-Za-z]''|\d+)){1,3})</sup>")
 # Behind these a number is raised or set low by a sign.
 # Tags within others, and those of headings.
+_OF_INCLUSION = frozenset(("noinclude", "onlyinclude", "includeonly"))
 _MAY_NEED_MENDING = frozenset(("noinclude", "onlyinclude", *(f"h{level}" for level in range(1, 7))))
 _BEFORE_SCRIPT = {"sup": "0123456789)", "sub": "0123456789"}
 # A number, or a single letter in italics, that is all of a superscript or subscript. One with a plus is no power but
@@ -93,7 +94,10 @@ _INLINE_CODE = re.compile(r"\binline\b|\benclose\s*=\s*[\"']?none")
 # A line across a poem.
 _RULE = re.compile("^-{4,}", re.MULTILINE)
 # A comment inside a tag, and tags there that only tell where text is included.
-_IN_TAG = re.compile(r"(<[A-Za-z][^<>\n]*)<(?:!--.{0,500}?--|/?(?:noinclude|onlyinclude))>", re.DOTALL)
+_IN_TAG = re.compile(
+    r"(<[A-Za-z][^<>\n]*)<(?:!--.{0,500}?--|/?(?:noinclude|onlyinclude)|includeonly>[^<]{0,500}</includeonly)>",
+    re.DOTALL,
+)
 _MOST_IN_TAG, _LONGEST_TAG = 5, 300
 # An HTML heading that goes over several lines.
 _LONG_HEADING = re.compile(
@@ -147,6 +151,19 @@ def strip_tags(text: str, collect: Collector, language: str = "en") -> str:
     if "<" not in text:
         return text
     return _Stripper(_SIGN_IN_QUOTES.sub(_without_angles, text), collect, language).run()
+
+
+# A link with its trail.
+_TRAIL = re.compile(r"\]\][^\W\d_]+\Z")
+# What begins a list, a heading, a line across or a table where it begins a line.
+_LINE_STARTS = "*#:;=-"
+# What stands before most tags and joins nothing behind them.
+_ENDS_RUN = " ,.;(–—-"
+
+
+def _last_character(pieces: list[str]) -> str:
+    """Return the last character of the text in `pieces`, of which at most a few are empty."""
+    return next((piece[-1] for piece in reversed(pieces[-5:]) if piece), "")
 
 
 def _script(text: str, start: int, name: str, before: str) -> tuple[str, int]:
@@ -215,8 +232,14 @@ class _Stripper:
                         pieces.append(text[done:start])
                         done = end
                         continue
+                    if name == "includeonly" and not self.mended and _stands_in_tag(text, start, done):
+                        return self.mend(pieces, done)
                     body_end, end = self.body(name, attributes, end)
                     if end < 0:
+                        if name == "pre":
+                            # Without an end it is an element of HTML, whose text is read.
+                            pieces += (text[done:start], marks.BREAK)
+                            done = tag.end()
                         continue
                     replacement = self.extension(name, attributes, text[tag.end() : body_end])
                 elif slash:
@@ -243,7 +266,7 @@ class _Stripper:
                         before = text[start - 1]
                         if before == ">" and done == start:
                             # A superscript that stands at a subscript, or the other way round.
-                            before = next((piece[-1] for piece in reversed(pieces[-3:]) if piece), ">")
+                            before = _last_character(pieces) or ">"
                         replacement, end = _script(text, end, name, before)
                     elif self.terms and name not in _VOID and stands_in_term(text, start):
                         replacement += marks.ELEMENT
@@ -254,9 +277,31 @@ class _Stripper:
             pieces.append(text[done:start])
             if replacement:
                 pieces.append(replacement)
+            elif (
+                name
+                and text[start - 1] not in _ENDS_RUN
+                and name not in _OF_INCLUSION
+                and self.would_join(pieces, start, end)
+            ):
+                pieces.append(marks.JOINER)
             done = end
         pieces.append(text[done:])
         return "".join(pieces)
+
+    def would_join(self, pieces: list[str], start: int, end: int) -> bool:
+        """Return whether what stands on both sides of the tag from `start` to `end` would mean something else side by
+        side: apostrophes and brackets a longer run, a name a link, letters behind a link its trail, bullets a list.
+        """
+        before, behind = _last_character(pieces), self.text[end : end + 1]
+        if before == "\n" or not before:
+            return behind != "" and behind in _LINE_STARTS
+        if before == "[":
+            return True
+        if behind == "{" or behind.isalpha():
+            return before == "]" or (
+                before.isalpha() and _TRAIL.search(self.text, max(0, start - 20), start) is not None
+            )
+        return before == behind and before in "']"
 
     def needs_mending(self, name: str, start: int, done: int) -> bool:
         """Return whether the tag at `start` stands within another, or begins a heading over several lines."""
@@ -290,7 +335,7 @@ class _Stripper:
 
     def body(self, name: str, attributes: str, start: int) -> tuple[int, int]:
         """Return where the body of an extension tag ends and where its closing tag does; -1, -1 where neither."""
-        if attributes.rstrip().endswith("/"):
+        if attributes.endswith("/"):
             return start, start
         if name not in self.never_closed:
             closing = _CLOSING_TAGS[name].search(self.text, start)

@@ -13,10 +13,10 @@ from pipelines.wikitext import marks
 
 __all__ = ["has_terms", "split_terms", "stands_in_term"]
 
-_FIRST_TERM = re.compile(r"\n[*#:]*;")
-_BULLETS = re.compile("[*#:;]*;")
+_FIRST_TERM = re.compile(r"\n[*#:;]*;(?![*#:;])")
+_BULLETS = re.compile("[*#:;]*;(?![*#:;])")
 _LONGEST_TERM = 300
-_TERM = re.compile(r"^([*#:;]*;)([^\n]*)", re.MULTILINE)
+_TERM = re.compile(r"^([*#:;]*;)(?![*#:;])([^\n]*)", re.MULTILINE)
 _ADDRESS_END = r"[^\s\[\]<>\"{}]*[^\s\[\]<>\"{},;.:!?\\]"
 _TOKEN = re.compile(
     rf"\{{\{{+|\}}\}}+|\[\[|\[(?=[A-Za-z]+:|//)|''+|[{marks.ELEMENT}{marks.ELEMENT_END}]"

@@ -23,7 +23,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -195,7 +195,9 @@ class ObjectStorage:
             return self._keys.setdefault(key, threading.Lock())
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request after another of a connection."""
+
     protocol_version = "HTTP/1.1"
     storage: ObjectStorage
 
@@ -240,18 +242,24 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(method, key, self.headers.get("Range") or "", conditional, length)
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        return self._ask(self.command, self.path, dict(self.headers.items()), body)
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Return the server's own answer."""
         server = urlsplit(self.storage.server)
         connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=120)
         try:
-            passed = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_PASSED}
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in passed.items():
-                connection.putheader(name, value)
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in headers.items():
+                if name.lower() not in _NOT_PASSED:
+                    connection.putheader(name, value)
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
             kept = [pair for pair in answer.getheaders() if pair[0].lower() not in _NOT_PASSED]
-            if self.command == "HEAD":
+            if method == "HEAD":
                 kept.append(("Content-Length", answer.getheader("Content-Length") or "0"))
             return answer.status, kept, answer.read()
         finally:
@@ -286,11 +294,13 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def object_storage() -> Iterator[ObjectStorage]:
+def object_storage(
+    kind: type[ObjectStorage] = ObjectStorage, handler: type[Handler] = Handler
+) -> Iterator[ObjectStorage]:
     """Run server and proxy on free ports of this machine until the block ends; the bucket is there."""
     with _moto() as address:
-        storage = ObjectStorage(address)
-        server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"storage": storage}))
+        storage = kind(address)
+        server = _Server(("127.0.0.1", 0), type("OfStorage", (handler,), {"storage": storage}))
         storage.url = f"http://127.0.0.1:{server.server_port}"
         storage.new_bucket()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -139,7 +139,7 @@ def _letter(letter: str, date: datetime.date, language: str) -> str:
         }.get(letter, _IN_UTC.get(letter, ""))
     month = language_format(language).months[date.month - 1]
     values = {
-        "Y": f"{date.year}",
+        "Y": f"{date.year:04}",
         "y": f"{date.year % 100:02}",
         "n": f"{date.month}",
         "m": f"{date.month:02}",

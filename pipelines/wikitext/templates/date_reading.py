@@ -4,6 +4,7 @@ https://www.php.net/manual/en/datetime.formats.php).
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import re
 import zoneinfo
@@ -13,7 +14,11 @@ from pipelines.wikitext.templates.date_formats import month_number
 __all__ = ["read_moment"]
 
 _LONGEST = 80
-_MONTH = r"(?P<month>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*)\.?"
+_MONTH_NAMES = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    "|nov(?:ember)?|dec(?:ember)?"
+)
+_MONTH = rf"(?P<month>(?:{_MONTH_NAMES}))(?![a-z])\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
 # A date within the text, the most telling form first.
@@ -56,8 +61,12 @@ _STEP = re.compile(
     rf"(?P<sign>[+-]*)\s*(?P<count>\d{{1,4}})\s*(?P<unit>{_UNITS})s?\b(?P<ago>\s+ago\b)?", re.IGNORECASE
 )
 _NAMED_STEP = re.compile(rf"\b(?P<which>next|last|previous|this)\s+(?P<unit>{_UNITS})\b", re.IGNORECASE)
-_DAYS = {"now": 0, "today": 0, "midnight": 0, "tomorrow": 1, "yesterday": -1}
-_DAY_WORD = re.compile(r"\b(?:now|today|midnight|tomorrow|yesterday)\b", re.IGNORECASE)
+_DAYS = {"now": 0, "today": 0, "midnight": 0, "noon": 0, "tomorrow": 1, "yesterday": -1}
+_DAY_WORD = re.compile(r"\b(?:now|today|midnight|noon|tomorrow|yesterday)\b", re.IGNORECASE)
+_END_OF_MONTH = re.compile(r"\b(?P<which>first|last) day of\b", re.IGNORECASE)
+_NEXT_WEEKDAY = re.compile(r"(?P<next>next\s+)?(?P<day>mon|tue|wed|thu|fri|sat|sun)[a-z]*\Z", re.IGNORECASE)
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_TIMESTAMP = re.compile(r"\d{14}")
 _WEEKDAY = re.compile(r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b,?", re.IGNORECASE)
 
 
@@ -72,12 +81,21 @@ def read_moment(text: str, today: datetime.date | None) -> datetime.datetime | N
     if text[0] == "@" and text[1:].lstrip("-").isdecimal() and len(text) < 12:
         return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(text[1:]))
     try:
+        if _TIMESTAMP.fullmatch(text):
+            return datetime.datetime.strptime(text, "%Y%m%d%H%M%S")
         return _read(text, today)
     except (ValueError, OverflowError):
         return None
 
 
 def _read(text: str, today: datetime.date | None) -> datetime.datetime | None:
+    if today is not None and (weekday := _NEXT_WEEKDAY.fullmatch(text)):
+        ahead = (_WEEKDAYS.index(weekday["day"].lower()) - today.weekday()) % 7
+        days = 7 if weekday["next"] and not ahead else ahead
+        return datetime.datetime.combine(today, datetime.time()) + datetime.timedelta(days=days)
+    edge = _END_OF_MONTH.search(text)
+    if edge:
+        text = _without(text, edge)
     steps, text = _take_steps(text)
     place, text = _take_place(text)
     offset, text = _take_zone(text)
@@ -90,6 +108,8 @@ def _read(text: str, today: datetime.date | None) -> datetime.datetime | None:
         day = today
     if word := _DAY_WORD.search(text):
         day += datetime.timedelta(days=_DAYS[word[0].lower()])
+        if word[0].lower() == "noon":
+            moment = datetime.time(12)
         text = _without(text, word)
     text = _WEEKDAY.sub("", text)
     if text.strip(" ,T"):
@@ -97,6 +117,9 @@ def _read(text: str, today: datetime.date | None) -> datetime.datetime | None:
     read = datetime.datetime.combine(day, moment or datetime.time())
     for count, unit in steps:
         read = _stepped(read, count, unit)
+    if edge:
+        last = calendar.monthrange(read.year, read.month)[1]
+        read = read.replace(day=1 if edge["which"].lower() == "first" else last)
     if place is not None:
         return read.replace(tzinfo=place).astimezone(datetime.timezone.utc).replace(tzinfo=None)
     return read - datetime.timedelta(minutes=offset)
@@ -163,11 +186,17 @@ def _take_date(text: str, today: datetime.date | None) -> tuple[datetime.date | 
         parts = match.groupdict()
         month = month_number(parts["month"]) if parts.get("month") else int(parts.get("number") or 0)
         year = int(parts["year"]) if parts.get("year") else today.year if today else 0
-        if not month and today is not None and form.pattern.count("?P<") == 1:
-            # A year alone is that year's day of today.
-            return datetime.date(year, today.month, min(today.day, 28)), _without(text, match)
-        return datetime.date(year, month or 1, int(parts.get("day") or 1)), _without(text, match)
+        if today is not None and form.pattern.count("?P<") == 1:
+            # A year alone is that year's day of today, a month alone its day of today's number.
+            return _date(year, month or today.month, today.day), _without(text, match)
+        return _date(year, month or 1, int(parts.get("day") or 1)), _without(text, match)
     return None, text
+
+
+def _date(year: int, month: int, day: int) -> datetime.date:
+    """Return a date; a day up to the 31st that the month has not is one of the next."""
+    first = datetime.date(year, month, 1)
+    return first + datetime.timedelta(days=day - 1) if 1 <= day <= 31 else datetime.date(year, month, day)
 
 
 def _stepped(moment: datetime.datetime, count: int, unit: str) -> datetime.datetime:

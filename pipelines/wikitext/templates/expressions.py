@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 __all__ = ["evaluate", "write_result"]
 
@@ -17,8 +18,35 @@ _Binary = Callable[[float, float], float]
 
 
 def _round(value: float, digits: float) -> float:
-    scale = math.pow(10, int(digits))
-    return math.floor(abs(value) * scale + 0.5) / scale * (1 if value >= 0 else -1)
+    """Return `value` rounded to so many decimals, halves away from zero, as PHP does: on 15 digits of it."""
+    if not math.isfinite(value) or digits > _MOST_DIGITS:
+        return value
+    if digits < -_MOST_DIGITS:
+        return 0.0
+    step = Decimal(1).scaleb(-int(digits))
+    return float(Decimal(f"{value:.15g}").quantize(step, ROUND_HALF_UP, _CONTEXT))
+
+
+_MOST_DIGITS = 310
+"""Digits of a number before and behind its point at most."""
+_CONTEXT = Context(prec=3 * _MOST_DIGITS)
+
+
+def _power(base: float, exponent: float) -> float:
+    """Return a power as PHP has it: infinite where it is too large, or zero by a negative; NAN where none is real."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
+    except ValueError:
+        return math.inf if base == 0 else math.nan
+
+
+def _exponential(value: float) -> float:
+    return _power(math.e, value) if value > _LARGEST_EXPONENT else math.exp(value)
+
+
+_LARGEST_EXPONENT = 709
 
 
 def _modulo(left: float, right: float) -> float:
@@ -44,8 +72,8 @@ _BINARY: dict[str, tuple[int, _Binary]] = {
     "div": (6, operator.truediv),
     "mod": (6, _modulo),
     "fmod": (6, math.fmod),
-    "^": (7, lambda a, b: float(math.pow(a, b))),
-    "e": (9, lambda a, b: float(a * math.pow(10, b))),
+    "^": (7, _power),
+    "e": (9, lambda a, b: a * _power(10, b)),
 }
 _UNARY: dict[str, Callable[[float], float]] = {
     "-": operator.neg,
@@ -56,7 +84,7 @@ _UNARY: dict[str, Callable[[float], float]] = {
     "floor": lambda a: float(math.floor(a)),
     "trunc": lambda a: float(math.trunc(a)),
     "sqrt": math.sqrt,
-    "exp": math.exp,
+    "exp": _exponential,
     "ln": math.log,
     "sin": math.sin,
     "cos": math.cos,
@@ -74,7 +102,7 @@ class _MalformedError(ValueError):
 
 
 def evaluate(expression: str) -> float | None:
-    """Return the value of `expression`, or None where it has none (malformed, division by zero, overflow).
+    """Return the value of `expression`, or None where it has none (malformed, division by zero). It may be infinite.
 
     Time grows linearly with the expression, whatever stands in it.
     """
@@ -84,7 +112,7 @@ def evaluate(expression: str) -> float | None:
         value = _evaluate(_tokens(expression))
     except (_MalformedError, ArithmeticError, ValueError):
         return None
-    return value if math.isfinite(value) else None
+    return value
 
 
 def _tokens(expression: str) -> list[str]:
@@ -151,7 +179,8 @@ def _evaluate(tokens: list[str]) -> float:
 
 
 def write_result(value: float) -> str:
-    """Return `value` as ``#expr`` shows it: up to 14 significant digits, whole numbers without a point."""
-    if value == int(value) and abs(value) < 1e15:
-        return str(int(value))
-    return f"{value:.14g}".replace("e+", "E+").replace("e-", "E-")
+    """Return `value` as PHP writes it: 14 digits, ``1.0E+20`` where it is longer, ``INF``, ``NAN``."""
+    digits, exponent, power = f"{value:.14g}".partition("e")
+    if not exponent:
+        return digits.upper()
+    return f"{digits if '.' in digits else digits + '.0'}E{int(power):+}"

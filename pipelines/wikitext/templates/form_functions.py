@@ -340,10 +340,11 @@ def nihongo(call: TemplateCall) -> str | None:
 
 
 def converted(call: TemplateCall) -> str | None:
-    """A measurement in two units by their symbols, its numbers as the language writes them."""
+    """A measurement in two units, its numbers as the language writes them; by symbols, unless the wiki spells units."""
+    spelt = not call.get("abbr") and call.name != "cvt"
     call.arguments["abbr"] = "on"
     shown = _as_in_english("convert")(call)
-    return None if shown is None else write_converted(shown, call.site.language)
+    return None if shown is None else write_converted(shown, call.site.language, spelt=spelt)
 
 
 def biography(call: TemplateCall) -> str | None:

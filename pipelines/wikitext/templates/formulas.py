@@ -32,8 +32,10 @@ _ACCENTS = {
 _COMBINING = frozenset(_ACCENTS.values())
 _FRACTIONS = frozenset(("frac", "tfrac", "dfrac", "cfrac", "sfrac"))
 _BINOMIALS = frozenset(("binom", "tbinom", "dbinom", "choose"))
+# Commands that set their first argument over or under their second, by the mark of scripts that tells where.
+_SETS = {"overset": "^", "stackrel": "^", "underset": "_"}
 # Commands whose argument says nothing.
-_WITHOUT_ARGUMENT = frozenset(("color", "label", "tag", "phantom", "hphantom", "vphantom"))
+_WITHOUT_ARGUMENT = frozenset(("color", "pagecolor", "label", "tag", "phantom", "hphantom", "vphantom"))
 # Environments that are brackets around what they hold.
 _ENVIRONMENTS = {
     "pmatrix": ("(", ")"),
@@ -44,9 +46,12 @@ _ENVIRONMENTS = {
     "cases": ("{ ", ""),
 }
 # What takes an argument, by what is done with it.
-_ROLES = frozenset(("drop", "keep", "numerator", "/", "binom", "sqrt", "^", "_", "begin", "end"))
+_ROLES = frozenset(("drop", "keep", "numerator", "/", "binom", "sqrt", "^", "_", "begin", "end", *_SETS))
+# Begins the role of what gets a script, which follows.
+_SCRIPTED = "scripted "
 # Begins the role of a root that has an index, which follows.
 _ROOT = "root "
+_HOLDING = (_ROOT, _SCRIPTED)
 _ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 _SUPERSCRIPTS = str.maketrans("0123456789nki", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿᵏⁱ")
 # Signs that are raised as they are.
@@ -148,8 +153,12 @@ class _Reader:
             self.pending.append(name)
         elif name in _WITHOUT_ARGUMENT:
             self.pending.append("drop")
-        elif name in ("overset", "underset", "stackrel"):
+        elif name in _SETS:
+            self.pending.append(name)
+        elif name == "cancelto":
             self.pending.extend(("keep", "drop"))
+        elif name == "definecolor":
+            self.pending.extend(("drop", "drop", "drop"))
         elif name in _ACCENTS:
             self.pending.append(_ACCENTS[name])
         elif name in ("pmod", "bmod"):
@@ -185,8 +194,10 @@ class _Reader:
         """Add `argument` to the open group, in the way that the innermost waiting command wants it."""
         pieces, pending = self.groups[-1]
         if not pending or not argument.strip():
-            if pending and argument == "" and (pending[-1] in _ROLES or pending[-1].startswith(_ROOT)):
-                pending.pop()
+            if pending and argument == "" and (pending[-1] in _ROLES or pending[-1].startswith(_HOLDING)):
+                role = pending.pop()
+                if role in _SETS:
+                    pending.append("keep")
                 return
             pieces.append(argument)
             return
@@ -210,6 +221,11 @@ class _Reader:
         elif role == "sqrt" or role.startswith(_ROOT):
             term = argument if argument.isalnum() and _ONE_TERM.match(argument) else f"({argument})"
             pieces.append(_root(term, role.removeprefix(_ROOT) if role != "sqrt" else ""))
+        elif role in _SETS:
+            pending.append(_SCRIPTED + _SETS[role] + argument.strip())
+        elif role.startswith(_SCRIPTED):
+            script = role.removeprefix(_SCRIPTED)
+            pieces.append(f"{argument}{script[0]}{_group(_limit(script[1:]))}")
         elif role == "^":
             raised = _RAISED.get(argument.strip())
             pieces.append(raised if raised else f"^{_group(_limit(argument))}")

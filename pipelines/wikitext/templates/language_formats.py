@@ -136,6 +136,27 @@ def languages_by_name(wiki: str) -> dict[str, str]:
 _ENGLISH_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{4,}")
 
 
-def write_converted(text: str, language: str) -> str:
-    """Return `text` with its English numbers (``1,234.5``) as `language` writes them."""
-    return _ENGLISH_NUMBER.sub(lambda number: format_number(number[0].replace(",", ""), language), text)
+def write_converted(text: str, language: str, *, spelt: bool) -> str:
+    """Return `text`, measurements by symbols, with its English numbers (``1,234.5``) as `language` writes them.
+
+    Where `spelt` is set, units are called by their names on the wikis that spell them.
+    """
+    text = _ENGLISH_NUMBER.sub(lambda number: format_number(number[0].replace(",", ""), language), text)
+    names, both, symbol = _unit_names(language)
+    if symbol is None or not spelt:
+        return text
+    text = symbol.sub(lambda unit: names[unit[1]], text, count=0 if both else 1)
+    return text.replace(" (", "（").replace(")", "）") if both else text
+
+
+@cache
+def _unit_names(language: str) -> tuple[dict[str, str], bool, re.Pattern[str] | None]:
+    """Return the names of units by symbol, whether both of two measurements are spelt, and what finds a symbol."""
+    rows = [row[1:] for row in read_table("unit_names") if row[0] == language]
+    names = {
+        symbol.replace("²", "<sup>2</sup>").replace("³", "<sup>3</sup>"): name for _, symbol, name in rows
+    }
+    if not names:
+        return names, False, None
+    symbols = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return names, rows[0][0] == "all", re.compile(rf"(?<=\d)(?:&nbsp;|\s)({symbols})(?![\w<²³/⋅])")

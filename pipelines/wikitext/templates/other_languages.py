@@ -53,7 +53,11 @@ def template_kind_on(language: str, name: str) -> str | None:
     if (kind := kinds.names.get(lowered)) is not None:
         return kind
     match = kinds.patterns.fullmatch(lowered) if kinds.patterns is not None else None
-    return kinds.kinds[match.lastindex - 1] if match is not None and match.lastindex else None
+    if match is not None and match.lastindex:
+        return kinds.kinds[match.lastindex - 1]
+    # A name of several English words was borrowed with its template; one word may mean anything.
+    borrowed = template_kind(name) if " " in name and name.isascii() else None
+    return borrowed if borrowed is None or find_renderer_on(language, name) is None else None
 
 
 @cache

@@ -6,21 +6,25 @@ https://www.mediawiki.org/wiki/Help:Extension:ParserFunctions.
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from urllib.parse import quote, quote_plus
 
 from pipelines.wikitext.character_references import decode_entities
 from pipelines.wikitext.data import read_pairs
 from pipelines.wikitext.marks import REMOVED
-from pipelines.wikitext.site import Site
+from pipelines.wikitext.site import Site, upper_first
 from pipelines.wikitext.templates.date_formats import format_time
 from pipelines.wikitext.templates.date_reading import read_moment
 from pipelines.wikitext.templates.expressions import evaluate, write_result
 from pipelines.wikitext.templates.language_formats import format_number, language_format, weekday_names
 from pipelines.wikitext.templates.languages import language_name
 from pipelines.wikitext.templates.numerals import parse_number
+from pipelines.wikitext.templates.string_functions import string_function
 from pipelines.wikitext.templates.variables import variable_value
 
 __all__ = ["call_parser_function", "is_parser_function"]
@@ -55,6 +59,9 @@ def call_parser_function(
     function = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower())
     if function is not None:
         return function(_Call(_bare(argument), arguments, site))
+    if name[:1] == "#":
+        strings = [_MARKS.sub("", text).strip() for text in (argument, *arguments)]
+        return string_function(name.lower(), strings)
     return variable_value(name, argument.strip(), title, site)
 
 
@@ -139,19 +146,29 @@ def _expr(call: _Call) -> str:
 def _formatnum(call: _Call) -> str:
     """``{{formatnum:1234567.8}}`` -> ``1,234,567.8``; ``R`` undoes it, ``NOSEP`` leaves it alone."""
     option = call.value(0).upper()
-    if option == "NOSEP":
-        return call.argument
     if option == "R":
         form = language_format(call.site.language)
-        return call.argument.replace(form.thousands, "").replace(" ", "").replace(form.decimal, ".")
-    return format_number(call.argument, call.site.language)
+        text = call.argument.replace(form.thousands, "").replace(" ", "").replace(form.decimal, ".")
+        return text.replace("−", "-")
+    text = call.argument
+    if _WITH_EXPONENT.fullmatch(text):
+        text = f"{Decimal(text):f}"
+    if option != "NOSEP":
+        text = format_number(text, call.site.language)
+    return _MINUS.sub("−", text)
+
+
+_WITH_EXPONENT = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?[eE]\+?\d{1,2}")
+_MINUS = re.compile(r"-(?=\.?\d)")
 
 
 def _pad(call: _Call, *, left: bool) -> str:
     """``{{padleft:7|3}}`` -> ``007``; at most 500 characters."""
     text = call.argument
     length = parse_number(call.value(0))
-    padding = call.arguments[1] if len(call.arguments) > 1 and call.arguments[1] else "0"
+    padding = _MARKS.sub("", call.value(1)) if len(call.arguments) > 1 else "0"
+    if not padding:
+        return text
     missing = min(int(length) if length is not None else 0, 500) - len(text)
     if missing <= 0:
         return text
@@ -173,11 +190,11 @@ def _tag(call: _Call) -> str:
 
 
 def _ns(call: _Call) -> str:
-    """``{{ns:6}}`` -> ``File``."""
-    for namespace, number in call.site.namespaces.items():
-        if str(number) == call.argument:
-            return namespace[:1].upper() + namespace[1:]
-    return _NAMESPACES.get(call.argument.lower(), call.argument)
+    """``{{ns:6}}`` and ``{{ns:Image}}`` -> ``File``."""
+    name = call.argument
+    number = int(name) if name.lstrip("-").isdecimal() else call.site.namespace_number(name)
+    known = call.site.namespace_name(number) if number is not None else None
+    return name if known is None else known
 
 
 def _time(call: _Call) -> str:
@@ -186,7 +203,9 @@ def _time(call: _Call) -> str:
     """
     text = call.value(0)
     moment = read_moment(text, call.site.date) if text else call.site.date
-    return format_time(call.argument, moment, call.value(1) or call.site.language) if moment else ""
+    if moment is None:
+        return _ERROR if text and call.site.date else ""
+    return format_time(call.argument, moment, call.value(1) or call.site.language)
 
 
 def _timef(call: _Call) -> str:
@@ -217,17 +236,37 @@ def _timef(call: _Call) -> str:
 _FORMS = {"mdy": "F j, Y", "dmy": "j F Y", "ymd": "Y F j", "iso 8601": "Y-m-d"}
 
 
+_DAY_AND_MONTH = re.compile(r"(?:([^\W\d_]+) (\d{1,2})|(\d{1,2}) ([^\W\d_]+))")
+
+
 def _dateformat(call: _Call) -> str:
     """``{{#dateformat: 2001-02-03 | mdy }}`` -> ``February 3, 2001``; without a form as it is written."""
     form = _FORMS.get(call.value(0).lower())
-    date = read_moment(call.argument, None) if form else None
-    return format_time(form, date, call.site.language) if form and date else call.argument
+    if form is None:
+        return call.argument
+    language = call.site.language
+    if day := _DAY_AND_MONTH.fullmatch(call.argument):
+        words = language_format(language).date_months
+        number = next((n for n, word in enumerate(words, 1) if word.lower() == (day[1] or day[4]).lower()), 0)
+        if not number:
+            return call.argument
+        date = datetime.datetime(2000, number, 1)
+        month = format_time("F", date, language)
+        return f"{day[2] or day[3]} {month}" if form.startswith("j") else f"{month} {day[2] or day[3]}"
+    moment = read_moment(call.argument, None)
+    return format_time(form, moment, language) if moment else call.argument
 
 
 def _titleparts(call: _Call) -> str:
     """``{{#titleparts: a/b/c | 1 | 2 }}`` -> ``b``."""
+    title = call.argument.replace("_", " ")
+    prefix, colon, page = title.partition(":")
+    if colon and call.site.namespace_number(prefix) is not None:
+        title = f"{upper_first(prefix.strip())}:{_written_title(page.strip(), call.site)}"
+    else:
+        title = _written_title(title, call.site)
     # What follows the 24th slash stays whole.
-    parts = call.argument.split("/", 24)
+    parts = title.split("/", 24)
     count, first = parse_number(call.value(0)), parse_number(call.value(1))
     start = int(first) if first else 1
     start = start - 1 if start > 0 else start
@@ -237,23 +276,40 @@ def _titleparts(call: _Call) -> str:
     return "/".join(kept)
 
 
+def _written_title(title: str, site: Site) -> str:
+    return upper_first(title) if site.first_letter_upper else title
+
+
 def _lc_first(call: _Call) -> str:
     return call.argument[:1].lower() + call.argument[1:]
 
 
 def _uc_first(call: _Call) -> str:
-    return call.argument[:1].upper() + call.argument[1:]
+    first = call.argument[:1]
+    dotted = first == "i" and call.site.language in _DOTTED
+    return ("İ" if dotted else first.upper()) + call.argument[1:]
+
+
+_DOTTED = frozenset(("az", "kaa", "tr"))
+"""Languages in which the letter i keeps its dot."""
+# What stands inside an argument for something that was read already.
+_MARKS = re.compile("[\x00-\x08\x0b-\x1f]")
 
 
 def _anchor_encode(call: _Call) -> str:
-    return "_".join(call.argument.split())
+    text = _LINK.sub(lambda link: link[1].rpartition("|")[2], call.argument)
+    return "_".join(text.replace("_", " ").split())
+
+
+_LINK = re.compile(r"\[\[([^\[\]]*)\]\]")
 
 
 def _url_encode(call: _Call) -> str:
     style = call.value(0).upper()
+    text = _MARKS.sub("", call.argument)
     if style == "WIKI":
-        return quote(call.argument.replace(" ", "_"), safe="/:()!,;@$*'")
-    return quote(call.argument) if style == "PATH" else quote_plus(call.argument)
+        return quote(text.replace(" ", "_"), safe="/:()!,;@$*'")
+    return quote(text) if style == "PATH" else quote_plus(text)
 
 
 @cache
@@ -338,22 +394,4 @@ _FUNCTIONS: dict[str, _Function] = {
     "protectionlevel": _nothing,
     "subst": _nothing,
     "safesubst": _nothing,
-}
-
-_NAMESPACES = {
-    "0": "",
-    "1": "Talk",
-    "2": "User",
-    "3": "User talk",
-    "4": "Wikipedia",
-    "5": "Wikipedia talk",
-    "6": "File",
-    "7": "File talk",
-    "8": "MediaWiki",
-    "10": "Template",
-    "12": "Help",
-    "14": "Category",
-    "100": "Portal",
-    "image": "File",
-    "project": "Wikipedia",
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 from urllib.parse import quote
 
-from pipelines.wikitext.site import Site
+from pipelines.wikitext.site import ARTICLES, Site
 from pipelines.wikitext.templates.date_formats import format_time
 
 __all__ = ["variable_value"]
@@ -17,8 +18,14 @@ def variable_value(name: str, argument: str, title: str, site: Site) -> str | No
     if variable in _TITLE_PARTS:
         return _title_part(variable, argument or title, site)
     if variable in _DATE_FORMATS:
-        return format_time(_DATE_FORMATS[variable], site.date, site.language) if site.date else ""
+        value = format_time(_DATE_FORMATS[variable], site.date, site.language) if site.date else ""
+        return value.lstrip("0") if variable.endswith("WEEK") else value
+    if variable in _LANGUAGES:
+        return site.language
     return _CONSTANTS.get(variable)
+
+
+_LANGUAGES = frozenset(("CONTENTLANGUAGE", "CONTENTLANG", "PAGELANGUAGE"))
 
 
 _CONSTANTS = {
@@ -28,7 +35,6 @@ _CONSTANTS = {
     "(": "{",
     ")": "}",
     "SITENAME": "Wikipedia",
-    "NAMESPACENUMBER": "0",
     "DIRECTIONMARK": "",
     "DIRMARK": "",
     "REVISIONID": "",
@@ -42,10 +48,7 @@ _CONSTANTS = {
     "SCRIPTPATH": "",
     "STYLEPATH": "",
     "CURRENTVERSION": "",
-    "CONTENTLANGUAGE": "",
-    "CONTENTLANG": "",
     "PAGEID": "",
-    "PAGELANGUAGE": "",
 }
 
 _DATE_FORMATS = {
@@ -78,6 +81,7 @@ _DATE_FORMATS |= {
 _TITLE_PARTS = frozenset(
     name + ending
     for name in (
+        "NAMESPACENUMBER",
         "PAGENAME",
         "FULLPAGENAME",
         "BASEPAGENAME",
@@ -100,9 +104,13 @@ def _title_part(variable: str, title: str, site: Site) -> str:
     name = variable[:-1] if variable.endswith("NAMEE") or variable.endswith("SPACEE") else variable
     title = html.unescape(title.replace("_", " "))
     namespace, colon, page = title.partition(":")
-    if not colon or namespace.strip().lower() not in site.namespaces:
-        namespace, page = "", title
+    number = site.namespace_number(namespace) if colon else ARTICLES
+    if number is None or not colon:
+        namespace, page, number = "", title, ARTICLES
     page = page.strip()
+    # Talk pages have the odd numbers.
+    subject = site.namespace_name(number - number % 2) or ""
+    talk = site.namespace_name(number | 1) or ""
     parts = {
         "PAGENAME": page,
         "FULLPAGENAME": title,
@@ -110,12 +118,21 @@ def _title_part(variable: str, title: str, site: Site) -> str:
         "SUBPAGENAME": page.rpartition("/")[2],
         "ROOTPAGENAME": page.partition("/")[0],
         "NAMESPACE": namespace,
-        "SUBJECTSPACE": namespace,
-        "ARTICLESPACE": namespace,
-        "TALKSPACE": f"{namespace} talk".strip().capitalize(),
-        "ARTICLEPAGENAME": title,
-        "SUBJECTPAGENAME": title,
-        "TALKPAGENAME": f"{namespace} talk".strip().capitalize() + ":" + page,
+        "NAMESPACENUMBER": str(number),
+        "SUBJECTSPACE": subject,
+        "ARTICLESPACE": subject,
+        "TALKSPACE": talk,
+        "ARTICLEPAGENAME": f"{subject}:{page}" if subject else page,
+        "SUBJECTPAGENAME": f"{subject}:{page}" if subject else page,
+        "TALKPAGENAME": f"{talk}:{page}",
     }
     text = parts[name]
-    return quote(text.replace(" ", "_"), safe="/:()!,;@$*'") if name != variable else text
+    return _as_text(quote(text.replace(" ", "_"), safe="/:()!,;@$*'") if name != variable else text)
+
+
+# Signs at which a title would be read as wikitext where it stands in a text: `wfEscapeWikiText` hides them.
+_READ_AS_WIKITEXT = re.compile(r"\A[*#:;]|\A'|'\Z|''+|&(?=#?[A-Za-z0-9]+;)")
+
+
+def _as_text(title: str) -> str:
+    return _READ_AS_WIKITEXT.sub(lambda signs: "".join(f"&#{ord(sign)};" for sign in signs[0]), title)

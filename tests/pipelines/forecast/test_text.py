@@ -4,13 +4,16 @@ import json
 import re
 import time
 
+import msgspec
 import pytest
+from rich.console import Console
 
 from pipelines.build_text_kc import main
 from pipelines.dump.parts import find_parts
 from pipelines.forecast.estimate import Estimate
+from pipelines.forecast.report import show_text_forecast
 from pipelines.forecast.sample import read_head, take_slices
-from pipelines.forecast.text import with_workers
+from pipelines.forecast.text import TextForecast, index_processes, with_workers
 from pipelines.text_index import embedded_build
 from tests.corpus_builder import build
 from tests.dump_writer import DumpPage, write_dump
@@ -92,7 +95,9 @@ def test_what_is_foretold_is_what_a_build_gives(folder, truth, tmp_path, capsys)
         assert estimate["low"] <= rows <= estimate["high"]
     size = sum(part.bytes for parts in truth.tables.values() for part in parts)
     assert found["disk_bytes"]["snapshot"]["value"] == pytest.approx(size, rel=0.3)
-    assert found["disk_bytes"]["index"]["value"] > 0
+    index = found["disk_bytes"]["index"]["value"]
+    assert 0 < index < found["disk_bytes"]["index work"]["value"]
+    assert found["driver_disk_bytes"]["value"] == 0
     steps = {name: estimate["value"] for name, estimate in found["steps"].items()}
     assert set(steps) == {"decompress", "extract", "redirects", "resolve", "start", "index"}
     assert all(seconds >= 0 for seconds in steps.values())
@@ -111,12 +116,35 @@ def test_units_that_do_not_share_out_evenly_leave_workers_idle():
     assert with_workers(work, 32, 1000).value == 1.0
 
 
+def test_few_sentences_are_indexed_by_one_process_and_many_by_all_workers():
+    assert index_processes(200_000, 16) == 1
+    assert index_processes(600_000, 16) == 3
+    assert index_processes(600_000, 2) == 2
+
+
+def test_repeats_are_no_part_of_the_index(tmp_path, capsys):
+    copies = [
+        DumpPage(f"{page.title} in copy {copy}", page.text, copy * 10_000 + n)
+        for copy in range(6)
+        for n, page in enumerate(PAGES[:300], 1)
+    ]
+    dump = write_dump(tmp_path / "testwiki-20260101-pages-articles.xml", copies)
+    found = plan(capsys, "--dump", dump, "--output", "s3://bucket/kc", "--sample", "0.1")
+    sentences, indexed = (found["rows"][name]["value"] for name in ("sentences", "indexed"))
+    assert indexed == pytest.approx(sentences / 6, rel=0.3)
+    # What lies in object storage is indexed on this machine's disk.
+    assert found["driver_disk_bytes"] == found["disk_bytes"]["index work"]
+    assert found["driver_disk_bytes"]["value"] > found["disk_bytes"]["index"]["value"] > 0
+    show_text_forecast(Console(), msgspec.convert(found, TextForecast))
+    assert "of it here (KC_STORAGE_CACHE)" in capsys.readouterr().out
+
+
 def test_a_plan_without_an_index_has_none(tmp_path, capsys):
     dumps = [write_dump(tmp_path / f"testwiki-pages-articles{n}.xml", PAGES[n:400:4]) for n in range(4)]
     without = plan(capsys, "--dump", dumps[0].parent, "--text-index", "none")
     assert without["work_units"] == 4
     assert "index" not in without["steps"]
-    assert without["disk_bytes"]["index"]["value"] == 0
+    assert without["disk_bytes"]["index"]["value"] == without["disk_bytes"]["index work"]["value"] == 0
 
 
 def test_what_the_index_costs_a_machine_once_is_not_taken_for_its_rate(folder, monkeypatch, capsys):
@@ -130,7 +158,7 @@ def test_what_the_index_costs_a_machine_once_is_not_taken_for_its_rate(folder, m
         return build_index(kc, **options)
 
     monkeypatch.setattr(embedded_build, "build_embedded_index", compiling_first)
-    found = plan(capsys, "--dump", dump_of(folder, ".bz2"), "--sample", "0.5")
+    found = plan(capsys, "--dump", dump_of(folder, ".bz2"), "--sample", "0.2")
     assert found["steps"]["index"]["value"] < 3
 
 

@@ -231,6 +231,27 @@ class TestOtherLanguages:
             ("ja", "J. K. ローリングとMr. Childrenは有名。「そう。」と言った。",
              ["J. K. ローリングとMr. Childrenは有名。", "「そう。」と言った。"]),
             ("zh", "他是Dr. Strange。他说“你好！”（笑）。", ["他是Dr. Strange。", "他说“你好！”（笑）。"]),
+            # Articles and initials before an abbreviation, numbers behind one, one that begins a sentence.
+            ("de", "Er kaufte die A. Muster & Cie. Motorenwerke. Laut Abschn. III ist das so.",
+             ["Er kaufte die A. Muster & Cie. Motorenwerke.", "Laut Abschn. III ist das so."]),
+            ("fr", "J.-J. Dupont joue pour l'A.S. Nulle-Part. Voir t. II du livre.",
+             ["J.-J. Dupont joue pour l'A.S. Nulle-Part.", "Voir t. II du livre."]),
+            ("es", "El edificio es del s. XII y el cap. IV trata de él. El fin.",
+             ["El edificio es del s. XII y el cap. IV trata de él.", "El fin."]),
+            ("pl", "Kościół stoi przy pl. Nowym. Św. Jan jest patronem.",
+             ["Kościół stoi przy pl. Nowym.", "Św. Jan jest patronem."]),
+            ("ru", "Т. е. Река там шире. Им. Иванова названа улица.",
+             ["Т. е. Река там шире.", "Им. Иванова названа улица."]),
+            # A dash with small letters behind an end.
+            ("pt", "Livros, jornais, etc. — ou nada. Fim.", ["Livros, jornais, etc. — ou nada.", "Fim."]),
+            ("ru", "— Да! — сказал он. — Нет.", ["— Да! — сказал он.", "— Нет."]),
+            ("pl", "- Tak! - rzekł. Wyszedł.", ["- Tak! - rzekł.", "Wyszedł."]),
+            # A number alone numbers what follows.
+            ("fr", "12. Il vint. 13. Il resta en 1900. Fin.", ["12. Il vint.", "13. Il resta en 1900.", "Fin."]),
+            # Names that end in a full stop, and marks that close behind one.
+            ("ja", "花組。の曲は『木の名は。』に似る。『えいっ!』は本。は虫類だ。",
+             ["花組。の曲は『木の名は。』に似る。", "『えいっ!』は本。", "は虫類だ。"]),
+            ("zh", "《树的名字。》是电影。他看了。", ["《树的名字。》是电影。", "他看了。"]),
             ("hi", "पी. वी. नरसिंह राव प्रधानमंत्री थे। वे गए।", ["पी. वी. नरसिंह राव प्रधानमंत्री थे।", "वे गए।"]),
             ("ar", "قال أ.د. أحمد ذلك في ص. 5 هنا. ثم ذهب.", ["قال أ.د. أحمد ذلك في ص. 5 هنا.", "ثم ذهب."]),
         ],

@@ -259,7 +259,7 @@ CASES = [
     ("[[A (x), B|]]", "A", [("A", "A_(x),_B")]),
     ("[[A,B|]]", "A,B", [("A,B", "A,B")]),
     ("{{[[foo]]}}", "{{foo}}", [("foo", "Foo")]),
-    ("<nowiki / >a", "a", []),
+    ("<nowiki / >a", "<nowiki / >a", []),
     ("<includeonly>x</includeonly>=== h ===\ntext", "text", []),
     ("[[//example.org text]]", "[text]", []),
     ("[[Foo#<bar>]]", "Foo#<bar>", [("Foo#<bar>", "Foo")]),

@@ -23,7 +23,10 @@ SHOWN = [
      "la 16e compagnie, le XXXe anniversaire, 1re et 2d"),
     ("fr", "la {{RFC|1122|titre=Requirements}}{{référence insuffisante|date=mai 2020}} et autres{{etc.}}"
      " {{retrait|1=<math>a</math>}}",
-     "la RFC 1122 et autres etc. a"),
+     "la RFC 1122 et autres, etc. a"),
+    ("fr", "{{Langue du titre|en}}Il dit {{citation nécessaire|oui}}{{citation nécessaire}}.", "Il dit « oui »."),
+    ("ru", "Пекин ({{китайский||北京|běijīng}}; {{китайский|東|东}}), {{нихонго-но-намаэ|Имя|名|на}}",
+     "Пекин (кит. упр. 北京, пиньинь: běijīng; кит. трад. 東, упр. 东), Имя (яп. 名 на)"),
     ("fr", "dit {{pour qui ?}} {{attribution nécessaire|par les siens}}\n{{...}}", "dit par les siens"),
     ("de", "{{ENG}} und {{BRD}}, {{Zitat-sv|Hej}} {{\"-da|Nej}} {{Zitat-tr|Evet}}",
      "England und Bundesrepublik Deutschland, ”Hej” »Nej« “Evet”"),
@@ -35,6 +38,13 @@ SHOWN = [
      "曲（a song）(英語)、ルーマニア語: cântec"),
     ("zh", "詩{{單雙書名號轉換|[[靜夜思]]}}三首{{rp|37}}{{Link-en|甲|A}}",
      "詩《靜夜思》三首甲"),
+    ("zh", "{{convert|18|ft|m}}、{{convert|100|km2|sqmi}}、{{cvt|5|km|mi}}、{{convert|5|km|mi|abbr=on}}",
+     "18英尺（5.5米）、100平方公里（39平方英里）、5 km (3.1 mi)、5 km (3.1 mi)"),
+    ("ja", "{{Small2|小}}{{Fontsize|90%|字}}{{駅番号|red|A 1}}、{{End date|2001|5|3}}、{{Yen|500}}",
+     "小字、2001年5月3日、¥500"),
+    ("de", "{{Taste|Strg}} + {{Taste|C}}{{FNZ|1|x}} {{Anker|z}}", "Strg + C"),
+    ("es", "{{corchetes|así}} {{circa|1500}}{{ancla|z}}", "[así] c. 1500"),
+    ("ja", "{{convert|18|ft|m}}、{{convert|100|km2|sqmi}}", "18フィート (5.5 m)、100平方キロメートル (39 sq mi)"),
     ("sv", "ord {{vem?|alla}} {{när?}}slut", "ord alla slut"),
     ("sv", "{{formatnum:3}} {{formatnum:1234.5}} {{formatnum:1 234,5|R}}", "3 1 234,5 1234.5"),
     ("de", "{{formatnum:1234567.8}} {{#time:j. F Y|2001-05-03}}", "1.234.567,8 3. Mai 2001"),
@@ -136,7 +146,7 @@ SHOWN = [
     ("de", "{{IAST|kṛṣṇa}} {{Koran|2|255}} {{CO2}} {{SortKey|a|b}}", "kṛṣṇa Sure 2, Vers 255 CO2 b"),
     ("fr", "{{FRA-d}}[[France]] {{heures|10}} {{durée|1|2|3}} {{n° avec majuscule|5}} {{CO2}} {{km²|5}}"
      " 3 {{m2}} {{etc.}}",
-     "France 10 h 1 h 2 min 3 s No 5 CO2 5 km2 3 m2 etc."),
+     "France 10 h 1 h 2 min 3 s No 5 CO2 5 km2 3 m2, etc."),
     ("fr", "{{unité/2|250|à=5000|habitants}} {{dunité|5|6|cm}} {{lang|langue=en|word}}",
      "250 à 5 000 habitants 5 × 6 cm word"),
     ("fr", "a {{DOI|10.1/2}} {{doi|10.1/2}}", "a doi:10.1/2 doi:10.1/2"),
@@ -295,11 +305,27 @@ def test_a_country_is_told_by_its_code_alone_where_its_name_is_a_box():
     assert article.dropped_templates == {"other": 1}
 
 
+def test_templates_borrowed_with_their_english_names_are_told_everywhere():
+    article = extract(
+        "zh",
+        "甲{{mp|1997 XF|11}}乙{{formatnum:{{Inflation|US|1|1945}}}}{{no footnotes|date=x}}{{模板:lang|en|c}}",
+    )
+    assert article.paragraphs[0].text == "甲1997 XF11乙…c"
+    assert article.dropped_templates == {"maintenance": 1}
+    verse = extract("zh", "甲\n{{Verse translation|lang=es|\nUno dos.\n|\n一二。\n}}\n乙")
+    assert [paragraph.text for paragraph in verse.paragraphs] == ["甲", "Uno dos.", "一二。", "乙"]
+    assert [paragraph.text for paragraph in extract("sv", "{{blockquote|Ett.}}").paragraphs] == ["Ett."]
+    # One word may mean anything.
+    assert extract("fr", "a {{details|b}} c").unknown_templates == {"details": 1}
+
+
 @pytest.mark.parametrize("language", ["fr", "sv", "xx"])
 def test_english_rules_hold_on_english_wikis_alone(language):
     article = extract(language, "a {{convert|3|km}} b {{flag|Germany}} c {{circa|1500}} d {{s-start}} e")
-    assert set(article.unknown_templates) == {"convert", "flag", "circa", "s-start"}
+    assert set(article.unknown_templates) == {"circa", "s-start"}
     assert not article.dropped_templates
+    # What was borrowed everywhere: units by their symbols, flags, symbols and signs.
+    assert article.paragraphs[0].text.startswith("a 3 km (1")
     assert extract("simple", "a {{convert|3|km}} b").paragraphs[0].text == "a 3 kilometres (1.9 mi) b"
 
 

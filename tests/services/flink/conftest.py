@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from tests.services.flink.cluster import FlinkCluster
+from tests.services.flink.cluster import FlinkCluster, prepare_jars
 from tests.services.maven import UnavailableError
 
 
@@ -18,11 +20,24 @@ def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkC
     try:
         cluster.start()
     except UnavailableError as error:
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(f"REQUIRE_SERVICES is set: {error}")
-        pytest.skip(f"Flink: {error}")
+        _skip(error)
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def flink_library() -> Path:
+    """The folder of Flink's and Beam's jars."""
+    try:
+        return prepare_jars()[0]
+    except UnavailableError as error:
+        _skip(error)
+
+
+def _skip(error: UnavailableError) -> NoReturn:
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"REQUIRE_SERVICES is set: {error}")
+    pytest.skip(f"Flink: {error}")
 
 
 @pytest.fixture

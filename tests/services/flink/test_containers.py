@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import json
+import os
 import re
 import subprocess
+import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
+from tests.services.elasticsearch.node import free_port
 from tests.services.flink import cluster
 from tests.services.flink.cluster import RECIPE, ROOT, SETTINGS
 
@@ -59,3 +66,44 @@ def test_the_compose_profile_starts_all_of_it() -> None:
         "driver": ["--help"],
     }
     assert all(f"{name})" in START for name in commands if name != "driver")
+
+
+@pytest.mark.service
+@pytest.mark.xdist_group("flink")
+def test_a_cluster_is_started_without_containers_as_the_page_says(
+    tmp_path: Path, flink_library: Path
+) -> None:
+    home, ports = tmp_path / "flink", {"rest.port": free_port(), "jobmanager.rpc.port": free_port()}
+    for name in ("conf", "tmp"):
+        (home / name).mkdir(parents=True)
+    (home / "lib").symlink_to(flink_library)
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    [written] = re.findall(r'^(sed "s/.*?) > ', page, re.MULTILINE | re.DOTALL)
+    environment = {**os.environ, "FLINK_HOME": str(home), "JAVA_MEMORY": "-Xmx320m"}
+    environment["PATH"] = f"{cluster.jdk(17) / 'bin'}:{environment['PATH']}"
+    made = subprocess.run(
+        ["sh", "-c", written], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    settings = made.stdout + "".join(f"{name}: {port}\n" for name, port in ports.items())
+    assert str(home) in settings
+    (home / "conf" / "flink-conf.yaml").write_text(settings)
+    processes = []
+    try:
+        for name in ("job-manager", "task-manager"):
+            with (home / f"{name}.log").open("wb") as log:
+                command = ["sh", str(RECIPE / "start.sh"), name]
+                processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        end = time.monotonic() + cluster.SECONDS_TO_START
+        slots = 0
+        while not slots and time.monotonic() < end:
+            time.sleep(0.2)
+            assert all(process.poll() is None for process in processes)
+            with contextlib.suppress(OSError):
+                address = f"http://127.0.0.1:{ports['rest.port']}/overview"
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    slots = json.load(answer)["slots-total"]
+        assert slots == 1
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
