@@ -40,6 +40,10 @@ SHOWN = [
      "詩《靜夜思》三首甲"),
     ("zh", "{{convert|18|ft|m}}、{{convert|100|km2|sqmi}}、{{cvt|5|km|mi}}、{{convert|5|km|mi|abbr=on}}",
      "18英尺（5.5米）、100平方公里（39平方英里）、5 km (3.1 mi)、5 km (3.1 mi)"),
+    ("ja", "{{Small2|小}}{{Fontsize|90%|字}}{{駅番号|red|A 1}}、{{End date|2001|5|3}}、{{Yen|500}}",
+     "小字、2001年5月3日、¥500"),
+    ("de", "{{Taste|Strg}} + {{Taste|C}}{{FNZ|1|x}} {{Anker|z}}", "Strg + C"),
+    ("es", "{{corchetes|así}} {{circa|1500}}{{ancla|z}}", "[así] c. 1500"),
     ("ja", "{{convert|18|ft|m}}、{{convert|100|km2|sqmi}}", "18フィート (5.5 m)、100平方キロメートル (39 sq mi)"),
     ("sv", "ord {{vem?|alla}} {{när?}}slut", "ord alla slut"),
     ("sv", "{{formatnum:3}} {{formatnum:1234.5}} {{formatnum:1 234,5|R}}", "3 1 234,5 1234.5"),
@@ -308,6 +312,9 @@ def test_templates_borrowed_with_their_english_names_are_told_everywhere():
     )
     assert article.paragraphs[0].text == "甲1997 XF11乙…c"
     assert article.dropped_templates == {"maintenance": 1}
+    verse = extract("zh", "甲\n{{Verse translation|lang=es|\nUno dos.\n|\n一二。\n}}\n乙")
+    assert [paragraph.text for paragraph in verse.paragraphs] == ["甲", "Uno dos.", "一二。", "乙"]
+    assert [paragraph.text for paragraph in extract("sv", "{{blockquote|Ett.}}").paragraphs] == ["Ett."]
     # One word may mean anything.
     assert extract("fr", "a {{details|b}} c").unknown_templates == {"details": 1}
 
