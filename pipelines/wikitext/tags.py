@@ -21,8 +21,8 @@ __all__ = ["Collector", "strip_tags"]
 Collector = Callable[[str, str], None]
 """Takes the name and the body of what holds pictures: ``gallery``, ``imagemap``, ``table``."""
 
-# A footnote without further tags (most tags are footnotes), a comment's start, or any tag: slash, name, attributes. Those
-# of an extension tag end at the first sign that closes a tag, whatever stands before it.
+# A footnote without further tags (most tags are footnotes), a comment's start, or any tag: slash, name, attributes.
+# Those of an extension tag end at the first sign that closes a tag, whatever stands before it.
 _OPENED = "|".join(rf"(?<=<{name}\s)" for name in ("ref", "pre", "nowiki", "math", "gallery", "poem"))
 _TAG = re.compile(
     r"<(?:ref(?:[\s/][^<>]*)?(?:(?<=/)>|>[^<]*</ref>)|!--"
