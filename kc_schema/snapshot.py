@@ -14,7 +14,17 @@ from typing import Any
 import pyarrow as pa
 
 from kc_schema.errors import UserError
-from kc_schema.store import Part, as_path, checksum, open_parquet, read_json, sizes, to_json, write_text
+from kc_schema.store import (
+    ObjectStorageError,
+    Part,
+    as_path,
+    checksum,
+    open_parquet,
+    read_json,
+    sizes,
+    to_json,
+    write_text,
+)
 from kc_schema.tables import TEXT_TABLES
 
 __all__ = [
@@ -125,6 +135,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         SnapshotError: there is none, or it cannot be read.
+        ObjectStorageError: the request was refused or not answered.
     """
     path = folder / MANIFEST
     try:
@@ -140,6 +151,8 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder}: {what}; build one with:"
             f" python -m pipelines.build_text_kc --dump DUMP --output {folder}"
         ) from error
+    except ObjectStorageError:
+        raise
     except OSError as error:
         raise SnapshotError(f"{path}: cannot be read: {error}") from error
     except ValueError as error:

@@ -25,8 +25,10 @@ from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
 from kc_schema.store import (
+    LeaseLostError,
     ObjectPath,
     ObjectStorageError,
+    Place,
     PlaceBusyError,
     as_path,
     explain_file_errors,
@@ -71,7 +73,7 @@ class RefreshOptions:
     """Options of ``pipelines.refresh``, the frequent ones first."""
 
     root: Path
-    """The folder of the snapshots; ROOT/current is what every --kc takes."""
+    """The folder of the snapshots, here or in object storage; ROOT/current is what every --kc takes."""
     wiki: str | None = None
     """Name of the wiki's database, such as enwiki: its newest complete dump is fetched."""
     dump: str | None = None
@@ -151,17 +153,17 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
     last = read_last_run(root.folder / "refresh.json")
     this = RefreshRun(last_success=last.last_success, counts=last.counts, dump_date=last.dump_date)
     try:
-        with root.place, explain_file_errors(root.folder):
+        with root.place as place, explain_file_errors(root.folder):
             watch = Watch(root.folder / "refresh.log", console, this)
             with Engine(given.workers or default_workers(), beam_arguments) as engine:
                 given.index.check(watch.say)
-                message = refresh(given, root, most_loss, engine, watch)
+                message = refresh(given, root, place, most_loss, engine, watch)
             watch.say(message)
     except UserError as error:
         message = str(error)
         this.status = _status_of(error)
         print_error(message)
-        if not isinstance(error, PlaceBusyError):
+        if not isinstance(error, (PlaceBusyError, LeaseLostError)):
             _end(given, root, this, f"error: {message}", console)
         return this.status
     this.last_success = time.time()
@@ -169,8 +171,13 @@ def run(given: RefreshOptions, beam_arguments: Sequence[str]) -> int:
     return 0
 
 
-def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine, watch: Watch) -> str:
+def refresh(
+    given: RefreshOptions, root: Root, place: Place, most_loss: float, engine: Engine, watch: Watch
+) -> str:
     """Do the steps that are not done; return the line that says what is current now.
+
+    Args:
+        place: the root's, entered.
 
     Raises:
         UserError: a step failed; the current snapshot is untouched.
@@ -207,6 +214,7 @@ def refresh(given: RefreshOptions, root: Root, most_loss: float, engine: Engine,
         if older is not None:
             share_files(older / "text_index", build.output / "text_index")
     with watch.step("switch"):
+        place.check_held()
         root.switch(build.output)
     with watch.step("tidy"):
         for path in [*root.tidy(given.keep), *_tidy_dumps(root, dump)]:
@@ -373,7 +381,7 @@ def _end(given: RefreshOptions, root: Root, this: RefreshRun, message: str, cons
 def _status_of(error: Exception) -> int:
     if isinstance(error, GuardError):
         return STATUS_GUARD
-    if isinstance(error, (DownloadError, PlaceBusyError)):
+    if isinstance(error, (DownloadError, PlaceBusyError, LeaseLostError)):
         return STATUS_LATER
     if isinstance(error, ObjectStorageError) and error.errno == errno.EIO:  # it does not answer now
         return STATUS_LATER

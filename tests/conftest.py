@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.services.object_storage import ObjectStorage
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# Cores are shared, so that nothing can be told from the time that an example takes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
 _FIRST = ("service", "slow", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort servers to the front, then training, then networks; the order within each stays."""
+    """Mark what needs object storage as a service; sort servers to the front, then training, then networks."""
+    for item in items:
+        if "running_object_storage" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.service)
 
     def place(item: pytest.Item) -> int:
         return next(
@@ -30,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
 
     items.sort(key=place)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long contents by their length: compressed ones hold the time, and processes compare their lists of tests."""
+    if isinstance(val, (str, bytes)) and len(val) > 80:
+        return f"{len(val)} {'characters' if isinstance(val, str) else 'bytes'}"
+    return None
 
 
 @pytest.fixture(scope="session")

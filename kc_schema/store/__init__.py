@@ -31,6 +31,7 @@ from kc_schema.store.files import (
     write_json,
     write_text,
 )
+from kc_schema.store.lease import LeaseLostError
 from kc_schema.store.object_path import (
     ObjectPath,
     as_path,
@@ -47,6 +48,7 @@ from kc_schema.store.step import Step
 __all__ = [
     "WORK",
     "ByteRanges",
+    "LeaseLostError",
     "ObjectPath",
     "ObjectStorageError",
     "Part",

@@ -56,7 +56,7 @@ def as_path(given: str | PurePath) -> Path:
     if "?" in text:
         raise UsageError(f"{text}: an address takes no query; give bucket and key alone")
     path = ObjectPath(text)
-    if not path.address.key:
+    if not path.written.key:
         raise UsageError(f"{text}: names a bucket alone; give a folder in it, such as {path}/kc")
     return path
 

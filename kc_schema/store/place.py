@@ -116,6 +116,17 @@ class Place:
             except BlockingIOError:
                 raise _busy(path, self._what, _holder(file)) from None
 
+    def check_held(self) -> None:
+        """Make sure that nobody else may write here: in object storage a lock can be lost.
+
+        Raises:
+            LeaseLostError: it was.
+            ObjectStorageError: the request was refused or not answered.
+        """
+        if self._lock is None:
+            raise RuntimeError(f"{self.folder}: the place is not locked")
+        self._lock.check()
+
     def has_manifest(self) -> bool:
         """Tell whether something finished stands here."""
         return self.manifest.is_file()
@@ -131,7 +142,7 @@ class Place:
 
     def clear(self) -> None:
         """Remove everything that belongs to this place, the manifest first; strangers stay."""
-        self._check_held()
+        self.check_held()
         self.manifest.unlink(missing_ok=True)
         for name in self.owns:
             remove(self.folder / name)
@@ -143,13 +154,13 @@ class Place:
             manifest: a value that `kc_schema.store.to_json` spells.
             parts: the files that the manifest lists, as parts or as paths inside the folder.
         """
-        self._check_held()
+        self.check_held()
         write_json(self.manifest, manifest)
         self.remove_unlisted(parts)
 
     def remove_unlisted(self, parts: Iterable[Part | str]) -> None:
         """Remove the files of this place that are not among `parts`, and folders that are left empty by it."""
-        self._check_held()
+        self.check_held()
         listed = {self.folder / (part.file if isinstance(part, Part) else part) for part in parts}
         for name in self.owns:
             if name == WORK:
@@ -167,7 +178,7 @@ class Place:
 
     def remove_work(self) -> None:
         """Remove what was needed on the way only."""
-        self._check_held()
+        self.check_held()
         for folder in {self.work, self.scratch}:
             remove(folder, ignore_errors=True)
 
@@ -185,11 +196,6 @@ class Place:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-    def _check_held(self) -> None:
-        if self._lock is None:
-            raise RuntimeError(f"{self.folder}: the place is not locked")
-        self._lock.check()
 
 
 class _FileLock:

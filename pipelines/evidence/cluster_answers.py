@@ -97,7 +97,9 @@ def _open(questions: _Questions) -> tuple[Corpora, dict[str, Source]]:
     with _OPENING:
         if questions.steps.inputs not in _OPEN:
             corpora = questions.corpora()
-            known = questions.encoder_fingerprint  # None where text is asked alone, and there may be no encoder
+            known = (
+                questions.encoder_fingerprint
+            )  # None where text is asked alone, and there may be no encoder
             if known is not None and known != corpora.encoder.fingerprint:
                 raise EvidenceError(
                     f"encoder {corpora.encoder.name}: its weights on this worker are not the driver's; give --encoder"

@@ -25,7 +25,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.snapshot import Manifest, SnapshotError, open_snapshot
-from kc_schema.store import Part, fingerprint, list_row_groups, open_parquet, read_json, to_json, write_json
+from kc_schema.store import (
+    ObjectStorageError,
+    Part,
+    fingerprint,
+    list_row_groups,
+    open_parquet,
+    read_json,
+    sizes,
+    to_json,
+    write_json,
+)
 from kc_schema.tables import PARAGRAPHS_PER_PAGE, SENTENCES_PER_PARAGRAPH, TEXT_TABLES
 from pipelines.dump.pages import BrokenPage, Page, parse_page
 from pipelines.text_corpus.build import Build
@@ -166,6 +176,8 @@ def why_not_reusable(older: Path, build: Build) -> str | None:
     try:
         snapshot = open_snapshot(older)
         kept = read_json(older / FOLDER / MANIFEST, _KeptManifest)
+    except ObjectStorageError:  # nobody knows whether it does
+        raise
     except (OSError, ValueError, SnapshotError) as error:
         return f"{older} keeps nothing that a refresh can start from ({error})"
     if snapshot.manifest.versions != build.versions():
@@ -174,10 +186,10 @@ def why_not_reusable(older: Path, build: Build) -> str | None:
         return "the options have changed"
     if kept.snapshot != snapshot.fingerprint or kept.site != _site_fingerprint(build.site):
         return "what the dump says of its wiki has changed"
+    there = sizes(older, [part.file for part in kept.parts])
     for part in kept.parts:
-        path = older / part.file
-        if not path.is_file() or path.stat().st_size != part.bytes:
-            return f"{path} is missing or damaged"
+        if there.get(part.file) != part.bytes:
+            return f"{older / part.file} is missing or damaged"
     return None
 
 

@@ -4,7 +4,8 @@
     python -m tests.bench.bench_object_storage --megabytes 100 --delay 0.02
 
 The dump is that of `tests.bench.bench_build`, grown to 40 MB of XML. Printed: CPU seconds of the command and all of its
-processes and wall time, there over here; requests by kind; bytes that were sent and fetched. The server is moto's,
+processes and wall time, there over here; requests by kind; bytes that were sent. Then a root is refreshed, first from
+nothing, then with the newest 1% of the pages changed. The server is moto's,
 whose own time is in the wall time alone; `--delay` makes every request take so many seconds longer.
 """
 
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.bench_build import build_command, default_dump, grow_dump
+from tests.bench.bench_refresh import change_pages
+from tests.bench.bench_refresh import command as refresh_command
 from tests.services.object_storage import Fault, ObjectStorage, object_storage
 
 
@@ -98,6 +101,20 @@ def main() -> None:
         verify = [sys.executable, "-m", "kc_schema.verify"]
         compare("verify, copies at hand", [*verify, str(kc)], [*verify, there], storage, cache)
         compare("verify, elsewhere", [*verify, str(kc)], [*verify, there], storage, Path(folder, "empty"))
+        changed = dump.with_name(dump.name.replace("20220101", "20220201"))
+        pages = change_pages(dump, changed, 0.01, newest=True)
+        root = Path(folder, "root")
+        for name, of in (
+            ("first refresh", dump),
+            (f"refresh, {pages[0]} of {pages[1]} pages changed", changed),
+        ):
+            key = f"dumps/{of.name}"
+            storage.client().upload_file(str(of), storage.bucket, key)
+            here = refresh_command(root, of, "tantivy")
+            words = {str(root): storage.address("root"), str(of): storage.address(key)}
+            compare(name, here, [words.get(word, word) for word in here], storage, cache)
+        copied = [r for r in storage.requests if r.method == "PUT" and not r.bytes and "/snapshots/" in r.key]
+        print(f"{len(copied)} objects copied by the server")
 
 
 if __name__ == "__main__":

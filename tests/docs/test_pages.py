@@ -51,6 +51,7 @@ def stage(tmp_path_factory, demo_dump) -> Path:
 
 
 @pytest.mark.torch
+@pytest.mark.xdist_group("pages")  # one process makes what they start from
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
 def test_a_page_works_from_top_to_bottom(page, stage, tmp_path, monkeypatch):
     made_by_the_page = shutil.ignore_patterns(*MADE.get(page.stem, ()))

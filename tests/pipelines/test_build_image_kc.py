@@ -34,7 +34,7 @@ from tests.pipelines.image_index.encoders import write_random_clip
 from tests.pipelines.image_index.snapshots import write_snapshot
 from tests.services.media_server import draw, encode_as, media_server
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("photographs")]
 
 
 @pytest.fixture(scope="module", autouse=True)

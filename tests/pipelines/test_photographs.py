@@ -11,7 +11,7 @@ from pipelines import build_retrieval_cache
 from tests.pipelines.image_index.conse import photographs
 from tests.services.corpus_service import RunningService, running_service
 
-pytestmark = [pytest.mark.torch, pytest.mark.service]
+pytestmark = [pytest.mark.torch, pytest.mark.service, pytest.mark.xdist_group("the invented corpus")]
 
 ARTICLES = {
     "cat": "Marlow (cat)",

@@ -245,6 +245,26 @@ def test_of_two_refreshes_one_is_refused_by_name(
     assert Root(root).current() is not None
 
 
+def test_who_has_lost_the_lock_does_not_switch(
+    refreshed: ObjectPath, object_storage: ObjectStorage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another refresh took this one for dead; what it has made current stays so."""
+    first = Root(refreshed).current()
+
+    def take_lock() -> None:
+        other = b'{"holder": "process 7 on elsewhere", "token": "x", "count": 1, "seconds": 1}'
+        object_storage.client().put_object(
+            Bucket=object_storage.bucket, Key="corpora/testwiki/.lock", Body=other
+        )
+
+    object_storage.faults.append(
+        Fault("wait", ("PUT",), r"20260201-\w+/manifest\.json", times=1, then=take_lock)
+    )
+    assert main(arguments(refreshed, "20260201", "--text-index", "none")) == 75
+    assert "the lock was taken over by process 7 on elsewhere" in capsys.readouterr().err
+    assert Root(refreshed).current() == first
+
+
 @pytest.mark.parametrize("key", [r"snapshots/testwiki-20260201.*/(sentences|text_index)/", "current$"])
 def test_a_server_that_fails_in_the_middle_leaves_the_old_corpus_and_one_line(
     refreshed: ObjectPath,

@@ -38,7 +38,8 @@ from training.reporting.writing import write_report
 from training.run import main, run, steps_of
 from training.run_folder import Run, member_seeds, open_run
 
-pytestmark = pytest.mark.torch
+# One process makes the finished run that most of these look at.
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("a finished run")]
 
 SIZES = {"train": 24, "dev": 12, "test": 16}
 

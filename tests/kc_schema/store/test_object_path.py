@@ -40,6 +40,17 @@ def test_what_is_derived_from_an_address_is_one():
     assert (PAGE.name, PAGE.stem, PAGE.suffix) == ("0.parquet", "0", ".parquet")
 
 
+def test_a_name_that_may_be_a_link_is_not_asked_for_before_it_is_needed(monkeypatch):
+    monkeypatch.setattr("kc_schema.store.object_link.head", lambda _: pytest.fail("a request"))
+    path = as_path("s3://bucket/root/current/kc/pages")
+    assert str(path) == "s3://bucket/root/current/kc/pages"
+    assert path.parent / "pages" == path == pickle.loads(pickle.dumps(path))
+    assert path.relative_to(as_path("s3://bucket/root/current")) == Path("kc/pages")
+    assert [str(above) for above in path.parents][1] == "s3://bucket/root/current"
+    with pytest.raises(pytest.fail.Exception, match="a request"):
+        path.exists()
+
+
 def test_relative_paths_are_paths_of_this_machine():
     inside = PAGE.relative_to(as_path("s3://bucket/kc"))
     assert inside == Path("pages/0.parquet")

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,6 @@ def test_what_can_be_had_is_had_and_the_rest_is_counted_by_reason(
         "Bomb_a.png": "too many pixels",
         "Huge_a.jpg": "too many bytes",
         "Endless_a.jpg": "too many bytes",
-        "Slow_a.jpg": "timeout",
         "Small_a.svg": "answer 400",
     }
     kc = write_snapshot(tmp_path, {"Page": [*had, *failed]})
@@ -128,6 +128,13 @@ def test_what_can_be_had_is_had_and_the_rest_is_counted_by_reason(
     assert content.startswith(b"\xff\xd8\xff")
     parts = fetched_parts(layout, plan).values()
     assert sum((Counter(part.failed) for part in parts), Counter()) == Counter(failed.values())
+
+
+def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path: Path, server: MediaServer) -> None:
+    kc = write_snapshot(tmp_path, {"Page": ["Slow_a.jpg", "Fine_a.jpg"]})
+    rows = run(kc, options(server), limits=replace(FAST, attempts=1))
+    assert {file: row["error"] for file, row in rows.items()} == {"Slow_a.jpg": "timeout", "Fine_a.jpg": ""}
+    assert sum("Slow_a" in path for path in server.requests) == 1
 
 
 def test_nothing_is_asked_for_twice(tmp_path: Path, server: MediaServer) -> None:

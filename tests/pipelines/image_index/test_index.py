@@ -400,7 +400,7 @@ def test_a_build_that_is_killed_ends_the_same(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
     # Killed again and again, each time a little later, until a run is done before it is killed.
     killed = 0
-    for seconds in (1.0, 1.6, 2.4, 3.4, 5.0, 60.0):
+    for seconds in (1.0, 2.0, 3.4, 60.0):
         process = subprocess.Popen(
             command,
             cwd=root,
@@ -457,12 +457,12 @@ def test_small_batches_are_multiplied(tmp_path: Path) -> None:
     ("factory", "needed"),
     [
         ("IVF500,Flat", 500),
-        ("IVF4,PQ8", 256),
-        ("PQ4x9", 512),
+        ("IVF4,PQ1", 256),
+        ("PQ1x9", 512),
         ("OPQ8,IVF4,PQ8x4", 256),
-        ("HNSW8,PQ8", 256),
+        ("HNSW8,PQ1", 256),
         ("RQ2x8", 256),
-        ("IVF4,SQ8,Refine(PQ8)", 256),
+        ("IVF4,SQ8,Refine(PQ1)", 256),
         ("PCA8,IVF300,SQ8", 300),
         ("IDMap,IVF300,Flat", 300),
     ],

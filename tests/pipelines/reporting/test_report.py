@@ -233,6 +233,7 @@ def test_mistakes_are_one_line(kc: Path, tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.xdist_group("the invented corpus")
 def test_a_cache_is_reported_by_its_own_numbers(invented: Path, tmp_path: Path) -> None:
     cache = invented / "caches" / "posts"
     written = json.loads((cache / REPORT).read_text())["splits"]["test"]

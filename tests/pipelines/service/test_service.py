@@ -21,6 +21,7 @@ from pipelines.snapshots.root import Root
 from tests.pipelines.text_index.snapshots import write_snapshot
 from tests.services.corpus_service import ROOT, RunningService, running_service, start_service
 
+pytestmark = pytest.mark.service
 PAGES = {
     "Alan Turing": [["<e: Alan_Turing> Alan Turing </e> worked at <e: Bletchley_Park> Bletchley </e>."]],
     "Bletchley": [["Bletchley is a town."], ["It has a <\\e: literal> tag [bold]and markup[/bold]."]],

@@ -17,7 +17,7 @@ from kc_schema.run_files import open_run_files
 from tests.pipelines.image_index.conse import photographs
 from tests.services.corpus_service import RunningService
 
-pytestmark = [pytest.mark.service, pytest.mark.torch]
+pytestmark = [pytest.mark.service, pytest.mark.torch, pytest.mark.xdist_group("the invented corpus")]
 
 QUESTION = "the striped cat at the quay"
 LOOK = f"/look?q={quote(QUESTION)}"
