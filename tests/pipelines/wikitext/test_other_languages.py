@@ -308,6 +308,9 @@ def test_templates_borrowed_with_their_english_names_are_told_everywhere():
     )
     assert article.paragraphs[0].text == "甲1997 XF11乙…c"
     assert article.dropped_templates == {"maintenance": 1}
+    verse = extract("zh", "甲\n{{Verse translation|lang=es|\nUno dos.\n|\n一二。\n}}\n乙")
+    assert [paragraph.text for paragraph in verse.paragraphs] == ["甲", "Uno dos.", "一二。", "乙"]
+    assert [paragraph.text for paragraph in extract("sv", "{{blockquote|Ett.}}").paragraphs] == ["Ett."]
     # One word may mean anything.
     assert extract("fr", "a {{details|b}} c").unknown_templates == {"details": 1}
 
