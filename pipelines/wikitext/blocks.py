@@ -50,20 +50,41 @@ def _without_colons(words: re.Match[str]) -> str:
     return words[0].replace(":", marks.COLON)
 
 
-# A heading that holds elements which are blocks elsewhere.
-_EDGES = marks.BREAK + marks.QUOTE + marks.QUOTE_END
-_HEADING_WITH_BLOCKS = re.compile(rf"\n=[^\n{_EDGES}]*[{_EDGES}][^\n]*=[ \t{marks.BREAK}]*(?=\n)")
-_BLOCKS_IN_HEADING = str.maketrans(dict.fromkeys(_EDGES, " "))
+# What begins and ends elements that are blocks outside of a heading.
+_EDGES = (marks.BREAK, marks.QUOTE, marks.QUOTE_END)
+_BEHIND_HEADING = " \t" + marks.BREAK
+_WITHOUT_EDGES = str.maketrans(dict.fromkeys(_EDGES, " "))
 
 
-def _without_blocks(heading: re.Match[str]) -> str:
-    return heading[0].translate(_BLOCKS_IN_HEADING)
+def _with_whole_headings(text: str) -> str:
+    """Return `text` with headings that no element inside them cuts apart."""
+    pieces: list[str] = []
+    done = 0
+    start = 0 if text.startswith("=") else _next_heading(text, 0)
+    while start >= 0:
+        end = text.find("\n", start)
+        line = text[start:end] if end >= 0 else text[start:]
+        last = line.rfind("=")
+        if (
+            not line.isprintable()
+            and any(0 <= line.find(edge) < last for edge in _EDGES)
+            and not line[last + 1 :].strip(_BEHIND_HEADING)
+        ):
+            pieces += (text[done:start], line.translate(_WITHOUT_EDGES))
+            done = start + len(line)
+        start = _next_heading(text, end) if end >= 0 else -1
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _next_heading(text: str, position: int) -> int:
+    """Return where the next line begins that may be a heading, or -1."""
+    found = text.find("\n=", position)
+    return found + 1 if found >= 0 else -1
 
 
 def read_blocks(text: str) -> list[Block]:
     """Return the blocks of `text` in order; headings are blocks of the kind ``heading``."""
-    if "\n=" in text or text[:1] == "=":
-        text = _HEADING_WITH_BLOCKS.sub(_without_blocks, f"\n{text}\n")[1:-1]
+    text = _with_whole_headings(text)
     for mark in (marks.BREAK, marks.QUOTE, marks.QUOTE_END, marks.ITEM):
         # Each mark of a block begins a line.
         if mark in text:

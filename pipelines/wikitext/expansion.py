@@ -35,6 +35,8 @@ _LINK = re.compile(r"\[\[[^\[\]]*(?:\[\[[^\[\]]*\]\][^\[\]]*)*\]\]")
 _MEDIA = re.compile(
     r"\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|pdf|djvu|og[agv]|webm|mp[34]|wav|flac|midi?|stl)\b", re.IGNORECASE
 )
+# What no name of a page holds.
+_NOT_IN_NAMES = re.compile(r"[\[\]{}<>]")
 # Templates that show words in the text and a picture beside it (Italian biographies).
 _WITH_PICTURE = frozenset(("bio",))
 # Kinds of templates that end the paragraph they stand in, even in the middle of a line.
@@ -167,11 +169,8 @@ class Expansion:
         if pipe < 0 and not whole and ":" not in written:
             # The name goes on behind an inner call.
             return "", None
-        # A name with a link or a line break in it is none.
-        if (
-            not written.strip()
-            or ("\n" in written.strip() and ":" not in written)
-            or ("[" in written and not is_parser_function(written.partition(":")[0]))
+        if not written.strip() or (
+            _is_no_name(written) and not is_parser_function(written.partition(":")[0])
         ):
             return None
         return self._action(written)
@@ -227,6 +226,9 @@ class Expansion:
             function = self._function(_reveal(written), [_reveal(part) for part in parts])
             if function is not None:
                 return function
+            if _is_no_name(written) or marks.JOINER in written:
+                # The name that inner calls have built is none, so that the call is text.
+                return f"{{{marks.JOINER}{{{_reveal(inside)}}}{marks.JOINER}}}"
             name, action = self._action(_reveal(written))
         if action is not None and not isinstance(action, _Silent):
             arguments = read_arguments(parts)
@@ -277,6 +279,11 @@ class Expansion:
             self.unknown[name] += 1
         ends_paragraph = not inner and (alone or kind in _BLOCK_KINDS)
         return marks.BREAK if ends_paragraph else marks.REMOVED
+
+
+def _is_no_name(written: str) -> bool:
+    """Return whether no page can have this name: brackets, braces or a line break stand in it."""
+    return "\n" in written.strip() or _NOT_IN_NAMES.search(written) is not None
 
 
 def _remark(call: TemplateCall) -> str:

@@ -91,4 +91,4 @@ def strip_anchors(text: str) -> str:
 
 def join_lines(text: str) -> str:
     """Return `text` on one line and without marks of blocks."""
-    return _BLOCK_MARK.sub(" ", text)
+    return text if text.isprintable() else _BLOCK_MARK.sub(" ", text)

@@ -157,6 +157,8 @@ def strip_tags(text: str, collect: Collector, language: str = "en") -> str:
 _TRAIL = re.compile(r"\]\][^\W\d_]+\Z")
 # What begins a list, a heading, a line across or a table where it begins a line.
 _LINE_STARTS = "*#:;=-"
+# What stands before most tags and joins nothing behind them.
+_ENDS_RUN = " ,.;(–—-"
 
 
 def _last_character(pieces: list[str]) -> str:
@@ -275,7 +277,12 @@ class _Stripper:
             pieces.append(text[done:start])
             if replacement:
                 pieces.append(replacement)
-            elif name and name not in _OF_INCLUSION and self.would_join(pieces, start, end):
+            elif (
+                name
+                and text[start - 1] not in _ENDS_RUN
+                and name not in _OF_INCLUSION
+                and self.would_join(pieces, start, end)
+            ):
                 pieces.append(marks.JOINER)
             done = end
         pieces.append(text[done:])

@@ -8,6 +8,7 @@ make an argument, two a template; what stays without a partner is text.
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 # A heading from its first sign on, which names no argument.
 _HEADING = re.compile(r"(?<=\n)={1,6}[^\n]+=[ \t]*(?:\n|\Z)")
@@ -87,18 +88,16 @@ def _cut_at_runs(text: str) -> tuple[list[str], dict[int, int]]:
 def outer_calls(text: str) -> list[tuple[int, int]]:
     """Return the spans of the calls in `text` that stand in no other, in order."""
     pieces, partners = cut_at_braces(text)
+    starts = list(accumulate(map(len, pieces), initial=0))
     spans: list[tuple[int, int]] = []
-    position = index = 0
+    # Braces stand at odd indices.
+    index = 1
     while index < len(pieces):
         close = partners.get(index)
-        if close is None:
-            position += len(pieces[index])
-            index += 1
-            continue
-        end = position + sum(map(len, pieces[index : close + 1]))
-        spans.append((position, end))
-        position = end
-        index = close + 1
+        if close is not None:
+            spans.append((starts[index], starts[close + 1]))
+            index = close
+        index += 2
     return spans
 
 

@@ -27,7 +27,8 @@ def tidy(text: str) -> str:
                 text = text.replace(space, " ")
     if REMOVED in text:
         text = _close_gaps(text)
-    text = _EMPTY_BRACKETS.sub(_empty_brackets, text)
+    if "()" in text or "( )" in text or "（" in text:
+        text = _EMPTY_BRACKETS.sub(_empty_brackets, text)
     return _SPACES.sub(_space, text)
 
 

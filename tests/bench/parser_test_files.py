@@ -81,6 +81,8 @@ _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _NAMED_ARGUMENT = re.compile(
     r"((?:[^=\[\]{}]|\[(?!\[)|\](?!\])|\{(?!\{)|\}(?!\})|\{\{[^{}]*\}\}|\[\[[^\[\]]*\]\])*)=", re.DOTALL
 )
+# A heading from its first sign on, which names no argument.
+_HEADING = re.compile(r"(?<=\n)={1,6}[^\n]+=[ \t]*(?:\n|\Z)")
 _BEGINS_BLOCK = re.compile(r"\{\||[:;#*]")
 _NOT_INCLUDED = re.compile(r"<noinclude>.*?(?:</noinclude>|\Z)|<!--.*?-->", re.DOTALL)
 _ONLY_INCLUDED = re.compile(r"<onlyinclude>(.*?)</onlyinclude>", re.DOTALL)
@@ -173,7 +175,7 @@ class _Expansion:
         position = 0
         for part in parts[1:]:
             named = _NAMED_ARGUMENT.match(part)
-            if named:
+            if named and not ("\n" in named[1] and _HEADING.match(part, named.end() - 1)):
                 name = _COMMENT.sub("", self.with_comments(self.expand(named[1], arguments, depth))).strip()
                 values[name] = self.expand(part[named.end() :], arguments, depth).strip()
             else:

@@ -52,7 +52,7 @@ def shown(page: str, *, is_article: Callable[[str], bool], own: str = "") -> Sho
 
 def normalised(text: str) -> str:
     """Return `text` without what the extractor changes on purpose: widths of spaces, signs of exponents, gaps."""
-    text = re.sub(r"[\u200e\u200f\u2060\ufeff]", "", text)
+    text = re.sub(r"[\u200e\u200f\u2060\ufeff\U0010fffe\U0010ffff]", "", text)
     text = re.sub(r"(?<=[\d)])[\^_](?=[\d(−–'A-Za-z-])", "", text)
     text = " ".join(text.split())
     text = re.sub(r"(?:(?<=\s)|^)\( ?\)", "", text)

@@ -80,7 +80,7 @@ def _piece(values: _Values) -> str:
     """``{{#explode: a*b*c | * | 1 }}`` -> ``b``; from the end where negative, at most so many pieces by a fourth."""
     most = values.number(3)
     pieces = values.text(0).split(values.text(1, " "), most - 1 if most > 0 else -1)
-    if len(values.values) > 2 and parse_number(values.text(2)) is None:
+    if len(values.values) > 2 and not values.text(2).removeprefix("-").isdecimal():
         return ""
     number = values.number(2)
     return pieces[number] if -len(pieces) <= number < len(pieces) else ""

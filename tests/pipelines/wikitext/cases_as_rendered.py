@@ -32,6 +32,8 @@ CASES = [
     ("{{{{a}}}", "{{{{a}}}", []),
     # No page has a name of two lines.
     ("{{a\nb|c}} {{a\nb}}", "{{a b|c}} {{a b}}", []),
+    ("{{a{{{b}}}|c}} {{d}e}} {{f<g>}}", "{{a{{{b}}}|c}} {{d}e}} {{f<g>}}", []),
+    ("{{ a\n|b}}{{lc:A\nB}}", "a b", []),
     ("[[Help:#a]] [[Help:a#b]]", "[[Help:#a]] Help:a#b", []),
     ("of[[ A ]]and [[ b ]]s", "ofA and b s", [("A and", "A"), ("b s", "B")]),
     # What is no character stays as it is written.

@@ -140,6 +140,7 @@ def call(name: str, argument: str = "", *arguments: str, title: str = "Apple pie
         ("#explode", ("Foo*Bar", "*", "-1"), "Bar"),
         ("#explode", ("a b c", "", "1", "2"), "b c"),
         ("#explode", ("a", "*", "5"), ""),
+        ("#explode", ("a*b", "*", "- 1"), ""),
         ("#urldecode", ("foo%20bar+b",), "foo bar b"),
         ("#replace", ("x" * 1001, "x", "y"), ""),
         # Numbers as PHP writes them.
