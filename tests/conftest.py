@@ -23,13 +23,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+_STORAGE = {"running_object_storage", "running_google_storage"}
 _FIRST = ("service", "slow", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs object storage as a service; sort servers to the front, then training, then networks."""
     for item in items:
-        if "running_object_storage" in getattr(item, "fixturenames", ()):
+        if _STORAGE & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.service)
 
     def place(item: pytest.Item) -> int:

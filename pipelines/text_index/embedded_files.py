@@ -22,7 +22,7 @@ __all__ = [
 
 FOLDER = "text_index"
 """Folder of the index inside a snapshot."""
-FORMAT = 5
+FORMAT = 6
 DESCRIPTION = "index.json"
 LOOKED_UP = {"paragraphs": ("title", "section", "text"), "sentences": ("text",)}
 """The tables that a search reads, with the columns that it wants of a row."""

@@ -15,8 +15,10 @@ from pipelines.text_index.block_max.coding import (
     SENTENCE_BITS,
     SPARE,
     STRETCH,
+    entries_of_stretch,
     entry_end,
     identity_of,
+    read_counts,
     read_frequencies,
     read_number,
 )
@@ -174,14 +176,22 @@ def _read_common(index, word, block, frequencies):
     data = index.common
     place, end = bytes_of_stretch(data, index.common_places, index.common_ends, word, block // STRETCH)
     within = block % STRETCH
-    while place < end:
-        if data[place] >= within:
-            if data[place] > within:
-                return False
-            read_frequencies(data, place + 1, end, frequencies)
-            return True
-        place = entry_end(data, place + 1)
-    return False
+    count = entries_of_stretch(data, place, end)
+    first = place + 1
+    number = np.int64(0)
+    while number < count and data[first + number] < within:
+        number += 1
+    if number == count or data[first + number] != within:
+        return False
+    bounds, masks, counts = first + count, first + 2 * count, first + 3 * count
+    if data[bounds + number] & 1:
+        for other in range(number):
+            if data[bounds + other] & 1:
+                counts = read_counts(
+                    data, data[bounds + other], data[masks + other], counts, end, frequencies
+                )
+    read_counts(data, data[bounds + number], data[masks + number], counts, end, frequencies)
+    return True
 
 
 @lean
@@ -274,12 +284,15 @@ def score_window(index, norms, terms, weights, positions, start, sums, needed, f
                 place, end = bytes_of_stretch(
                     data, index.common_places, index.common_ends, term - n_dense, stretch
                 )
-                while place < end:
-                    block = stretch * STRETCH + np.int64(data[place]) - start
+                count = entries_of_stretch(data, place, end)
+                counts = place + 1 + 3 * count
+                for at in range(place + 1, place + 1 + count):
+                    block = stretch * STRETCH + np.int64(data[at]) - start
+                    counts = read_counts(
+                        data, data[at + count], data[at + 2 * count], counts, end, frequencies
+                    )
                     if sums[block] >= needed:
-                        read_frequencies(data, place + 1, end, frequencies)
                         _add(found[block], frequencies, weight, own_norms[block])
-                    place = entry_end(data, place + 1)
             continue
         data = index.lists
         place, end = positions.places[number], positions.ends[number]

@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.text_index.block_max.block_scores import bytes_of_stretch
-from pipelines.text_index.block_max.coding import BLOCK, LEVELS, MANY, STRETCH, entry_end, read_number
+from pipelines.text_index.block_max.coding import (
+    BLOCK,
+    LEVELS,
+    MANY,
+    STRETCH,
+    entries_of_stretch,
+    entry_end,
+    read_number,
+)
 from pipelines.text_index.block_max.compiling import lean
 
 __all__ = ["WINDOW", "Seen", "add_up", "add_up_by_sentence", "largest"]
@@ -56,16 +64,10 @@ def largest(sums):
 @lean
 def _add_common(sums, start, data, place, end, step):
     """Add the bounds of a common word's entries in a stretch that begins at `start` in the window."""
-    while place < end:
-        block = start + np.int64(data[place])
-        code = data[place + 1]
-        if code < MANY:
-            bound = LEVELS[code >> 3]
-            place += 2
-        else:
-            bound = data[place + 2]
-            place = entry_end(data, place + 1)
-        sums[block] += np.uint16((np.uint32(bound) * np.uint32(step)) >> np.uint32(8))
+    count = entries_of_stretch(data, place, end)
+    for at in range(place + 1, place + 1 + count):
+        bound = np.uint32(data[at + count])
+        sums[start + np.int64(data[at])] += np.uint16((bound * np.uint32(step)) >> np.uint32(8))
 
 
 @lean
@@ -178,21 +180,14 @@ def add_up_by_sentence(index, sums, start, blocks, terms, steps, seen, count):
             place, end = bytes_of_stretch(
                 data, index.common_places, index.common_ends, term - n_dense, stretch
             )
-            while place < end:
-                at = first + np.int64(data[place])
-                known = np.int64(seen.places[at])
-                code = data[place + 1]
+            n_entries = entries_of_stretch(data, place, end)
+            for at in range(place + 1, place + 1 + n_entries):
+                known = np.int64(seen.places[first + np.int64(data[at])])
                 if known:
-                    if code < MANY:
-                        bound = LEVELS[code >> 3]
-                        sentences = np.uint8(1) << (code & np.uint8(7))
-                    else:
-                        bound = data[place + 2]
-                        sentences = data[place + 3]
-                    added = np.uint16((np.uint32(bound) * np.uint32(steps[number])) >> np.uint32(8))
-                    sums[at] -= added
-                    _move(seen, known - 1, sentences, added)
-                place = entry_end(data, place + 1)
+                    bound = np.uint32(data[at + n_entries])
+                    added = np.uint16((bound * np.uint32(steps[number])) >> np.uint32(8))
+                    sums[first + np.int64(data[at])] -= added
+                    _move(seen, known - 1, data[at + 2 * n_entries], added)
     for number in range(len(blocks)):
         sums[blocks[number]] += largest(seen.sums[number])
         seen.places[blocks[number]] = 0

@@ -19,9 +19,11 @@ __all__ = [
     "SLOTS_PER_IDENTITY",
     "SPARE",
     "STRETCH",
+    "entries_of_stretch",
     "entry_end",
     "identity_of",
     "length_class",
+    "read_counts",
     "read_frequencies",
     "read_number",
     "size_of_number",
@@ -126,6 +128,34 @@ def read_frequencies(data, place, end, frequencies):
             if code > MANY and place < end:
                 count, place = read_number(data, place)
             frequencies[sentence] = count
+
+
+@lean
+def entries_of_stretch(data, place, end):
+    """Return how many entries a common word has in a stretch that begins at `place`; none where it is damaged.
+
+    Their blocks begin one byte behind `place`; their bounds, and a bit for each sentence, as many bytes further each.
+    """
+    if place >= end:
+        return np.int64(0)
+    count = np.int64(data[place]) + 1
+    return count if place + 1 + 3 * count <= end else np.int64(0)
+
+
+@lean
+def read_counts(data, bound, sentences, place, end, frequencies):
+    """Read how often each sentence of a block holds a common word; return the place behind what says so.
+
+    Args:
+        bound: where it is odd, a number for each of these sentences stands at `place`; they hold it once otherwise.
+        sentences: a bit for each.
+    """
+    for sentence in range(BLOCK):
+        count = np.int64(sentences >> sentence & 1)
+        if count and bound & 1 and place < end:
+            count, place = read_number(data, place)
+        frequencies[sentence] = count
+    return place
 
 
 @lean

@@ -45,11 +45,11 @@ class Arrays(NamedTuple):
 
     Words have numbers from 0, the most frequent one first, equally frequent ones in the order of their bytes: first
     the dense ones, then the common ones, then those with lists. Sentences have slots, eight of a block one after the
-    other. An *entry* says which sentences of a block hold a word, how often, and the block's bound: 255 times the
-    largest tf / (tf + norm), rounded up. Where one sentence holds it once, it is a byte: a level (`coding.LEVELS`) and
-    the sentence in the block. Otherwise it is `coding.MANY` plus the bytes of the frequencies (0 where all are 1,
-    `coding.SIZED` where their number follows the mask), the bound, a bit for each sentence, and the frequencies.
-    Numbers take seven bits a byte.
+    other. The *bound* of a word in a block is 255 times the largest tf / (tf + norm) there, rounded up. An *entry* of
+    a list says which sentences of a block hold the word, how often, and its bound. Where one sentence holds it once,
+    it is a byte: a level (`coding.LEVELS`) and the sentence in the block. Otherwise it is `coding.MANY` plus the bytes
+    of the frequencies (0 where all are 1, `coding.SIZED` where their number follows the mask), the bound, a bit for
+    each sentence, and the frequencies. Numbers take seven bits a byte.
     """
 
     blocks: Bytes
@@ -66,7 +66,9 @@ class Arrays(NamedTuple):
     dense: Bytes
     """[dense words, blocks]: bounds; 0 without the word."""
     common: Bytes
-    """Of every common word and `coding.STRETCH` blocks, ascending, the block (the first one is 0) and its entry."""
+    """Of every common word and `coding.STRETCH` blocks where one holds it: how many do, less 1; ascending, these blocks
+    (the first one is 0); their bounds; of each a bit for each sentence that holds the word; and of those whose bound is
+    odd, how often each of these sentences holds it. All others hold it once."""
     common_places: npt.NDArray[np.int64]
     """Where those of each common word begin; one more for the end."""
     common_ends: npt.NDArray[np.uint32]

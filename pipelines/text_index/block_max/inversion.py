@@ -1,14 +1,17 @@
 """Builds the index in steps that survive a kill: words by unit, one vocabulary, lists by unit, everything joined.
 
 What a step makes depends on the snapshot alone, not on the number of workers: the same files, byte for byte. At no
-time more than one unit (a quarter of a million sentences), the vocabulary and some megabytes of lists are in memory.
+time more than one unit (a quarter of a million sentences), a range of the vocabulary, some bytes for each of its words
+and some megabytes of lists are in memory; what else is counted as such are pages of files, which the system takes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from pipelines.text_index.block_max.older_words import OlderIndex, split_with_ol
 from pipelines.text_index.block_max.scoring import norms
 from pipelines.text_index.block_max.tokens import (
     SentenceUnit,
+    UnitWords,
     load_words,
     read_sentences,
     save_words,
@@ -45,7 +49,9 @@ DENSE_SHARE = 0.03
 COMMON_SHARE = 0.004
 """A word in more than this share of them has entries that stand together by stretch."""
 _JOINED_BYTES = 48 << 20
-_PENDING_WORDS = 1 << 21
+_RANGE_WORDS = 1 << 19
+"""Words of all units' vocabularies that are joined at a time; and words that are written at a time."""
+_SAMPLED = 1 << 10
 
 Map = Callable[..., list[Any]]
 """`Engine.map`, or what does the same in this process."""
@@ -195,39 +201,59 @@ def _split(inversion: Inversion, unit: SentenceUnit) -> _Words:
 
 def _join_vocabularies(inversion: Inversion, words: Sequence[_Words]) -> _Vocabulary:
     """Number all words: those that most sentences hold first."""
-    joined = pa.table({"word": pa.array([], pa.large_binary()), "holding": pa.array([], pa.int64())})
-    pending: list[pa.Table] = []
-    for unit in words:
-        found = load_words(inversion.work / unit.file.file)
-        pending.append(
-            pa.table({"word": found.vocabulary, "holding": pa.array(found.holding.astype(np.int64))})
-        )
-        if sum(map(len, pending)) > _PENDING_WORDS:
-            joined, pending = _sum_up([joined, *pending]), []
-    joined = _sum_up([joined, *pending])
-    joined = joined.take(pc.sort_indices(joined["word"]))
-    holding = joined["holding"].to_numpy()
-    order = np.argsort(-holding, kind="stable")
+    units = [load_words(inversion.work / unit.file.file) for unit in words]
+    scratch = inversion.work / "vocabulary.words"
+    lengths, counts = [np.zeros(1, np.int64)], [np.empty(0, np.uint32)]
+    with scratch.open("wb") as file:
+        for joined in _joined_ranges(units):
+            data, begins = _bytes_of(joined["word"].combine_chunks())
+            file.write(data[begins[0] : begins[-1]].data)
+            lengths.append(np.diff(begins))
+            counts.append(joined["holding"].to_numpy().astype(np.uint32))
+    places, holding = np.cumsum(np.concatenate(lengths)), np.concatenate(counts)
+    del lengths, counts
+    order = np.argsort(np.uint32(2**32 - 1) - holding, kind="stable")
     numbers = np.empty(len(order), np.uint32)
     numbers[order] = np.arange(len(order), dtype=np.uint32)
-    sentences = sum(unit.sentences for unit in words)
     by_number = holding[order]
-    shares = -np.array([inversion.dense_share, inversion.common_share]) * sentences
-    dense, common = np.maximum.accumulate(np.searchsorted(-by_number, shares, "left")).tolist()
+    del order, holding
+    sentences = sum(unit.sentences for unit in words)
+    dense, common = (
+        int(np.count_nonzero(by_number > share * sentences))
+        for share in (inversion.dense_share, inversion.common_share)
+    )
     path = inversion.work / "vocabulary.arrow"
-    arrays = {
-        "words": joined["word"].combine_chunks(),
-        "numbers": numbers,
-        "holding": by_number.astype(np.uint32),
-    }
+    data = np.memmap(scratch, np.uint8, "r") if places[-1] else np.empty(0, np.uint8)
+    arrays = {"words": data, "places": places, "numbers": numbers, "holding": by_number}
     write_atomically(path, lambda temporary: save_arrays(temporary, arrays))
-    sizes = Sizes(sentences, 0, len(numbers), sum(unit.words for unit in words), dense, common - dense)
+    scratch.unlink()
+    sizes = Sizes(
+        sentences, 0, len(numbers), sum(unit.words for unit in words), dense, max(common - dense, 0)
+    )
     return _Vocabulary(describe_part(path, inversion.work, rows=0), sizes)
 
 
-def _sum_up(tables: Sequence[pa.Table]) -> pa.Table:
-    summed = pa.concat_tables(tables).group_by("word", use_threads=False).aggregate([("holding", "sum")])
-    return summed.select(["word", "holding_sum"]).rename_columns(["word", "holding"])
+def _joined_ranges(units: Sequence[UnitWords]) -> Iterator[pa.Table]:
+    """Yield all different words in the order of their bytes, range by range, and how many sentences hold each."""
+    sampled = [unit.vocabulary.take(pa.array(np.arange(0, len(unit.vocabulary), _SAMPLED))) for unit in units]
+    samples = pa.concat_arrays([pa.array([], pa.large_binary()), *sampled])
+    ordered = samples.take(pc.sort_indices(samples))
+    cuts = ordered.take(pa.array(np.arange(0, len(ordered), max(_RANGE_WORDS // _SAMPLED, 1)))).to_pylist()[
+        1:
+    ]
+    firsts = [0] * len(units)
+    for cut in [*cuts, None]:
+        parts = []
+        for number, unit in enumerate(units):
+            first, last = firsts[number], len(unit.vocabulary)
+            if cut is not None:
+                last = bisect_left(unit.vocabulary, cut, first, key=lambda word: word.as_py())
+            holding = pa.array(unit.holding[first:last].astype(np.int64))
+            parts.append(pa.table({"word": unit.vocabulary[first:last], "holding": holding}))
+            firsts[number] = last
+        summed = pa.concat_tables(parts).group_by("word", use_threads=False).aggregate([("holding", "sum")])
+        joined = summed.take(pc.sort_indices(summed["word"])).select(["word", "holding_sum"])
+        yield joined.rename_columns(["word", "holding"])
 
 
 def _bytes_of(words: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -244,7 +270,8 @@ def _invert(inversion: Inversion, vocabulary: _Vocabulary, unit: SentenceUnit) -
         found = load_words(inversion.words_step(unit).folder / f"words-{unit.number:05d}.arrow")
         everything = load_arrays(inversion.work / vocabulary.file.file)
         numbers = numbers_of(
-            *_bytes_of(found.vocabulary), *_bytes_of(everything["words"]), everything["numbers"].to_numpy()
+            *_bytes_of(found.vocabulary),
+            *(everything[name].to_numpy() for name in ("words", "places", "numbers")),
         )
         sizes = vocabulary.sizes
         arrays = invert(
@@ -252,6 +279,7 @@ def _invert(inversion: Inversion, vocabulary: _Vocabulary, unit: SentenceUnit) -
             found.counts,
             found.sentences,
             numbers,
+            np.argsort(numbers),
             norms(sizes.words, sizes.sentences),
             sizes.dense,
             sizes.common,
@@ -285,14 +313,23 @@ _PADDING = np.zeros(SPARE, np.uint8)
 
 
 def _write_vocabulary(file: Path, folder: Path) -> None:
-    arrays = load_arrays(file)
-    coded, places = code_vocabulary(*_bytes_of(arrays["words"]), GROUP)
-    _write(folder, "vocabulary", (coded, _PADDING))
-    _write(folder, "vocabulary_places", [places])
-    _write(folder, "numbers", [arrays["numbers"].to_numpy()])
-    holding = arrays["holding"].to_numpy().astype(np.int64)
-    firsts = np.flatnonzero(np.diff(holding, prepend=-1))
-    _write(folder, "holding", [np.stack([holding[firsts], firsts], axis=1)])
+    arrays = {name: array.to_numpy() for name, array in load_arrays(file).items()}
+    step = _RANGE_WORDS // GROUP * GROUP
+    places, written = [], 0
+    with (folder / "vocabulary.bin").open("wb") as output:
+        for first in range(0, len(arrays["numbers"]), step):
+            coded, begins = code_vocabulary(
+                arrays["words"], arrays["places"][first : first + step + 1], GROUP
+            )
+            output.write(coded.data)
+            places.append(begins[:-1] + written)
+            written += len(coded)
+        output.write(_PADDING.data)
+    _write(folder, "vocabulary_places", [*places, np.array([written])])
+    _write(folder, "numbers", [arrays["numbers"]])
+    holding = arrays["holding"]
+    firsts = np.flatnonzero(np.append(True, holding[1:] != holding[:-1])[: len(holding)])
+    _write(folder, "holding", [np.stack([holding[firsts].astype(np.int64), firsts], axis=1)])
 
 
 def _join(inversion: Inversion, lists: Sequence[_Lists], sizes: Sizes, folder: Path) -> None:
@@ -305,7 +342,7 @@ def _join(inversion: Inversion, lists: Sequence[_Lists], sizes: Sizes, folder: P
         _write(folder, name, (*(unit[name] for unit in units), _PADDING))
         starts = np.cumsum([0, *(len(unit[name]) for unit in units)])
         moved = (unit[begins] + start for unit, start in zip(units, starts, strict=False))
-        _write(folder, begins, (*moved, starts[-1:]))
+        _write(folder, begins, chain(moved, [starts[-1:]]))
     rows = (unit["dense"].reshape(sizes.dense, -1)[word] for word in range(sizes.dense) for unit in units)
     _write(folder, "dense", rows)
     _join_common(units, sizes.common, folder)
@@ -379,8 +416,14 @@ def _words_between(unit: dict[str, npt.NDArray[Any]], first: int, last: int, blo
 
 def _word_ranges(units: Sequence[dict[str, npt.NDArray[Any]]], sizes: Sizes) -> Iterator[int]:
     """Yield the ends of ranges of words whose lists take some megabytes together."""
-    step = 1 << 12
-    bounds = np.arange(sizes.dense + sizes.common, sizes.terms + step, step)
+    # The first ones are the longest.
+    first, short, long = sizes.dense + sizes.common, 4 * GROUP, 256 * GROUP
+    if first == sizes.terms:
+        return
+    change = first + 4 * long
+    bounds = np.append(
+        np.arange(first, change, short), np.arange(change, max(change, sizes.terms) + long, long)
+    )
     bytes_before = np.zeros(len(bounds), np.int64)
     for unit in units:
         bytes_before += unit["list_places"][np.searchsorted(unit["list_numbers"], bounds)]
@@ -395,7 +438,7 @@ def _word_ranges(units: Sequence[dict[str, npt.NDArray[Any]]], sizes: Sizes) -> 
             return
 
 
-def _write(folder: Path, name: str, arrays: Iterator[Any] | Sequence[Any]) -> None:
+def _write(folder: Path, name: str, arrays: Iterable[Any]) -> None:
     with (folder / f"{name}.bin").open("wb") as file:
         for array in arrays:
             file.write(np.ascontiguousarray(array).data)

@@ -74,13 +74,14 @@ def numbers_of(words, places, all_words, all_places, all_numbers):
 
 
 @compiled
-def invert(words, counts, sentences, numbers, norms, n_dense, n_common):
+def invert(words, counts, sentences, numbers, order, norms, n_dense, n_common):
     """Code the sentences of a unit, and list by word which of them hold it, with a bound for every block.
 
     Args:
         words: places in the unit's vocabulary, of one sentence after the other.
         sentences: ids, ascending.
         numbers: the number of each word of that vocabulary, from 0.
+        order: the words in the order of their numbers.
         n_dense, n_common: how many words are dense, and common; see `files.Arrays`.
 
     Returns:
@@ -111,13 +112,25 @@ def invert(words, counts, sentences, numbers, norms, n_dense, n_common):
     list_places = np.zeros(len(numbers) + 1, np.int64)
     list_blocks = np.zeros(len(numbers), np.uint32)
     frequencies = np.zeros(BLOCK, np.int64)
+    room = (
+        np.empty(STRETCH, np.uint8),
+        np.empty(STRETCH, np.uint8),
+        np.empty(STRETCH, np.uint8),
+        np.empty(5 * BLOCK * STRETCH, np.uint8),
+    )
     common_place = list_place = np.int64(0)
     n_lists = 0
-    for word in np.argsort(numbers):
+    for word in order:
         number = numbers[word]
         at, end = starts[word], starts[word + 1]
-        first_common = common_place
         latest = np.int64(0)
+        if n_dense <= number < n_dense + n_common:
+            first_common = common_place
+            common_place = _write_stretches(
+                common, common_place, slots[at:end], lengths, norms, room, common_ends[number - n_dense]
+            )
+            common_sizes[number - n_dense] = common_place - first_common
+            continue
         while at < end:
             block = np.int64(slots[at]) // BLOCK
             at, bound = _next_block(slots, at, end, lengths, norms, frequencies)
@@ -130,24 +143,16 @@ def invert(words, counts, sentences, numbers, norms, n_dense, n_common):
                         again[n_again] = number * BLOCK + sentence
                         again_blocks[n_again] = block
                         n_again += 1
-            elif number < n_dense + n_common:
-                common[common_place] = block % STRETCH
-                common_place = _write_entry(common, common_place + 1, bound, frequencies)
-                common_ends[number - n_dense, block // STRETCH] = common_place - first_common
             else:
                 list_place = write_number(lists, list_place, block - latest)
                 list_place = _write_entry(lists, list_place, bound, frequencies)
                 latest = block
         if number < n_dense:
             continue
-        if number < n_dense + n_common:
-            common_sizes[number - n_dense] = common_place - first_common
-            _fill_gaps(common_ends[number - n_dense])
-        else:
-            list_numbers[n_lists] = number
-            list_blocks[n_lists] = latest
-            n_lists += 1
-            list_places[n_lists] = list_place
+        list_numbers[n_lists] = number
+        list_blocks[n_lists] = latest
+        n_lists += 1
+        list_places[n_lists] = list_place
     return (
         *_block_records(lengths, masks, again[:n_again], again_blocks[:n_again]),
         identities,
@@ -237,10 +242,50 @@ def _write_entry(data, place, bound, frequencies):
 
 
 @compiled
-def _fill_gaps(ends):
-    """Let every stretch without entries end where the one before does."""
-    for place in range(1, len(ends)):
-        ends[place] = max(ends[place], ends[place - 1])
+def _write_stretches(data, place, slots, lengths, norms, room, ends):
+    """Write the entries of a common word, stretch by stretch, and where each stretch ends, from the first one on.
+
+    Args:
+        slots: of the sentences that hold it, once for each time.
+        room: bytes for a stretch's blocks, bounds, bits for sentences, and counts.
+
+    Returns:
+        the place behind the last one.
+    """
+    blocks, bounds, masks, counts = room
+    frequencies = np.zeros(BLOCK, np.int64)
+    first = place
+    at = 0
+    for stretch in range(len(ends)):
+        count = n_counts = 0
+        while at < len(slots) and np.int64(slots[at]) // (BLOCK * STRETCH) == stretch:
+            blocks[count] = np.int64(slots[at]) // BLOCK % STRETCH
+            at, bound = _next_block(slots, at, len(slots), lengths, norms, frequencies)
+            mask = 0
+            several = bound == 255
+            for sentence in range(BLOCK):
+                several = several or frequencies[sentence] > 1
+            for sentence in range(BLOCK):
+                if frequencies[sentence]:
+                    mask |= 1 << sentence
+                    if several:
+                        n_counts = write_number(counts, n_counts, frequencies[sentence])
+            # Its last bit says whether there are counts; a bound may only be raised.
+            bounds[count] = bound | 1 if several else bound + (bound & 1)
+            masks[count] = mask
+            count += 1
+        if count:
+            data[place] = count - 1
+            for number in range(count):
+                data[place + 1 + number] = blocks[number]
+                data[place + 1 + count + number] = bounds[number]
+                data[place + 1 + 2 * count + number] = masks[number]
+            place += 1 + 3 * count
+            for number in range(n_counts):
+                data[place + number] = counts[number]
+            place += n_counts
+        ends[stretch] = place - first
+    return place
 
 
 @compiled
@@ -354,7 +399,7 @@ def join_lists(joined, first, ends, latest, numbers, places, blocks, lists, firs
 def code_vocabulary(words, places, group):
     """Return the front-coded vocabulary and the places of its groups; see `files.Arrays`."""
     count = len(places) - 1
-    coded = np.empty(len(words) + 6 * count, np.uint8)
+    coded = np.empty(places[count] - places[0] + 6 * count, np.uint8)
     group_places = np.zeros((count + group - 1) // group + 1, np.int64)
     place = 0
     for word in range(count):

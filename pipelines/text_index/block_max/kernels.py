@@ -16,13 +16,24 @@ from pipelines.text_index.block_max.block_scores import (
     Room,
     keep_best,
     score_block,
-    score_window,
 )
 from pipelines.text_index.block_max.bound_sums import WINDOW, Seen, add_up, add_up_by_sentence, largest
 from pipelines.text_index.block_max.coding import BLOCK, SPARE, read_number
 from pipelines.text_index.block_max.compiling import compiled, lean
 
-__all__ = ["Best", "CodedQueries", "bounds_of_string", "search_windows"]
+__all__ = [
+    "BLOCKWISE_WORDS",
+    "Asked",
+    "Best",
+    "CodedQueries",
+    "bounds_of_string",
+    "collect",
+    "find_lists",
+    "keep_found",
+    "needed_sum",
+    "scale_steps",
+    "search_windows",
+]
 
 CHUNK = 32
 """Blocks of which the largest sum is looked at first."""
@@ -35,7 +46,7 @@ LATER = 1 << 14
 FEW_WORDS = 128
 """Up to so many words, a block that holds one of them has a sum above 0."""
 BLOCKWISE_WORDS = 64
-"""With more words, all blocks of a window are scored together, so that every entry is read once."""
+"""Queries of more words are left to `long_queries`, which reads every entry once."""
 MOST_SAVED = 1 << 22
 """Places in lists that are kept for the blocks that wait; where there are more, no block waits."""
 
@@ -78,7 +89,7 @@ class Asked(NamedTuple):
 
 
 @lean
-def _scale(weights, steps):
+def scale_steps(weights, steps):
     """Put what a bound of 255 / 256 adds to a sum, for each word, into `steps`; return the sum of a score of 1.
 
     It is 0 where sums of 16 bits cannot tell blocks apart.
@@ -97,7 +108,7 @@ def _scale(weights, steps):
 
 
 @compiled
-def _lists_of(index, terms, group, places, ends):
+def find_lists(index, terms, group, places, ends):
     """Put where the lists of words begin and end into `places` and `ends`; return whether all are whole.
 
     `group`: lists to a place.
@@ -121,7 +132,7 @@ def _lists_of(index, terms, group, places, ends):
 
 @compiled
 def search_windows(index, norms, queries, group, best):
-    """Find the best sentences of the best paragraphs for several queries.
+    """Find the best sentences of the best paragraphs for several queries, but for those of very many words.
 
     Args:
         index: the `files.Arrays`.
@@ -140,14 +151,14 @@ def search_windows(index, norms, queries, group, best):
     positions = Positions(
         np.zeros(n_words, np.int64), np.zeros(n_words, np.int64), np.zeros(n_words, np.int64)
     )
-    if not _lists_of(index, queries.terms, group, positions.places, positions.ends):
+    if not find_lists(index, queries.terms, group, positions.places, positions.ends):
         return False
     steps = np.zeros(n_words, np.uint16)
     scales = np.zeros(n_queries)
     most_words = 0
     for query in range(n_queries):
         first, last = queries.places[query], queries.places[query + 1]
-        scales[query] = _scale(queries.weights[first:last], steps[first:last])
+        scales[query] = scale_steps(queries.weights[first:last], steps[first:last])
         if last - first <= BLOCKWISE_WORDS:
             most_words = max(most_words, last - first)
     saves = windows * n_words <= MOST_SAVED
@@ -176,9 +187,8 @@ def search_windows(index, norms, queries, group, best):
         saved_blocks[row] = positions.blocks
         for query in range(n_queries):
             first, last = queries.places[query], queries.places[query + 1]
-            if first == last:
+            if not 0 < last - first <= BLOCKWISE_WORDS:
                 continue
-            words = last - first
             asked = Asked(query, queries.terms[first:last], queries.weights[first:last], scales[query])
             own = Positions(
                 positions.places[first:last], positions.ends[first:last], positions.blocks[first:last]
@@ -187,13 +197,9 @@ def search_windows(index, norms, queries, group, best):
                 saved_places[row, first:last], positions.ends[first:last], saved_blocks[row, first:last]
             )
             n_seen = add_up(index, sums, start, asked.terms, steps[first:last], own, seen)
-            needed = _needed(best, asked)
-            candidates = all_candidates[: _collect(sums, needed, all_candidates)]
+            needed = needed_sum(best, asked)
+            candidates = all_candidates[: collect(sums, needed, all_candidates)]
             if len(candidates) == 0:
-                continue
-            if words > BLOCKWISE_WORDS:
-                if not _score_all(index, norms, asked, at, start, sums, needed, best):
-                    return False
                 continue
             if best.kept[query] < best.scores.shape[1]:
                 # Nothing is needed yet: a few blocks say what is.
@@ -201,7 +207,7 @@ def search_windows(index, norms, queries, group, best):
                     index, norms, asked, at, start, sums, candidates, at_once, histograms[query], room, best
                 ):
                     return False
-                needed = _needed(best, asked)
+                needed = needed_sum(best, asked)
                 candidates = candidates[: _reaching(candidates, sums, needed)]
             add_up_by_sentence(index, sums, start, candidates, asked.terms, steps[first:last], seen, n_seen)
             candidates = candidates[: _reaching(candidates, sums, needed)]
@@ -220,17 +226,17 @@ def search_windows(index, norms, queries, group, best):
                         continue
                     if not _score(index, norms, asked, at, start + place, room, best):
                         return False
-                    needed = _needed(best, asked)
+                    needed = needed_sum(best, asked)
     for query in range(n_queries):
         first, last = queries.places[query], queries.places[query + 1]
         asked = Asked(query, queries.terms[first:last], queries.weights[first:last], scales[query])
-        needed = _needed(best, asked)
+        needed = needed_sum(best, asked)
         n_left = _drop_needless(later_blocks[query], later_sums[query], n_later[query], needed)
-        order = np.argsort(later_sums[query, :n_left])
-        for number in range(n_left - 1, -1, -1):
-            if later_sums[query, order[number]] < _needed(best, asked):
+        _sort(later_sums[query], later_blocks[query], n_left)
+        for number in range(n_left):
+            if later_sums[query, number] < needed_sum(best, asked):
                 break
-            block = later_blocks[query, order[number]]
+            block = later_blocks[query, number]
             row = block // WINDOW
             at = Positions(
                 saved_places[row, first:last], positions.ends[first:last], saved_blocks[row, first:last]
@@ -260,6 +266,25 @@ def _score_largest(index, norms, asked, at, start, sums, candidates, wanted, his
 
 
 @lean
+def _sort(sums, blocks, count):
+    """Sort the first ones by their sums, the largest first (Shell, 1959): NumPy's takes seconds to compile."""
+    gap = np.int64(1)
+    while 3 * gap < count:
+        gap = 3 * gap + 1
+    while gap:
+        for number in range(gap, count):
+            value, block = sums[number], blocks[number]
+            place = number
+            while place >= gap and sums[place - gap] < value:
+                sums[place] = sums[place - gap]
+                blocks[place] = blocks[place - gap]
+                place -= gap
+            sums[place] = value
+            blocks[place] = block
+        gap //= 3
+
+
+@lean
 def _drop_needless(blocks, sums, count, needed):
     """Move the blocks whose sums are still large enough to the front; return how many there are."""
     left = 0
@@ -275,11 +300,12 @@ def _drop_needless(blocks, sums, count, needed):
 def _score(index, norms, asked, at, block, room, best):
     """Score the sentences of a block for a query, and keep the best; return False where the index is damaged."""
     whole = score_block(index, norms, asked.terms, asked.weights, at, block, room)
-    return whole and _keep(index, block, room.found, asked.query, best)
+    return whole and keep_found(index, block, room.found, asked.query, best)
 
 
 @lean
-def _keep(index, block, found, query, best):
+def keep_found(index, block, found, query, best):
+    """Keep those sentences of a block, with their scores, that are among the best; return False where it is damaged."""
     best.scored[query] += 1
     best.kept[query], best.worst[query] = keep_best(
         index,
@@ -294,20 +320,8 @@ def _keep(index, block, found, query, best):
     return best.kept[query] >= 0
 
 
-@compiled
-def _score_all(index, norms, asked, at, start, sums, needed, best):
-    """Score all blocks of a window whose sums are large enough; return False where the index is damaged."""
-    found = np.empty((len(sums), BLOCK))
-    if not score_window(index, norms, asked.terms, asked.weights, at, start, sums, needed, found):
-        return False
-    for block in range(len(sums)):
-        if sums[block] >= needed and not _keep(index, start + block, found[block], asked.query, best):
-            return False
-    return True
-
-
 @lean
-def _collect(sums, needed, candidates):
+def collect(sums, needed, candidates):
     """Put the places of the sums that are large enough into `candidates`; return how many there are."""
     count = 0
     for chunk in range(0, len(sums), CHUNK):
@@ -350,7 +364,7 @@ def _cut(histogram, wanted):
 
 
 @lean
-def _needed(best, asked):
+def needed_sum(best, asked):
     """Return the least sum of a block that may hold a sentence that is wanted.
 
     A score of the last one kept is rounded to five digits; each bound was rounded down by less than 1.

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.text_index.block_max.files import GROUP, Arrays, Sizes
-from pipelines.text_index.block_max.kernels import Best, CodedQueries, search_windows
+from pipelines.text_index.block_max.kernels import BLOCKWISE_WORDS, Best, CodedQueries, search_windows
+from pipelines.text_index.block_max.long_queries import search_long
 from pipelines.text_index.block_max.scoring import norms, weights
 from pipelines.text_index.block_max.vocabulary import find_terms
 from pipelines.text_index.ranking import ScoredSentence
@@ -62,7 +63,10 @@ class Searcher:
             np.zeros((count, k), np.int64),
             *(np.zeros(count, np.int64) for _ in range(3)),
         )
-        whole = search_windows(self._arrays, self._norms, self._code(queries), GROUP, best)
+        coded = self._code(queries)
+        whole = search_windows(self._arrays, self._norms, coded, GROUP, best)
+        if np.diff(coded.places).max(initial=0) > BLOCKWISE_WORDS:
+            whole = search_long(self._arrays, self._norms, coded, GROUP, best) and whole
         if not whole:
             raise ValueError(_DAMAGED)
         self.blocks_scored += int(best.scored.sum())

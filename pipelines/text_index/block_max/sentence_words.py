@@ -15,7 +15,9 @@ from pipelines.text_index.block_max.coding import (
     SLOTS_PER_IDENTITY,
     SPARE,
     STRETCH,
+    entries_of_stretch,
     entry_end,
+    read_counts,
     read_frequencies,
     read_number,
 )
@@ -106,12 +108,14 @@ def _visit(index, first_block, who, ends, numbers):
     for word in range(n_common):
         for stretch in range(first_block // STRETCH, (end_block + STRETCH - 1) // STRETCH):
             place, end = bytes_of_stretch(index.common, index.common_places, index.common_ends, word, stretch)
-            while place < end:
-                block = stretch * STRETCH + np.int64(index.common[place]) - first_block
+            data = index.common
+            count = entries_of_stretch(data, place, end)
+            counts = place + 1 + 3 * count
+            for at in range(place + 1, place + 1 + count):
+                block = stretch * STRETCH + np.int64(data[at]) - first_block
+                counts = read_counts(data, data[at + count], data[at + 2 * count], counts, end, frequencies)
                 if 0 <= block < end_block - first_block:
-                    read_frequencies(index.common, place + 1, end, frequencies)
                     _note(n_dense + word, frequencies, who[block * BLOCK :], ends, numbers)
-                place = entry_end(index.common, place + 1)
     place = np.int64(0)
     word = n_dense + n_common
     while place < len(index.lists) - SPARE:
