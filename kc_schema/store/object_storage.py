@@ -239,28 +239,25 @@ def put_file(address: Address, file: Path) -> Version:
         return Version(result["e_tag"], result["version"])
 
 
-def put_pieces(address: Address, pieces: Iterator[bytes], size: int) -> Version:
+def put_pieces(address: Address, pieces: Iterator[bytes], size: int) -> None:
     """Write pieces of bytes, one after another, as one object, which appears when all of them are there.
 
     Args:
-        pieces: an error that it raises is raised here, and no object appears.
+        pieces: may come from object storage, too; an error that it raises is raised here, and no object appears.
         size: bytes of all of them.
     """
     import obstore
 
-    with _explained(address, writing=True):
-        if size <= _PART_BYTES:
-            result = obstore.put(_store(address), address.key, b"".join(pieces), use_multipart=False)
-        else:
-            result = obstore.put(
-                _store(address),
-                address.key,
-                pieces,
-                use_multipart=True,
-                chunk_size=max(_PART_BYTES, size // _MOST_PARTS + 1),
-                max_concurrency=_PARTS_AT_ONCE,
-            )
-        return Version(result["e_tag"], result["version"])
+    # Not `obstore.put` of an iterator: it asks for the pieces inside of its own loop, where nothing else can be asked.
+    part = max(_PART_BYTES, size // _MOST_PARTS + 1)
+    with (
+        _explained(address, writing=True),
+        obstore.open_writer(
+            _store(address), address.key, buffer_size=part, max_concurrency=_PARTS_AT_ONCE
+        ) as writer,
+    ):
+        for piece in pieces:
+            writer.write(piece)
 
 
 def copy(source: Address, target: Address) -> None:
@@ -382,6 +379,8 @@ def _explained(
     except OSError as error:
         if isinstance(error, ObjectStorageError):
             raise
+        if error.filename is not None:
+            raise  # not of this request, but of what it was to write
         if writing and isinstance(error, FileNotFoundError):
             if conditional and "NoSuchBucket" not in str(error):
                 raise ConditionFailedError(errno.ENOENT, "another process has removed it", name) from error

@@ -71,7 +71,7 @@ def fetch(served: ServedDumps, dumps: ObjectPath, connections: int = 1) -> Path:
 def test_a_run_comes_whole_and_is_a_dump(
     served: ServedDumps, dumps: ObjectPath, object_storage: ObjectStorage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = add(served, {1: part(1), 2: part(2, 250_000)})
+    parts = add(served, {1: part(1), 2: part(2, 9 << 20)})
     given = ["--wiki", "testwiki", "--base", served.url, "--output", str(dumps)]
     assert main(given) == 0
     assert capsys.readouterr().out.strip() == f"{dumps}/testwiki-20260101"

@@ -17,7 +17,7 @@ from kc_schema.store import ObjectPath, remove
 
 __all__ = ["Arrival", "Grows", "arrival", "bytes_arrived"]
 
-_PIECE_BYTES = 32 << 20
+_PIECE_BYTES = 16 << 20
 _BLOCK = 1 << 20
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -477,3 +478,27 @@ def test_a_switch_whose_answer_is_lost_is_done(there: Path, object_storage: Obje
     object_storage.faults.append(Fault("lose_reply", ("PUT",), "kc/current", times=1))
     switch_link(there / "current", there / "one")
     assert (there / "current").readlink() == Path("one")
+
+
+def test_pieces_that_lie_in_the_bucket_become_one_object(there: Path, object_storage: ObjectStorage) -> None:
+    parts = [bytes([number]) * (5 << 20) for number in range(4)]
+    for number, part in enumerate(parts):
+        (there / str(number)).write_bytes(part)
+    whole = ObjectPath(f"{there}/whole")
+
+    def pieces(fail: bool) -> Iterator[bytes]:
+        for number in range(4):
+            yield (there / str(number)).read_bytes()
+        if fail:
+            raise ValueError("no, they are others")
+
+    with pytest.raises(ValueError, match="no, they are others"):
+        whole.write_pieces(pieces(fail=True), 20 << 20)
+    assert not whole.exists()
+    uploads = object_storage.client().list_multipart_uploads(Bucket=object_storage.bucket)
+    assert not uploads.get("Uploads")
+    whole.write_pieces(pieces(fail=False), 20 << 20)
+    assert whole.read_bytes() == b"".join(parts)
+    small = ObjectPath(f"{there}/small")
+    small.write_pieces(iter([b"a", b"", b"b"]), 2)
+    assert small.read_bytes() == b"ab"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kc_schema.snapshot import open_snapshot, read_manifest
+from kc_schema.store import as_path
 from pipelines.refresh import main
 from pipelines.text_index.cluster_indices import ClusterIndices
 from pipelines.text_index.connection import Connection
@@ -19,6 +20,7 @@ from pipelines.text_index.mappings import generation
 from tests.dump_writer import DumpPage, redirect_page, write_dump
 from tests.services.elasticsearch.conftest import POLICY, load
 from tests.services.elasticsearch.node import Node
+from tests.services.object_storage import ObjectStorage
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("elasticsearch")]
 
@@ -137,6 +139,21 @@ def test_an_index_is_updated_by_page_where_few_have_changed(
     # The older index takes writes again, and many changes are loaded anew.
     assert refreshed(node, prefix, root, dumps[2]) == 0
     assert re.search(r"loaded anew: 18 of 29 pages differ from \S+, more than 30%", capsys.readouterr().err)
+    assert_as_loaded(node, prefix, root)
+
+
+def test_of_a_root_in_a_bucket_the_cluster_is_updated_by_page(
+    node: Node,
+    prefix: str,
+    object_storage: ObjectStorage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = as_path(object_storage.address("root"))
+    for number, pages in enumerate([wiki(), wiki(changed=range(3, 6), gone=range(1, 3))]):
+        dump = write_dump(tmp_path / f"testwiki-2026010{number}-pages-articles.xml.bz2", pages)
+        assert refreshed(node, prefix, root, dump) == 0
+    assert re.search(r"updated by page: 5 of 38 pages differ from testwiki-20260100", capsys.readouterr().err)
     assert_as_loaded(node, prefix, root)
 
 

@@ -17,12 +17,14 @@ from rich.console import Console
 from kc_schema.snapshot import open_snapshot
 from kc_schema.store import as_path
 from kc_schema.verify import verify
-from pipelines import build_text_kc
+from pipelines import build_text_kc, refresh
 from pipelines.engine import TIMINGS, Engine
 from pipelines.image_index.encoding.options import EncodeOptions
 from pipelines.image_index.fetching.fetch import FetchOptions
 from pipelines.image_index.stages import build_image_corpus
 from pipelines.image_index.vector_index.build import IndexOptions
+from pipelines.text_corpus.reuse import count_reused
+from tests.corpus_builder import files
 from tests.dump_writer import DumpPage, write_dump
 from tests.services.flink.cluster import FlinkCluster
 from tests.services.media_server import draw, encode_as
@@ -93,4 +95,32 @@ def test_workers_share_nothing_but_the_bucket(
     assert {name: own[name] for name in tables} == {name: found.get(name) for name in tables}
     assert not verify(as_path(kc)).counts
     assert len(list((tmp_path / "workers").glob("own-*"))) > 1
+    assert not list((tmp_path / "driver").iterdir())
+
+
+def test_a_root_in_the_bucket_is_refreshed(
+    cluster: FlinkCluster, object_storage: ObjectStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "driver").mkdir()
+    monkeypatch.chdir(tmp_path / "driver")
+
+    def page(number: int, words: str = "was there") -> DumpPage:
+        text = f"'''Page {number}''' {words} for a long time. It went on with [[Page {number + 1}]]."
+        return DumpPage(f"Page {number}", text, number, revision_id=len(words))
+
+    changed = [page(n, "was there" if n % 3 else "has been there") for n in range(5, 70)]
+    local, there = tmp_path / "local", as_path(object_storage.address("root"))
+    apart_options = apart(cluster.options(**object_storage.environment), tmp_path / "workers")
+    for day, pages in (("20260101", [page(n) for n in range(1, 60)]), ("20260201", changed)):
+        (tmp_path / day).mkdir()
+        write_dump(tmp_path / day / f"testwiki-{day}-pages-articles.xml.bz2", pages)
+        dump = object_storage.upload(tmp_path / day, day)
+        given = ["--workers", "1", "--most-loss", "90%"]
+        assert refresh.main(["--root", str(local), "--dump", str(tmp_path / day), *given]) == 0
+        assert refresh.main(["--root", str(there), "--dump", dump, *given, *apart_options]) == 0
+        found, own = files(there / "current"), files((local / "current").resolve())
+        assert {name: found.get(name) for name in own if name != ".lock"} == own
+    assert not verify(there / "current").counts
+    assert count_reused(there / "current") == 37
+    assert len(list((tmp_path / "workers").iterdir())) > 2
     assert not list((tmp_path / "driver").iterdir())
