@@ -22,8 +22,11 @@ Collector = Callable[[str, str], None]
 """Takes the name and the body of what holds pictures: ``gallery``, ``imagemap``, ``table``."""
 
 # A footnote without further tags (most tags are footnotes), a comment's start, or any tag: slash, name, attributes.
+# Those of an extension tag end at the first sign that closes a tag, whatever stands before it.
+_OPENED = "|".join(rf"(?<=<{name}\s)" for name in ("ref", "pre", "nowiki", "math", "gallery", "poem"))
 _TAG = re.compile(
-    r"<(?:ref(?:[\s/][^<>]*)?(?:(?<=/)>|>[^<]*</ref>)|!--|(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)>)"
+    r"<(?:ref(?:[\s/][^<>]*)?(?:(?<=/)>|>[^<]*</ref>)|!--"
+    rf"|(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/](?:[^<>]*|(?:{_OPENED})[^>]{{0,200}}))?)>)"
 )
 # An attribute that hides its element.
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)

@@ -37,6 +37,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "one heading of blocks": lambda n: "=<div>" + "= " * n + "x",
     "defaults of arguments": lambda n: "{{{a|[[b|c]]|" * n,
     "spaces in a name": lambda n: "{{a" + " \n" * n + "b|c}}",
+    "footnotes within tags": lambda n: "<ref <ref " * n,
     "open code": lambda n: "<pre>" * n,
     "open named links": lambda n: "[[a" * n,
     "open piped links": lambda n: "[[a|b" * n,

@@ -214,10 +214,13 @@ _CHEM2 = re.compile(
 _ARROWS = {"<->": "⇌", "<=>": "⇌", "->": "→", "<-": "←", "&lt;-&gt;": "⇌", "-&gt;": "→"}
 
 
-@template("chem2")
-def chem2(call: TemplateCall) -> str:
-    """``{{chem2|CH4 + 2 O2 -> CO2 + 2 H2O}}`` -> ``CH<sub>4</sub> + 2 O<sub>2</sub> → ...``."""
+@template("chem2", "ce")
+def chem2(call: TemplateCall) -> str | None:
+    """``{{chem2|CH4 + 2 O2 -> CO2 + 2 H2O}}`` -> ``CH<sub>4</sub> + 2 O<sub>2</sub> → ...``; ``{{ce|..}}`` likewise."""
     text = call.get("1")
+    if not text and call.name == "ce":
+        # Without a formula it is no chemistry.
+        return None
     if len(text) > 2000:
         return text
     if "\\" in text:

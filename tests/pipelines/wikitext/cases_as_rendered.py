@@ -19,6 +19,8 @@ CASES = [
     ("<pre>a <b>''b''</b>", "a b", []),
     ("a<nowiki / >b<nowiki/>c", "a<nowiki / >bc", []),
     ("a<ref name=b / >c</ref> d", "a d", []),
+    ('a<ref name="b <ref>c</ref> d<ref name=e>f</ref>', "a d", []),
+    ("a <ref name=b group=<i>c</i>>d</ref> <pre <b>e</b></pre>", "a ¶ e</b>", []),
     ('<span <includeonly>id="a"</includeonly><noinclude>id="b"</noinclude>>c</span>', "c", []),
     # Blocks in a heading do not end it.
     ("a\n== <blockquote>H</blockquote> ==\nb\n==''H'' <div>I</div>==\nc", "a ¶ b ¶ c", []),

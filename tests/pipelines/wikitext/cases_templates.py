@@ -157,4 +157,6 @@ CASES = [
         "Dune by Frank Herbert .750 Own work",
         [],
     ),
+    # Chemistry under another name; the year's era is written in capitals.
+    ("{{ce|2H2 + O2 -> 2H2O}} in 70 {{CE}}", "2H2 + O2 → 2H2O in 70 CE", []),
 ]
