@@ -1,4 +1,4 @@
-"""Contexts: evidence behind a sentence, whole pieces only (paper section 2.1, "Context Processing")."""
+"""Contexts: evidence behind a sentence, pieces of it whole or cut (paper section 2.1, "Context Processing")."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Packed:
     """Number of contexts that were tried and did not fit whole."""
     untried: int
     """Number of contexts behind the last that was tried: no room was left."""
+    cut: int = 0
+    """Number of the contexts that fit which are not whole: 0 or 1."""
     places: list[int] = field(default_factory=list)
     """Which of the contexts fit, from 0."""
 
@@ -54,7 +56,14 @@ def _without_anchors(text: str) -> str:
         return text
 
 
-def pack(sentence: int, separator: Sequence[int], contexts: Iterable[Sequence[int]], limit: int) -> Packed:
+def pack(
+    sentence: int,
+    separator: Sequence[int],
+    contexts: Iterable[Sequence[int]],
+    limit: int,
+    *,
+    cut_too_long: bool = False,
+) -> Packed:
     """Choose the contexts that fit behind a sentence: in rank order, each whole or not at all.
 
     Args:
@@ -62,18 +71,20 @@ def pack(sentence: int, separator: Sequence[int], contexts: Iterable[Sequence[in
         separator: sub-tokens of the mark between sentence and contexts; it costs room, too.
         contexts: sub-tokens of each context, best first.
         limit: sub-tokens that fit into the encoder beside its special tokens.
+        cut_too_long: of one that does not fit whole, take the beginning that does; the input is full then.
     """
     room = limit - sentence - len(separator)
     chosen: list[int] = []
     places: list[int] = []
-    skipped = untried = 0
+    skipped = untried = cut = 0
     for place, context in enumerate(contexts):
         if room < STOP_BELOW:
             untried += 1
-        elif len(context) > room:
+        elif len(context) > room and not cut_too_long:
             skipped += 1
         elif context:
-            chosen.extend(context)
-            room -= len(context)
+            cut += len(context) > room
+            chosen.extend(context[:room])
+            room -= min(room, len(context))
             places.append(place)
-    return Packed([*separator, *chosen] if chosen else [], len(places), skipped, untried, places)
+    return Packed([*separator, *chosen] if chosen else [], len(places), skipped, untried, cut, places)

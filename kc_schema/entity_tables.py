@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from kc_schema.errors import UserError
+from kc_schema.snapshot import LostText
 from kc_schema.store import Part, read_json
 
 __all__ = [
@@ -88,6 +89,8 @@ class EntityManifest:
     counts: dict[str, int] = field(default_factory=dict)
     drops: dict[str, int] = field(default_factory=dict)
     """Names that were left out, by reason."""
+    lost: dict[str, list[LostText]] = field(default_factory=dict)
+    """A few examples of each reason: the name, and what it stands for."""
     format: int = FORMAT
 
 

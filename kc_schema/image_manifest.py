@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kc_schema.snapshot import SnapshotError
+from kc_schema.snapshot import LostText, SnapshotError
 from kc_schema.store import Part, fingerprint, read_json, to_json, write_json
 
 __all__ = [
@@ -115,6 +115,8 @@ class ImageManifest:
     counts: dict[str, int] = field(default_factory=dict)
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
     """What was left out: by what it is (links, images, ...), then by reason."""
+    lost: dict[str, dict[str, list[LostText]]] = field(default_factory=dict)
+    """A few examples of it; of images the records tell which."""
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 

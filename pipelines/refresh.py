@@ -20,7 +20,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from kc_schema.command import Command, Count, Positive, options, print_error
+from kc_schema.command import Command, Count, Positive, given_options, options, print_error
 from kc_schema.entity_tables import ENTITY_MANIFEST
 from kc_schema.errors import UsageError, UserError
 from kc_schema.snapshot import Manifest, read_manifest
@@ -314,11 +314,20 @@ def _guard(before: Manifest, after: Manifest, most_loss: float, output: Path) ->
         )
 
 
+_FOR_IMAGES = ("--encoder", "--encoder-cache", "--device")
+
+
 def _add_images(
     given: RefreshOptions, build: Build, current: Path | None, engine: Engine, watch: Watch
 ) -> None:
     """Build the image corpus, where one is asked for or the current snapshot has one."""
     if given.images is None and (current is None or not (current / "images").is_dir()):
+        unused = [option for option in given_options(given) if option in _FOR_IMAGES]
+        if unused:
+            watch.say(
+                f"note: {' and '.join(unused)}: the current snapshot has no images, so that is of no use; --images"
+                " makes them"
+            )
         return
     from pipelines.image_index.encoding.options import EncodeOptions
     from pipelines.image_index.fetching.fetch import FetchOptions

@@ -108,6 +108,9 @@ class ContextConfig(_Section):
     """Put ``[ Title ]`` in front of each context."""
     types: bool = False
     """Put what an article is about behind its title, ``[ Title (human) ]``, where the cache has types."""
+    too_long: Literal["skip", "cut"] = "skip"
+    """What becomes of a context that does not fit whole: leave it out and try the next, as the released code does, or
+    take as much of its beginning as there is room for, so that long introductions count with a short limit, too."""
     separator: str = "<EOS>"
     """The mark [X] between sentence and contexts, read as text (the released code's)."""
 

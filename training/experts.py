@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from training.task import Task, TaskRecord
 if TYPE_CHECKING:
     from training.fitting import Fit
 
+logger = logging.getLogger(__name__)
 __all__ = [
     "Expert",
     "FitRecord",
@@ -270,6 +272,13 @@ def _prepare(run: Run, name: str, expert: ExpertConfig, seed: int, folder: Path,
     config, task = run.config, run.task
     examples, inputs = _encoded(run, expert.source, config.train, made)
     dev_examples, dev_inputs = _encoded(run, expert.source, config.dev, made)
+    if expert.source is not None and not made.inputs.counts["contexts used"]:
+        logger.warning(
+            "%s: not one context fits whole into %d sub-tokens behind its sentence, so the expert learns without"
+            " evidence; --set contexts.too_long=cut takes their beginnings",
+            name,
+            made.inputs.limit,
+        )
 
     def score() -> float:
         found = made.predict_inputs(dev_inputs, config.evaluation_batch_size)

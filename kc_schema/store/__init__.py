@@ -36,6 +36,7 @@ from kc_schema.store.object_path import (
     ObjectPath,
     as_path,
     find_matching,
+    find_named,
     is_address,
     progress_interval,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "explain_file_errors",
     "files_beneath",
     "find_matching",
+    "find_named",
     "fingerprint",
     "is_address",
     "link_or_copy",

@@ -26,6 +26,7 @@ __all__ = [
     "as_address",
     "as_path",
     "find_matching",
+    "find_named",
     "is_address",
     "progress_interval",
     "remove_objects",
@@ -74,6 +75,12 @@ def find_matching(pattern: str) -> list[Path]:
     while len(names) > 1 and not (glob.has_magic(names[0]) and len(fixed) > 2):
         fixed.append(names.pop(0))
     return list(ObjectPath("/".join(fixed)).glob("/".join(names)))
+
+
+def find_named(pattern: str) -> list[Path]:
+    """Return the files that an option names, sorted: one, or those that fit a pattern; none where one is no file."""
+    paths = sorted(find_matching(pattern) if glob.has_magic(pattern) else [as_path(pattern)])
+    return paths if all(path.is_file() for path in paths) else []
 
 
 def progress_interval(path: Path) -> float:

@@ -34,10 +34,11 @@ from kc_schema.store import (
     replacing,
 )
 from pipelines.engine import Engine, Progress, timed
-from pipelines.entities.gather import Gathered, gather_names, read_link_counts
+from pipelines.entities.gather import NAMES, Gathered, gather_names, read_link_counts
 from pipelines.entities.merge import Numbers, count_links, merge_range, write_entities
 from pipelines.entities.titles import Titles, open_titles, write_titles
 from pipelines.entities.types import write_types
+from pipelines.text_corpus.statistics import Statistics
 
 __all__ = ["build_entities", "files_with_types"]
 
@@ -179,13 +180,18 @@ def _build(build: _Build, snapshot: Snapshot, engine: Engine, console: Console) 
     _count(build, snapshot, gathered)
     entities = _write_all_entities(build, snapshot, engine, console)
     tables = {"aliases": [one.part for one in merged if one.part is not None], "entities": entities}
-    counts, drops = Counter[str](), Counter[str]()
+    counts, lost = Counter[str](), Statistics()
     for one in gathered:
         counts.update(one.counts)
-        drops.update(one.drops)
+        lost.add(one.lost)
     counts.update({name: sum(part.rows for part in parts) for name, parts in tables.items()})
     return EntityManifest(
-        build.snapshot, build.types, tables, dict(sorted(counts.items())), dict(sorted(drops.items()))
+        build.snapshot,
+        build.types,
+        tables,
+        dict(sorted(counts.items())),
+        dict(sorted(lost.drops.get(NAMES, Counter()).items())),
+        lost.examples().get(NAMES, {}),
     )
 
 

@@ -19,8 +19,9 @@ from kc_schema.anchors import unescape
 from kc_schema.entity_tables import LONGEST_ALIAS, clean_name, fold_name
 from kc_schema.store import Part, describe_part, open_parquet, replacing
 from pipelines.entities.titles import TitleMap
+from pipelines.text_corpus.statistics import EXAMPLE_CHARACTERS, Statistics
 
-__all__ = ["GATHERED", "Gathered", "gather_names", "read_link_counts", "read_range"]
+__all__ = ["GATHERED", "NAMES", "Gathered", "gather_names", "read_link_counts", "read_range"]
 
 GATHERED = pa.schema(
     [
@@ -38,6 +39,8 @@ _LINKS = pa.schema([pa.field("page_id", pa.int64()), pa.field("links", pa.int64(
 # Tags pair and hold no tags in a snapshot that was verified, so that this finds what `parse` finds.
 _ANCHOR = re.compile(r"<e: ([^<>\n]+)> (.*?) </e>", re.DOTALL)
 
+NAMES = "names"
+"""What is counted as lost here."""
 Name = tuple[str, int]
 """A surface and the page that it stands for."""
 
@@ -50,7 +53,8 @@ class Gathered:
     links: Part
     """Anchors by page."""
     counts: Counter[str]
-    drops: Counter[str]
+    lost: Statistics
+    """The names that were left out."""
 
 
 def gather_names(
@@ -75,13 +79,13 @@ def gather_names(
     """
     names: dict[str, Counter[Name]] = {column: Counter() for column in ("links", "title", "redirect", "bold")}
     counts: Counter[str] = Counter()
-    drops: Counter[str] = Counter()
+    lost = Statistics()
     if table == "paragraphs":
-        names["links"] = _of_anchors(source, titles, counts, drops)
+        names["links"] = _of_anchors(source, titles, counts, lost)
     elif table == "redirects":
-        names["redirect"] = _of_redirects(source, group, titles, counts, drops)
+        names["redirect"] = _of_redirects(source, group, titles, counts, lost)
     else:
-        names["title"], names["bold"] = _of_pages(source, counts, drops)
+        names["title"], names["bold"] = _of_pages(source, counts, lost)
     links: Counter[int] = Counter()
     for (_, page_id), count in names["links"].items():
         links[page_id] += count
@@ -93,7 +97,7 @@ def gather_names(
         ),
         _write(path.with_name(f"{path.name}-links.arrow"), [counted], _LINKS, folder),
         counts,
-        drops,
+        lost,
     )
 
 
@@ -109,7 +113,7 @@ def read_link_counts(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     return batch["page_id"].to_numpy().copy(), batch["links"].to_numpy().copy()
 
 
-def _of_anchors(source: Path, titles: TitleMap, counts: Counter[str], drops: Counter[str]) -> Counter[Name]:
+def _of_anchors(source: Path, titles: TitleMap, counts: Counter[str], lost: Statistics) -> Counter[Name]:
     found: Counter[tuple[str, str]] = Counter()
     with open_parquet(source) as file:
         for batch in file.iter_batches(batch_size=1024, columns=["text"]):
@@ -122,16 +126,16 @@ def _of_anchors(source: Path, titles: TitleMap, counts: Counter[str], drops: Cou
         counts["anchors"] += count
         page_id = pages.get(title)
         if page_id is None:
-            drops["anchor that leads to no page of the corpus"] += count
+            _drop(lost, "anchor that leads to no page of the corpus", unescape(surface), title, count)
         elif (name := _name(unescape(surface))) is None:
-            drops["anchor whose surface is no name"] += count
+            _drop(lost, "anchor whose surface is no name", unescape(surface), title, count)
         else:
             names[name, page_id] += count
     return names
 
 
 def _of_redirects(
-    source: Path, group: int | None, titles: TitleMap, counts: Counter[str], drops: Counter[str]
+    source: Path, group: int | None, titles: TitleMap, counts: Counter[str], lost: Statistics
 ) -> Counter[Name]:
     columns = ["from_title", "to_title"]
     with open_parquet(source) as file:
@@ -142,15 +146,15 @@ def _of_redirects(
         counts["redirects"] += 1
         page_id = pages.get(target)
         if page_id is None:
-            drops["redirect that leads to no page of the corpus"] += 1
+            _drop(lost, "redirect that leads to no page of the corpus", written, target)
         elif (name := _name(written.replace("_", " "))) is None:
-            drops["redirect whose title is no name"] += 1
+            _drop(lost, "redirect whose title is no name", written, target)
         else:
             names[name, page_id] += 1
     return names
 
 
-def _of_pages(source: Path, counts: Counter[str], drops: Counter[str]) -> tuple[Counter[Name], Counter[Name]]:
+def _of_pages(source: Path, counts: Counter[str], lost: Statistics) -> tuple[Counter[Name], Counter[Name]]:
     with open_parquet(source) as file:
         there = [name for name in ("page_id", "title", "bold_names") if name in file.schema_arrow.names]
         table = file.read(columns=there, use_threads=False)
@@ -163,16 +167,21 @@ def _of_pages(source: Path, counts: Counter[str], drops: Counter[str]) -> tuple[
         table["page_id"].to_pylist(), table["title"].to_pylist(), printed, strict=True
     ):
         if (name := _name(title)) is None:
-            drops["title that is no name"] += 1
+            _drop(lost, "title that is no name", title)
         else:
             titles[name, page_id] += 1
         for text in own or ():
             counts["names in bold"] += 1
             if (name := _name(text)) is None:
-                drops["name in bold that is none"] += 1
+                _drop(lost, "name in bold that is none", text, title)
             else:
                 bold[name, page_id] += 1
     return titles, bold
+
+
+def _drop(lost: Statistics, reason: str, name: str, title: str = "", count: int = 1) -> None:
+    """Count a name that is left out; `title` is what it stands for."""
+    lost.drop(NAMES, reason, count, example=name[:EXAMPLE_CHARACTERS], text=title.replace("_", " "))
 
 
 def _name(text: str) -> str | None:

@@ -26,8 +26,7 @@ from kc_schema.hit import Hit
 from kc_schema.templates import open_templates
 from pipelines.explorer.examples import ExampleFilter, Examples
 from pipelines.explorer.marking import MarkedText, Piece, mark, mark_sentences, word_shares
-from pipelines.image_index.errors import ImageIndexError
-from pipelines.service.application import Service
+from pipelines.service.application import Service, image_content
 from pipelines.service.batching import OverloadedError
 from pipelines.service.corpus import Corpus, NotServedError
 from pipelines.service.limits import RequestError
@@ -194,26 +193,45 @@ def add_pages(service: Service, examples: Examples | None) -> None:
     _add_articles(site)
     _add_examples(site)
     _add_files(site)
+    _show_unknown_addresses(site)
+
+
+def _show_unknown_addresses(site: _Site) -> None:
+    """Answer a browser that asks for an address that there is not with a page, other programs as the service does."""
+    refuse = site.service.app.exception_handlers[HTTPException]
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+            return site.page("error", 404, message="There is no such page here.")
+        answered: Response = await refuse(request, error)  # type: ignore[misc]
+        return answered
+
+    site.service.app.add_exception_handler(HTTPException, answer)
 
 
 Handler = Callable[..., Awaitable[Response]]
 
 
 def _shown(site: _Site, handler: Handler) -> Handler:
-    """Return a handler whose refusals are pages."""
+    """Return a handler whose refusals are pages; where JSON was asked for they are JSON, as the service's are."""
 
     @wraps(handler)
     async def wrapped(*args: Any, **kwargs: Any) -> Response:
         try:
             return await handler(*args, **kwargs)
         except HTTPException as error:
-            return site.page("error", error.status_code, message=error.detail)
+            status, message = error.status_code, str(error.detail)
         except NotServedError as error:
-            return site.page("error", 404, message=str(error))
+            status, message = 404, str(error)
         except OverloadedError as error:
-            return site.page("error", 503, message=str(error))
+            status, message = 503, str(error)
         except UserError as error:
-            return site.page("error", 422, message=str(error))
+            status, message = 422, str(error)
+        request = kwargs.get("request")
+        if isinstance(request, Request) and request.query_params.get("format") == "json":
+            return _json({"error": message}, status)
+        return site.page("error", status, message=message)
 
     wrapped.__signature__ = inspect.signature(handler, eval_str=True)  # type: ignore[attr-defined]
     return wrapped
@@ -224,9 +242,11 @@ def _get(site: _Site, path: str, handler: Handler) -> None:
 
 
 def _add_search(site: _Site) -> None:
-    async def home() -> Response:
+    async def home(request: Request) -> Response:
         counts = site.corpus.snapshot.manifest.counts if site.corpus.snapshot is not None else {}
-        return site.page("home", counts=counts, dump=site.dump)
+        if request.query_params.get("format") == "json":
+            return _json({"dump": site.dump, "counts": counts})
+        return site.page("home", counts=counts, dump=site.dump, address=_address(request))
 
     async def look(request: Request) -> Response:
         given = request.query_params
@@ -281,14 +301,13 @@ async def _look_for_picture(site: _Site, picture: str, image: str, k: int) -> Se
     if picture:
         content, shown = site.uploads.get(picture), f"/uploads/{picture}"
     else:
-        number = _number(image, -1, 0, (1 << 63) - 1)
+        if not (image.isascii() and image.isdecimal() and len(image) < 20 and int(image) < 1 << 63):
+            raise RequestError(404, "image: give the id of an image of this corpus")
+        number = int(image)
         images = site.corpus.images
         if images is None:
             raise NotServedError(site.corpus.no_images)
-        try:
-            content = await asyncio.to_thread(images.content, number)
-        except ImageIndexError as error:
-            raise RequestError(404, str(error)) from error
+        content = await asyncio.to_thread(image_content, images, number)
         shown = f"/images/{number}/thumbnail"
     question = await asyncio.to_thread(decode_upload, content)
     (found,) = await site.service.find_images([question], k)
@@ -484,9 +503,10 @@ def _number(text: str, default: int, least: int, most: int) -> int:
     return min(max(int(text), least), most)
 
 
-def _json(value: object) -> Response:
+def _json(value: object, status: int = 200) -> Response:
     return Response(
         msgspec.json.format(msgspec.json.encode(value), indent=1),
+        status,
         media_type="application/json",
         headers={"Content-Security-Policy": "default-src 'none'"},
     )

@@ -10,17 +10,18 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kc_schema.image_tables import ARTICLES, IMAGE_ID_BITS, image_id
-from kc_schema.snapshot import Snapshot
+from kc_schema.snapshot import LostText, Snapshot
 from kc_schema.store import Part, fingerprint, read_parquet, temporary_folder
 from pipelines.image_index.file_names import file_kind, name_problem
 from pipelines.image_index.layout import Layout, Row, write_table
+from pipelines.text_corpus.statistics import Statistics
 from pipelines.wikitext.page_images import is_interface_icon
 
 __all__ = [
@@ -57,6 +58,8 @@ class Plan:
     """The parts of the table of articles."""
     counts: dict[str, int]
     drops: dict[str, dict[str, int]]
+    lost: dict[str, dict[str, list[LostText]]] = field(default_factory=dict)
+    """A few examples of it: the page of a link, and the file."""
 
 
 def make_plan(
@@ -114,18 +117,18 @@ def _write_parts(
     snapshot: Snapshot, layout: Layout, kinds: frozenset[str], part_bits: int, limit: int | None, runs: Path
 ) -> Plan:
     counts: Counter[str] = Counter()
-    drops: Counter[str] = Counter()
-    paths = list(_write_runs(_article_rows(snapshot, kinds, counts, drops), runs, part_bits))
+    lost = Statistics()
+    paths = list(_write_runs(_article_rows(snapshot, kinds, counts, lost), runs, part_bits))
     readers = [pa.ipc.open_file(pa.memory_map(os.fspath(path))) for path in paths]
     planned: list[str] = []
     parts: list[Part] = []
     for number in range(1 << part_bits):
-        table = _merge([reader.get_batch(number) for reader in readers], drops)
+        table = _merge([reader.get_batch(number) for reader in readers], lost)
         files = _files_of(table)
         if limit is not None and counts["files"] + len(files) > limit:
             files = files.slice(0, limit - counts["files"])
             kept = table.filter(pc.is_in(table["image_id"], value_set=files["image_id"]))
-            drops["beyond --limit"] += len(table) - len(kept)
+            lost.drop("links", "beyond --limit", len(table) - len(kept))
             table = kept
         _write_table(files, layout.planned(number), layout, _ROWS_PER_GROUP * 16)
         articles = table.select(ARTICLES.names).cast(ARTICLES)
@@ -140,7 +143,8 @@ def _write_parts(
         tuple(planned),
         tuple(parts),
         dict(sorted(counts.items())),
-        {"links": dict(sorted(drops.items()))},
+        {"links": dict(sorted(lost.drops.get("links", Counter()).items()))},
+        lost.examples(),
     )
 
 
@@ -153,7 +157,7 @@ def _files_of(table: pa.Table) -> pa.Table:
 
 
 def _article_rows(
-    snapshot: Snapshot, kinds: frozenset[str], counts: Counter[str], drops: Counter[str]
+    snapshot: Snapshot, kinds: frozenset[str], counts: Counter[str], lost: Statistics
 ) -> Iterator[Row]:
     """Yield a row for every link that counts, joined with its page: both tables ascend by page id."""
     pages = _page_rows(snapshot)
@@ -164,10 +168,12 @@ def _article_rows(
             reason = drop_reason(link["file"], kinds)
             while page is not None and page["page_id"] < link["page_id"]:
                 page = next(pages, None)
-            if reason is None and (page is None or page["page_id"] != link["page_id"]):
+            there = page is not None and page["page_id"] == link["page_id"]
+            if reason is None and not there:
                 reason = "page not in the corpus"
             if reason is not None or page is None:
-                drops[str(reason)] += 1
+                title = page["title"] if page is not None and there else f"page {link['page_id']}"
+                lost.drop("links", str(reason), example=title, text=link["file"])
                 continue
             yield {**link, **page, "image_id": image_id(link["file"])}
 
@@ -214,7 +220,7 @@ def _write_run(rows: list[Row], path: Path, part_bits: int) -> Path:
     return path
 
 
-def _merge(batches: Sequence[pa.RecordBatch], drops: Counter[str]) -> pa.Table:
+def _merge(batches: Sequence[pa.RecordBatch], lost: Statistics) -> pa.Table:
     """Return a part's rows by image and page, each pair once, with the first caption that there is."""
     table = pa.Table.from_batches(batches, schema=_SORTED)
     order = pa.array(range(len(table)), pa.int64())
@@ -228,7 +234,7 @@ def _merge(batches: Sequence[pa.RecordBatch], drops: Counter[str]) -> pa.Table:
     ]
     table = table.sort_by(keys).combine_chunks()
     ids, pages = table["image_id"].to_pylist(), table["page_id"].to_pylist()
-    files = table["file"].to_pylist()
+    files, titles = table["file"].to_pylist(), table["title"].to_pylist()
     kept: list[int] = []
     image_before = page_before = -1
     file_of_image = ""
@@ -236,9 +242,9 @@ def _merge(batches: Sequence[pa.RecordBatch], drops: Counter[str]) -> pa.Table:
         if image != image_before:
             image_before, page_before, file_of_image = image, -1, file
         if file != file_of_image:
-            drops["id taken by another file"] += 1
+            lost.drop("links", "id taken by another file", example=titles[row], text=file)
         elif page == page_before:
-            drops["again on the same page"] += 1
+            lost.drop("links", "again on the same page", example=titles[row], text=file)
         else:
             page_before = page
             kept.append(row)

@@ -328,6 +328,7 @@ def describe_corpus(
             "images": _total(part.failed for part in fetched.values()),
             "encoded images": _total(part.failed for part in encoded.values()),
         },
+        lost=plan.lost,
         versions={name: version(name) for name in ("pillow", "pyarrow")},
     )
 

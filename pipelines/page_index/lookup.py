@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,14 @@ from kc_schema.anchors import targets
 from kc_schema.errors import UserError
 from kc_schema.image_tables import image_id
 from kc_schema.snapshot import Snapshot
-from kc_schema.store import may_write, read_parquet
+from kc_schema.store import PlaceBusyError, may_write, read_parquet
 from kc_schema.store.rows import Row, Rows
 from pipelines.page_index.build import build_page_index, find_page_index
 from pipelines.page_index.layout import FOLDER, PageIndexManifest, rows_of, title_id
 
 __all__ = ["LinkingPage", "PageContent", "PageImage", "PageParagraph", "Pages", "open_pages"]
 
+_SECONDS_BETWEEN_TRIES = 0.5
 MOST_LISTED = 500
 """Redirects and linking pages that are listed of one page; their numbers are always whole."""
 
@@ -230,10 +232,23 @@ class Pages:
         return [LinkingPage(row["page_id"], titles.get(row["page_id"], ""), row["anchors"]) for row in links]
 
 
+def _make(snapshot: Snapshot, folder: Path, tell: Callable[[str], None]) -> PageIndexManifest:
+    waiting = False
+    while True:
+        try:
+            return build_page_index(snapshot, folder, tell)
+        except PlaceBusyError:
+            if not waiting:
+                tell(f"{folder}: another process is making the page index; waiting for it")
+            waiting = True
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
 def open_pages(snapshot: Snapshot, tell: Callable[[str], None] = lambda _: None) -> Pages:
     """Open the pages of a snapshot; their index is made first where it is missing.
 
-    Where nobody may write beside the snapshot's tables, it is made in a temporary folder, for this process alone.
+    Where nobody may write beside the snapshot's tables, it is made in a temporary folder, for this process alone. Where
+    another process is making it, that is waited for.
 
     Raises:
         kc_schema.errors.UserError: it cannot be made or read.
@@ -245,7 +260,7 @@ def open_pages(snapshot: Snapshot, tell: Callable[[str], None] = lambda _: None)
             temporary = tempfile.TemporaryDirectory(prefix="page-index-")
             folder = Path(temporary.name)
         tell(f"making the page index in {folder}")
-        manifest = build_page_index(snapshot, folder, tell)
+        manifest = _make(snapshot, folder, tell)
 
     def table(name: str, columns: list[str], key: str) -> Rows:
         return Rows(snapshot.files(name), columns, key=key)

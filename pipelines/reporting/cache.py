@@ -9,12 +9,14 @@ from typing import Any
 from kc_schema.charts import Figure
 from kc_schema.retrieval_cache import REPORT, SPEED, CacheError, RetrievalCache, open_cache
 from kc_schema.store import read_json
-from pipelines.reporting.document import ReportDocument, ReportSection, ReportTable
+from pipelines.reporting.document import Cell, ReportDocument, ReportSection, ReportTable
 from pipelines.reporting.stages import report_stages
 
 __all__ = ["report_cache"]
 
-Cells = tuple[str | int | float, ...]
+Cells = tuple[Cell, ...]
+_EXAMPLES = 3
+_CHARACTERS = 100
 _MENTIONS = ("in a title", "in an anchor", "in the text")
 
 
@@ -55,7 +57,7 @@ def report_cache(folder: Path) -> ReportDocument:
         raise CacheError(
             f"cache {folder}: {REPORT} cannot be read ({error}); run its command again"
         ) from error
-    sections = [_split(name, report) for name, report in written.splits.items()]
+    sections = [_split(cache, name, report) for name, report in written.splits.items()]
     sections += [report_stages(folder), *_speeds(folder)]
     return ReportDocument(f"The evidence for {cache.dataset}", _about(cache), sections)
 
@@ -69,7 +71,7 @@ def _about(cache: RetrievalCache) -> list[str]:
     return lines
 
 
-def _split(name: str, report: dict[str, Any]) -> ReportSection:
+def _split(cache: RetrievalCache, name: str, report: dict[str, Any]) -> ReportSection:
     sources: dict[str, dict[str, Any]] = report["sources"]
     found: list[Cells] = []
     covered: list[Cells] = []
@@ -96,6 +98,10 @@ def _split(name: str, report: dict[str, Any]) -> ReportSection:
             found,
         )
     ]
+    empty = _without_hits(cache, name)
+    if empty:
+        heads = ("source", "queries without hits", "examples")
+        tables.append(ReportTable("Queries for which nothing was found", heads, empty))
     if covered:
         columns = ("source", "gold mentions", *_MENTIONS)
         tables.append(ReportTable("Gold mentions in the evidence", columns, covered))
@@ -130,7 +136,24 @@ def _split(name: str, report: dict[str, Any]) -> ReportSection:
         f"{report['examples']:,} examples, {report['examples with an image']:,} with an image;"
         f" {report['empty queries']:,} queries are empty."
     )
+    if (named := report.get("gold mentions that are names")) is not None:
+        mentions = report["gold mentions"]
+        share = f" ({100 * named / mentions:.1f}%)" if mentions else ""
+        text += f" {named:,} of {mentions:,} gold mentions{share} are names of the corpus' entities."
     return ReportSection(name, text, tables, figures)
+
+
+def _without_hits(cache: RetrievalCache, split: str) -> list[Cells]:
+    """Return of every source how many examples have no evidence of it, and the first sentences of these."""
+    examples = cache.examples(split)
+    found: list[Cells] = []
+    for source in cache.sources:
+        hits = cache.hits(source, split)
+        empty = [example for example in examples if not hits.get(example.example_id)]
+        if empty:
+            shown = tuple(" ".join(example.tokens)[:_CHARACTERS] for example in empty[:_EXAMPLES])
+            found.append((source, len(empty), shown))
+    return found
 
 
 def _by_number(counts: dict[str, int]) -> dict[str, float]:

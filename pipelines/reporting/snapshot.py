@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kc_schema.anchors import strip
 from kc_schema.charts import Figure
+from kc_schema.entity_tables import EntityError, read_entity_manifest
 from kc_schema.image_manifest import ImageManifest, read_image_manifest
 from kc_schema.snapshot import LostText, Snapshot, SnapshotError, open_snapshot
 from kc_schema.store import Rows, read_parquet
@@ -46,7 +47,7 @@ def report_snapshot(
     """
     snapshot = open_snapshot(kc)
     sections = [_holdings(snapshot), _distributions(snapshot, tell), _losses(snapshot), _templates(snapshot)]
-    sections += _images(kc)
+    sections += [*_entities(snapshot), *_images(kc)]
     sections.append(report_stages(kc, _refresh(kc)))
     if compare is not None:
         tell(f"comparing with {compare}")
@@ -83,7 +84,7 @@ def _holdings(snapshot: Snapshot) -> ReportSection:
         (name, len(parts), sum(p.rows for p in parts), round(sum(p.bytes for p in parts) / 1e6, 4))
         for name, parts in manifest.tables.items()
     ]
-    for name in ("text_index", "page_index", "images"):
+    for name in ("text_index", "page_index", "entities", "aliases", "images"):
         size = sum(path.stat().st_size for path in (snapshot.folder / name).rglob("*") if path.is_file())
         if size:
             tables.append((name, "", "", round(size / 1e6, 4)))
@@ -170,6 +171,21 @@ def _templates(snapshot: Snapshot) -> ReportSection:
     return ReportSection("Templates", text, tables)
 
 
+def _entities(snapshot: Snapshot) -> list[ReportSection]:
+    try:
+        manifest = read_entity_manifest(snapshot.folder, snapshot.fingerprint)
+    except EntityError:
+        return []
+    tables = [ReportTable("Counts", ("what", "how many"), _rows(manifest.counts))]
+    lost: list[Cells] = [
+        (reason, count, _lost(manifest.lost.get(reason, ())))
+        for reason, count in sorted(manifest.drops.items(), key=lambda pair: -pair[1])
+    ]
+    if lost:
+        tables.append(ReportTable("Names left out", ("reason", "how many", "examples"), lost))
+    return [ReportSection("Entities and their names", tables=tables)]
+
+
 def _images(kc: Path) -> list[ReportSection]:
     try:
         manifest = read_image_manifest(kc)
@@ -187,7 +203,7 @@ def _images(kc: Path) -> list[ReportSection]:
 
 
 def _failed_images(layout: Layout, manifest: ImageManifest) -> list[Cells]:
-    """Return what was left out by reason, failed images with the first files as examples."""
+    """Return what was left out by reason, of links with their pages, of failed images with the first files."""
     examples: dict[str, list[str]] = {}
     for part in manifest.tables.get("records", ()):
         table = read_parquet(layout.images / part.file, columns=["file", "error"])
@@ -195,7 +211,12 @@ def _failed_images(layout: Layout, manifest: ImageManifest) -> list[Cells]:
             if error and len(examples.setdefault(error, [])) < _EXAMPLES:
                 examples[error].append(file)
     return [
-        (what, reason, count, tuple(examples.get(reason, ())))
+        (
+            what,
+            reason,
+            count,
+            _lost(manifest.lost.get(what, {}).get(reason, ())) or tuple(examples.get(reason, ())),
+        )
         for what, reasons in manifest.drops.items()
         for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])
     ]

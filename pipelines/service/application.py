@@ -34,7 +34,9 @@ from pipelines.text_index import QueryError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["Service", "guarded"]
+    from pipelines.image_index.search import ImageIndex
+
+__all__ = ["Service", "guarded", "image_content"]
 
 Find = Literal["text", "images", "both"]
 
@@ -106,6 +108,7 @@ class Failure(BaseModel):
 _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": Failure, "description": what}
     for status, what in {
+        400: "a body that cannot be read",
         401: "no API key",
         413: "too many bytes",
         422: "not what is taken here",
@@ -414,7 +417,9 @@ async def _image_questions(service: Service, request: Request, k: int) -> tuple[
         asked = await _read_image_request(request)
         if asked.url is not None:
             return [await _decoded(await service.fetch(asked.url))], asked.k
-        return list(_vectors(service.corpus.current, asked.vectors or [])), asked.k
+        vectors = asked.vectors or []
+        service.limits.check(len(vectors), asked.k, "vectors")
+        return list(_vectors(service.corpus.current, vectors)), asked.k
     if kind == "multipart/form-data":
         async with request.form(max_files=1, max_fields=8) as form:
             file = form.get("image")
@@ -459,6 +464,21 @@ def _vectors(corpus: Corpus, rows: Sequence[Sequence[float]]) -> Sequence[Any]:
     return [np.asarray(row, np.float32) for row in rows]
 
 
+def image_content(images: ImageIndex, image_id: int) -> bytes:
+    """Return the bytes of an image of the corpus.
+
+    Raises:
+        RequestError: 404, there is no such image, or its bytes are not there.
+    """
+    try:
+        return images.content(image_id)
+    except ImageIndexError as error:
+        # The error names a folder of this machine, which is no matter of who asks from another.
+        raise RequestError(
+            404, f"image: {image_id} is none of this corpus, or can no longer be read"
+        ) from error
+
+
 def _thumbnail(corpus: Corpus, image_id: int) -> bytes:
     """Return a small JPEG.
 
@@ -468,11 +488,7 @@ def _thumbnail(corpus: Corpus, image_id: int) -> bytes:
     """
     if corpus.images is None:
         raise RequestError(404, corpus.no_images)
-    try:
-        content = corpus.images.content(image_id)
-    except ImageIndexError as error:
-        raise RequestError(404, str(error)) from error
-    return thumbnail(content)
+    return thumbnail(image_content(corpus.images, image_id))
 
 
 def _answer_failures(app: FastAPI) -> None:
@@ -487,7 +503,10 @@ def _answer_failures(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return refuse(error.status_code, str(error.detail), dict(error.headers or {}))
 
-    async def invalid(_request: Request, error: Exception) -> Response:
+    async def invalid(request: Request, error: Exception) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method == "POST" and kind != "application/json":
+            return refuse(422, "body: give JSON, and say so: Content-Type: application/json")
         return refuse(422, _first_error(error))
 
     async def overloaded(_request: Request, error: Exception) -> Response:
@@ -517,6 +536,8 @@ def _answer_failures(app: FastAPI) -> None:
 def _first_error(error: Any) -> str:
     """Return where in the request the first fault is, and what it is."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return f"body: {first['msg']} at byte {first['loc'][-1]}"
     places = first.get("loc", ())[isinstance(error, RequestValidationError) :]
     place = ".".join(str(part)[:40] for part in places)
     return f"{place}: {first['msg']}"[:300] if place else str(first["msg"])[:300]

@@ -69,7 +69,7 @@ class Corpus:
     opened: float = field(default_factory=time.time)
 
     def find_images(self, questions: Sequence[ImageQuestion], k: int) -> list[list[Hit]]:
-        """Return the images nearest to sentences, images and vectors, in the order of the questions.
+        """Return the images nearest to sentences, images and vectors, in the order of the questions; none for no words.
 
         Raises:
             NotServedError: no image index, or no encoder for what is asked.
@@ -83,7 +83,8 @@ class Corpus:
         pictures: dict[int, Image.Image] = {}
         for place, question in enumerate(questions):
             if isinstance(question, str):
-                texts[place] = question
+                if question.strip():
+                    texts[place] = question
             elif isinstance(question, np.ndarray):
                 vectors[place] = question
             else:
@@ -97,7 +98,10 @@ class Corpus:
                 vectors |= zip(texts, self.encoder.encode_texts(list(texts.values())), strict=True)
             if pictures:
                 vectors |= zip(pictures, self.encoder.encode_images(list(pictures.values())), strict=True)
-        return self.images.search(np.stack([vectors[place] for place in range(len(questions))]), k)
+        asked = sorted(vectors)
+        found = self.images.search(np.stack([vectors[place] for place in asked]), k) if asked else []
+        hits = dict(zip(asked, found, strict=True))
+        return [hits.get(place, []) for place in range(len(questions))]
 
     def find_page(self, name: str) -> PageContent:
         """Return the page with this title (as displayed or normalised; a redirect's, too) or else with this id.

@@ -118,6 +118,10 @@ class Gatekeeper:
             return
         begun = time.perf_counter()
         answer = _Answer(send, self.headers)
+        if scope["method"] == "HEAD":
+            # The same as GET without the body (https://www.rfc-editor.org/rfc/rfc9110#name-head), which the server
+            # leaves out.
+            scope = {**scope, "method": "GET"}
         client = str((scope.get("client") or ("",))[0])
         guest = self._guests.setdefault(client, _Guest())
         self._open += 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kc_schema.snapshot import LostText, Manifest
+from kc_schema.snapshot import Manifest
 from kc_schema.store import ByteRanges, Part, as_path
 from kc_schema.tables import TEXT_TABLES
 from pipelines.dump.parts import DumpFile, dump_date, dump_name
@@ -108,13 +108,7 @@ def describe_build(
         tables=tables,
         counts=dict(sorted(counts.items())),
         drops={what: dict(sorted(by.items())) for what, by in sorted(statistics.drops.items()) if by},
-        lost={
-            what: {
-                reason: [LostText(title, text) for _, title, text in found]
-                for reason, found in sorted(reasons.items())
-            }
-            for what, reasons in sorted(statistics.lost.items())
-        },
+        lost=statistics.examples(),
         templates={
             "rendered": statistics.templates_rendered,
             "dropped": dict(sorted(statistics.templates_dropped.items())),

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from kc_schema.snapshot import LostText
+
 EXAMPLES_PER_REASON = 3
 EXAMPLE_CHARACTERS = 100
 """Of a lost text as much is kept as an example."""
@@ -59,6 +61,16 @@ class Statistics:
             return
         insort(kept, found)
         del kept[EXAMPLES_PER_REASON:]
+
+    def examples(self) -> dict[str, dict[str, list[LostText]]]:
+        """Return the examples as manifests have them."""
+        return {
+            what: {
+                reason: [LostText(title, text) for _, title, text in found]
+                for reason, found in sorted(reasons.items())
+            }
+            for what, reasons in sorted(self.lost.items())
+        }
 
     def count_dropped(self, kinds: Mapping[str, int], examples: Mapping[str, str], page: str) -> None:
         """Count the templates of a page that were left out by kind; `examples` shows a call of each."""

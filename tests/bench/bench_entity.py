@@ -5,6 +5,9 @@ them and tell nothing. The names of the test sentences stand in no training sent
 do no better than give the most frequent type; the expert ``entity`` can know all of them. The whole way is gone: dump,
 text corpus, entities, retrieval cache, training. The last line holds the figures; exit status 1 where the expert is not
 20 points of F1 above the baseline.
+
+With ``--long`` the introductions are longer than the encoder's limit, so that none fits whole and the expert is the
+baseline, unless ``--too-long cut`` takes their beginnings.
 """
 
 from __future__ import annotations
@@ -41,6 +44,10 @@ SENTENCES = (
     "{} made my whole week",
     "still thinking about {} tonight",
 )
+_MORE = " ".join(
+    f"Much was written about it in the year {year}, and as much was said that was never written down."
+    for year in range(1901, 1921)
+)
 _BEGIN = ("Ba", "De", "Fi", "Go", "Hu", "Je", "Ka", "Lo", "Mi", "Nu")
 _MIDDLE = ("del", "hul", "lka", "mir", "nru", "pra", "sta")
 _END = ("a", "en", "is", "o", "ur")
@@ -57,11 +64,14 @@ def invented_names() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def write_inputs(folder: Path, sizes: dict[str, int]) -> tuple[Path, Path]:
+def write_inputs(folder: Path, sizes: dict[str, int], *, long: bool = False) -> tuple[Path, Path]:
     """Write the dump and the data set; return where they lie."""
     names = invented_names()
+    more = f" {_MORE}" if long else ""
     pages = [
-        DumpPage(name, f"'''{name}''' {ARTICLES[kind]}.") for own in names.values() for name, kind in own
+        DumpPage(name, f"'''{name}''' {ARTICLES[kind]}.{more}")
+        for own in names.values()
+        for name, kind in own
     ]
     dump = write_dump(folder / "testwiki-20250101-pages-articles.xml", pages)
     data = folder / "data"
@@ -79,10 +89,12 @@ def write_inputs(folder: Path, sizes: dict[str, int]) -> tuple[Path, Path]:
     return dump, data
 
 
-def measure(folder: Path, sizes: dict[str, int], epochs: int = 3) -> dict[str, float]:
+def measure(
+    folder: Path, sizes: dict[str, int], epochs: int = 3, *, long: bool = False, too_long: str = "skip"
+) -> dict[str, float]:
     """Go the whole way and return F1 on test by variant."""
     folder.mkdir(parents=True, exist_ok=True)
-    dump, data = write_inputs(folder, sizes)
+    dump, data = write_inputs(folder, sizes, long=long)
     kc, cache = str(folder / "kc"), str(folder / "cache")
     assert build_text(["--dump", str(dump), "--output", kc, "--workers", "1"]) == 0
     assert build_entities(["--kc", kc, "--workers", "1"]) == 0
@@ -96,6 +108,7 @@ def measure(folder: Path, sizes: dict[str, int], epochs: int = 3) -> dict[str, f
                 "seeds": [1],
                 "device": "cpu",
                 "encoder": {"name": small_encoder(), "max_length": 64},
+                "contexts": {"too_long": too_long},
                 "fit": {
                     "epochs": epochs,
                     "batch_size": 8,
@@ -122,9 +135,11 @@ def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("bench-entity"))
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--too-long", choices=("skip", "cut"), default="skip")
     arguments = parser.parse_args()
     show_progress()
-    f1 = measure(arguments.output, SIZES)
+    f1 = measure(arguments.output, SIZES, long=arguments.long, too_long=arguments.too_long)
     print("F1 on test: " + ", ".join(f"{name} {value:.2f}" for name, value in f1.items()))
     return 0 if f1["entity"] > f1["baseline"] + GAIN else 1
 

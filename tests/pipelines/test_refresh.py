@@ -309,11 +309,15 @@ def test_a_change_of_code_or_options_is_a_full_build_said_in_one_line(served, tm
     assert count_reused(root / "current") == 0
 
 
-def test_files_at_hand_take_the_place_of_a_download(tmp_path, full):
+def test_files_at_hand_take_the_place_of_a_download(tmp_path, full, capsys):
     root = tmp_path / "root"
-    for day in ("20260101", "20260201"):
-        assert main(["--root", str(root), "--dump", str(full / name(day)), "--text-index", "none"]) == 0
+    for day, more in (("20260101", []), ("20260201", ["--encoder", "none", "--device", "cpu"])):
+        assert (
+            main(["--root", str(root), "--dump", str(full / name(day)), "--text-index", "none", *more]) == 0
+        )
         assert tables(root / "current") == tables(full / day)
+        note = "note: --encoder and --device: the current snapshot has no images, so that is of no use"
+        assert " ".join(capsys.readouterr().err.split()).count(note) == bool(more)
     assert count_reused(root / "current") == 37
     assert (full / name("20260101")).exists()
 

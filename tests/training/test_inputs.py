@@ -82,6 +82,25 @@ def test_contexts_are_whole_or_left_out_and_counted(tokenizer):
     assert made.counts["contexts used"] == 2
 
 
+def test_an_introduction_that_is_too_long_is_cut_where_that_is_asked_for(tokenizer):
+    long = [hit("a b c d e f g h i j k l m n o p q r s t u v w x y z"), hit("one two three", rank=1)]
+    for example, without in (("Oslo", 24), ("Oslo Bergen", 30)):
+        skipped, cut = (
+            encoder(tokenizer, limit=without, titles=False, top_k=1, too_long=too_long)
+            for too_long in ("skip", "cut")
+        )
+        words = ner(*example.split())
+        (plain,) = skipped.encode([words], None)
+        (item,) = skipped.encode([words], {"a": long})
+        assert item == plain, "whole or not at all: nothing is left"
+        (item,) = cut.encode([words], {"a": long})
+        assert len(item.input_ids) == without
+        assert text_of(tokenizer, item.input_ids)[-6:-1] != text_of(tokenizer, plain.input_ids)[-6:-1]
+        assert item.input_ids[: item.sentence_end] == plain.input_ids[: plain.sentence_end]
+        assert (cut.counts["contexts used"], cut.counts["contexts cut: too long"]) == (1, 1)
+        assert cut.counts["contexts skipped: too long"] == 0
+
+
 def test_labels_are_never_cut_off(tokenizer):
     with pytest.raises(
         TrainingError, match="example 'a': its sentence takes 50 sub-tokens, the encoder takes 38"

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from kc_schema.errors import UserError
-from kc_schema.retrieval_cache import CacheWriter, open_cache
+from kc_schema.retrieval_cache import CacheWriter, Example, Hit, open_cache
 from kc_schema.run_files import RunFilesError, open_run_files, spans
 from kc_schema.store import Place, PlaceBusyError, as_path
 from kc_schema.verify import verify
@@ -243,6 +244,39 @@ def test_sentences_without_labels_are_predicted_and_not_trained_on(finished, tin
     values = settings(tmp_path, tiny_encoder, train="test", cache=str(tmp_path / "new"))
     with pytest.raises(TrainingError, match=r"^train: the split 'test' of .* has no labels"):
         run(build_config(values))
+
+
+def test_evidence_that_is_too_long_is_cut_or_told_to_be_of_no_use(tmp_path, tiny_encoder, caplog):
+    writer = CacheWriter(tmp_path / "cache", dataset="toy", task="ner")
+    for split, size in SIZES.items():
+        examples = [Example(f"{n}", ("ada", "is", "a"), labels=("B-PER", "O", "O")) for n in range(size)]
+        writer.write_examples(split, examples)
+        hits = {item.example_id: [Hit(0, 1.0, "", "ada", "singer " * 200)] for item in examples}
+        writer.write_hits("text", split, hits)
+    writer.commit()
+    fit = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "alignment": False}
+    experts = {"baseline": {}, "text": {"source": "text"}}
+    told, found = {}, {}
+    for too_long in ("skip", "cut"):
+        caplog.clear()
+        output = tmp_path / too_long
+        values = settings(tmp_path, tiny_encoder, output=str(output), fit=fit, experts=experts)
+        values |= {"seeds": [1], "mixtures": {}, "contexts": {"too_long": too_long}}
+        run(build_config(values))
+        told[too_long] = "contexts.too_long=cut takes their beginnings" in caplog.text
+        found[too_long] = {
+            name: load_file(output / "distributions" / name / "seed-1" / "test.safetensors")
+            for name in experts
+        }
+        assert (f"contexts cut: too long {24 + 12}" in (output / "report/report.md").read_text()) != told[
+            too_long
+        ]
+    assert told == {"skip": True, "cut": False}
+    same = {
+        too_long: all(np.array_equal(own["baseline"][key], own["text"][key]) for key in own["text"])
+        for too_long, own in found.items()
+    }
+    assert same == {"skip": True, "cut": False}, "whole or not at all, the expert is the baseline"
 
 
 def test_prediction_names_what_a_run_has(finished, capsys):

@@ -108,7 +108,7 @@ class InputEncoder:
     limit: int
     """Sub-tokens that the encoder takes, special ones included."""
     counts: Counter[str] = field(default_factory=Counter)
-    """What happened: words without sub-tokens, contexts used, skipped as too long or as scored too low."""
+    """What happened: words without sub-tokens, contexts used, cut or skipped as too long or as scored too low."""
 
     def __post_init__(self) -> None:
         self._lead = word_lead(self.tokenizer)
@@ -132,8 +132,15 @@ class InputEncoder:
             for example, words, texts in zip(part, self._words(part), evidence, strict=True):
                 sentence, places = self._sentence(example, words)
                 self._check(example, sentence)
-                packed = pack(len(sentence), separator, [next(contexts) for _ in texts], self.limit - 2)
+                packed = pack(
+                    len(sentence),
+                    separator,
+                    [next(contexts) for _ in texts],
+                    self.limit - 2,
+                    cut_too_long=self.contexts.too_long == "cut",
+                )
                 self.counts["contexts used"] += packed.used
+                self.counts["contexts cut: too long"] += packed.cut
                 self.counts["contexts skipped: too long"] += packed.skipped
                 self.counts["contexts skipped: no room left"] += packed.untried
                 ids = [self.tokenizer.cls_token_id, *sentence, *packed.context, self.tokenizer.sep_token_id]

@@ -8,6 +8,7 @@ for (const link of document.querySelectorAll("a[data-copy]")) {
   button.addEventListener("click", async () => {
     try {
       const answer = await fetch(link.href);
+      if (!answer.ok) throw new Error(answer.status);
       await navigator.clipboard.writeText(await answer.text());
       button.textContent = "Copied";
     } catch {

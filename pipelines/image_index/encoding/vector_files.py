@@ -6,7 +6,6 @@ beside it.
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import pyarrow.compute as pc
 
 from kc_schema.image_manifest import EncoderDescription, stated_encoder
 from kc_schema.image_tables import image_id
-from kc_schema.store import as_path, find_matching, open_parquet, read_footer, read_parquet
+from kc_schema.store import find_named, open_parquet, read_footer, read_parquet
 from pipelines.image_index.errors import EncoderError
 from pipelines.image_index.fetching.image_sets import file_of, name_column
 
@@ -83,8 +82,8 @@ def open_vector_files(pattern: str) -> list[VectorFile]:
     Raises:
         EncoderError: there are none, one cannot be read, or it has no vectors or names.
     """
-    paths = sorted(find_matching(pattern) if glob.has_magic(pattern) else [as_path(pattern)])
-    if not paths or not all(path.is_file() for path in paths):
+    paths = find_named(pattern)
+    if not paths:
         raise EncoderError(
             f"--embeddings {pattern}: no such file; give Parquet or .npy, a pattern of several in quotes"
         )

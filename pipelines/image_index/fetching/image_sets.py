@@ -6,7 +6,6 @@ WIT's images are one of them (https://huggingface.co/datasets/wikimedia/wit_base
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kc_schema.image_tables import image_id
-from kc_schema.store import as_path, find_matching, is_address, open_parquet, read_footer
+from kc_schema.store import find_named, is_address, open_parquet, read_footer
 from pipelines.image_index.errors import FetchError
 from pipelines.image_index.file_names import name_problem
 
@@ -106,8 +105,8 @@ def open_image_set(images: str) -> ImageSet:
     Raises:
         FetchError: there are none, one cannot be read, or they have no columns that fit.
     """
-    paths = sorted(find_matching(images) if glob.has_magic(images) else [as_path(images)])
-    if not paths or not all(path.is_file() for path in paths):
+    paths = find_named(images)
+    if not paths:
         raise FetchError(
             f"--images {images}: no such file; give a Parquet file, or a pattern of several in quotes"
         )

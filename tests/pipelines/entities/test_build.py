@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kc_schema.anchors import Anchor, parse, render
 from kc_schema.entity_tables import ENTITY_TABLES, EntityError, fold_name
-from kc_schema.snapshot import open_snapshot
+from kc_schema.snapshot import LostText, open_snapshot
 from kc_schema.verify import verify
 from pipelines.build_entities import main
 from pipelines.entities import titles
@@ -94,6 +94,10 @@ def test_entities_are_the_pages_with_what_is_known_of_them(corpus):
     assert manifest.drops == {
         "anchor that leads to no page of the corpus": 1,
         "redirect that leads to no page of the corpus": 1,
+    }
+    assert manifest.lost == {
+        "anchor that leads to no page of the corpus": [LostText("Turing", "Nowhere")],
+        "redirect that leads to no page of the corpus": [LostText("Gone", "Nobody")],
     }
     assert manifest.counts["anchors"] == 10
 

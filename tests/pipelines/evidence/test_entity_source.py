@@ -59,6 +59,10 @@ def write_data(folder: Path, sentences: Sequence[tuple[str, str]]) -> Path:
     return folder
 
 
+def cache_arguments(kc: Path, data: Path, output: Path) -> list[str]:
+    return ["--kc", str(kc), "--dataset", "jsonl", "--data", str(data), "--output", str(output)]
+
+
 def test_entities_of_a_sentence_are_evidence(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,16 +73,7 @@ def test_entities_of_a_sentence_are_evidence(
         ("nothing here is 2025 named by @Mercury", "O O O O O O O"),
     ]
     data = write_data(tmp_path / "data", sentences)
-    arguments = [
-        "--kc",
-        str(corpus),
-        "--dataset",
-        "jsonl",
-        "--data",
-        str(data),
-        "--output",
-        str(tmp_path / "cache"),
-    ]
+    arguments = cache_arguments(corpus, data, tmp_path / "cache")
     assert build_cache([*arguments, "--sources", "entity,text", "--k", "entity=2"]) == 0
     cache = open_cache(tmp_path / "cache", verify=True)
     hits = [cache.hits("entity", "test").get(example.example_id, []) for example in cache.examples("test")]
@@ -114,16 +109,7 @@ def test_a_corpus_without_entities_is_said_before_any_work(corpus: Path, tmp_pat
     shutil.copytree(corpus, kc)
     (kc / "entities.json").unlink()
     data = write_data(tmp_path / "data", [("Mercury", "B-PER")])
-    arguments = [
-        "--kc",
-        str(kc),
-        "--dataset",
-        "jsonl",
-        "--data",
-        str(data),
-        "--output",
-        str(tmp_path / "cache"),
-    ]
+    arguments = cache_arguments(kc, data, tmp_path / "cache")
     assert build_cache([*arguments, "--sources", "entity"]) == 1
     assert "has no entities; make them with: python -m pipelines.build_entities" in capsys.readouterr().err
     assert build_cache([*arguments, "--sources", "text"]) == 0
@@ -164,17 +150,8 @@ def test_evidence_says_of_what_types_its_articles_are(corpus: Path, tmp_path: Pa
     made = ["--kc", str(kc), "--workers", "1"]
     assert build_entities([*made, "--types", str(tmp_path / "types.tsv"), "--overwrite"]) == 0
     data = write_data(tmp_path / "data", [("Mercury sang with his band", "B-PER O O O O")])
-    given = [
-        "--kc",
-        str(kc),
-        "--dataset",
-        "jsonl",
-        "--data",
-        str(data),
-        "--sources",
-        "text,entity,random_text",
-    ]
-    assert build_cache([*given, "--output", str(tmp_path / "cache")]) == 0
+    given = [*cache_arguments(kc, data, tmp_path / "cache"), "--sources", "text,entity,random_text"]
+    assert build_cache(given) == 0
     cache = open_cache(tmp_path / "cache", verify=True)
     for source in ("text", "entity", "random_text"):
         hits = [hit for own in cache.hits(source, "test").values() for hit in own]
@@ -184,4 +161,4 @@ def test_evidence_says_of_what_types_its_articles_are(corpus: Path, tmp_path: Pa
     assert "types" in cache.manifest["snapshots"]
     (tmp_path / "types.tsv").write_text("Q308\tworld\n")
     assert build_entities([*made, "--types", str(tmp_path / "types.tsv"), "--overwrite"]) == 0
-    assert build_cache([*given, "--output", str(tmp_path / "cache")]) == 1, "it was made from other types"
+    assert build_cache(given) == 1, "it was made from other types"

@@ -55,6 +55,8 @@ def test_every_file_has_all_its_articles(tmp_path: Path) -> None:
     kinds = {"files, jpeg": 1, "files, png": 1, "files, svg": 1}
     assert plan.counts == {"articles of files": 4, "files": 3, "links": 6, **kinds}
     assert plan.drops == {"links": {"again on the same page": 2}}
+    again = {(found.title, found.text) for found in plan.lost["links"]["again on the same page"]}
+    assert again == {("First", "A.jpg"), ("Second", "A.jpg")}
     planned = [pair for number in range(4) for pair in read_planned(Layout(kc), number)]
     assert planned == sorted((image_id(f), f) for f in ("A.jpg", "B.png", "C.svg"))
 

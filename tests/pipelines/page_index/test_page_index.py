@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from kc_schema.anchors import targets
 from kc_schema.snapshot import open_snapshot
+from kc_schema.store import Place
 from kc_schema.tables import TEXT_TABLES, paragraph_id, sentence_id
 from pipelines.page_index import build, open_pages
 from pipelines.page_index.layout import FOLDER, MANIFEST
@@ -50,6 +53,25 @@ def write_corpus(folder: Path, pages=PAGES, redirects=REDIRECTS) -> Path:
         )
     rows["redirects"] = [{"from_title": a, "to_title": b} for a, b in sorted(redirects.items())]
     return write_tables(folder, rows, parts=2, rows_per_group=2)
+
+
+def test_an_index_that_another_process_makes_is_waited_for(tmp_path: Path) -> None:
+    snapshot = open_snapshot(write_corpus(tmp_path / "kc"))
+    told: list[str] = []
+    waiting = threading.Event()
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if "another process" in line:
+            waiting.set()
+
+    with ThreadPoolExecutor(1) as threads:
+        with Place(snapshot.folder / FOLDER, owns=()):
+            opened = threads.submit(open_pages, snapshot, tell)
+            assert waiting.wait(60), told
+            assert not opened.done()
+        assert opened.result(60).find("London") is not None
+    assert sum("another process" in line for line in told) == 1
 
 
 @pytest.fixture

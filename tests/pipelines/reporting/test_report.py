@@ -18,6 +18,8 @@ from kc_schema.anchors import parse, strip
 from kc_schema.retrieval_cache import REPORT
 from kc_schema.snapshot import open_snapshot
 from kc_schema.store import write_json
+from pipelines.build_entities import main as build_entities
+from pipelines.build_image_kc import main as build_image_kc
 from pipelines.engine import TIMINGS
 from pipelines.index_text import main as index_text
 from pipelines.report import main
@@ -168,6 +170,26 @@ def test_what_changed_is_told(kc: Path, tmp_path: Path) -> None:
     assert "Hill" in changes["pages", "new"][1]
 
 
+def test_names_that_are_none_and_image_links_that_do_not_count_are_shown(kc: Path, tmp_path: Path) -> None:
+    shutil.copytree(kc, tmp_path / "kc")
+    assert "Entities and their names" not in sections(report_snapshot(kc))
+    assert build_entities(["--kc", str(tmp_path / "kc"), "--workers", "1"]) == 0
+    document = sections(report_snapshot(tmp_path / "kc"))
+    found = document["Entities and their names"]
+    assert dict(table(found, "Counts"))["entities"] == open_snapshot(kc).manifest.counts["articles"]
+    assert ("redirect that leads to no page of the corpus", 1, ("Turing: Ada",)) in table(
+        found, "Names left out"
+    )
+    held = {row[0]: row[3] for row in table(document["What there is"], "Tables and indices")}
+    assert held["aliases"] > 0
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    images = ["--kc", str(tmp_path / "kc"), "--images", str(pictures), "--types", "jpeg", "--stage", "fetch"]
+    build_image_kc(images)
+    links = table(sections(report_snapshot(tmp_path / "kc"))["Images"], "Left out")
+    assert ("links", "type png", 1, ("Sea: B.PNG",)) in links
+
+
 def test_the_times_of_a_refresh_are_told(kc: Path, tmp_path: Path) -> None:
     root = Root(tmp_path)
     root.snapshots.mkdir()
@@ -250,6 +272,13 @@ def test_a_cache_is_reported_by_its_own_numbers(invented: Path, tmp_path: Path) 
     examples = sum(about["examples"] for about in json.loads((cache / REPORT).read_text())["splits"].values())
     assert stages["encode"] == stages["choose and write"] == examples
     assert {f"ask {source}" for source in written["sources"]} <= set(stages)
+    empty = {row[0]: row[1:] for row in table(section, "Queries for which nothing was found")}
+    assert empty["image"] == (1, ("nothing ever happens in Sorland",)), "it has no image"
+    assert {source: row[0] for source, row in empty.items()} == {
+        source: own["queries without hits"]
+        for source, own in written["sources"].items()
+        if own["queries without hits"]
+    }
     images = sections(report_snapshot(invented / "kc"))["Images"]
     assert dict(table(images, "Counts"))["images"] == 7
     assert table(images, "Recall and speed of the index")[0][1] == 1.0

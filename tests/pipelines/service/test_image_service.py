@@ -42,6 +42,8 @@ def test_images_for_a_sentence_and_both(service: RunningService) -> None:
     assert titles(both, "images") == [["Grass"], ["Sea"]]
     assert titles(both) == [["Grass"], ["Sea"]]
     assert "results" not in service.post("/search", {**asked, "find": "images"}).json
+    blank = service.post("/search", {"queries": ["", "a blue sea", " \n"], "k": 1, "find": "both"})
+    assert titles(blank, "images") == titles(blank) == [[], ["Sea"], []]
 
 
 def test_images_for_an_image_in_every_form(service: RunningService) -> None:
@@ -68,7 +70,8 @@ def test_images_for_an_image_in_every_form(service: RunningService) -> None:
         ({"vectors": [[1, 2]]}, 422, "vectors[0]: 2 numbers; the index takes 8"),
         ({"vectors": [[0] * 8]}, 422, "vectors[0]: all zero"),
         (b'{"vectors": [[1e999, 0, 0, 0, 0, 0, 0, 0]]}', 422, "vectors"),
-        ({"vectors": []}, 422, "0 of them"),
+        ({"vectors": []}, 422, "vectors: 0 of them"),
+        ({"vectors": [[1] * 8] * 257}, 422, "vectors: 257 of them"),
         ({"url": "http://127.0.0.1/x.png"}, 403, "addresses are not fetched here"),
         ({}, 422, "give either vectors or url"),
         ({"vectors": [[1] * 8], "k": 10**9}, 422, "k: 1000000000 is out of bounds"),
@@ -123,6 +126,7 @@ def server_url(host: str, name: str) -> str:
 def test_thumbnails(service: RunningService) -> None:
     missing = service.get("/images/2/thumbnail")
     assert missing.status == 404, "this corpus has vectors, no files"
-    assert service.get("/images/999/thumbnail").status == 404
+    unknown = service.get("/images/999/thumbnail")
+    assert (unknown.status, "/" in unknown.error) == (404, False), "no folder of the machine is named"
     assert service.get(f"/images/{1 << 63}/thumbnail").status == 422
     assert service.get("/images/x/thumbnail").status == 422

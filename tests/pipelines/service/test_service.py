@@ -150,7 +150,7 @@ LONG = "word " * 20_000
         ({"k": 3}, 422, "queries: Field required"),
         ([], 422, "Input should be a valid dictionary"),
         (b"", 422, "Field required"),
-        (b"{", 422, "JSON decode error"),
+        (b"{", 422, "body: JSON decode error at byte 1"),
         (b"\xff\xfe\x00", 400, "body"),
         (b"[" * 200_000, 400, "body"),
         ({"queries": ["town"], "find": "images"}, 404, "no image index; build one with"),
@@ -164,6 +164,21 @@ def test_what_is_not_taken_is_refused_in_one_line(
     assert "\n" not in answer.error
     assert len(answer.body) < 400, "what was sent does not come back"
     assert service.get("/search?q=town").status == 200
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_a_body_of_another_type_is_told_what_to_say(service: RunningService, kind: str) -> None:
+    body = b'{"queries": ["town"]}'
+    answer = service.ask("POST", "/search", body, {"Content-Type": kind} if kind else {})
+    assert answer.status == 422
+    assert answer.error == "body: give JSON, and say so: Content-Type: application/json"
+
+
+@pytest.mark.parametrize("path", ["/search?q=town", "/healthz", "/pages/London", "/pages/Nobody", "/search"])
+def test_head_is_get_without_the_body(service: RunningService, path: str) -> None:
+    head, get = service.ask("HEAD", path), service.get(path)
+    assert (head.status, head.body) == (get.status, b"")
+    assert head.headers["content-length"] == str(len(get.body))
 
 
 @pytest.mark.parametrize(

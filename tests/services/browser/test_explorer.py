@@ -154,7 +154,7 @@ def test_an_example_shows_gold_labels_weights_and_evidence_by_source(page) -> No
     page.wait_for_function("document.querySelector('.example img').naturalWidth > 50")
 
 
-@pytest.mark.parametrize("address", [LOOK, "/article/Port_Ellery", EXAMPLE, "/examples?label=PER"])
+@pytest.mark.parametrize("address", ["/", LOOK, "/article/Port_Ellery", EXAMPLE, "/examples?label=PER"])
 def test_every_view_is_copied_as_json(page, site: RunningService, address: str) -> None:
     page.goto(address)
     page.get_by_role("button", name="Copy as JSON").click()
@@ -234,6 +234,14 @@ def test_missing_things_are_pages_too(page, site: RunningService) -> None:
         answer = site.get(address)
         assert answer.status == 404, address
         assert b"That did not work" in answer.body
+        told = site.get(f"{address}{'&' if '?' in address else '?'}format=json")
+        assert told.status == 404
+        assert "/" not in told.error or told.error.startswith("no example"), (
+            "no folder of the machine is named"
+        )
+    for address in ("/nothing", "/article", "/favicon.ico"):
+        assert b"That did not work" in site.get(address, Accept="text/html,*/*").body
+        assert site.get(address).json == {"error": "Not Found"}
     for address in (
         "/examples?split=none",
         "/examples?right=nobody",
