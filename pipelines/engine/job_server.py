@@ -25,6 +25,7 @@ from pipelines.engine.flink_jobs import as_url, cancel_jobs
 __all__ = ["main", "with_watch"]
 
 _SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_TO_END = 2.0
 _MASTER = "--flink-master"
 
 
@@ -50,16 +51,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     driver, *command = sys.argv[1:] if argv is None else argv
     parent = os.getppid()
     os.setsid()  # Ctrl-C in a terminal is for the driver, which cancels its job with this server's help
+    asked: list[float] = []
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        asked.append(time.monotonic())
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
     with subprocess.Popen(command) as server:
-
-        def pass_on(number: int, _frame: FrameType | None) -> None:
-            server.send_signal(number)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, pass_on)
         while server.poll() is None:
+            if asked:
+                # Not SIGINT, as Beam sends it: in the background of a shell's script it is ignored from the start.
+                server.terminate()
             if os.getppid() != parent:
                 _cancel_jobs(driver, command)
+            # Beam waits for five seconds and then kills this process, and Java would stay.
+            if os.getppid() != parent or (asked and time.monotonic() - asked[0] > _SECONDS_TO_END):
                 server.kill()
                 break
             time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -97,7 +97,10 @@ def _open(questions: _Questions) -> tuple[Corpora, dict[str, Source]]:
     with _OPENING:
         if questions.steps.inputs not in _OPEN:
             corpora = questions.corpora()
-            if questions.encoder_fingerprint not in (None, corpora.encoder.fingerprint):
+            known = (
+                questions.encoder_fingerprint
+            )  # None where text is asked alone, and there may be no encoder
+            if known is not None and known != corpora.encoder.fingerprint:
                 raise EvidenceError(
                     f"encoder {corpora.encoder.name}: its weights on this worker are not the driver's; give --encoder"
                     " with files on the shared storage"

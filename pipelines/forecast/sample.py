@@ -76,6 +76,9 @@ def take_slices(parts: Sequence[DumpFile], compressed: int) -> Iterator[tuple[Sl
         if found is not None:
             empty = False
             yield found
+    if empty and (found := _take(parts[0], 0, compressed)) is not None:
+        empty = False  # less than a block, which only its start leads to
+        yield found
     if empty:
         raise DumpError(
             f"{parts[0].path}: no <page> found where the dump was looked into; is it an export of pages?"

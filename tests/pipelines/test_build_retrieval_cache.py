@@ -116,6 +116,13 @@ def test_a_cache_holds_examples_and_evidence(kc, data, tmp_path, capsys):
     assert not (output / ".work").exists()
 
 
+def test_text_is_asked_by_the_workers_of_another_runner_without_an_encoder(kc, data, tmp_path):
+    build(kc, data, tmp_path / "here")
+    # A mode of Beam's own that is named leaves the worker pool out, as a cluster does.
+    build(kc, data, tmp_path / "there", "--runner=DirectRunner", "--direct_running_mode=in_memory")
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+
+
 def test_built_twice_it_is_the_same_and_found_the_third_time(kc, data, tmp_path, capsys):
     options = ("--k", "2", "--seed", "3", "--mark-leaks", "--drop-near-duplicates")
     build(kc, data, tmp_path / "one", *options)

@@ -69,6 +69,20 @@ def test_a_job_server_ends_with_its_driver():
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "ignored", ["INT", "INT TERM"]
+)  # as in the background of a script; as one that hangs
+def test_a_job_server_that_ignores_signals_ends_when_it_is_asked_to(number, ignored):
+    program = f"trap '' {ignored}; echo $$; exec sleep 60"
+    command = [sys.executable, "-m", "pipelines.engine.job_server", "0a", "sh", "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        server = int(watch.stdout.readline())
+        watch.send_signal(number)
+        watch.wait(30)
+    assert not is_running(server)
+
+
 def is_running(process):
     try:
         with open(f"/proc/{process}/stat") as file:  # noqa: PTH123 (a file that may be gone)

@@ -108,6 +108,13 @@ def test_what_is_foretold_is_what_a_build_gives(folder, truth, tmp_path, capsys)
     assert found["elasticsearch"]["shards"] == 1
 
 
+def test_a_dump_of_less_than_a_block_is_its_own_sample(tmp_path):
+    dump = write_dump(tmp_path / "testwiki-20260101-pages-articles.xml.bz2", PAGES[:20])
+    [(taken, xml)] = take_slices(find_parts(str(dump)), dump.stat().st_size // 100)
+    assert len(ids(xml)) == 20
+    assert taken.compressed <= dump.stat().st_size
+
+
 def test_units_that_do_not_share_out_evenly_leave_workers_idle():
     work = Estimate(32.0, 16.0, 64.0)
     assert with_workers(work, 32, 1) == work
