@@ -216,10 +216,15 @@ Handler = Callable[..., Awaitable[Response]]
 def _shown(site: _Site, handler: Handler) -> Handler:
     """Return a handler whose refusals are pages; where JSON was asked for they are JSON, as the service's are."""
 
+    taken = inspect.signature(handler, eval_str=True)
+    asked = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+
     @wraps(handler)
-    async def wrapped(*args: Any, **kwargs: Any) -> Response:
+    async def wrapped(*, request: Request, **given: Any) -> Response:
+        if "request" in taken.parameters:
+            given["request"] = request
         try:
-            return await handler(*args, **kwargs)
+            return await handler(**given)
         except HTTPException as error:
             status, message = error.status_code, str(error.detail)
         except NotServedError as error:
@@ -228,12 +233,14 @@ def _shown(site: _Site, handler: Handler) -> Handler:
             status, message = 503, str(error)
         except UserError as error:
             status, message = 422, str(error)
-        request = kwargs.get("request")
-        if isinstance(request, Request) and request.query_params.get("format") == "json":
+        if request.query_params.get("format") == "json":
             return _json({"error": message}, status)
         return site.page("error", status, message=message)
 
-    wrapped.__signature__ = inspect.signature(handler, eval_str=True)  # type: ignore[attr-defined]
+    parameters = {"request": asked, **taken.parameters}
+    wrapped.__signature__ = taken.replace(  # type: ignore[attr-defined]
+        parameters=sorted(parameters.values(), key=lambda parameter: parameter.kind)
+    )
     return wrapped
 
 

@@ -239,7 +239,7 @@ def test_missing_things_are_pages_too(page, site: RunningService) -> None:
         assert "/" not in told.error or told.error.startswith("no example"), (
             "no folder of the machine is named"
         )
-    for address in ("/nothing", "/article", "/favicon.ico"):
+    for address in ("/nothing", "/nothing/at/all", "/favicon.ico"):
         assert b"That did not work" in site.get(address, Accept="text/html,*/*").body
         assert site.get(address).json == {"error": "Not Found"}
     for address in (
