@@ -42,7 +42,7 @@ def apart(options: list[str], folder: Path) -> list[str]:
     folder.mkdir()
     launcher = folder / "worker"
     launcher.write_text(
-        f'#!/bin/sh\nown=$(mktemp -d -p {shlex.quote(str(folder))})\ncd "$own"\n'
+        f'#!/bin/sh\nown=$(mktemp -d -p {shlex.quote(str(folder))} own-XXXXXX)\ncd "$own"\n'
         f'export KC_STORAGE_CACHE="$own/copies"\nexec {shlex.quote(config["command"])} "$@"\n'
     )
     launcher.chmod(0o755)
