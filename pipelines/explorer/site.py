@@ -216,12 +216,12 @@ Handler = Callable[..., Awaitable[Response]]
 def _shown(site: _Site, handler: Handler) -> Handler:
     """Return a handler whose refusals are pages; where JSON was asked for they are JSON, as the service's are."""
 
-    taken = inspect.signature(handler, eval_str=True)
-    asked = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    signature = inspect.signature(handler, eval_str=True)
+    takes_request = "request" in signature.parameters
 
     @wraps(handler)
     async def wrapped(*, request: Request, **given: Any) -> Response:
-        if "request" in taken.parameters:
+        if takes_request:
             given["request"] = request
         try:
             return await handler(**given)
@@ -237,10 +237,10 @@ def _shown(site: _Site, handler: Handler) -> Handler:
             return _json({"error": message}, status)
         return site.page("error", status, message=message)
 
-    parameters = {"request": asked, **taken.parameters}
-    wrapped.__signature__ = taken.replace(  # type: ignore[attr-defined]
-        parameters=sorted(parameters.values(), key=lambda parameter: parameter.kind)
-    )
+    if not takes_request:
+        request = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+        signature = signature.replace(parameters=[*signature.parameters.values(), request])
+    wrapped.__signature__ = signature  # type: ignore[attr-defined]
     return wrapped
 
 

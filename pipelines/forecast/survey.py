@@ -45,16 +45,14 @@ def survey_dump(parts: Sequence[DumpFile], slices: Sequence[Slice]) -> Survey:
     """
     total = sum(part.size for part in parts)
     excerpts = list(read_excerpts(parts, _PLACES))
+    # The first and the last line of an excerpt are cut off.
+    found = [Counter(rough_sentences(excerpt.text.split(b"\n")[1:-1])) for excerpt in excerpts]
     if len(excerpts) > len(slices):
         compressed = [float(excerpt.compressed) for excerpt in excerpts]
         text = estimate_total([float(len(excerpt.text)) for excerpt in excerpts], compressed, total)
-    else:
-        text = estimate_total([s.text for s in slices], [s.compressed for s in slices], total)
-    # The first and the last line of a excerpt are cut off.
-    found = [Counter(rough_sentences(excerpt.text.split(b"\n")[1:-1])) for excerpt in excerpts]
-    if len(excerpts) > len(slices):
         prose = estimate_total([float(one.total()) for one in found], compressed, total)
     else:
+        text = estimate_total([s.text for s in slices], [s.compressed for s in slices], total)
         prose = estimate_total([s.sentences for s in slices], [s.pages for s in slices], text.value)
     read = min(1.0, sum(excerpt.compressed for excerpt in excerpts) / total)
     times = [(len(excerpt.text), excerpt.seconds) for excerpt in excerpts] + [
