@@ -42,11 +42,11 @@ def test_what_is_derived_from_an_address_is_one():
 
 def test_a_name_that_may_be_a_link_is_not_asked_for_before_it_is_needed(monkeypatch):
     monkeypatch.setattr("kc_schema.store.object_link.head", lambda _: pytest.fail("a request"))
-    path = as_path("s3://bucket/root/current/kc/pages")
-    assert str(path) == "s3://bucket/root/current/kc/pages"
+    path = as_path("s3://bucket/corpora/current/kc/pages")
+    assert str(path) == "s3://bucket/corpora/current/kc/pages"
     assert path.parent / "pages" == path == pickle.loads(pickle.dumps(path))
-    assert path.relative_to(as_path("s3://bucket/root/current")) == Path("kc/pages")
-    assert [str(above) for above in path.parents][1] == "s3://bucket/root/current"
+    assert path.relative_to(as_path("s3://bucket/corpora/current")) == Path("kc/pages")
+    assert [str(above) for above in path.parents][1] == "s3://bucket/corpora/current"
     with pytest.raises(pytest.fail.Exception, match="a request"):
         path.exists()
 

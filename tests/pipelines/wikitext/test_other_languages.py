@@ -19,8 +19,8 @@ def extract(language, wikitext, title="Page"):
 
 
 SHOWN = [
-    ("fr", "la {{16e|compagnie}}, le {{XXXe}} anniversaire, {{1re}} et {{2d}}",
-     "la 16e compagnie, le XXXe anniversaire, 1re et 2d"),
+    ("fr", "la {{16e|compagnie}}, le {{XXIe}} anniversaire, {{1re}} et {{2d}}",
+     "la 16e compagnie, le XXIe anniversaire, 1re et 2d"),
     ("fr", "la {{RFC|1122|titre=Requirements}}{{référence insuffisante|date=mai 2020}} et autres{{etc.}}"
      " {{retrait|1=<math>a</math>}}",
      "la RFC 1122 et autres, etc. a"),

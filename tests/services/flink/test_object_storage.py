@@ -42,7 +42,7 @@ def apart(options: list[str], folder: Path) -> list[str]:
     folder.mkdir()
     launcher = folder / "worker"
     launcher.write_text(
-        f'#!/bin/sh\nown=$(mktemp -d -p {shlex.quote(str(folder))} own-XXXXXX)\ncd "$own"\n'
+        f'#!/bin/sh\nown=$(mktemp -d -p {shlex.quote(str(folder))})\ncd "$own"\n'
         f'export KC_STORAGE_CACHE="$own/copies"\nexec {shlex.quote(config["command"])} "$@"\n'
     )
     launcher.chmod(0o755)
@@ -94,7 +94,7 @@ def test_workers_share_nothing_but_the_bucket(
     tables = {name for name in own if ".work" not in name and not name.endswith(measured)}
     assert {name: own[name] for name in tables} == {name: found.get(name) for name in tables}
     assert not verify(as_path(kc)).counts
-    assert len(list((tmp_path / "workers").glob("own-*"))) > 1
+    assert len(list((tmp_path / "workers").glob("tmp.*"))) > 1
     assert not list((tmp_path / "driver").iterdir())
 
 
