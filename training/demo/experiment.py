@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from training.config import RunConfig, apply_changes, build_config
-from training.demo.planted import knowing_source
+from training.demo.planted import WRONG_TYPES, knowing_source
 from training.errors import TrainingError
 from training.evaluation.statistics import mean_and_deviation, students_t
 from training.run_folder import Run
@@ -107,8 +107,8 @@ def planted_config(
 SIGNIFICANT = 0.05
 SURE = 0.9
 """AUC that the gate must exceed in telling which expert knows."""
-SURE_BY_TYPES = 0.85
-"""Likewise where types tell it: one in twenty misleads, so that no gate could exceed 0.95 by them."""
+SURE_BY_TYPES = SURE * (1 - WRONG_TYPES)
+"""Likewise where types tell it: by those that mislead no gate can tell anything."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class PlantedFindings:
             if not (low <= high if sign == "<=" else low < high):
                 wrong.append(f"{lower} {low:.2f} is not {sign} {upper} {high:.2f}")
         if not self.gate_auc > self.sure:
-            wrong.append(f"the gate's AUC {self.gate_auc:.3f} is not above {self.sure}")
+            wrong.append(f"the gate's AUC {self.gate_auc:.3f} is not above {self.sure:.3g}")
         for what, p in (("the better expert", self.p_single), ("average pooling", self.p_average)):
             if p is not None and not p < SIGNIFICANT:
                 wrong.append(f"mixture against {what}: p {p:.3f} is not below {SIGNIFICANT}")

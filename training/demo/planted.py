@@ -25,7 +25,16 @@ import numpy as np
 
 from kc_schema.retrieval_cache import CacheWriter, Example, Hit, RetrievalCache
 
-__all__ = ["ANSWERS", "MOST_FREQUENT", "SOURCES", "Planted", "generate", "knowing_source", "write_planted"]
+__all__ = [
+    "ANSWERS",
+    "MOST_FREQUENT",
+    "SOURCES",
+    "WRONG_TYPES",
+    "Planted",
+    "generate",
+    "knowing_source",
+    "write_planted",
+]
 
 WIDTH = 16
 """Numbers of a planted vector."""
@@ -102,7 +111,7 @@ _FACTS = {
 }
 _TYPES = {"PER": "human", "LOC": "human settlement", "ORG": "organization", "MISC": "creative work"}
 _NAMESAKES = ("family name", "given name", "disambiguation page")
-_WRONG_TYPES = 0.05
+WRONG_TYPES = 0.05
 """Share of the text evidence whose types tell the opposite."""
 ANSWERS: Mapping[str, tuple[str, ...]] = {"ner": tuple(_ARTICLES), "re": tuple(_STATED)}
 """What may be hidden: entity types, relations."""
@@ -172,7 +181,7 @@ def generate(task: str, split: str, size: int, seed: int, *, types: bool = False
 
 def _types(chance: random.Random, knows: str, answer: str) -> tuple[str, ...]:
     """Return what the text evidence is about; now and then it is misleading."""
-    of_a_thing = (knows == "text") != (chance.random() < _WRONG_TYPES)
+    of_a_thing = (knows == "text") != (chance.random() < WRONG_TYPES)
     return (_TYPES.get(answer, "human"),) if of_a_thing else (chance.choice(_NAMESAKES),)
 
 
